@@ -1,0 +1,154 @@
+//! The resolved protocol: what `resolve` makes of a spec tree and what `emit` prints.
+//!
+//! Every name is still the specification's own (`consumer-tag`); Rust identifiers are made in `ident` alone. Every
+//! field has its wire type, every response its method, every run of bits its octets.
+
+/// A whole protocol, ready to be printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Protocol {
+    /// Version numbers of the protocol header.
+    pub version: Version,
+    /// Constants in the order of the specification.
+    pub constants: Vec<Constant>,
+    /// Classes in the order of the specification.
+    pub classes: Vec<Class>,
+}
+
+/// The version and port that the root element declares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version {
+    /// Major number.
+    pub major: u8,
+    /// Minor number.
+    pub minor: u8,
+    /// Revision.
+    pub revision: u8,
+    /// The port that servers listen on.
+    pub port: u16,
+}
+
+/// A named number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Constant {
+    /// The specification's name.
+    pub name: String,
+    /// The value.
+    pub value: u32,
+    /// What the constant is.
+    pub kind: ConstantKind,
+    /// Documentation, never empty.
+    pub docs: String,
+}
+
+/// What a constant is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConstantKind {
+    /// A plain number: a frame type, a limit, a marker.
+    Number,
+    /// A reply code that is no error (`reply-success`; a constant without class whose name starts with `reply-`).
+    ReplySuccess,
+    /// A reply code that closes a channel.
+    SoftError,
+    /// A reply code that closes the connection.
+    HardError,
+}
+
+/// A class: its methods, and the properties of its content where it has any.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Class {
+    /// The specification's name.
+    pub name: String,
+    /// The class id on the wire.
+    pub index: u16,
+    /// Documentation, never empty.
+    pub docs: String,
+    /// Content properties in flag order (first is bit 15 of the first flag word); empty for a class without content.
+    pub properties: Vec<Field>,
+    /// Methods in the order of the specification.
+    pub methods: Vec<Method>,
+}
+
+/// A method.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Method {
+    /// The specification's name.
+    pub name: String,
+    /// The method id on the wire.
+    pub index: u16,
+    /// Documentation, never empty.
+    pub docs: String,
+    /// Arguments in wire order, reserved ones included.
+    pub fields: Vec<Field>,
+    /// How `fields` lie on the wire; every field is in exactly one slot.
+    pub layout: Vec<Slot>,
+    /// Positions in [`Class::methods`] of the methods that may answer this one; empty where nothing answers.
+    pub responses: Vec<usize>,
+    /// The specification calls it synchronous.
+    pub synchronous: bool,
+    /// Content (header and body frames) follows the method frame.
+    pub content: bool,
+    /// The specification calls it deprecated.
+    pub deprecated: bool,
+    /// Who may send it, from the `chassis` elements: the peer that must *implement* a method is the one that receives it.
+    pub sender: Sender,
+}
+
+/// Who may send a method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// Only clients send it.
+    Client,
+    /// Only servers send it.
+    Server,
+    /// Either peer sends it.
+    Both,
+}
+
+/// An argument or a property.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// The specification's name.
+    pub name: String,
+    /// The domain that the field names, if any (a field with `type` has none).
+    pub domain: Option<String>,
+    /// The wire type.
+    pub wire: WireType,
+    /// Written as zero, skipped on reading, never shown.
+    pub reserved: bool,
+    /// Carries a secret, so that `Debug` must not show it.
+    pub secret: bool,
+    /// Documentation, never empty.
+    pub docs: String,
+}
+
+/// The elementary types of the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WireType {
+    /// One bit, packed with its neighbours.
+    Bit,
+    /// `u8`.
+    Octet,
+    /// `u16`.
+    Short,
+    /// `u32`.
+    Long,
+    /// `u64`.
+    LongLong,
+    /// At most 255 octets.
+    ShortString,
+    /// At most 2³² − 1 octets.
+    LongString,
+    /// Seconds since the epoch.
+    Timestamp,
+    /// A field table.
+    Table,
+}
+
+/// One position on the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Slot {
+    /// The field at this position of [`Method::fields`].
+    Value(usize),
+    /// One to eight bit fields in one octet, the first in the lowest bit.
+    Bits(Vec<usize>),
+}
