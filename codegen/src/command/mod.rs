@@ -1,0 +1,135 @@
+//! The arguments of the command, and its exit codes.
+
+mod check;
+mod diff;
+mod facts;
+mod generate;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use leveret_codegen::Errors;
+
+/// Everything worked; nothing is wrong; there is no difference.
+const FINE: u8 = 0;
+/// The specification is wrong, or a file cannot be read or written.
+const WRONG: u8 = 1;
+/// `diff`: there are differences, none of which breaks anything. 2 is clap's, for wrong usage.
+const COMPATIBLE: u8 = 3;
+/// `diff`: a difference breaks something.
+const BREAKING: u8 = 4;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; for check, nothing is wrong; for diff, there is no difference
+  1  the specification is wrong or a file cannot be read or written; stderr says what, a problem a line
+  2  wrong usage
+  3  diff: there are differences, and none breaks anything
+  4  diff: there are differences, and some break something";
+
+/// Generates Rust from specifications in the format of amqp0-9-1.xml, checks and compares them.
+#[derive(Debug, Parser)]
+#[command(name = "leveret-codegen", version, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    action: Action,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Prints the formatted Rust that comes of a specification.
+    #[command(after_help = EXIT_CODES)]
+    Generate {
+        /// The specification, then its overlays in order.
+        #[arg(required = true)]
+        specs: Vec<PathBuf>,
+        /// Writes to a file instead.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// The friendly methods of an adapter instead of the protocol's types.
+        #[arg(long)]
+        adapter: Option<generate::Adapter>,
+    },
+    /// Lists what changed between two specifications, and whether it breaks a peer or program made for the old one.
+    ///
+    /// A specification with overlays is written with plus signs: base.xml+overlay.xml.
+    #[command(after_help = EXIT_CODES)]
+    Diff {
+        /// The old specification.
+        old: String,
+        /// The new specification.
+        new: String,
+        /// Prints an array of objects with breaking, action, kind and name, and with aspect, old and new where something
+        /// was changed.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Reports everything that is wrong with a specification, or counts what is in it.
+    #[command(after_help = EXIT_CODES)]
+    Check {
+        /// The specification, then its overlays in order.
+        #[arg(required = true)]
+        specs: Vec<PathBuf>,
+    },
+    /// Prints the facts of a specification, one a line: everything but prose.
+    #[command(after_help = EXIT_CODES)]
+    Facts {
+        /// The specification, then its overlays in order.
+        #[arg(required = true)]
+        specs: Vec<PathBuf>,
+    },
+}
+
+/// Does what the arguments say; the answer goes to `out`, problems to `err`.
+pub(crate) fn run(arguments: &Arguments, out: &mut impl Write, err: &mut impl Write) -> ExitCode {
+    let done = match &arguments.action {
+        Action::Generate {
+            specs,
+            out: file,
+            adapter,
+        } => generate::run(specs, file.as_deref(), *adapter, out),
+        Action::Diff { old, new, json } => diff::run(old, new, *json, out),
+        Action::Check { specs } => check::run(specs, out),
+        Action::Facts { specs } => facts::run(specs, out),
+    };
+    let done = done.and_then(|code| out.flush().map(|()| code).map_err(Failure::Output));
+    ExitCode::from(done.unwrap_or_else(|failure| failure.report(err)))
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+enum Failure {
+    /// The specification is wrong, or a file cannot be read or written.
+    Specification(Errors),
+    /// Standard output takes no more.
+    Output(io::Error),
+}
+
+impl Failure {
+    /// Says on `err` what is wrong.
+    fn report(&self, err: &mut impl Write) -> u8 {
+        // Where stderr is closed too, the exit code is all that is left to tell.
+        let _ = match self {
+            Self::Specification(errors) => writeln!(err, "{errors}"),
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Self::Output(error) => writeln!(err, "standard output: cannot be written: {error}"),
+        };
+        WRONG
+    }
+}
+
+impl From<Errors> for Failure {
+    fn from(errors: Errors) -> Self {
+        Self::Specification(errors)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}

@@ -1,0 +1,53 @@
+//! The plain numbers of the protocol: frame types, limits, the protocol header and the port.
+
+use proc_macro2::{Literal, TokenStream};
+use quote::quote;
+
+use super::docs::docs;
+use crate::{
+    ident,
+    model::{Constant, ConstantKind, Protocol},
+};
+
+pub(super) fn module(protocol: &Protocol) -> TokenStream {
+    let version = protocol.version;
+    let numbers = [0, version.major, version.minor, version.revision].map(Literal::u8_unsuffixed);
+    let port = Literal::u16_unsuffixed(version.port);
+    let constants = protocol.constants.iter().filter(|constant| is_plain(constant)).map(constant);
+    quote! {
+        /// The plain numbers of the protocol.
+        pub mod constants {
+            /// What a client sends first: the protocol's name and version.
+            pub const PROTOCOL_HEADER: [u8; 8] = [b'A', b'M', b'Q', b'P', #(#numbers),*];
+            /// The port that servers listen on, without TLS.
+            pub const PORT: u16 = #port;
+            #(#constants)*
+        }
+    }
+}
+
+/// The constant is no reply code, or too large to be one on the wire.
+pub(super) fn is_plain(constant: &Constant) -> bool {
+    constant.kind == ConstantKind::Number || u16::try_from(constant.value).is_err()
+}
+
+fn constant(constant: &Constant) -> TokenStream {
+    let docs = docs(&constant.docs);
+    let name = ident::constant(&constant.name);
+    let number = smallest_number(constant.value);
+    let value = Literal::u32_unsuffixed(constant.value);
+    quote! {
+        #docs
+        pub const #name: #number = #value;
+    }
+}
+
+fn smallest_number(value: u32) -> TokenStream {
+    if u8::try_from(value).is_ok() {
+        quote!(u8)
+    } else if u16::try_from(value).is_ok() {
+        quote!(u16)
+    } else {
+        quote!(u32)
+    }
+}

@@ -1,0 +1,157 @@
+//! The Rust side of the wire types: what a field is declared as, taken as, written with and read with.
+
+use proc_macro2::{Literal, TokenStream};
+use quote::quote;
+
+use crate::model::{Class, Field, Method, WireType};
+
+/// What a struct's field is declared as. `root` is the path of the module that `ReplyCode` is in.
+pub(super) fn declared(field: &Field, root: &TokenStream) -> TokenStream {
+    if is_reply_code(field) {
+        return quote!(#root::ReplyCode);
+    }
+    match field.wire {
+        WireType::Bit => quote!(bool),
+        WireType::Octet => quote!(u8),
+        WireType::Short => quote!(u16),
+        WireType::Long => quote!(u32),
+        WireType::LongLong => quote!(u64),
+        WireType::ShortString => quote!(crate::wire::ShortString),
+        WireType::LongString => quote!(crate::wire::LongString),
+        WireType::Timestamp => quote!(crate::wire::Timestamp),
+        WireType::Table => quote!(crate::wire::FieldTable),
+    }
+}
+
+/// What a setter takes.
+pub(super) fn taken(field: &Field, root: &TokenStream) -> TokenStream {
+    let declared = declared(field, root);
+    if converts(field) { quote!(impl Into<#declared>) } else { declared }
+}
+
+/// A setter takes whatever converts into the field's type.
+pub(super) fn converts(field: &Field) -> bool {
+    is_reply_code(field) || by_reference(field) || field.wire == WireType::Timestamp
+}
+
+/// The writer borrows the value.
+pub(super) fn by_reference(field: &Field) -> bool {
+    matches!(field.wire, WireType::ShortString | WireType::LongString | WireType::Table)
+}
+
+/// The field is a string, which friendly functions take by position.
+pub(super) fn is_string(field: &Field) -> bool {
+    matches!(field.wire, WireType::ShortString | WireType::LongString)
+}
+
+/// The field that says that no reply is wanted.
+pub(super) fn is_no_wait(field: &Field) -> bool {
+    let named = matches!(field.name.as_str(), "no-wait" | "nowait");
+    field.wire == WireType::Bit && !field.reserved && (named || field.domain.as_deref() == Some("no-wait"))
+}
+
+/// A short that is a reply code.
+fn is_reply_code(field: &Field) -> bool {
+    field.wire == WireType::Short && field.domain.as_deref() == Some("reply-code")
+}
+
+/// A property that the struct does not show: reserved, or left over under the name `reserved`.
+pub(super) fn is_hidden_property(field: &Field) -> bool {
+    field.reserved || field.name == "reserved"
+}
+
+/// The fields that a method's struct shows.
+pub(super) fn shown(method: &Method) -> impl Iterator<Item = &Field> {
+    method.fields.iter().filter(|field| !field.reserved)
+}
+
+/// The class has content, and so a struct of properties, if only an empty one.
+pub(super) fn has_content(class: &Class) -> bool {
+    !class.properties.is_empty() || class.methods.iter().any(|method| method.content)
+}
+
+/// The statement that writes `value`, a place or, for what is borrowed, a reference.
+pub(super) fn write(field: &Field, value: &TokenStream) -> TokenStream {
+    match field.wire {
+        WireType::Bit => quote!(writer.octet(u8::from(#value));),
+        WireType::Octet => quote!(writer.octet(#value);),
+        WireType::Short if is_reply_code(field) => quote!(writer.short(#value.code());),
+        WireType::Short => quote!(writer.short(#value);),
+        WireType::Long => quote!(writer.long(#value);),
+        WireType::LongLong => quote!(writer.longlong(#value);),
+        WireType::ShortString => quote!(writer.short_string(#value)?;),
+        WireType::LongString => quote!(writer.long_string(#value)?;),
+        WireType::Timestamp => quote!(writer.timestamp(#value);),
+        WireType::Table => quote!(writer.table(#value)?;),
+    }
+}
+
+/// The statement that writes a reserved field.
+pub(super) fn write_zero(wire: WireType) -> TokenStream {
+    match wire {
+        WireType::Bit | WireType::Octet | WireType::ShortString => quote!(writer.octet(0);),
+        WireType::Short => quote!(writer.short(0);),
+        WireType::Long | WireType::LongString | WireType::Table => quote!(writer.long(0);),
+        WireType::LongLong | WireType::Timestamp => quote!(writer.longlong(0);),
+    }
+}
+
+/// The expression that reads a value.
+pub(super) fn read(field: &Field) -> TokenStream {
+    match field.wire {
+        WireType::Bit => quote!(reader.octet()? != 0),
+        WireType::Octet => quote!(reader.octet()?),
+        WireType::Short if is_reply_code(field) => quote!(super::ReplyCode::new(reader.short()?)),
+        WireType::Short => quote!(reader.short()?),
+        WireType::Long => quote!(reader.long()?),
+        WireType::LongLong => quote!(reader.longlong()?),
+        WireType::ShortString => quote!(reader.short_string()?),
+        WireType::LongString => quote!(reader.long_string()?),
+        WireType::Timestamp => quote!(reader.timestamp()?),
+        WireType::Table => quote!(reader.table()?),
+    }
+}
+
+/// The statement that reads past a reserved field.
+pub(super) fn skip(wire: WireType) -> TokenStream {
+    match wire {
+        WireType::Bit | WireType::Octet => quote!(reader.octet()?;),
+        WireType::Short => quote!(reader.short()?;),
+        WireType::Long => quote!(reader.long()?;),
+        WireType::LongLong => quote!(reader.longlong()?;),
+        WireType::ShortString => quote!(reader.short_string_octets()?;),
+        WireType::LongString => quote!(reader.long_string()?;),
+        WireType::Timestamp => quote!(reader.timestamp()?;),
+        WireType::Table => quote!(reader.table()?;),
+    }
+}
+
+/// The bit at `position`, as a mask: `1`, `(1 << 3)`.
+pub(super) fn mask(position: usize) -> TokenStream {
+    if position == 0 {
+        return quote!(1);
+    }
+    let position = Literal::usize_unsuffixed(position);
+    quote!((1 << #position))
+}
+
+/// Bits, each with its position, put together in one number of type `number`; `0` where there are none.
+pub(super) fn packed(number: &TokenStream, bits: impl Iterator<Item = (usize, TokenStream)>) -> TokenStream {
+    let terms: Vec<_> = bits
+        .map(|(position, bit)| match position {
+            0 => (false, quote!(#number::from(#bit))),
+            _ => {
+                let position = Literal::usize_unsuffixed(position);
+                (true, quote!(#number::from(#bit) << #position))
+            }
+        })
+        .collect();
+    match terms.as_slice() {
+        [] => quote!(0),
+        [(_, only)] => only.clone(),
+        several => {
+            let several = several.iter().map(|(shifted, term)| if *shifted { quote!((#term)) } else { term.clone() });
+            quote!(#(#several)|*)
+        }
+    }
+}

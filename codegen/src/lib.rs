@@ -1,0 +1,127 @@
+//! Generates leveret's AMQP 0-9-1 wire bindings from the protocol's XML specification.
+//!
+//! A specification is a file in the format of the published `amqp0-9-1.xml`, followed by any number of overlays in the
+//! same format, each of which adds to what comes before it or changes it. From text to Rust there are four steps, each of
+//! which knows only what the one before it hands over:
+//!
+//! 1. parse: XML to a tree ([`spec`]) with the position of everything;
+//! 2. merge: overlays onto the tree of the base;
+//! 3. resolve: the tree to a [`model`] in which every field has its wire type and every method its replies;
+//! 4. [`emit`]: the model to formatted Rust.
+//!
+//! All problems of a specification are found before anything is returned, each with its file, line and column:
+//!
+//! ```
+//! use leveret_codegen::{Source, load};
+//!
+//! let text = "<amqp major='0' minor='9' revision='1' port='5672'>
+//!     <class name='queue' index='50'>
+//!         <method name='move' index='60'>
+//!             <chassis name='server' implement='MUST'/>
+//!             <field name='queue' domain='queue-name'/>
+//!         </method>
+//!     </class>
+//! </amqp>";
+//! let errors = load(&[Source::new("spec.xml", text)]).unwrap_err();
+//! assert_eq!(
+//!     errors.to_string(),
+//!     "spec.xml:5:33: /amqp/class[queue]/method[move]/field[queue]: unknown domain `queue-name`"
+//! );
+//! ```
+
+pub mod diff;
+pub mod emit;
+pub mod facts;
+mod ident;
+mod merge;
+pub mod model;
+mod parse;
+mod problem;
+mod resolve;
+mod source;
+pub mod spec;
+
+use std::path::Path;
+
+pub use problem::{Errors, Position, Problem};
+pub use source::Source;
+
+use crate::model::Protocol;
+use crate::problem::Problems;
+use crate::spec::Element;
+
+/// Reads a base and its overlays, in this order, and resolves what comes of them.
+///
+/// # Errors
+///
+/// Everything that is wrong, at once.
+pub fn load(sources: &[Source]) -> Result<Protocol, Errors> {
+    load_with_spec(sources).map(|(_, protocol)| protocol)
+}
+
+/// As [`load`], with the tree of the merged specification beside the protocol.
+///
+/// # Errors
+///
+/// Everything that is wrong, at once.
+pub fn load_with_spec(sources: &[Source]) -> Result<(Element, Protocol), Errors> {
+    let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+    let mut problems = Problems::default();
+    let trees: Vec<Option<Element>> = sources
+        .iter()
+        .map(|source| parse::tree(source, &mut problems))
+        .collect();
+    // A file without a tree would make everything that refers to it look wrong.
+    let merged = trees
+        .into_iter()
+        .collect::<Option<Vec<Element>>>()
+        .and_then(|trees| merge::all(trees, &mut problems));
+    let resolved = merged.map(|spec| {
+        let protocol = resolve::protocol(&spec, &mut problems);
+        (spec, protocol)
+    });
+    problems.finish(&names)?;
+    resolved.ok_or_else(|| Problem::with_file("specification", "there is none to read").into())
+}
+
+/// Reads the files of a base and its overlays, in this order.
+///
+/// # Errors
+///
+/// Every file that cannot be read.
+pub fn read(specs: &[impl AsRef<Path>]) -> Result<Vec<Source>, Errors> {
+    let mut problems = Problems::default();
+    let mut sources = Vec::new();
+    for spec in specs {
+        match Source::read(spec) {
+            Ok(source) => sources.push(source),
+            Err(errors) => problems.extend(errors),
+        }
+    }
+    problems.finish(&[])?;
+    Ok(sources)
+}
+
+/// Generates `protocol.rs` and `asynchronous.rs` in `out_dir` from the files of a base and its overlays: what a build
+/// script calls.
+///
+/// # Errors
+///
+/// Everything that is wrong with the specification, at once; a file that cannot be read or written.
+pub fn generate_into(specs: &[impl AsRef<Path>], out_dir: &Path) -> Result<(), Errors> {
+    let protocol = load(&read(specs)?)?;
+    let files = [
+        ("protocol.rs", emit::protocol(&protocol)?),
+        ("asynchronous.rs", emit::asynchronous(&protocol)?),
+    ];
+    for (name, text) in files {
+        let path = out_dir.join(name);
+        std::fs::write(&path, text).map_err(|error| {
+            Problem::with_file(
+                &path.display().to_string(),
+                format!("cannot be written: {error}"),
+            )
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! Arguments and properties.
+
+use super::types::Domains;
+use super::{asserts, docs, names, numbers, secrets};
+use crate::model::Field;
+use crate::problem::Problems;
+use crate::spec::{Element, Kind};
+
+/// The arguments of a method.
+pub(super) fn arguments(
+    class: &Element,
+    method: &Element,
+    domains: &Domains<'_>,
+    problems: &mut Problems,
+) -> Vec<Field> {
+    let owner = format!("{}.{}", class.name(), method.name());
+    let mut fields = fields(&owner, class, method, domains, problems);
+    for field in &mut fields {
+        field.secret = secrets::is_secret(class.name(), method.name(), &field.name);
+    }
+    fields
+}
+
+/// The properties of the content of a class.
+pub(super) fn properties(
+    class: &Element,
+    domains: &Domains<'_>,
+    problems: &mut Problems,
+) -> Vec<Field> {
+    let mut fields = fields(class.name(), class, class, domains, problems);
+    for field in &mut fields {
+        // The published files name the one reserved property so instead of marking it.
+        field.reserved |= field.name == "reserved";
+    }
+    fields
+}
+
+/// The fields directly in a method or class.
+fn fields(
+    owner: &str,
+    class: &Element,
+    parent: &Element,
+    domains: &Domains<'_>,
+    problems: &mut Problems,
+) -> Vec<Field> {
+    names::check(parent.children_of(Kind::Field), problems);
+    parent
+        .children_of(Kind::Field)
+        .map(|element| field(owner, class, element, domains, problems))
+        .collect()
+}
+
+/// One field.
+fn field(
+    owner: &str,
+    class: &Element,
+    element: &Element,
+    domains: &Domains<'_>,
+    problems: &mut Problems,
+) -> Field {
+    asserts::check(element, Some(class), problems);
+    // Said of an argument that may be left empty; the wire always has it.
+    numbers::flag(element, "required", problems);
+    let wire = domains.wire(element, problems);
+    Field {
+        name: element.name().to_owned(),
+        domain: element.value("domain").map(str::to_owned),
+        wire,
+        reserved: numbers::flag(element, "reserved", problems),
+        secret: false,
+        docs: docs::field(owner, element, domains.of(element), wire),
+    }
+}

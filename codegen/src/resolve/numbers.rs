@@ -1,0 +1,43 @@
+//! Attributes that are numbers or flags.
+
+use std::str::FromStr;
+
+use crate::problem::Problems;
+use crate::spec::Element;
+
+/// The number in an attribute that must be there; zero where it is wrong, which is reported.
+pub(super) fn number<T: FromStr + Default>(
+    element: &Element,
+    attribute: &str,
+    problems: &mut Problems,
+) -> T {
+    let Some(value) = element.value(attribute) else {
+        problems.report(element.problem(format!("the attribute `{attribute}` is missing")));
+        return T::default();
+    };
+    // `parse` alone would take a sign.
+    let parsed = if value.bytes().all(|octet| octet.is_ascii_digit()) {
+        value.parse().ok()
+    } else {
+        None
+    };
+    parsed.unwrap_or_else(|| {
+        let bits = size_of::<T>() * 8;
+        let message = format!("`{attribute}` is `{value}`, which is no number of {bits} bits");
+        problems.report(element.problem_with(attribute, message));
+        T::default()
+    })
+}
+
+/// The flag in an attribute: `1` is set, `0` or no attribute is not, anything else is reported.
+pub(super) fn flag(element: &Element, attribute: &str, problems: &mut Problems) -> bool {
+    match element.value(attribute) {
+        Some("1") => true,
+        None | Some("0") => false,
+        Some(other) => {
+            let message = format!("`{attribute}` is `{other}`, which is neither `0` nor `1`");
+            problems.report(element.problem_with(attribute, message));
+            false
+        }
+    }
+}

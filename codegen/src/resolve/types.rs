@@ -1,0 +1,110 @@
+//! Domains to wire types.
+
+use std::collections::BTreeMap;
+
+use super::names;
+use crate::model::WireType;
+use crate::problem::Problems;
+use crate::spec::{Element, Kind};
+
+/// The elementary types by their names in the specification.
+const ELEMENTARY: [(&str, WireType); 9] = [
+    ("bit", WireType::Bit),
+    ("octet", WireType::Octet),
+    ("short", WireType::Short),
+    ("long", WireType::Long),
+    ("longlong", WireType::LongLong),
+    ("shortstr", WireType::ShortString),
+    ("longstr", WireType::LongString),
+    ("timestamp", WireType::Timestamp),
+    ("table", WireType::Table),
+];
+
+/// What fields resolve to where their type is wrong, which is reported.
+const FALLBACK: WireType = WireType::Octet;
+
+/// The domains of the specification.
+pub(super) struct Domains<'e> {
+    /// The element of each and its wire type.
+    by_name: BTreeMap<&'e str, (&'e Element, WireType)>,
+}
+
+impl<'e> Domains<'e> {
+    /// Reads the domains. One that names itself (`<domain name="bit" type="bit"/>`) is like any other: types and domains
+    /// have name spaces of their own.
+    pub(super) fn new(root: &'e Element, problems: &mut Problems) -> Self {
+        names::check(root.children_of(Kind::Domain), problems);
+        let mut by_name = BTreeMap::new();
+        for element in root.children_of(Kind::Domain) {
+            if element.value("type").is_none() {
+                problems.report(element.problem("the attribute `type` is missing"));
+            }
+            let wire = element
+                .value("type")
+                .map_or(FALLBACK, |name| elementary(element, name, problems));
+            by_name.entry(element.name()).or_insert((element, wire));
+        }
+        Self { by_name }
+    }
+
+    /// The element of the domain that a field names.
+    pub(super) fn of(&self, field: &Element) -> Option<&'e Element> {
+        self.by_name
+            .get(field.value("domain")?)
+            .map(|(element, _)| *element)
+    }
+
+    /// The wire type of a field: of its domain, or its own.
+    pub(super) fn wire(&self, field: &Element, problems: &mut Problems) -> WireType {
+        match (field.value("domain"), field.value("type")) {
+            (Some(domain), None) => self.by_name.get(domain).map_or_else(
+                || {
+                    problems
+                        .report(field.problem_with("domain", format!("unknown domain `{domain}`")));
+                    FALLBACK
+                },
+                |(_, wire)| *wire,
+            ),
+            (None, Some(name)) => elementary(field, name, problems),
+            (Some(_), Some(_)) => {
+                problems.report(field.problem("the field has both a domain and a type"));
+                FALLBACK
+            }
+            (None, None) => {
+                problems.report(field.problem("the field has neither a domain nor a type"));
+                FALLBACK
+            }
+        }
+    }
+}
+
+/// The elementary type of that name.
+fn elementary(element: &Element, name: &str, problems: &mut Problems) -> WireType {
+    let found = ELEMENTARY.iter().find(|(known, _)| *known == name);
+    found.map_or_else(
+        || {
+            let known = ELEMENTARY.map(|(known, _)| known).join("`, `");
+            problems.report(element.problem_with(
+                "type",
+                format!("unknown type `{name}`: there are `{known}`"),
+            ));
+            FALLBACK
+        },
+        |(_, wire)| *wire,
+    )
+}
+
+/// The type in words, with its article.
+pub(super) fn in_words(wire: WireType) -> &'static str {
+    match wire {
+        WireType::Bit => "a bit",
+        WireType::Octet => "an octet",
+        WireType::Short => "a 16-bit number",
+        WireType::Long => "a 32-bit number",
+        WireType::LongLong => "a 64-bit number",
+        WireType::ShortString => "a short string",
+        WireType::LongString => "a long string",
+        WireType::Timestamp => "a timestamp",
+        WireType::Table => "a field table",
+    }
+}

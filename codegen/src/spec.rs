@@ -1,0 +1,118 @@
+//! The specification as a tree: what was written, where, and nothing decided.
+
+use crate::problem::{Position, Problem};
+
+/// The elements of the format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The root.
+    Amqp,
+    /// A named number.
+    Constant,
+    /// A named type.
+    Domain,
+    /// A restriction of a domain or field.
+    Assert,
+    /// A class.
+    Class,
+    /// A method.
+    Method,
+    /// Which peer implements a class or method.
+    Chassis,
+    /// A method that answers.
+    Response,
+    /// An argument of a method, or a property of a class.
+    Field,
+    /// A rule of the standard, in prose.
+    Rule,
+    /// Prose.
+    Doc,
+}
+
+/// An element with everything in it.
+#[derive(Debug, Clone)]
+pub struct Element {
+    /// Which element it is.
+    pub kind: Kind,
+    /// Its attributes in the order written.
+    pub attributes: Vec<Attribute>,
+    /// The text directly in it, entities resolved, as written.
+    pub text: String,
+    /// The elements in it.
+    pub children: Vec<Element>,
+    /// Where it starts.
+    pub position: Position,
+    /// The way to it, such as `/amqp/class[queue]/method[declare]`.
+    pub path: String,
+}
+
+/// An attribute of an element.
+#[derive(Debug, Clone)]
+pub struct Attribute {
+    /// The name.
+    pub name: String,
+    /// The value, entities resolved.
+    pub value: String,
+    /// Where it starts.
+    pub position: Position,
+}
+
+impl Element {
+    /// The attribute of that name.
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes
+            .iter()
+            .find(|attribute| attribute.name == name)
+    }
+
+    /// The value of the attribute of that name.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.attribute(name)
+            .map(|attribute| attribute.value.as_str())
+    }
+
+    /// The attribute `name`, which the parser has made sure of where the format needs it; else empty.
+    pub fn name(&self) -> &str {
+        self.value("name").unwrap_or_default()
+    }
+
+    /// The elements of one kind directly in this one, in order.
+    pub fn children_of(&self, kind: Kind) -> impl Iterator<Item = &Self> {
+        self.children.iter().filter(move |child| child.kind == kind)
+    }
+
+    /// Nothing is in it: neither elements nor text.
+    pub fn is_bare(&self) -> bool {
+        self.children.is_empty() && self.text.trim().is_empty()
+    }
+
+    /// Says the same as `other`, wherever the two stand.
+    pub fn says_the_same_as(&self, other: &Self) -> bool {
+        self.kind == other.kind
+            && self.text.trim() == other.text.trim()
+            && self.attributes.len() == other.attributes.len()
+            && self
+                .attributes
+                .iter()
+                .all(|attribute| other.value(&attribute.name) == Some(&attribute.value))
+            && self.children.len() == other.children.len()
+            && self
+                .children
+                .iter()
+                .zip(&other.children)
+                .all(|(mine, theirs)| mine.says_the_same_as(theirs))
+    }
+
+    /// A problem with this element.
+    pub(crate) fn problem(&self, message: impl Into<String>) -> Problem {
+        Problem::new(&self.position, &self.path, message)
+    }
+
+    /// A problem with an attribute of this element, or with the element where it has none of that name.
+    pub(crate) fn problem_with(&self, attribute: &str, message: impl Into<String>) -> Problem {
+        let position = self
+            .attribute(attribute)
+            .map_or(&self.position, |attribute| &attribute.position);
+        Problem::new(position, &self.path, message)
+    }
+}
