@@ -47,6 +47,8 @@ pub trait ProtocolMethod: Sized {
     const SENT_BY: SentBy;
     /// Content (a header frame and body frames) follows the method frame.
     const HAS_CONTENT: bool;
+    /// Another method answers it, unless it is sent with no-wait: it is a [`Request`].
+    const IS_REQUEST: bool;
 
     /// Writes the arguments, without the ids.
     ///

@@ -1,0 +1,149 @@
+//! A request on its way: what is still to be set, then the answer.
+
+use std::future::Future;
+use std::future::IntoFuture;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use super::Channel;
+use super::wait::{Wait, now};
+use crate::engine::{Completion, Reply};
+use crate::error::{Error, Result};
+use crate::protocol::{Method, Request};
+
+/// A call that is made when it is awaited. What the method carries besides its required names is set on it.
+///
+/// Dropped before it is done, the request may have been carried out; the channel stays in step either way.
+#[derive(Debug)]
+#[must_use = "a call is made when it is awaited"]
+pub struct Call<'a, R> {
+    channel: &'a Channel,
+    request: R,
+}
+
+impl<'a, R> Call<'a, R> {
+    pub(super) fn new(channel: &'a Channel, request: R) -> Self {
+        Self { channel, request }
+    }
+
+    /// Changes the request.
+    pub(super) fn map(mut self, change: impl FnOnce(R) -> R) -> Self {
+        self.request = change(self.request);
+        self
+    }
+}
+
+impl<'a, R> IntoFuture for Call<'a, R>
+where
+    R: Request + Into<Method>,
+    R::Reply: TryFrom<Method>,
+{
+    type Output = Result<R::Reply>;
+    type IntoFuture = CallFuture<'a, R>;
+
+    fn into_future(self) -> CallFuture<'a, R> {
+        CallFuture { reply: ReplyFuture::new(self.channel, self.request.into(), R::REPLIES), request: PhantomData }
+    }
+}
+
+/// Waits for the reply to a call.
+#[derive(Debug)]
+#[must_use = "a call is made when it is awaited"]
+pub struct CallFuture<'a, R> {
+    reply: ReplyFuture<'a>,
+    request: PhantomData<fn(R) -> R>,
+}
+
+impl<R> Future for CallFuture<'_, R>
+where
+    R: Request,
+    R::Reply: TryFrom<Method>,
+{
+    type Output = Result<R::Reply>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let reply = ready!(Pin::new(&mut self.reply).poll(context))?;
+        Poll::Ready(R::Reply::try_from(reply.into_method()).map_err(|_| Error::internal("a reply of another method")))
+    }
+}
+
+/// Waits for the reply to any method.
+#[derive(Debug)]
+pub(super) struct ReplyFuture<'a> {
+    channel: &'a Channel,
+    replies: &'static [crate::protocol::MethodId],
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Not asked yet.
+    Request(Box<Method>),
+    Waiting(Wait),
+    Done,
+}
+
+impl<'a> ReplyFuture<'a> {
+    pub(super) fn new(channel: &'a Channel, request: Method, replies: &'static [crate::protocol::MethodId]) -> Self {
+        Self { channel, replies, stage: Stage::Request(Box::new(request)) }
+    }
+}
+
+impl Future for ReplyFuture<'_> {
+    type Output = Result<Box<Reply>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if let Stage::Request(request) = &this.stage {
+            let (key, replies) = (this.channel.key(), this.replies);
+            let wait = Wait::begin(this.channel.shared(), |state, id| {
+                state.engine.call(key, request, replies, id, now())
+            });
+            this.stage = Stage::Done;
+            this.stage = Stage::Waiting(wait?);
+        }
+        let Stage::Waiting(wait) = &mut this.stage else {
+            return Poll::Ready(Err(Error::internal("a call was polled after it was done")));
+        };
+        let completion = ready!(Pin::new(wait).poll(context));
+        this.stage = Stage::Done;
+        Poll::Ready(match completion? {
+            Completion::Reply(reply) => Ok(reply),
+            _ => Err(Error::internal("a call was answered by something else")),
+        })
+    }
+}
+
+/// A method that nothing answers, sent when it is awaited. It resolves when it is queued.
+#[derive(Debug)]
+#[must_use = "a method is sent when it is awaited"]
+pub struct Send<'a, M> {
+    channel: &'a Channel,
+    method: M,
+    is_request: bool,
+}
+
+impl<'a, M: crate::protocol::ProtocolMethod> Send<'a, M> {
+    pub(super) fn new(channel: &'a Channel, method: M) -> Self {
+        Self { channel, method, is_request: M::IS_REQUEST }
+    }
+
+    /// Changes the method.
+    pub(super) fn map(mut self, change: impl FnOnce(M) -> M) -> Self {
+        self.method = change(self.method);
+        self
+    }
+}
+
+impl<M: Into<Method>> IntoFuture for Send<'_, M> {
+    type Output = Result<()>;
+    type IntoFuture = std::future::Ready<Result<()>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { channel, method, is_request } = self;
+        let method = method.into();
+        let sent = channel.shared().with(|state| state.engine.send(channel.key(), &method, is_request));
+        std::future::ready(sent.map_err(Error::from))
+    }
+}

@@ -1,0 +1,205 @@
+//! A channel of a connection.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::connection::ConnectionHandle;
+use super::publisher::Publisher;
+use super::wait::{Wait, now};
+use super::{Call, Consume, Get, Publish, Returns, Send};
+use crate::driver::Shared;
+use crate::engine::{ChannelKey, Failure, Fate};
+use crate::error::{Error, Result};
+use crate::frame::Body;
+use crate::protocol::{ChannelMethod, Method, ReplyCode, Request, confirm};
+use crate::wire::ShortString;
+
+/// A channel: a stream of requests of its own within a connection, with its own errors (AMQP 0-9-1 §2.2.4).
+///
+/// An error of the broker's closes the channel that caused it and nothing else. Clones are handles of the same channel;
+/// dropping the last one (consumers and unsettled deliveries hold one too) closes it.
+///
+/// Besides what is written out here, there is a method for each of the protocol's: [`Channel::queue_declare`],
+/// [`Channel::exchange_bind`], [`Channel::basic_qos`], [`Channel::tx_select`], … They are generated from the
+/// specification: required names are arguments, everything else is set on what they return, and awaiting that makes the
+/// call.
+///
+/// ```no_run
+/// # async fn example(connection: leveret::Connection) -> leveret::Result<()> {
+/// let channel = connection.open_channel().await?;
+/// channel.exchange_declare("logs", "topic").durable(true).await?;
+/// let queue = channel.queue_declare("").exclusive(true).await?.queue;
+/// channel.queue_bind(queue.clone(), "logs", "kern.*").await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Channel {
+    handle: Arc<ChannelHandle>,
+}
+
+/// What all handles of a channel hold. Its drop closes the channel.
+struct ChannelHandle {
+    connection: Arc<ConnectionHandle>,
+    key: ChannelKey,
+}
+
+impl Channel {
+    pub(super) fn new(connection: Arc<ConnectionHandle>, key: ChannelKey) -> Self {
+        Self { handle: Arc::new(ChannelHandle { connection, key }) }
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.handle.connection.shared
+    }
+
+    pub(super) fn key(&self) -> ChannelKey {
+        self.handle.key
+    }
+
+    /// Calls any method of the protocol that is answered, given as the struct that the specification makes of it.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: leveret::Channel) -> leveret::Result<()> {
+    /// use leveret::protocol::queue;
+    ///
+    /// let declared = channel.call(queue::Declare::default().queue("hello").passive(true)).await?;
+    /// println!("{} messages", declared.message_count);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A consumer that is started this way is taken with [`Channel::consumer`].
+    pub fn call<R>(&self, request: R) -> Call<'_, R>
+    where
+        R: Request + ChannelMethod + Into<Method>,
+    {
+        Call::new(self, request)
+    }
+
+    /// Sends any method that nothing answers: one that has no reply, or one with no-wait set.
+    pub fn send<M>(&self, method: M) -> Send<'_, M>
+    where
+        M: ChannelMethod + Into<Method>,
+    {
+        Send::new(self, method)
+    }
+
+    /// Publishes a message to an exchange (`basic.publish`); the empty exchange delivers to the queue that the routing
+    /// key names.
+    ///
+    /// Awaiting it waits while publishing is paused, and resolves when the message is queued. It says nothing of what the
+    /// broker does with it: for that, see [`Channel::confirm_select`].
+    ///
+    /// ```no_run
+    /// # async fn example(channel: leveret::Channel) -> leveret::Result<()> {
+    /// use leveret::Properties;
+    ///
+    /// channel.publish("", "hello", "Hello, world!").await?;
+    ///
+    /// let persistent = Properties::default().delivery_mode(2).content_type("application/json");
+    /// channel.publish("logs", "kern.info", r#"{"up": true}"#).properties(&persistent).mandatory(true).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn publish<'a>(&'a self, exchange: &'a str, routing_key: &'a str, body: impl Into<Body<'a>>) -> Publish<'a> {
+        Publish::new(self, exchange, routing_key, body.into())
+    }
+
+    /// Makes the broker confirm what is published on this channel from now on (`confirm.select`), and gives the
+    /// [`Publisher`] that awaits those confirms. See the broker's page on
+    /// [publisher confirms](https://www.rabbitmq.com/docs/confirms#publisher-confirms).
+    ///
+    /// # Errors
+    ///
+    /// The channel is closed, transactional, or no answer came in time.
+    pub async fn confirm_select(&self) -> Result<Publisher> {
+        self.call(confirm::Select::default()).await?;
+        Ok(Publisher::new(self.clone()))
+    }
+
+    /// Starts a consumer on a queue (`basic.consume`).
+    ///
+    /// ```no_run
+    /// # async fn example(channel: leveret::Channel) -> leveret::Result<()> {
+    /// channel.basic_qos().prefetch_count(100).await?;
+    /// let mut consumer = channel.consume("hello").await?;
+    /// while let Some(delivery) = consumer.next().await.transpose()? {
+    ///     println!("{}", String::from_utf8_lossy(delivery.body()));
+    ///     delivery.ack().await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Dropped before it is done, the consumer is cancelled and what it was sent goes back to the queue.
+    pub fn consume(&self, queue: impl Into<ShortString>) -> Consume<'_> {
+        Consume::new(self, queue.into())
+    }
+
+    /// The consumer with this tag that was started by [`Channel::call`] or [`Channel::send`], and that nobody has taken.
+    pub fn consumer(&self, tag: impl Into<ShortString>) -> Option<super::Consumer> {
+        let tag = tag.into();
+        let key = self.shared().with(|state| state.engine.claim_consumer(self.key(), &tag))?;
+        Some(super::Consumer::new(self.clone(), key, tag))
+    }
+
+    /// Takes one message from a queue (`basic.get`), or none where it is empty.
+    ///
+    /// Dropped before it is done, a message that was got goes back to the queue.
+    pub fn get(&self, queue: impl Into<ShortString>) -> Get<'_> {
+        Get::new(self, queue.into())
+    }
+
+    /// The messages that come back on this channel (`basic.return`) and belong to no confirmed publish.
+    ///
+    /// There is one stream per channel: a later one takes over from an earlier one. Messages that come while there is
+    /// none are dropped.
+    pub fn returns(&self) -> Returns {
+        Returns::new(self.clone())
+    }
+
+    /// Closes the channel: what was queued goes first, then the broker is told, and agrees.
+    ///
+    /// Deliveries that were not settled go back to their queues. Dropped before it is done, the channel closes all the
+    /// same.
+    ///
+    /// # Errors
+    ///
+    /// The channel was closed by the broker or with its connection before.
+    pub async fn close(&self) -> Result<()> {
+        let wait = Wait::begin(self.shared(), |state, id| {
+            let code = ReplyCode::REPLY_SUCCESS;
+            state.engine.close_channel(self.key(), code, "closed by the application", Some(id), now())
+        })?;
+        wait.await.map(drop)
+    }
+
+    /// The channel takes requests.
+    pub fn is_open(&self) -> bool {
+        self.closed_by().is_none()
+    }
+
+    /// Why the channel is closed, once it is: what any later call would fail with.
+    pub fn closed_by(&self) -> Option<Error> {
+        let closure = self.shared().with(|state| state.engine.channel_closure(self.key()))?;
+        Some(Failure::Closed { closure, fate: Fate::NotSent }.into())
+    }
+
+    /// The number of the channel on its connection. It is used again when the channel is closed.
+    pub fn number(&self) -> u16 {
+        self.key().number
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel").field("number", &self.number()).field("open", &self.is_open()).finish()
+    }
+}
+
+impl Drop for ChannelHandle {
+    fn drop(&mut self) {
+        self.connection.shared.with(|state| state.engine.release_channel(self.key));
+    }
+}

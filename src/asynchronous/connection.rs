@@ -1,0 +1,168 @@
+//! A connection to a broker.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::wait::{Wait, now};
+use super::Channel;
+use crate::config::ConnectionParameters;
+use crate::driver::{self, Driver, Shared};
+use crate::engine::{Completion, Negotiated};
+use crate::error::{Error, Result};
+use crate::protocol::ReplyCode;
+
+/// A connection to a broker, driven by a task of the tokio runtime that it was opened on.
+///
+/// Clones are handles of the same connection. Dropping the last handle (channels, consumers and unsettled deliveries hold
+/// one too) closes it in the background, after what was queued; [`Connection::close`] waits for that.
+///
+/// ```no_run
+/// # async fn example() -> leveret::Result<()> {
+/// use leveret::Connection;
+///
+/// let connection = Connection::open("amqp://localhost").await?;
+/// let channel = connection.open_channel().await?;
+/// channel.publish("", "hello", "Hello, world!").await?;
+/// connection.close().await
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Connection {
+    handle: Arc<ConnectionHandle>,
+}
+
+/// What all handles of a connection hold. Its drop closes the connection.
+pub(super) struct ConnectionHandle {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Connection {
+    /// Connects to the broker that a URL or [`ConnectionParameters`] name, and opens the virtual host.
+    ///
+    /// Dropped before it is done, it leaves nothing behind but a closed socket.
+    ///
+    /// # Errors
+    ///
+    /// Wrong parameters; a broker that cannot be reached, takes longer than `open_timeout`, refuses the credentials or
+    /// the virtual host, or speaks another protocol.
+    pub async fn open<P>(parameters: P) -> Result<Self>
+    where
+        P: TryInto<ConnectionParameters>,
+        Error: From<P::Error>,
+    {
+        let parameters = parameters.try_into()?;
+        parameters.validate()?;
+        let transport = driver::connect(&parameters).await?;
+        Self::start(transport, &parameters).await
+    }
+
+    /// The same over a transport of the caller's: a socket with options of its own, a tunnel, an in-memory pipe.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::open`], but for reaching the broker.
+    pub async fn open_on<T, P>(transport: T, parameters: P) -> Result<Self>
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        P: TryInto<ConnectionParameters>,
+        Error: From<P::Error>,
+    {
+        let parameters = parameters.try_into()?;
+        parameters.validate()?;
+        Self::start(transport, &parameters).await
+    }
+
+    async fn start<T>(mut transport: T, parameters: &ConnectionParameters) -> Result<Self>
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let (shared, input) = driver::handshake(&mut transport, parameters).await?;
+        tokio::spawn(Driver::new(transport, Arc::clone(&shared), input));
+        Ok(Self { handle: Arc::new(ConnectionHandle { shared }) })
+    }
+
+    /// Opens a channel (AMQP 0-9-1 §1.5.2.1). Dropped before it is done, the channel is closed again.
+    ///
+    /// # Errors
+    ///
+    /// The connection is closed, all negotiated channels are open, or no answer came in time.
+    pub async fn open_channel(&self) -> Result<Channel> {
+        let wait = Wait::begin(&self.handle.shared, |state, id| state.engine.open_channel(id, now()).map(drop))?;
+        match wait.await? {
+            Completion::Opened(key) => Ok(Channel::new(Arc::clone(&self.handle), key)),
+            _ => Err(Error::internal("channel.open was answered by something else")),
+        }
+    }
+
+    /// Closes the connection: what was queued goes first, then the broker is told, and agrees.
+    ///
+    /// Everything in flight that the broker has not answered by then fails. Dropped before it is done, the connection
+    /// closes all the same.
+    ///
+    /// # Errors
+    ///
+    /// The connection was lost or closed by the broker before, or the broker did not answer within `close_timeout`;
+    /// either way it is closed.
+    pub async fn close(&self) -> Result<()> {
+        let wait = Wait::begin(&self.handle.shared, |state, id| {
+            state.engine.close(ReplyCode::REPLY_SUCCESS, "closed by the application", Some(id), now())
+        })?;
+        wait.await.map(drop)
+    }
+
+    /// The connection takes requests.
+    pub fn is_open(&self) -> bool {
+        self.closed_by().is_none()
+    }
+
+    /// Why the connection is closed, once it is: what any later call would fail with.
+    pub fn closed_by(&self) -> Option<Error> {
+        let closure = self.handle.shared.with(|state| state.engine.closure().cloned())?;
+        Some(crate::engine::Failure::Closed { closure, fate: crate::engine::Fate::NotSent }.into())
+    }
+
+    /// The broker's reason for blocking publishes (`connection.blocked`), while it does. Publishes wait until it is over;
+    /// everything else goes on.
+    pub fn blocked(&self) -> Option<String> {
+        self.handle.shared.with(|state| state.engine.blocked().map(str::to_owned))
+    }
+
+    /// What was agreed on with the broker, and what it tells of itself.
+    pub fn negotiated(&self) -> Negotiated {
+        self.handle.shared.with(|state| state.engine.negotiated().clone())
+    }
+
+    /// Octets that wait for the socket.
+    pub fn queued(&self) -> u64 {
+        self.handle.shared.with(|state| state.engine.queued())
+    }
+
+    /// Publishes on confirming channels that the broker has not decided about.
+    pub fn unconfirmed(&self) -> u64 {
+        self.handle.shared.with(|state| state.engine.unconfirmed())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.handle.shared
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("open", &self.is_open()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for ConnectionHandle {
+    fn drop(&mut self) {
+        // A connection that is closed already has nothing to say to that.
+        let closed = self.shared.with(|state| {
+            let code = ReplyCode::REPLY_SUCCESS;
+            state.engine.close(code, "the last handle was dropped", None, std::time::Instant::now())
+        });
+        drop(closed);
+    }
+}

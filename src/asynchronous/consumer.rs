@@ -1,0 +1,220 @@
+//! A consumer: the stream of messages that the broker pushes.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::{Future, IntoFuture, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+
+use super::call::ReplyFuture;
+use super::wait::{Wait, now};
+use super::{Channel, Delivery};
+use crate::engine::{ConsumerEnd, ConsumerKey, Failure, Fate, Settle, Taken, WaiterId};
+use crate::error::{Error, Result};
+use crate::protocol::{Method, Request, basic};
+use crate::wire::{FieldTable, ShortString};
+
+/// A consumer that is started when it is awaited.
+#[derive(Debug)]
+#[must_use = "a consumer is started when it is awaited"]
+pub struct Consume<'a> {
+    channel: &'a Channel,
+    request: basic::Consume,
+}
+
+impl<'a> Consume<'a> {
+    pub(super) fn new(channel: &'a Channel, queue: ShortString) -> Self {
+        Self { channel, request: basic::Consume::default().queue(queue) }
+    }
+
+    /// The name by which the broker knows the consumer, unique on its channel. Left empty, the broker makes one up.
+    pub fn consumer_tag(mut self, tag: impl Into<ShortString>) -> Self {
+        self.request = self.request.consumer_tag(tag);
+        self
+    }
+
+    /// The broker takes each message as handled when it has sent it: faster, and a message that is lost on the way is
+    /// lost.
+    pub fn no_ack(mut self, no_ack: bool) -> Self {
+        self.request = self.request.no_ack(no_ack);
+        self
+    }
+
+    /// No other consumer may have this queue; 403 where one has.
+    pub fn exclusive(mut self, exclusive: bool) -> Self {
+        self.request = self.request.exclusive(exclusive);
+        self
+    }
+
+    /// Arguments of the broker's, such as `x-priority`.
+    pub fn arguments(mut self, arguments: impl Into<FieldTable>) -> Self {
+        self.request = self.request.arguments(arguments);
+        self
+    }
+}
+
+impl<'a> IntoFuture for Consume<'a> {
+    type Output = Result<Consumer>;
+    type IntoFuture = ConsumeFuture<'a>;
+
+    fn into_future(self) -> ConsumeFuture<'a> {
+        let Self { channel, request } = self;
+        ConsumeFuture { channel, reply: ReplyFuture::new(channel, request.into(), basic::Consume::REPLIES) }
+    }
+}
+
+/// Waits until the broker has accepted a consumer.
+#[derive(Debug)]
+#[must_use = "a consumer is started when it is awaited"]
+pub struct ConsumeFuture<'a> {
+    channel: &'a Channel,
+    reply: ReplyFuture<'a>,
+}
+
+impl Future for ConsumeFuture<'_> {
+    type Output = Result<Consumer>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let reply = ready!(Pin::new(&mut self.reply).poll(context))?;
+        Poll::Ready(match (reply.consumer, reply.method) {
+            (Some(key), Method::BasicConsumeOk(ok)) => Ok(Consumer::new(self.channel.clone(), key, ok.consumer_tag)),
+            _ => Err(Error::internal("a consumer was started without a key")),
+        })
+    }
+}
+
+/// The messages that the broker pushes from a queue, as a [`Stream`] and by [`Consumer::next`].
+///
+/// It ends (`None`) when it is cancelled or its channel is closed by the application; when the broker ends it, or the
+/// channel or connection fails, it gives that error once and then ends.
+///
+/// How many unsettled messages it is sent is bounded by `basic_qos().prefetch_count(…)`; without that, the broker sends
+/// all it has. Dropping it cancels the consumer and gives back to the queue what it has not handed out; those that were
+/// handed out can still be settled.
+pub struct Consumer {
+    channel: Channel,
+    key: ConsumerKey,
+    tag: ShortString,
+    no_ack: bool,
+    /// The standing waiter.
+    waiter: WaiterId,
+    /// Taken in one go, and not yet handed out.
+    ready: VecDeque<crate::engine::Delivery>,
+    ended: bool,
+}
+
+impl Consumer {
+    pub(super) fn new(channel: Channel, key: ConsumerKey, tag: ShortString) -> Self {
+        let (waiter, no_ack) =
+            channel.shared().with(|state| (state.waiters.insert(), state.engine.is_no_ack(key)));
+        Self { channel, key, tag, no_ack, waiter, ready: VecDeque::new(), ended: false }
+    }
+
+    /// The name by which the broker knows the consumer.
+    pub fn consumer_tag(&self) -> &ShortString {
+        &self.tag
+    }
+
+    /// The channel that it consumes on.
+    pub fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    /// The next message. Dropped before it is done, no message is lost.
+    pub async fn next(&mut self) -> Option<Result<Delivery>> {
+        poll_fn(|context| self.poll_delivery(context)).await
+    }
+
+    /// Asks the broker to send no more (`basic.cancel`), and waits until it agrees. Messages that came before are still
+    /// handed out; then the stream ends.
+    ///
+    /// # Errors
+    ///
+    /// The consumer has ended already, or its channel is closed.
+    pub async fn cancel(&mut self) -> Result<()> {
+        let wait = Wait::begin(self.channel.shared(), |state, id| state.engine.cancel_consumer(self.key, id, now()))?;
+        wait.await.map(drop)
+    }
+
+    fn poll_delivery(&mut self, context: &Context<'_>) -> Poll<Option<Result<Delivery>>> {
+        if let Some(delivery) = self.ready.pop_front() {
+            return Poll::Ready(Some(Ok(self.hand_out(delivery))));
+        }
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let mut waker = Some(context.waker().clone());
+        let (ready, key, id) = (&mut self.ready, self.key, self.waiter);
+        let (taken, displaced) = self.channel.shared().with(|state| {
+            let taken = state.engine.take_deliveries(key, ready, id);
+            let waits = ready.is_empty() && taken == Taken::Nothing;
+            (taken, waits.then(|| state.waiters.poll(id, &mut waker)))
+        });
+        drop((displaced, waker));
+        match taken {
+            Taken::Oversize(failure) => Poll::Ready(Some(Err(failure.into()))),
+            Taken::End(end) => {
+                self.ended = true;
+                Poll::Ready(end_of_stream(end).map(Err))
+            }
+            Taken::Nothing => match self.ready.pop_front() {
+                Some(delivery) => Poll::Ready(Some(Ok(self.hand_out(delivery)))),
+                None => Poll::Pending,
+            },
+        }
+    }
+
+    fn hand_out(&self, delivery: crate::engine::Delivery) -> Delivery {
+        Delivery::new(self.channel.clone(), delivery, self.no_ack)
+    }
+}
+
+/// The last item of a stream that ends like this, if there is one.
+fn end_of_stream(end: ConsumerEnd) -> Option<Error> {
+    match end {
+        ConsumerEnd::Cancelled => None,
+        ConsumerEnd::CancelledByBroker => Some(Error::consumer_cancelled()),
+        ConsumerEnd::Closed(closure) if closure.is_requested() => None,
+        ConsumerEnd::Closed(closure) => Some(Failure::Closed { closure, fate: Fate::Unknown }.into()),
+    }
+}
+
+impl Stream for Consumer {
+    type Item = Result<Delivery>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_delivery(context)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.ready.len(), self.ended.then_some(self.ready.len()))
+    }
+}
+
+impl fmt::Debug for Consumer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consumer").field("tag", &self.tag).field("channel", &self.channel).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        let unseen = std::mem::take(&mut self.ready);
+        let (channel, key, id, no_ack) = (self.channel.key(), self.key, self.waiter, self.no_ack);
+        let waker = self.channel.shared().with(|state| {
+            if !no_ack {
+                for delivery in &unseen {
+                    let requeue = Settle::Nack { multiple: false, requeue: true };
+                    if state.engine.settle(channel, delivery.delivery_tag, requeue).is_err() {
+                        break;
+                    }
+                }
+            }
+            state.engine.drop_consumer(key);
+            state.forget(id)
+        });
+        drop((waker, unseen));
+    }
+}

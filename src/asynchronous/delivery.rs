@@ -1,0 +1,154 @@
+//! A message that the broker delivered, and what can be done with it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::Channel;
+use crate::engine::{Message, Settle};
+use crate::error::{Error, Result};
+use crate::protocol::basic::Properties;
+
+/// A message from a queue.
+///
+/// Unless it came with `no_ack`, the broker keeps it until it is settled: [`ack`](Delivery::ack) when it was handled,
+/// [`nack`](Delivery::nack) or [`reject`](Delivery::reject) when it was not. Each takes the delivery, so that it cannot
+/// be settled twice. One that is dropped stays unsettled, and the broker delivers it again when the channel is closed.
+///
+/// Settling resolves when the acknowledgement is queued for the broker, which does not answer it.
+pub struct Delivery {
+    channel: Channel,
+    message: Message,
+    delivery_tag: u64,
+    redelivered: bool,
+    no_ack: bool,
+    message_count: Option<u32>,
+}
+
+impl Delivery {
+    pub(super) fn new(channel: Channel, delivery: crate::engine::Delivery, no_ack: bool) -> Self {
+        let crate::engine::Delivery { message, delivery_tag, redelivered } = delivery;
+        Self { channel, message, delivery_tag, redelivered, no_ack, message_count: None }
+    }
+
+    pub(super) fn with_message_count(mut self, count: u32) -> Self {
+        self.message_count = Some(count);
+        self
+    }
+
+    /// The body.
+    pub fn body(&self) -> &[u8] {
+        self.message.body()
+    }
+
+    /// The body, as shared octets that outlive the delivery; nothing is copied.
+    pub fn to_bytes(&self) -> Bytes {
+        self.message.clone().into_body()
+    }
+
+    /// The exchange that the message was published to; empty for the default one.
+    ///
+    /// Names are UTF-8 in practice; octets that are not are shown as `U+FFFD`. [`Delivery::message`] has them as they
+    /// came.
+    pub fn exchange(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.message.exchange())
+    }
+
+    /// The routing key that the message was published with, read like [`Delivery::exchange`].
+    pub fn routing_key(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.message.routing_key())
+    }
+
+    /// Decodes the properties, which nobody has looked at so far.
+    ///
+    /// # Errors
+    ///
+    /// A property list that cannot be read, such as a header of an unknown type. Only this message is affected.
+    pub fn properties(&self) -> Result<Properties> {
+        Ok(self.message.properties()?)
+    }
+
+    /// The message as it came.
+    pub fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// The number by which the broker knows the delivery on its channel.
+    pub fn delivery_tag(&self) -> u64 {
+        self.delivery_tag
+    }
+
+    /// It was delivered before, to this consumer or another, and was not acknowledged.
+    pub fn is_redelivered(&self) -> bool {
+        self.redelivered
+    }
+
+    /// How many messages were left in the queue; known only of a message that was fetched by [`Channel::get`].
+    pub fn message_count(&self) -> Option<u32> {
+        self.message_count
+    }
+
+    /// Acknowledges the message: it was handled.
+    ///
+    /// # Errors
+    ///
+    /// The channel is closed (the broker delivers the message again), or the message came with `no_ack`.
+    pub async fn ack(self) -> Result<()> {
+        self.settle(Settle::Ack { multiple: false })
+    }
+
+    /// Acknowledges this message and all that were delivered before it on the channel.
+    ///
+    /// # Errors
+    ///
+    /// As [`Delivery::ack`].
+    pub async fn ack_multiple(self) -> Result<()> {
+        self.settle(Settle::Ack { multiple: true })
+    }
+
+    /// Gives the message back: to its queue with `requeue`, else away, to the dead-letter exchange where there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Delivery::ack`].
+    pub async fn nack(self, requeue: bool) -> Result<()> {
+        self.settle(Settle::Nack { multiple: false, requeue })
+    }
+
+    /// Gives back this message and all that were delivered before it on the channel.
+    ///
+    /// # Errors
+    ///
+    /// As [`Delivery::ack`].
+    pub async fn nack_multiple(self, requeue: bool) -> Result<()> {
+        self.settle(Settle::Nack { multiple: true, requeue })
+    }
+
+    /// The same as [`Delivery::nack`], as the standard has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Delivery::ack`].
+    pub async fn reject(self, requeue: bool) -> Result<()> {
+        self.settle(Settle::Reject { requeue })
+    }
+
+    fn settle(self, settle: Settle) -> Result<()> {
+        if self.no_ack {
+            return Err(Error::nothing_to_settle());
+        }
+        let (key, tag) = (self.channel.key(), self.delivery_tag);
+        Ok(self.channel.shared().with(|state| state.engine.settle(key, tag, settle))?)
+    }
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("delivery_tag", &self.delivery_tag)
+            .field("redelivered", &self.redelivered)
+            .field("message", &self.message)
+            .finish_non_exhaustive()
+    }
+}

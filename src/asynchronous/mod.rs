@@ -1,0 +1,27 @@
+//! The async API on tokio: what most programs use, re-exported at the root of the crate.
+//!
+//! Handles ([`Connection`], [`Channel`], [`Publisher`]) are cheap to clone and work from any task; the last one that is
+//! dropped closes what it stands for. Futures of this module are cancel-safe: dropping one at any point leaves the
+//! connection in step, and each says what then becomes of its request.
+
+mod call;
+mod channel;
+mod connection;
+mod consumer;
+mod delivery;
+mod get;
+mod publish;
+mod publisher;
+mod requests;
+mod returns;
+mod wait;
+
+pub use call::{Call, CallFuture, Send};
+pub use channel::Channel;
+pub use connection::Connection;
+pub use consumer::{Consume, Consumer};
+pub use delivery::Delivery;
+pub use get::Get;
+pub use publish::{Publish, PublishFuture};
+pub use publisher::{Confirm, ConfirmedFuture, PublishConfirmed, PublishConfirmedFuture, Publisher};
+pub use returns::Returns;

@@ -1,0 +1,209 @@
+//! Publishing with confirms: the broker says of each message that it took responsibility.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use super::publish::Passage;
+use super::wait::Wait;
+use super::{Channel, Publish};
+use crate::driver::State;
+use crate::engine::{Completion, Confirmation, Failure, Settled, WaiterId};
+use crate::error::{Error, Result};
+use crate::frame::Body;
+use crate::protocol::basic::Properties;
+
+/// A channel whose publishes are confirmed, from [`Channel::confirm_select`].
+///
+/// ```no_run
+/// # async fn example(channel: leveret::Channel) -> leveret::Result<()> {
+/// let publisher = channel.confirm_select().await?;
+///
+/// // One at a time: published, and confirmed.
+/// publisher.publish("", "hello", "Hello, world!").confirmed().await?;
+///
+/// // Many in flight: queue them all, then await each confirm.
+/// let mut confirms = Vec::new();
+/// for body in ["one", "two", "three"] {
+///     confirms.push(publisher.publish("", "hello", body).await?);
+/// }
+/// for confirm in confirms {
+///     confirm.await?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Publisher {
+    channel: Channel,
+}
+
+impl Publisher {
+    pub(super) fn new(channel: Channel) -> Self {
+        Self { channel }
+    }
+
+    /// The channel that it publishes on.
+    pub fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    /// Publishes a message to an exchange. Awaiting it waits while publishing is paused and gives, once the message is
+    /// queued, the [`Confirm`] of the broker's decision.
+    pub fn publish<'a>(
+        &'a self,
+        exchange: &'a str,
+        routing_key: &'a str,
+        body: impl Into<Body<'a>>,
+    ) -> PublishConfirmed<'a> {
+        PublishConfirmed { publish: Publish::new(&self.channel, exchange, routing_key, body.into()) }
+    }
+
+    /// Waits until the broker has decided about everything published on this channel so far, by anybody, and tells how
+    /// many publishes it refused or returned since the last time this was asked.
+    ///
+    /// # Errors
+    ///
+    /// The channel is closed before that.
+    pub async fn wait_for_confirms(&self) -> Result<Settled> {
+        let mut settled = None;
+        let wait = Wait::begin(self.channel.shared(), |state, id| {
+            settled = state.engine.wait_for_confirms(self.channel.key(), id)?;
+            Ok(())
+        })?;
+        if let Some(settled) = settled {
+            return Ok(settled);
+        }
+        match wait.await? {
+            Completion::Settled(settled) => Ok(settled),
+            _ => Err(Error::internal("confirms were answered by something else")),
+        }
+    }
+}
+
+/// A message that is published when it is awaited, and confirmed by the broker.
+#[derive(Debug)]
+#[must_use = "a message is published when this is awaited"]
+pub struct PublishConfirmed<'a> {
+    publish: Publish<'a>,
+}
+
+impl<'a> PublishConfirmed<'a> {
+    /// The message comes back where no queue takes it, and its confirm fails with that.
+    ///
+    /// Which publish a message that comes back belongs to is told by its exchange, routing key, properties and body: of
+    /// messages that are equal in all of these, one confirm may report what happened to another.
+    pub fn mandatory(mut self, mandatory: bool) -> Self {
+        self.publish = self.publish.mandatory(mandatory);
+        self
+    }
+
+    /// The properties of the message.
+    pub fn properties(mut self, properties: &'a Properties) -> Self {
+        self.publish = self.publish.properties(properties);
+        self
+    }
+
+    /// Waits for the broker's decision too: one round trip per message.
+    pub fn confirmed(self) -> ConfirmedFuture<'a> {
+        ConfirmedFuture { stage: Confirming::Publishing(self.into_future()) }
+    }
+}
+
+impl<'a> IntoFuture for PublishConfirmed<'a> {
+    type Output = Result<Confirm>;
+    type IntoFuture = PublishConfirmedFuture<'a>;
+
+    fn into_future(self) -> PublishConfirmedFuture<'a> {
+        PublishConfirmedFuture { passage: Passage::new(self.publish, queue) }
+    }
+}
+
+/// Queues the message and takes the slot of its confirm in one step.
+fn queue(publish: &Publish<'_>, state: &mut State) -> Result<Confirm, Failure> {
+    let id = state.waiters.insert();
+    match publish.queue(state, Some(id)) {
+        Ok(()) => Ok(Confirm { wait: Wait::new(Arc::clone(publish.channel.shared()), id) }),
+        Err(failure) => {
+            forget_unused(state, id);
+            Err(failure)
+        }
+    }
+}
+
+fn forget_unused(state: &mut State, id: WaiterId) {
+    // Nobody has polled it: it holds no waker.
+    drop(state.waiters.remove(id));
+}
+
+/// Waits until a message is queued.
+#[derive(Debug)]
+#[must_use = "a message is published when this is awaited"]
+pub struct PublishConfirmedFuture<'a> {
+    passage: Passage<'a, fn(&Publish<'a>, &mut State) -> Result<Confirm, Failure>, Confirm>,
+}
+
+impl Future for PublishConfirmedFuture<'_> {
+    type Output = Result<Confirm>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<Confirm>> {
+        self.passage.poll(context)
+    }
+}
+
+/// The broker's decision about one publish, to come.
+///
+/// It resolves exactly once: with `Ok` when the broker took responsibility; else with an error that says that the broker
+/// refused it ([`ErrorKind::Nacked`](crate::ErrorKind::Nacked)), that no queue took it
+/// ([`ErrorKind::Returned`](crate::ErrorKind::Returned)), or that the channel was closed first, in which case
+/// [`Error::is_not_sent`] and [`Error::is_unknown`] tell what became of the message.
+///
+/// Dropping it forgets the decision, not the message.
+#[derive(Debug)]
+#[must_use = "only awaiting a confirm tells whether the broker has the message"]
+pub struct Confirm {
+    wait: Wait,
+}
+
+impl Future for Confirm {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        Poll::Ready(match ready!(Pin::new(&mut self.wait).poll(context))? {
+            Completion::Confirmed(Confirmation::Ack) => Ok(()),
+            Completion::Confirmed(Confirmation::Nack) => Err(Error::nacked()),
+            Completion::Confirmed(Confirmation::Returned(returned)) => Err(Error::from_returned(returned)),
+            _ => Err(Error::internal("a publish was confirmed by something else")),
+        })
+    }
+}
+
+/// Waits until a message is published and the broker has decided.
+#[derive(Debug)]
+#[must_use = "a message is published when this is awaited"]
+pub struct ConfirmedFuture<'a> {
+    stage: Confirming<'a>,
+}
+
+#[derive(Debug)]
+enum Confirming<'a> {
+    Publishing(PublishConfirmedFuture<'a>),
+    Deciding(Confirm),
+}
+
+impl Future for ConfirmedFuture<'_> {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        loop {
+            match &mut self.stage {
+                Confirming::Publishing(publishing) => {
+                    let confirm = ready!(Pin::new(publishing).poll(context))?;
+                    self.stage = Confirming::Deciding(confirm);
+                }
+                Confirming::Deciding(confirm) => return Pin::new(confirm).poll(context),
+            }
+        }
+    }
+}

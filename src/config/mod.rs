@@ -1,0 +1,52 @@
+//! What a connection is opened with: endpoint, credentials, limits, deadlines; field by field, or from a URL.
+//!
+//! Both ways meet in [`ConnectionParameters`], with one set of defaults:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use leveret::config::{ConnectionParameters, Credentials};
+//!
+//! let by_field = ConnectionParameters::default()
+//!     .host("rabbit.example")
+//!     .virtual_host("orders")
+//!     .credentials(Credentials::plain("shop", "s3cret"))
+//!     .call_timeout(Duration::from_secs(20));
+//! let by_url = ConnectionParameters::from_url("amqp://shop:s3cret@rabbit.example/orders?call_timeout=20")?;
+//!
+//! assert_eq!(by_field.to_string(), by_url.to_string());
+//! assert_eq!(by_url.to_string(), "amqp://shop:<redacted>@rabbit.example:5672/orders?call_timeout=20");
+//! # Ok::<(), leveret::config::ParametersError>(())
+//! ```
+//!
+//! # The URL
+//!
+//! `amqp://user:password@host:port/virtual_host?key=value&…`. Every part may be missing: `amqp://` alone is the broker of
+//! this machine. Scheme and host are case-insensitive. User, password, host and virtual host are percent-decoded, and a `+`
+//! in them is a plus; keys and values of the query are decoded as a form's, where a `+` is a space.
+//!
+//! No virtual host, `/` and `/%2F` all mean the virtual host `/`, as in Pika; `//` is the one whose name is empty. A user
+//! without a password gets the default one.
+//!
+//! Anything unknown, repeated, empty, malformed or out of range is an error that says so: a typing mistake never turns
+//! into a default.
+
+mod credentials;
+mod display;
+mod error;
+mod heartbeat;
+mod json;
+mod keys;
+mod parameters;
+mod properties;
+mod setters;
+#[cfg(test)]
+mod tests;
+mod url;
+mod validate;
+mod values;
+
+pub use credentials::{Credentials, Secret};
+pub use error::{ParametersError, ParametersErrorKind};
+pub use heartbeat::Heartbeat;
+pub use parameters::ConnectionParameters;

@@ -1,0 +1,84 @@
+//! What is set by field: bounds, and what follows from it.
+
+use std::time::Duration;
+
+use super::{base, plain};
+use crate::config::Heartbeat;
+use crate::config::ParametersErrorKind::{Malformed, OutOfRange};
+use crate::wire::{FieldTable, FieldValue};
+
+#[test]
+fn fields_are_checked_like_keys() {
+    let cases = [
+        (base().host(""), Malformed, "host"),
+        (base().host("a b"), Malformed, "host"),
+        (base().host("[::1]"), Malformed, "host"),
+        (base().host("h:5672"), Malformed, "host"),
+        (base().port(0), OutOfRange, "port"),
+        (base().virtual_host("v".repeat(256)), OutOfRange, "virtual_host"),
+        (plain("a\0b", "p"), Malformed, "user"),
+        (plain("a", "\0"), Malformed, "password"),
+        (base().channel_max(0), OutOfRange, "channel_max"),
+        (base().frame_max(0), OutOfRange, "frame_max"),
+        (base().connect_timeout(Duration::ZERO), OutOfRange, "socket_timeout"),
+        (base().open_timeout(Duration::ZERO), OutOfRange, "stack_timeout"),
+        (base().call_timeout(Duration::MAX), OutOfRange, "call_timeout"),
+        (base().close_timeout(Duration::ZERO), OutOfRange, "close_timeout"),
+        (base().locale(""), OutOfRange, "locale"),
+        (base().locale("l".repeat(256)), OutOfRange, "locale"),
+        (base().connection_name(""), OutOfRange, "connection_name"),
+        (base().write_high_water(0), OutOfRange, "write_high_water"),
+        (base().write_low_water(1024 * 1024), OutOfRange, "write_low_water"),
+        (base().max_unconfirmed(0), OutOfRange, "max_unconfirmed"),
+        (base().max_message_size(0), OutOfRange, "max_message_size"),
+    ];
+    for (parameters, kind, key) in cases {
+        let error = parameters.validate().unwrap_err();
+        assert_eq!((error.kind(), error.key()), (kind, key), "{error}");
+    }
+    let largest = base().virtual_host("v".repeat(255)).locale("l".repeat(255)).host("::1").port(65535);
+    assert_eq!(largest.validate(), Ok(()));
+}
+
+#[test]
+fn the_low_mark_is_half_the_high_one_unless_it_is_given() {
+    assert_eq!(base().low_water(), 512 * 1024);
+    assert_eq!(base().write_high_water(1).low_water(), 0);
+    assert_eq!(base().write_low_water(7).low_water(), 7);
+}
+
+#[test]
+fn the_clients_heartbeat_wins_over_the_servers() {
+    assert_eq!(Heartbeat::Server.interval(60), 60);
+    assert_eq!(Heartbeat::every(90).interval(60), 90);
+    assert_eq!(Heartbeat::Off.interval(60), 0);
+    assert_eq!(Heartbeat::every(0), Heartbeat::Off);
+}
+
+#[test]
+fn the_broker_is_told_the_defaults_the_name_and_the_users_properties() {
+    let properties = base().connection_name("n").announced_properties();
+    let keys: Vec<_> = properties.keys().map(ToString::to_string).collect();
+    assert_eq!(keys, ["product", "version", "platform", "capabilities", "connection_name"]);
+    let Some(FieldValue::Table(capabilities)) = properties.get("capabilities") else { panic!("{properties:?}") };
+    assert_eq!(capabilities.len(), 9);
+    assert!(capabilities.values().all(|value| *value == FieldValue::Bool(true)));
+}
+
+#[test]
+fn the_users_properties_replace_defaults_and_a_capability_at_a_time() {
+    let users = FieldTable::from([
+        ("product", FieldValue::from("shop")),
+        ("connection_name", FieldValue::from("theirs")),
+        ("team", FieldValue::from("t")),
+        ("capabilities", FieldValue::Table(FieldTable::from([("connection.blocked", false)]))),
+    ]);
+    let properties = base().connection_name("ours").client_properties(users).announced_properties();
+    for (key, expected) in [("product", "shop"), ("platform", "Rust"), ("connection_name", "theirs"), ("team", "t")] {
+        assert_eq!(properties.get(key), Some(&FieldValue::from(expected)), "{key}");
+    }
+    let Some(FieldValue::Table(capabilities)) = properties.get("capabilities") else { panic!("{properties:?}") };
+    assert_eq!(capabilities.get("connection.blocked"), Some(&FieldValue::Bool(false)));
+    assert_eq!(capabilities.get("basic.nack"), Some(&FieldValue::Bool(true)));
+    assert_eq!(capabilities.len(), 9);
+}

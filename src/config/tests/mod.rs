@@ -1,0 +1,38 @@
+//! Parameters from URLs and by field, told from outside the room.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+mod fields;
+mod printing;
+mod reading;
+mod refusing;
+
+use super::{ConnectionParameters, Credentials, ParametersError};
+
+fn from_url(url: &str) -> ConnectionParameters {
+    ConnectionParameters::from_url(url).unwrap_or_else(|error| panic!("{url}: {error}"))
+}
+
+fn refused(url: &str) -> ParametersError {
+    match ConnectionParameters::from_url(url) {
+        Ok(parameters) => panic!("{url} gives {parameters:?}"),
+        Err(error) => error,
+    }
+}
+
+/// All that there is, the password too.
+fn everything(parameters: &ConnectionParameters) -> String {
+    format!("{parameters:?} {}", parameters.credentials.password().expose())
+}
+
+fn base() -> ConnectionParameters {
+    ConnectionParameters::default()
+}
+
+fn h() -> ConnectionParameters {
+    base().host("h")
+}
+
+fn plain(user: &str, password: &str) -> ConnectionParameters {
+    h().credentials(Credentials::plain(user, password))
+}

@@ -1,0 +1,254 @@
+//! Parameters from a URL.
+
+use std::collections::BTreeSet;
+use std::net::Ipv6Addr;
+use std::str::FromStr;
+
+use percent_encoding::percent_decode_str;
+
+use super::credentials::REDACTED;
+use super::keys::{KEYS, Key, find, nearest};
+use super::validate::{ALLOWED_HOST, ALLOWED_PORT};
+use super::values::{Refusal, whole};
+use super::{ConnectionParameters, Credentials, ParametersError, ParametersErrorKind, Secret};
+
+use ParametersErrorKind::{Conflict, Empty, Malformed, OutOfRange, RepeatedKey, Scheme, Unsupported};
+
+impl ConnectionParameters {
+    /// Reads a URL; its form stands with [the module](crate::config#the-url).
+    ///
+    /// ```
+    /// use leveret::config::ConnectionParameters;
+    ///
+    /// let parameters = ConnectionParameters::from_url("amqp://u:p@rabbit.example/orders?heartbeat=30")?;
+    /// assert_eq!(parameters.virtual_host, "orders");
+    ///
+    /// let error = ConnectionParameters::from_url("amqp://rabbit.example?hartbeat=30").unwrap_err();
+    /// assert_eq!(error.nearest(), Some("heartbeat"));
+    /// # Ok::<(), leveret::config::ParametersError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The first thing in it that is wrong.
+    pub fn from_url(url: &str) -> Result<Self, ParametersError> {
+        let rest = after_scheme(url)?;
+        let (before, query) = rest.split_once('?').map_or((rest, None), |(before, query)| (before, Some(query)));
+        let (authority, path) = before.split_at(before.find('/').unwrap_or(before.len()));
+        refuse_stray_characters(rest, authority)?;
+
+        let mut parameters = Self::default();
+        parameters.read_authority(authority)?;
+        if let Some(virtual_host) = read_path(path)? {
+            parameters.virtual_host = virtual_host;
+        }
+        if let Some(query) = query.filter(|query| !query.is_empty()) {
+            parameters.read_query(query)?;
+        }
+        parameters.validate()?;
+        Ok(parameters)
+    }
+
+    fn read_authority(&mut self, authority: &str) -> Result<(), ParametersError> {
+        let endpoint = match authority.split_once('@') {
+            Some((user_info, endpoint)) => {
+                self.credentials = read_user_info(user_info)?;
+                endpoint
+            }
+            None => authority,
+        };
+        let (host, port) = split_endpoint(endpoint)?;
+        if !host.is_empty() {
+            self.host = host;
+        }
+        if let Some(port) = port {
+            self.port = read_port(port)?;
+        }
+        Ok(())
+    }
+
+    fn read_query(&mut self, query: &str) -> Result<(), ParametersError> {
+        let mut seen = BTreeSet::new();
+        for pair in query.split('&') {
+            let (key, text) = pair.split_once('=').unwrap_or((pair, ""));
+            let name = decode_form(key, "url")?;
+            if name.is_empty() {
+                return Err(ParametersError::new(Empty, "a key of the query", "a pair is written key=value"));
+            }
+            let key = find(&name).ok_or_else(|| unknown(&name))?;
+            if !seen.insert(key.name) {
+                return Err(ParametersError::new(RepeatedKey, key.name, "give it once"));
+            }
+            if let Some(rival) = key.rival.filter(|rival| seen.contains(rival)) {
+                return Err(ParametersError::new(
+                    Conflict,
+                    key.name,
+                    format!("{rival} sets the same; give one of them"),
+                ));
+            }
+            self.read_value(key, &decode_form(text, key.name)?)?;
+        }
+        Ok(())
+    }
+
+    fn read_value(&mut self, key: &Key, text: &str) -> Result<(), ParametersError> {
+        let allowed = format!("allowed is {}", key.allowed);
+        if text.is_empty() {
+            return Err(ParametersError::new(Empty, key.name, allowed));
+        }
+        (key.read)(self, text).map_err(|refusal| match refusal {
+            Refusal::Malformed => ParametersError::new(Malformed, key.name, allowed).given(text),
+            Refusal::OutOfRange => ParametersError::new(OutOfRange, key.name, allowed).given(text),
+            // The object itself is not shown: whatever an application tells of itself may be in it.
+            Refusal::Json(error) => ParametersError::new(Malformed, key.name, format!("{error}; {allowed}")),
+        })
+    }
+}
+
+/// What follows `amqp://`.
+fn after_scheme(url: &str) -> Result<&str, ParametersError> {
+    const ADVICE: &str = "a URL begins with amqp://";
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return Err(ParametersError::new(Scheme, "scheme", ADVICE));
+    };
+    if scheme.eq_ignore_ascii_case("amqp") {
+        return Ok(rest);
+    }
+    let error = if scheme.eq_ignore_ascii_case("amqps") {
+        ParametersError::new(Unsupported, "scheme", "this version has no TLS, use amqp://")
+    } else {
+        ParametersError::new(Scheme, "scheme", ADVICE)
+    };
+    // Something other than a scheme could be half a password.
+    let is_scheme = scheme.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"+-.".contains(&octet));
+    Err(if is_scheme { error.given(scheme) } else { error })
+}
+
+/// Refuses what has no place in a URL as it stands. Most of it is a password that was not encoded, so none of it is shown,
+/// and nothing is guessed: a guess could send the end of a password to a name server.
+fn refuse_stray_characters(rest: &str, authority: &str) -> Result<(), ParametersError> {
+    let advice = if rest.contains('#') {
+        "write `#` as %23"
+    } else if rest.contains(|character: char| character.is_whitespace() || character.is_control()) {
+        "it holds a space, a line's end or another control character; write them percent-encoded"
+    } else if rest.matches('@').count() > 1 || rest.contains('@') && !authority.contains('@') {
+        "`@` stands once, before the host; write others as %40, and in a user or password `/` as %2F and `?` as %3F"
+    } else {
+        return Ok(());
+    };
+    Err(ParametersError::new(Malformed, "url", advice))
+}
+
+fn read_user_info(user_info: &str) -> Result<Credentials, ParametersError> {
+    if user_info.is_empty() {
+        return Err(ParametersError::new(Empty, "user", "write user:password before the `@`, or leave the `@` out"));
+    }
+    let (user, password) = match user_info.split_once(':') {
+        Some((_, REDACTED)) => {
+            let advice = "it was redacted when the URL was printed, put the real one in its place";
+            return Err(ParametersError::new(Malformed, "password", advice));
+        }
+        Some((user, password)) => (user, Secret::from(decode(password, "password")?)),
+        None => (user_info, Credentials::default().password().clone()),
+    };
+    Ok(Credentials::plain(decode(user, "user")?, password))
+}
+
+/// Host (decoded, without brackets) and port.
+fn split_endpoint(endpoint: &str) -> Result<(String, Option<&str>), ParametersError> {
+    let malformed = || ParametersError::new(Malformed, "host", ALLOWED_HOST).given(endpoint);
+    if let Some(bracketed) = endpoint.strip_prefix('[') {
+        let (host, after) = bracketed.split_once(']').ok_or_else(malformed)?;
+        let host = decode(host, "host")?;
+        let address = host.split_once('%').map_or(&*host, |(address, _)| address);
+        if address.parse::<Ipv6Addr>().is_err() {
+            return Err(malformed());
+        }
+        return match after.strip_prefix(':') {
+            Some(port) => Ok((host, Some(port))),
+            None if after.is_empty() => Ok((host, None)),
+            None => Err(malformed()),
+        };
+    }
+    let (host, port) = endpoint.split_once(':').map_or((endpoint, None), |(host, port)| (host, Some(port)));
+    if port.is_some_and(|port| port.contains(':')) || host.contains("%3A") || host.contains("%3a") {
+        return Err(malformed());
+    }
+    Ok((decode(host, "host")?.to_ascii_lowercase(), port))
+}
+
+fn read_port(text: &str) -> Result<u16, ParametersError> {
+    let kind = match whole(text) {
+        Ok(port) => return Ok(port),
+        Err(_) if text.is_empty() => Empty,
+        Err(Refusal::OutOfRange) => OutOfRange,
+        Err(_) => Malformed,
+    };
+    Err(ParametersError::new(kind, "port", ALLOWED_PORT).given(text))
+}
+
+/// The virtual host, where the path names one.
+fn read_path(path: &str) -> Result<Option<String>, ParametersError> {
+    match path.strip_prefix('/') {
+        None | Some("") => Ok(None),
+        Some("/") => Ok(Some(String::new())),
+        Some(name) if name.contains('/') => {
+            let advice = format!("write a `/` in it as %2F: /{}", name.replace('/', "%2F"));
+            Err(ParametersError::new(Malformed, "virtual_host", advice).given(name))
+        }
+        Some(name) => decode(name, "virtual_host").map(Some),
+    }
+}
+
+/// Decodes a part of the query, where a `+` is a space.
+fn decode_form(text: &str, part: &str) -> Result<String, ParametersError> {
+    decode(&text.replace('+', " "), part)
+}
+
+/// Decodes percent-escapes, all of which must be whole, into UTF-8.
+fn decode(text: &str, part: &str) -> Result<String, ParametersError> {
+    let mut after_percent = text.split('%').skip(1);
+    let is_escape = |text: &str| text.len() >= 2 && text.bytes().take(2).all(|octet| octet.is_ascii_hexdigit());
+    if !after_percent.all(is_escape) {
+        return Err(ParametersError::new(Malformed, part, "two hexadecimal digits follow a `%`; `%` itself is %25"));
+    }
+    let decoded = percent_decode_str(text).decode_utf8();
+    decoded.map(String::from).map_err(|_| ParametersError::new(Malformed, part, "percent-escapes give UTF-8"))
+}
+
+fn unknown(name: &str) -> ParametersError {
+    let known: Vec<_> = KEYS.iter().map(|key| key.name).collect();
+    ParametersError::unknown(name, nearest(name), &known.join(", "))
+}
+
+impl FromStr for ConnectionParameters {
+    type Err = ParametersError;
+
+    fn from_str(url: &str) -> Result<Self, ParametersError> {
+        Self::from_url(url)
+    }
+}
+
+impl TryFrom<&str> for ConnectionParameters {
+    type Error = ParametersError;
+
+    fn try_from(url: &str) -> Result<Self, ParametersError> {
+        Self::from_url(url)
+    }
+}
+
+impl TryFrom<&String> for ConnectionParameters {
+    type Error = ParametersError;
+
+    fn try_from(url: &String) -> Result<Self, ParametersError> {
+        Self::from_url(url)
+    }
+}
+
+impl TryFrom<String> for ConnectionParameters {
+    type Error = ParametersError;
+
+    fn try_from(url: String) -> Result<Self, ParametersError> {
+        Self::from_url(&url)
+    }
+}

@@ -1,0 +1,157 @@
+//! From parameters to a connection: TCP, then the handshake, each with its deadline.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+
+use super::Shared;
+use crate::config::ConnectionParameters;
+use crate::engine::{Engine, Handshake, HandshakeError, HandshakeStep, Negotiated, Settings};
+use crate::frame::Outbound;
+
+/// Why no connection came about.
+#[derive(Debug)]
+#[non_exhaustive]
+pub(crate) enum ConnectError {
+    /// The name could not be resolved, or no address answered.
+    Tcp(io::Error),
+    /// It took too long: TCP on its own, or everything together.
+    TimedOut(Duration),
+    /// The transport failed in the middle of the handshake.
+    Io(io::Error),
+    /// The broker closed the transport in the middle of the handshake, without a word.
+    EndOfStream(HandshakeStep),
+    /// The handshake failed.
+    Handshake(HandshakeError),
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(error) => write!(f, "cannot reach the broker: {error}"),
+            Self::TimedOut(limit) => write!(f, "no connection within {limit:?}"),
+            Self::Io(error) => write!(f, "the transport failed during the handshake: {error}"),
+            Self::EndOfStream(HandshakeStep::Authentication) => f.write_str(
+                "the broker closed the transport after it got the credentials: they are wrong, or it refuses a limit",
+            ),
+            Self::EndOfStream(HandshakeStep::Start) => {
+                f.write_str("the broker closed the transport at once: it may want TLS, or is no AMQP server")
+            }
+            Self::EndOfStream(HandshakeStep::Open) => {
+                f.write_str("the broker closed the transport when the virtual host was opened")
+            }
+            Self::Handshake(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for ConnectError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Tcp(error) | Self::Io(error) => Some(error),
+            Self::Handshake(error) => Some(error),
+            Self::TimedOut(_) | Self::EndOfStream(_) => None,
+        }
+    }
+}
+
+/// When everything together is over.
+fn deadline(parameters: &ConnectionParameters) -> Option<Instant> {
+    parameters.open_timeout.map(|limit| Instant::now() + limit)
+}
+
+/// Runs `step` until `deadline`; `limit` is what the error tells.
+async fn within<R>(
+    deadline: Option<Instant>,
+    limit: Option<Duration>,
+    step: impl Future<Output = Result<R, ConnectError>>,
+) -> Result<R, ConnectError> {
+    match deadline {
+        Some(at) => {
+            let limit = limit.unwrap_or_default();
+            timeout_at(at, step).await.unwrap_or(Err(ConnectError::TimedOut(limit)))
+        }
+        None => step.await,
+    }
+}
+
+/// Opens a TCP connection to the broker.
+pub(crate) async fn connect(parameters: &ConnectionParameters) -> Result<TcpStream, ConnectError> {
+    let limit = parameters.connect_timeout;
+    let until = limit.map(|limit| Instant::now() + limit);
+    within(until, limit, async {
+        let stream = TcpStream::connect((parameters.host.as_str(), parameters.port)).await;
+        let stream = stream.map_err(ConnectError::Tcp)?;
+        // A lone publish goes out at once; coalescing is done above the socket.
+        stream.set_nodelay(true).map_err(ConnectError::Tcp)?;
+        Ok(stream)
+    })
+    .await
+}
+
+/// Agrees with the broker; gives what both sides share from there on, and what was read beyond the handshake.
+pub(crate) async fn handshake<T: AsyncRead + AsyncWrite + Unpin>(
+    transport: &mut T,
+    parameters: &ConnectionParameters,
+) -> Result<(Arc<Shared>, BytesMut), ConnectError> {
+    let until = deadline(parameters);
+    within(until, parameters.open_timeout, async {
+        let mut input = BytesMut::new();
+        let negotiated = negotiate(transport, parameters, &mut input).await?;
+        let engine = Engine::new(negotiated, Settings::from(parameters), Instant::now().into_std());
+        Ok((Arc::new(Shared::new(engine)), input))
+    })
+    .await
+}
+
+async fn negotiate<T: AsyncRead + AsyncWrite + Unpin>(
+    transport: &mut T,
+    parameters: &ConnectionParameters,
+    input: &mut BytesMut,
+) -> Result<Negotiated, ConnectError> {
+    let mut handshake = Handshake::new(parameters.into());
+    loop {
+        let agreed = handshake.handle_bytes(input);
+        let step = handshake.step();
+        let written = write_all(transport, handshake.poll_transmit()).await;
+        // The handshake's own error tells more than a write that failed because of it.
+        if let Some(negotiated) = agreed.map_err(ConnectError::Handshake)? {
+            written.map_err(|error| ConnectError::Io(error))?;
+            return Ok(negotiated);
+        }
+        written.map_err(|error| ConnectError::Io(error))?;
+        match transport.read_buf(input).await {
+            Ok(0) => return Err(ConnectError::EndOfStream(step)),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                return Err(ConnectError::EndOfStream(step));
+            }
+            Err(error) => return Err(ConnectError::Io(error)),
+        }
+    }
+}
+
+async fn write_all<T: AsyncWrite + Unpin>(transport: &mut T, outbound: Option<Outbound>) -> io::Result<()> {
+    let Some(mut outbound) = outbound else { return Ok(()) };
+    while !outbound.is_empty() {
+        let count = poll_fn(|context| {
+            let mut slices = [IoSlice::new(&[]); 4];
+            let filled = outbound.slices(&mut slices);
+            Pin::new(&mut *transport).poll_write_vectored(context, slices.get(..filled).unwrap_or_default())
+        })
+        .await?;
+        if count == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        outbound.advance(count);
+    }
+    poll_fn(|context| Pin::new(&mut *transport).poll_flush(context)).await
+}

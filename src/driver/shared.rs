@@ -1,0 +1,175 @@
+//! What handles and driver share: the engine, its waiters, and how to wake the driver, behind one lock.
+
+use std::sync::{Mutex, MutexGuard};
+use std::task::{Context, Waker};
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::Waiters;
+use super::waiters::{Polled, Resolved};
+use crate::engine::{Engine, Event, WaiterId};
+
+/// The lock around a connection.
+///
+/// Its rules: it is held for one short step, never across I/O; nothing foreign runs under it, so wakers and shared bodies
+/// are collected into [`Leftovers`] and used or dropped outside; a poisoned lock fails the connection and never panics.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    state: Mutex<State>,
+}
+
+/// What is behind the lock.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// The connection.
+    pub(crate) engine: Engine,
+    /// Who waits for it.
+    pub(crate) waiters: Waiters,
+    /// The driver, while it sleeps.
+    sleeping: Option<Sleeping>,
+}
+
+/// A driver that sleeps, and what it sleeps through.
+#[derive(Debug)]
+struct Sleeping {
+    waker: Waker,
+    /// The socket takes no more, and wakes the driver when it does: more to write is no reason to.
+    stalled: bool,
+    /// When its timer wakes it.
+    armed: Option<Instant>,
+}
+
+/// What a step leaves to be done when the lock is free.
+#[derive(Debug, Default)]
+struct Leftovers {
+    wake: Vec<Waker>,
+    driver: Option<Waker>,
+    /// Only dropped.
+    _bodies: Vec<Bytes>,
+}
+
+impl Shared {
+    pub(crate) fn new(engine: Engine) -> Self {
+        Self {
+            state: Mutex::new(State { engine, waiters: Waiters::default(), sleeping: None }),
+        }
+    }
+
+    /// Takes one step under the lock; then, the lock being free, wakes whom it concerns.
+    #[inline]
+    pub(crate) fn with<R>(&self, step: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.lock();
+        let result = step(&mut state);
+        let leftovers = state.settle();
+        drop(state);
+        leftovers.run();
+        result
+    }
+
+    /// A poisoned lock (a panic in here is a bug) loses the connection rather than the process.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| {
+            let mut state = poisoned.into_inner();
+            state.engine.handle_driver_gone();
+            state
+        })
+    }
+
+    /// Looks for a completion. What the waiter's waker displaces is dropped outside the lock.
+    pub(crate) fn poll(&self, id: WaiterId, context: &Context<'_>) -> Polled {
+        // Cloned out here, where foreign code may run.
+        let mut waker = Some(context.waker().clone());
+        let polled = self.with(|state| state.waiters.poll(id, &mut waker));
+        drop(waker);
+        match polled {
+            Polled::Pending(old) => {
+                drop(old);
+                Polled::Pending(None)
+            }
+            polled => polled,
+        }
+    }
+
+    /// Somebody stops waiting. What had come for it is put right.
+    pub(crate) fn forget(&self, id: WaiterId) {
+        let waker = self.with(|state| state.forget(id));
+        drop(waker);
+    }
+
+    /// The driver goes to sleep, unless there is something to do after all. Whoever gives it something to do wakes it.
+    pub(crate) fn sleep(&self, waker: Waker, stalled: bool, armed: Option<Instant>) -> bool {
+        let sleeping = Sleeping { waker, stalled, armed };
+        let mut state = self.lock();
+        let sleeps = !state.wants_driver(stalled, armed);
+        // Dropped outside: the driver's earlier waker, or this one.
+        let dropped = if sleeps { state.sleeping.replace(sleeping) } else { Some(sleeping) };
+        drop(state);
+        drop(dropped);
+        sleeps
+    }
+
+    /// The lock is free right now.
+    #[cfg(test)]
+    pub(crate) fn is_unlocked(&self) -> bool {
+        self.state.try_lock().is_ok()
+    }
+}
+
+impl State {
+    /// Hands the engine's events to their waiters, and collects what has to be done outside.
+    #[inline]
+    fn settle(&mut self) -> Leftovers {
+        let mut leftovers = Leftovers::default();
+        while let Some(event) = self.engine.poll_event() {
+            self.handle_event(event, &mut leftovers.wake);
+        }
+        leftovers._bodies = self.engine.take_discarded();
+        if let Some(Sleeping { stalled, armed, .. }) = self.sleeping
+            && self.wants_driver(stalled, armed)
+        {
+            leftovers.driver = self.sleeping.take().map(|sleeping| sleeping.waker);
+        }
+        leftovers
+    }
+
+    /// There is something that a driver sleeping like this does not know of.
+    fn wants_driver(&mut self, stalled: bool, armed: Option<Instant>) -> bool {
+        if self.engine.is_lost() || (!stalled && (self.engine.untaken() > 0 || self.engine.is_finished())) {
+            return true;
+        }
+        let deadline = self.engine.poll_deadline();
+        deadline.is_some_and(|deadline| armed.is_none_or(|armed| deadline < armed))
+    }
+
+    fn handle_event(&mut self, event: Event, wake: &mut Vec<Waker>) {
+        match event {
+            Event::Completed(id, completion) => match self.waiters.resolve(id, completion) {
+                Resolved::Kept(waker) => wake.extend(waker),
+                Resolved::Abandoned(completion) => self.engine.handle_abandoned(completion),
+            },
+            Event::Readable(id) => wake.extend(self.waiters.notify(id)),
+        }
+    }
+
+    /// Frees a waiter's slot; gives its waker, to be dropped outside.
+    pub(crate) fn forget(&mut self, id: WaiterId) -> Option<Waker> {
+        let (completion, waker) = self.waiters.remove(id);
+        if let Some(completion) = completion {
+            self.engine.handle_abandoned(completion);
+        }
+        waker
+    }
+}
+
+impl Leftovers {
+    #[inline]
+    fn run(self) {
+        for waker in self.wake {
+            waker.wake();
+        }
+        if let Some(driver) = self.driver {
+            driver.wake();
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The table of channels: numbers, incarnations, and why each closed one is closed.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::Arc;
+
+use super::channel::Channel;
+use super::{ChannelKey, Closure};
+
+/// Channels by number, dense. The lowest free number is used first, a used one again only when its close is complete.
+#[derive(Debug)]
+pub(super) struct Channels {
+    places: Vec<Option<Box<Channel>>>,
+    free: BinaryHeap<Reverse<u16>>,
+    max: u16,
+    opened: u64,
+    /// Why the channels are closed that somebody still has a handle of.
+    closures: BTreeMap<u64, Arc<Closure>>,
+}
+
+impl Channels {
+    /// A table of at most `max` channels; 0 stands for as many as there are numbers.
+    pub(super) fn new(max: u16) -> Self {
+        let max = if max == 0 { u16::MAX } else { max };
+        Self { places: Vec::new(), free: BinaryHeap::new(), max, opened: 0, closures: BTreeMap::new() }
+    }
+
+    pub(super) fn max(&self) -> u16 {
+        self.max
+    }
+
+    /// Opens a place, unless all numbers are in use.
+    pub(super) fn insert(&mut self) -> Option<ChannelKey> {
+        let number = match self.free.pop() {
+            Some(Reverse(number)) => number,
+            None => {
+                let next = u16::try_from(self.places.len()).ok()?.checked_add(1)?;
+                if next > self.max {
+                    return None;
+                }
+                self.places.push(None);
+                next
+            }
+        };
+        self.opened += 1;
+        let key = ChannelKey { number, incarnation: self.opened };
+        let place = self.places.get_mut(usize::from(number).checked_sub(1)?)?;
+        *place = Some(Box::new(Channel::new(key)));
+        Some(key)
+    }
+
+    /// The channel that has this number now.
+    #[inline]
+    pub(super) fn by_number(&mut self, number: u16) -> Option<&mut Channel> {
+        let place = self.places.get_mut(usize::from(number).checked_sub(1)?)?;
+        place.as_deref_mut()
+    }
+
+    /// The channel of this incarnation, if it has not gone.
+    #[inline]
+    pub(super) fn get_mut(&mut self, key: ChannelKey) -> Option<&mut Channel> {
+        self.by_number(key.number).filter(|channel| channel.key == key)
+    }
+
+    pub(super) fn get(&self, key: ChannelKey) -> Option<&Channel> {
+        let place = self.places.get(usize::from(key.number).checked_sub(1)?)?;
+        place.as_deref().filter(|channel| channel.key == key)
+    }
+
+    /// Takes a channel out, remembers why, and frees its number.
+    pub(super) fn remove(&mut self, key: ChannelKey, closure: &Arc<Closure>) -> Option<Box<Channel>> {
+        self.get(key)?;
+        let channel = self.places.get_mut(usize::from(key.number).checked_sub(1)?)?.take()?;
+        self.free.push(Reverse(key.number));
+        self.closures.entry(key.incarnation).or_insert_with(|| Arc::clone(closure));
+        Some(channel)
+    }
+
+    /// Remembers why a channel is closed, unless an earlier cause is known.
+    pub(super) fn record(&mut self, key: ChannelKey, closure: &Arc<Closure>) {
+        self.closures.entry(key.incarnation).or_insert_with(|| Arc::clone(closure));
+    }
+
+    /// Why this channel is closed.
+    pub(super) fn closure(&self, key: ChannelKey) -> Option<&Arc<Closure>> {
+        self.closures.get(&key.incarnation)
+    }
+
+    /// Nobody has a handle of this channel any more, and nobody will ask.
+    pub(super) fn forget(&mut self, key: ChannelKey) {
+        self.closures.remove(&key.incarnation);
+    }
+
+    /// The keys of all channels, in the order of their numbers.
+    pub(super) fn keys(&self) -> Vec<ChannelKey> {
+        self.places.iter().flatten().map(|channel| channel.key).collect()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.places.len().saturating_sub(self.free.len())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use crate::engine::Reason;
+
+    fn closure() -> Arc<Closure> {
+        Arc::new(Closure::silent(Reason::Requested))
+    }
+
+    #[test]
+    fn numbers_are_reused_lowest_first_and_incarnations_never() {
+        let mut channels = Channels::new(3);
+        let keys: Vec<_> = (0..3).map(|_| channels.insert().unwrap()).collect();
+        assert_eq!(keys.iter().map(|key| key.number).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(channels.insert(), None);
+        channels.remove(keys[2], &closure());
+        channels.remove(keys[0], &closure());
+        let again = channels.insert().unwrap();
+        assert_eq!((again.number, again.incarnation), (1, 4));
+        assert!(channels.get_mut(keys[0]).is_none());
+        assert!(channels.get_mut(again).is_some());
+    }
+
+    #[test]
+    fn the_first_cause_of_a_close_is_the_one_that_is_remembered() {
+        let mut channels = Channels::new(0);
+        let key = channels.insert().unwrap();
+        let first = Arc::new(Closure::silent(Reason::HeartbeatsMissed));
+        channels.record(key, &first);
+        channels.remove(key, &closure());
+        assert_eq!(channels.closure(key), Some(&first));
+        channels.forget(key);
+        assert_eq!(channels.closure(key), None);
+    }
+}

@@ -1,0 +1,381 @@
+//! The end of channels and connections, from either side.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::channel::{Channel, ChannelState};
+use super::content::Assembly;
+use super::{
+    ChannelKey, Closure, Completion, ConsumerEnd, Engine, Event, Failure, Reason, Scope, Violation, WaiterId,
+};
+use crate::protocol::{MethodId, ProtocolMethod, ReplyCode, channel, connection};
+use crate::wire::ShortString;
+
+/// Where a connection is in its life, its handshake being over.
+///
+/// ```text
+///             close (ours)                  close-ok, silence, end of stream
+///   Open ───────────────────▶ Closing ───────────────────────────────────────▶ Closed
+///    │                                                                           ▲
+///    └───────── close (broker's), a transport lost, a stream out of step ────────┘
+/// ```
+#[derive(Debug)]
+pub(super) enum ConnectionState {
+    /// Everything is possible.
+    Open,
+    /// `connection.close` was sent.
+    Closing {
+        closure: Arc<Closure>,
+        deadline: Instant,
+        /// What was on its way still counts; after a violation nothing does.
+        graceful: bool,
+        closers: Vec<WaiterId>,
+    },
+    /// It is over. What is queued, such as a close-ok, is still to be written, until then; or nothing can be.
+    Closed { closure: Arc<Closure>, flush_until: Option<Instant> },
+}
+
+impl ConnectionState {
+    pub(super) fn closure(&self) -> Option<&Arc<Closure>> {
+        match self {
+            Self::Open => None,
+            Self::Closing { closure, .. } | Self::Closed { closure, .. } => Some(closure),
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed { .. })
+    }
+
+    /// Nothing can be written any more.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self, Self::Closed { flush_until: None, .. })
+    }
+
+    /// Frames other than the close are still looked at.
+    pub(super) fn is_listening(&self) -> bool {
+        matches!(self, Self::Open | Self::Closing { graceful: true, .. })
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Closing { deadline, .. } => Some(*deadline),
+            Self::Closed { flush_until, .. } => *flush_until,
+            Self::Open => None,
+        }
+    }
+}
+
+/// Closing a connection.
+impl Engine {
+    /// Closes the connection: what was queued goes first, and `waiter` hears when the broker has agreed or the time for
+    /// that is over.
+    ///
+    /// # Errors
+    ///
+    /// It is closed already.
+    pub fn close(
+        &mut self,
+        code: ReplyCode,
+        text: impl Into<ShortString>,
+        waiter: Option<WaiterId>,
+        now: Instant,
+    ) -> Result<(), Failure> {
+        match &mut self.state {
+            ConnectionState::Open => {}
+            ConnectionState::Closing { closers, .. } => {
+                closers.extend(waiter);
+                return Ok(());
+            }
+            ConnectionState::Closed { closure, .. } if closure.is_requested() => {
+                self.complete(waiter, Completion::Closed);
+                return Ok(());
+            }
+            ConnectionState::Closed { closure, .. } => return Err(Failure::refused(closure)),
+        }
+        let text = text.into();
+        let close = connection::Close::default().reply_code(code).reply_text(text.clone());
+        self.encoder.method(&mut self.outbound, 0, &close)?;
+        let closure = Closure {
+            scope: Scope::Connection,
+            reason: Reason::Requested,
+            reply_code: Some(code),
+            reply_text: text.to_string(),
+            method: None,
+        };
+        self.begin_closing(Arc::new(closure), true, waiter, now);
+        Ok(())
+    }
+
+    fn begin_closing(&mut self, closure: Arc<Closure>, graceful: bool, waiter: Option<WaiterId>, now: Instant) {
+        let deadline = now + self.settings.close_timeout;
+        let closers = waiter.into_iter().collect();
+        self.evict_from_gate(None, &closure);
+        self.state = ConnectionState::Closing { closure, deadline, graceful, closers };
+    }
+
+    /// The broker broke the protocol: tell it, and let go of everything.
+    pub(super) fn handle_violation(&mut self, violation: Violation, now: Instant) {
+        if !matches!(self.state, ConnectionState::Open) {
+            if violation.is_framing() {
+                self.lose(Reason::Violation(violation));
+            }
+            return;
+        }
+        let code = violation.reply_code();
+        let method = violation.method();
+        let text = violation.to_string();
+        let framing = violation.is_framing();
+        let short: String = text.chars().take(80).collect();
+        let ids = method.unwrap_or(MethodId::new(0, 0));
+        let close = connection::Close::default()
+            .reply_code(code)
+            .reply_text(short)
+            .class_id(ids.class)
+            .method_id(ids.method);
+        let queued = self.encoder.method(&mut self.outbound, 0, &close);
+        debug_assert!(queued.is_ok(), "a short text always fits");
+        let reason = Reason::Violation(violation);
+        let closure =
+            Arc::new(Closure { scope: Scope::Connection, reason, reply_code: Some(code), reply_text: text, method });
+        if framing {
+            self.finish(closure, Some(now + self.settings.close_timeout));
+        } else {
+            self.tear_down(&closure);
+            self.begin_closing(closure, false, None, now);
+        }
+    }
+
+    /// The broker closes the connection.
+    pub(super) fn handle_connection_close(&mut self, close: &connection::Close, now: Instant) {
+        let queued = self.encoder.method(&mut self.outbound, 0, &connection::CloseOk::default());
+        debug_assert!(queued.is_ok(), "close-ok always fits");
+        let closure = broker_closure(
+            Scope::Connection,
+            close.reply_code,
+            &close.reply_text,
+            MethodId::new(close.class_id, close.method_id),
+        );
+        self.finish(closure, Some(now + self.settings.close_timeout));
+    }
+
+    /// The broker agrees to a close.
+    pub(super) fn handle_connection_close_ok(&mut self, now: Instant) -> Result<(), Violation> {
+        let ConnectionState::Closing { closure, .. } = &self.state else {
+            return Err(Violation::UnexpectedMethod(<connection::CloseOk as ProtocolMethod>::ID));
+        };
+        let closure = Arc::clone(closure);
+        self.finish(closure, Some(now + self.settings.close_timeout));
+        Ok(())
+    }
+
+    /// The broker does not answer a close, or does not take the answer to its own.
+    pub(super) fn handle_close_timeout(&mut self) {
+        self.lose(Reason::CloseTimedOut);
+    }
+
+    /// The transport ended (`None`), or failed.
+    pub fn handle_transport_lost(&mut self, error: Option<&std::io::Error>) {
+        let reason = match error {
+            None => Reason::EndOfStream,
+            Some(error) => Reason::Io(error.kind(), error.to_string()),
+        };
+        self.lose(reason);
+    }
+
+    /// Nobody drives the connection any more.
+    pub fn handle_driver_gone(&mut self) {
+        self.lose(Reason::DriverGone);
+    }
+
+    /// The connection is over, and nothing can be written any more.
+    pub(super) fn lose(&mut self, reason: Reason) {
+        let bodies = std::mem::take(&mut self.outbound).into_bodies();
+        self.discarded.extend(bodies);
+        self.finish(Arc::new(Closure::silent(reason)), None);
+    }
+
+    /// The connection is over; what is queued is to be written until `flush_until`. An earlier cause, such as a close of
+    /// our own, stays the one that is reported.
+    fn finish(&mut self, last: Arc<Closure>, flush_until: Option<Instant>) {
+        let timed_out = last.reason == Reason::CloseTimedOut;
+        let closing = std::mem::replace(&mut self.state, ConnectionState::Open);
+        let (closure, closers) = match closing {
+            ConnectionState::Open => (last, Vec::new()),
+            ConnectionState::Closing { closure, closers, .. } => (closure, closers),
+            ConnectionState::Closed { closure, .. } => (closure, Vec::new()),
+        };
+        self.state = ConnectionState::Closed { closure: Arc::clone(&closure), flush_until };
+        self.tear_down(&closure);
+        for closer in closers {
+            let completion = if timed_out {
+                Completion::Failed(Failure::TimedOut(<connection::Close as ProtocolMethod>::NAME))
+            } else {
+                Completion::Closed
+            };
+            self.complete(Some(closer), completion);
+        }
+    }
+
+    /// Resolves everything in flight with the first cause.
+    fn tear_down(&mut self, closure: &Arc<Closure>) {
+        self.evict_from_gate(None, closure);
+        for key in self.channels.keys() {
+            self.remove_channel(key, closure);
+        }
+    }
+}
+
+/// Closing a channel.
+impl Engine {
+    /// Closes a channel; `waiter` hears when the broker has agreed.
+    ///
+    /// # Errors
+    ///
+    /// It is closed already, not by the application.
+    pub fn close_channel(
+        &mut self,
+        key: ChannelKey,
+        code: ReplyCode,
+        text: impl Into<ShortString>,
+        waiter: Option<WaiterId>,
+        now: Instant,
+    ) -> Result<(), Failure> {
+        self.start_closing(key, code, text.into(), waiter)?;
+        self.watch_channel_close(key, now);
+        Ok(())
+    }
+
+    fn start_closing(
+        &mut self,
+        key: ChannelKey,
+        code: ReplyCode,
+        text: ShortString,
+        waiter: Option<WaiterId>,
+    ) -> Result<(), Failure> {
+        let known = self.channels.get_mut(key);
+        if let Some(channel) = known.filter(|channel| channel.state == ChannelState::Closing) {
+            channel.closers.extend(waiter);
+            return Ok(());
+        }
+        if let Err(failure) = self.check_channel(key) {
+            return match failure {
+                Failure::Closed { closure, .. } if closure.is_requested() => {
+                    self.complete(waiter, Completion::Closed);
+                    Ok(())
+                }
+                failure => Err(failure),
+            };
+        }
+        let close = channel::Close::default().reply_code(code).reply_text(text.clone());
+        self.encoder.method(&mut self.outbound, key.number, &close)?;
+        let closure = Arc::new(Closure {
+            scope: Scope::Channel(key.number),
+            reason: Reason::Requested,
+            reply_code: Some(code),
+            reply_text: text.to_string(),
+            method: None,
+        });
+        self.channels.record(key, &closure);
+        self.evict_from_gate(Some(key), &closure);
+        if let Some(channel) = self.channels.get_mut(key) {
+            channel.state = ChannelState::Closing;
+            channel.closers.extend(waiter);
+        }
+        self.end_consumers(key, &closure);
+        Ok(())
+    }
+
+    /// The last handle of a channel is gone: it is closed where it is open, and forgotten.
+    pub fn release_channel(&mut self, key: ChannelKey) {
+        let closed = self.start_closing(key, ReplyCode::REPLY_SUCCESS, ShortString::from_static("dropped"), None);
+        debug_assert!(closed.is_ok() || self.check_channel(key).is_err(), "an open channel can be closed");
+        self.channels.forget(key);
+    }
+
+    /// The broker closes a channel.
+    pub(super) fn handle_channel_close(&mut self, key: ChannelKey, close: &channel::Close) {
+        let queued = self.encoder.method(&mut self.outbound, key.number, &channel::CloseOk::default());
+        debug_assert!(queued.is_ok(), "close-ok always fits");
+        if self.channels.get(key).is_some_and(|channel| channel.state == ChannelState::Closing) {
+            // Both sides closed at once: the broker still answers ours (AMQP 0-9-1 §1.5.2.5).
+            return;
+        }
+        let method = MethodId::new(close.class_id, close.method_id);
+        let closure = broker_closure(Scope::Channel(key.number), close.reply_code, &close.reply_text, method);
+        self.remove_channel(key, &closure);
+    }
+
+    /// The broker agrees to the close of a channel.
+    pub(super) fn handle_channel_close_ok(&mut self, key: ChannelKey) -> Result<(), Violation> {
+        let unexpected = Violation::UnexpectedMethod(<channel::CloseOk as ProtocolMethod>::ID);
+        let closing = self.channels.get(key).filter(|channel| channel.state == ChannelState::Closing);
+        closing.ok_or(unexpected)?;
+        if let Some(closure) = self.channels.closure(key).cloned() {
+            self.remove_channel(key, &closure);
+        } else {
+            // Its handle is gone: nobody will ask why.
+            let closure = Closure { scope: Scope::Channel(key.number), ..Closure::silent(Reason::Requested) };
+            self.remove_channel(key, &Arc::new(closure));
+            self.channels.forget(key);
+        }
+        Ok(())
+    }
+
+    /// Takes a channel out and resolves everything on it.
+    fn remove_channel(&mut self, key: ChannelKey, closure: &Arc<Closure>) {
+        self.evict_from_gate(Some(key), closure);
+        self.end_consumers(key, closure);
+        let Some(channel) = self.channels.remove(key, closure) else { return };
+        // A channel that was closing has a cause of its own, which came first.
+        let closure = self.channels.closure(key).cloned().unwrap_or_else(|| Arc::clone(closure));
+        self.resolve_channel(*channel, &closure);
+    }
+
+    fn resolve_channel(&mut self, channel: Channel, closure: &Arc<Closure>) {
+        let Channel { calls, closers, confirms, returns, assembly, .. } = channel;
+        drop::<Assembly>(assembly);
+        for call in &calls {
+            self.fail_call(call, closure);
+        }
+        if let Some(mut confirms) = confirms {
+            let watchers = confirms.take_watchers();
+            let mut undecided = 0;
+            for entry in confirms.into_undecided() {
+                undecided += 1;
+                let fate = self.fate_at(entry.position);
+                let failure = Failure::Closed { closure: Arc::clone(closure), fate };
+                self.complete(entry.waiter, Completion::Failed(failure));
+                self.discarded.extend(entry.into_body());
+            }
+            self.gate.arrive(undecided);
+            for watcher in watchers {
+                let failure = Failure::Closed { closure: Arc::clone(closure), fate: super::Fate::Unknown };
+                self.complete(Some(watcher), Completion::Failed(failure));
+            }
+        }
+        for closer in closers {
+            self.complete(Some(closer), Completion::Closed);
+        }
+        self.events.extend(returns.listener.map(Event::Readable));
+        self.admit();
+    }
+
+    fn end_consumers(&mut self, key: ChannelKey, closure: &Arc<Closure>) {
+        let consumers = self.channels.get_mut(key).map(|channel| std::mem::take(&mut channel.consumers));
+        for consumer in consumers.into_iter().flatten().map(|(_, consumer)| consumer) {
+            self.end_consumer(consumer, ConsumerEnd::Closed(Arc::clone(closure)));
+        }
+    }
+
+    fn evict_from_gate(&mut self, channel: Option<ChannelKey>, closure: &Arc<Closure>) {
+        for waiter in self.gate.evict(channel) {
+            self.complete(Some(waiter), Completion::Failed(Failure::refused(closure)));
+        }
+    }
+}
+
+fn broker_closure(scope: Scope, code: ReplyCode, text: &ShortString, method: MethodId) -> Arc<Closure> {
+    let method = Some(method).filter(|id| *id != MethodId::new(0, 0));
+    Arc::new(Closure { scope, reason: Reason::Broker, reply_code: Some(code), reply_text: text.to_string(), method })
+}

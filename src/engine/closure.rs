@@ -1,0 +1,131 @@
+//! Why a channel or a connection is closed, and what that means for what was in flight.
+
+use std::fmt;
+use std::io;
+
+use super::Violation;
+use crate::protocol::{MethodId, ReplyCode, method_name};
+
+/// What was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// The whole connection.
+    Connection,
+    /// The channel of this number, and nothing else.
+    Channel(u16),
+}
+
+/// Whose decision a close was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Initiator {
+    /// This side: the application asked for it, or the client gave up on the peer.
+    Client,
+    /// The broker sent a close.
+    Broker,
+    /// Nobody said anything: the transport went away.
+    Transport,
+}
+
+/// The reason behind a close.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The application closed it, or dropped its last handle.
+    Requested,
+    /// The broker closed it, with the reply code and text of the [`Closure`].
+    Broker,
+    /// The broker broke the protocol, so the client closed the connection.
+    Violation(Violation),
+    /// Nothing came from the broker for two heartbeat intervals.
+    HeartbeatsMissed,
+    /// The broker did not answer a close in time.
+    CloseTimedOut,
+    /// The broker closed the transport without a word.
+    EndOfStream,
+    /// The transport failed.
+    Io(io::ErrorKind, String),
+    /// The task that drives the connection ended, with its runtime for instance.
+    DriverGone,
+}
+
+/// The first cause of a close. Everything that fails because of it reports this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closure {
+    /// What was closed.
+    pub scope: Scope,
+    /// The reason.
+    pub reason: Reason,
+    /// The reply code that was sent or received, where one was.
+    pub reply_code: Option<ReplyCode>,
+    /// The text that went with it.
+    pub reply_text: String,
+    /// The method that the closing peer blames, if any.
+    pub method: Option<MethodId>,
+}
+
+/// What became of something that was in flight when its channel or connection was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// No octet of it reached the transport: the broker does not know of it.
+    NotSent,
+    /// It may or may not have reached the broker.
+    Unknown,
+    /// It is what the broker answered with the close.
+    Refused,
+}
+
+impl Closure {
+    /// A close without a reply code, for `reason`.
+    pub(crate) fn silent(reason: Reason) -> Self {
+        let reply_text = reason.to_string();
+        Self { scope: Scope::Connection, reason, reply_code: None, reply_text, method: None }
+    }
+
+    /// Whose decision it was.
+    pub fn initiator(&self) -> Initiator {
+        match self.reason {
+            Reason::Requested | Reason::Violation(_) | Reason::HeartbeatsMissed | Reason::CloseTimedOut => {
+                Initiator::Client
+            }
+            Reason::Broker => Initiator::Broker,
+            Reason::EndOfStream | Reason::Io(..) | Reason::DriverGone => Initiator::Transport,
+        }
+    }
+
+    /// The application asked for it.
+    pub fn is_requested(&self) -> bool {
+        self.reason == Reason::Requested
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Requested => f.write_str("closed by the application"),
+            Self::Broker => f.write_str("closed by the broker"),
+            Self::Violation(violation) => write!(f, "the broker broke the protocol: {violation}"),
+            Self::HeartbeatsMissed => f.write_str("no heartbeat from the broker for two intervals"),
+            Self::CloseTimedOut => f.write_str("the broker did not answer the close in time"),
+            Self::EndOfStream => f.write_str("the broker closed the transport without a word"),
+            Self::Io(_, text) => write!(f, "the transport failed: {text}"),
+            Self::DriverGone => f.write_str("the task that drives the connection ended"),
+        }
+    }
+}
+
+impl fmt::Display for Closure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.scope {
+            Scope::Connection => f.write_str("connection: ")?,
+            Scope::Channel(number) => write!(f, "channel {number}: ")?,
+        }
+        write!(f, "{}", self.reason)?;
+        if let (Reason::Broker, Some(code)) = (&self.reason, self.reply_code) {
+            write!(f, " with {code}: {}", self.reply_text)?;
+            if let Some(name) = self.method.and_then(method_name) {
+                write!(f, " (in answer to {name})")?;
+            }
+        }
+        Ok(())
+    }
+}

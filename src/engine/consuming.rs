@@ -1,0 +1,177 @@
+//! The life of a consumer: it starts with consume-ok, takes deliveries, and ends by either side or with its channel.
+
+use std::collections::VecDeque;
+
+use super::channel::{ChannelState, Effect, Expected};
+use super::consumers::Consumer;
+use super::{ChannelKey, ConsumerEnd, ConsumerKey, Delivery, Engine, Event, Failure, Settle, WaiterId};
+use crate::protocol::{Method, Request, basic};
+use crate::wire::ShortString;
+
+/// What there is for a consumer besides deliveries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// Nothing.
+    Nothing,
+    /// A message was over the limit, and was rejected without requeue.
+    Oversize(Failure),
+    /// Nothing more will come.
+    End(ConsumerEnd),
+}
+
+impl Engine {
+    /// Puts a consumer that the broker accepted into the tables.
+    pub(super) fn start_consumer(&mut self, channel: ChannelKey, tag: ShortString, no_ack: bool) -> Option<ConsumerKey> {
+        let consumer = Consumer {
+            channel,
+            tag: tag.clone(),
+            no_ack,
+            ready: VecDeque::new(),
+            oversize: VecDeque::new(),
+            waiter: None,
+            told: false,
+            claimed: false,
+            abandoned: false,
+            end: None,
+        };
+        let key = self.consumers.insert(consumer)?;
+        self.channels.get_mut(channel)?.consumers.insert(tag, key);
+        Some(key)
+    }
+
+    /// The consumer with this tag on this channel that nobody listens to, for whoever started it by a plain call.
+    pub fn claim_consumer(&mut self, channel: ChannelKey, tag: &ShortString) -> Option<ConsumerKey> {
+        let key = self.channels.get(channel)?.consumers.get(tag).copied()?;
+        let consumer = self.consumers.get_mut(key).filter(|consumer| !consumer.claimed)?;
+        consumer.claimed = true;
+        Some(key)
+    }
+
+    /// The consumer's messages need no acknowledgement.
+    pub fn is_no_ack(&self, key: ConsumerKey) -> bool {
+        self.consumers.get(key).is_some_and(|consumer| consumer.no_ack)
+    }
+
+    /// Takes all that waits for a consumer, by swapping it for `empty`. Where nothing did, `waiter` hears when
+    /// something does.
+    pub fn take_deliveries(&mut self, key: ConsumerKey, empty: &mut VecDeque<Delivery>, waiter: WaiterId) -> Taken {
+        let limit = self.settings.max_message_size;
+        let Some(consumer) = self.consumers.get_mut(key) else { return Taken::End(ConsumerEnd::Cancelled) };
+        consumer.waiter = Some(waiter);
+        consumer.claimed = true;
+        consumer.told = false;
+        if let Some(size) = consumer.oversize.pop_front() {
+            return Taken::Oversize(Failure::MessageTooLarge { size, limit });
+        }
+        if empty.is_empty() {
+            std::mem::swap(&mut consumer.ready, empty);
+        }
+        match &consumer.end {
+            Some(end) if empty.is_empty() => Taken::End(end.clone()),
+            _ => Taken::Nothing,
+        }
+    }
+
+    /// Tells a consumer of a message over the limit.
+    pub(super) fn report_oversize(&mut self, key: ConsumerKey, size: u64) {
+        let Some(consumer) = self.consumers.get_mut(key) else { return };
+        consumer.oversize.push_back(size);
+        let told = consumer.tell();
+        self.events.extend(told.map(Event::Readable));
+    }
+
+    /// Asks the broker to end a consumer; `waiter` hears when it has. What waits for it can still be taken.
+    ///
+    /// # Errors
+    ///
+    /// The consumer has ended, or its channel is closed.
+    pub fn cancel_consumer(&mut self, key: ConsumerKey, waiter: WaiterId, now: std::time::Instant) -> Result<(), Failure> {
+        let consumer = self.consumers.get(key).filter(|consumer| consumer.end.is_none());
+        let (channel, tag) = match consumer {
+            Some(consumer) => (consumer.channel, consumer.tag.clone()),
+            None => return Err(Failure::NoSuchConsumer),
+        };
+        let cancel = Method::from(basic::Cancel::default().consumer_tag(tag));
+        self.call(channel, &cancel, basic::Cancel::REPLIES, waiter, now)
+    }
+
+    /// Nobody listens to a consumer any more: it is cancelled, and what waits for it or still comes goes back to its
+    /// queue.
+    pub fn drop_consumer(&mut self, key: ConsumerKey) {
+        let Some(consumer) = self.consumers.get_mut(key) else { return };
+        consumer.abandoned = true;
+        consumer.waiter = None;
+        let (channel, no_ack, ended) = (consumer.channel, consumer.no_ack, consumer.end.is_some());
+        let tag = consumer.tag.clone();
+        let waiting = std::mem::take(&mut consumer.ready);
+        let open = self.channels.get(channel).is_some_and(|channel| channel.state == ChannelState::Open);
+        if open && !no_ack {
+            for delivery in waiting {
+                self.requeue(channel, delivery.delivery_tag);
+            }
+        }
+        if ended || !open {
+            self.consumers.remove(key);
+        } else {
+            self.cancel_abandoned(channel, key, tag);
+        }
+    }
+
+    fn cancel_abandoned(&mut self, channel: ChannelKey, key: ConsumerKey, tag: ShortString) {
+        let cancel = Method::from(basic::Cancel::default().consumer_tag(tag));
+        let position = self.position();
+        if self.check_channel(channel).is_err()
+            || self.encoder.any_method(&mut self.outbound, channel.number, &cancel).is_err()
+        {
+            return;
+        }
+        if let Some(channel) = self.channels.get_mut(channel) {
+            let expected = Expected::of(&cancel, basic::Cancel::REPLIES);
+            channel.expect(expected, None, Effect::Cancel(Some(key)), position);
+        }
+    }
+
+    /// Gives a delivery back to its queue. Where the channel is closed, the broker does so by itself.
+    pub(super) fn requeue(&mut self, channel: ChannelKey, delivery_tag: u64) {
+        let settled = self.settle(channel, delivery_tag, Settle::Nack { multiple: false, requeue: true });
+        debug_assert!(settled.is_ok() || self.check_channel(channel).is_err(), "a nack always fits a frame");
+    }
+
+    /// A consumer gets no more. It stays in the table until its listener has heard.
+    pub(super) fn end_consumer(&mut self, key: ConsumerKey, end: ConsumerEnd) {
+        let Some(consumer) = self.consumers.get_mut(key) else { return };
+        let (channel, tag) = (consumer.channel, consumer.tag.clone());
+        let abandoned = consumer.abandoned;
+        if let (ConsumerEnd::Closed(_), false) = (&end, consumer.no_ack) {
+            // They cannot be acknowledged any more, and the broker delivers them again.
+            consumer.ready.clear();
+        }
+        consumer.end.get_or_insert(end);
+        let told = consumer.tell();
+        if let Some(channel) = self.channels.get_mut(channel) {
+            channel.consumers.remove(&tag);
+            channel.recent = channel.recent.filter(|recent| *recent != key);
+        }
+        if abandoned {
+            self.consumers.remove(key);
+        }
+        self.events.extend(told.map(Event::Readable));
+    }
+
+    /// Hands a delivery to its consumer.
+    #[inline]
+    pub(super) fn deliver(&mut self, key: ConsumerKey, delivery: Delivery) {
+        let Some(consumer) = self.consumers.get_mut(key) else { return };
+        if consumer.abandoned {
+            let (channel, no_ack) = (consumer.channel, consumer.no_ack);
+            if !no_ack {
+                self.requeue(channel, delivery.delivery_tag);
+            }
+            return;
+        }
+        consumer.ready.push_back(delivery);
+        if let Some(waiter) = consumer.tell() {
+            self.events.push_back(Event::Readable(waiter));
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Deadlines of calls, and what happens when time passes.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::heartbeat::Due;
+use super::{ChannelKey, Completion, Engine, Failure, Reason};
+use crate::frame::Encoder;
+use crate::protocol::{ProtocolMethod, channel};
+
+/// Calls by deadline. All wait equally long, so that they are in order by themselves.
+#[derive(Debug, Default)]
+pub(super) struct Deadlines {
+    calls: VecDeque<CallDeadline>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct CallDeadline {
+    at: Instant,
+    channel: ChannelKey,
+    waited: Waited,
+}
+
+/// What has to have happened by then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waited {
+    /// The call of this number is answered.
+    Reply(u64),
+    /// The close of the channel is.
+    CloseOk,
+}
+
+impl Engine {
+    /// Takes note of the time at which a call is given up.
+    pub(super) fn watch_call(&mut self, channel: ChannelKey, number: u64, now: Instant) {
+        self.watch(channel, Waited::Reply(number), now);
+    }
+
+    /// The same for the close of a channel.
+    pub(super) fn watch_channel_close(&mut self, channel: ChannelKey, now: Instant) {
+        self.watch(channel, Waited::CloseOk, now);
+    }
+
+    fn watch(&mut self, channel: ChannelKey, waited: Waited, now: Instant) {
+        if let Some(timeout) = self.settings.call_timeout {
+            self.deadlines.calls.push_back(CallDeadline { at: now + timeout, channel, waited });
+        }
+    }
+
+    /// The deadline of the oldest call that is still waiting. Those that were answered are passed over.
+    pub(super) fn next_call_deadline(&mut self) -> Option<Instant> {
+        let channels = &self.channels;
+        let waits = |call: &CallDeadline| {
+            let Some(channel) = channels.get(call.channel) else { return false };
+            match call.waited {
+                Waited::Reply(number) => channel.calls.front().is_some_and(|oldest| oldest.number <= number),
+                Waited::CloseOk => !channel.closers.is_empty(),
+            }
+        };
+        while self.deadlines.calls.pop_front_if(|call| !waits(call)).is_some() {}
+        self.deadlines.calls.front().map(|call| call.at)
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.state.deadline().is_some_and(|at| at <= now) {
+            self.handle_close_timeout();
+        }
+        if self.state.is_closed() {
+            return;
+        }
+        while self.next_call_deadline().is_some_and(|at| at <= now) {
+            self.give_up_oldest_call();
+        }
+        match self.heartbeat.due(now) {
+            Due::Nothing => {}
+            Due::Send => Encoder::heartbeat(&mut self.outbound),
+            Due::GiveUp => self.lose(Reason::HeartbeatsMissed),
+        }
+    }
+
+    /// The waiter hears of the timeout; the call keeps its place, so that its reply finds it.
+    fn give_up_oldest_call(&mut self) {
+        let Some(CallDeadline { channel, waited, .. }) = self.deadlines.calls.pop_front() else { return };
+        let Some(channel) = self.channels.get_mut(channel) else { return };
+        let (waiters, name) = match waited {
+            Waited::CloseOk => (std::mem::take(&mut channel.closers), channel::Close::NAME),
+            Waited::Reply(number) => match channel.calls.iter().find(|call| call.number == number) {
+                Some(call) => (call.waiter.into_iter().collect(), call.name),
+                None => return,
+            },
+        };
+        for waiter in waiters {
+            self.complete(Some(waiter), Completion::Failed(Failure::TimedOut(name)));
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What the engine reports: completions of what was asked, and consumers that have something to take.
+
+use super::{ChannelKey, ConsumerKey, Failure, Message, WaiterId};
+use crate::protocol::{Method, ReplyCode};
+use crate::wire::ShortString;
+
+/// Something for the world outside.
+#[derive(Debug)]
+pub enum Event {
+    /// What this waiter waited for has happened, or never will.
+    Completed(WaiterId, Completion),
+    /// There is something to take for this standing waiter (a consumer, a stream of returns).
+    Readable(WaiterId),
+}
+
+/// How a wait ended.
+#[derive(Debug)]
+pub enum Completion {
+    /// The channel is open.
+    Opened(ChannelKey),
+    /// The broker answered a call.
+    Reply(Box<Reply>),
+    /// The broker has decided about a publish.
+    Confirmed(Confirmation),
+    /// Everything published before was decided about.
+    Settled(Settled),
+    /// The gate is open for one publish on this channel.
+    Admitted(ChannelKey),
+    /// The close is complete.
+    Closed,
+    /// It failed.
+    Failed(Failure),
+}
+
+/// The broker's answer to a call.
+#[derive(Debug)]
+pub struct Reply {
+    /// The channel it came on.
+    pub channel: ChannelKey,
+    /// The method.
+    pub method: Method,
+    /// The content that came with it.
+    pub content: Option<Message>,
+    /// The consumer that it started.
+    pub consumer: Option<ConsumerKey>,
+    /// The delivery that it brought and that has to be settled.
+    pub unsettled: Option<u64>,
+}
+
+impl Reply {
+    /// The method, by itself.
+    pub fn into_method(self) -> Method {
+        self.method
+    }
+}
+
+/// What the broker did with a publish.
+#[derive(Debug, Clone)]
+pub enum Confirmation {
+    /// It took responsibility for the message.
+    Ack,
+    /// It could not take responsibility.
+    Nack,
+    /// No queue took the message, which was mandatory; here it is.
+    Returned(Box<Returned>),
+}
+
+/// How many publishes went wrong since the last time this was asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Publishes that the broker refused.
+    pub nacked: u64,
+    /// Mandatory publishes that no queue took.
+    pub returned: u64,
+}
+
+/// A message that came back (`basic.return`).
+#[derive(Debug, Clone)]
+pub struct Returned {
+    /// Why: 312 where no queue took it.
+    pub reply_code: ReplyCode,
+    /// The broker's words.
+    pub reply_text: ShortString,
+    /// The message.
+    pub message: Message,
+}

@@ -1,0 +1,89 @@
+//! Why the engine refused or could not finish what it was asked for.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Closure, Fate};
+use crate::frame::FrameEncodeError;
+use crate::wire::ShortString;
+
+/// Why something did not happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The channel or connection is closed, or was closed while this was in flight.
+    Closed {
+        /// The first cause.
+        closure: Arc<Closure>,
+        /// What became of the request.
+        fate: Fate,
+    },
+    /// No answer came in time. The request may still have been carried out.
+    TimedOut(&'static str),
+    /// A value of the caller's cannot be encoded; nothing was sent.
+    Encode(FrameEncodeError),
+    /// As many channels are open as were negotiated.
+    ChannelsExhausted {
+        /// The negotiated number.
+        limit: u16,
+    },
+    /// A request with no-wait set was called: nothing would answer.
+    NoWaitCall(&'static str),
+    /// A request that is answered was sent without no-wait: nobody would take the answer.
+    ReplyExpected(&'static str),
+    /// A consumer was started without waiting and without a tag to know it by.
+    ConsumerTagMissing,
+    /// The channel has a consumer of this tag already; RabbitMQ would close the connection.
+    ConsumerTagInUse(ShortString),
+    /// The consumer does not exist (any more).
+    NoSuchConsumer,
+    /// A message came with a larger body than the application allows. It was rejected without requeue.
+    MessageTooLarge {
+        /// Octets of its body.
+        size: u64,
+        /// Octets allowed.
+        limit: u64,
+    },
+    /// Publishing is paused: too many octets wait for the socket, too many publishes for their confirms, or the broker
+    /// has blocked the connection.
+    Backpressure,
+}
+
+impl From<FrameEncodeError> for Failure {
+    fn from(error: FrameEncodeError) -> Self {
+        Self::Encode(error)
+    }
+}
+
+impl Failure {
+    /// Refused at the call, because of an earlier close.
+    pub(super) fn refused(closure: &Arc<Closure>) -> Self {
+        Self::Closed { closure: Arc::clone(closure), fate: Fate::NotSent }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed { closure, fate: Fate::NotSent } => write!(f, "not sent, {closure}"),
+            Self::Closed { closure, fate: Fate::Unknown } => write!(f, "outcome unknown, {closure}"),
+            Self::Closed { closure, fate: Fate::Refused } => write!(f, "{closure}"),
+            Self::TimedOut(name) => write!(f, "no answer to {name} in time"),
+            Self::Encode(error) => write!(f, "{error}"),
+            Self::ChannelsExhausted { limit } => {
+                write!(f, "all {limit} channels that were negotiated are open; close some, or raise channel_max")
+            }
+            Self::NoWaitCall(name) => write!(f, "{name} with no-wait is not answered: send it instead of calling it"),
+            Self::ReplyExpected(name) => write!(f, "{name} is answered: call it, or set no-wait"),
+            Self::ConsumerTagMissing => f.write_str("basic.consume with no-wait needs a consumer tag"),
+            Self::ConsumerTagInUse(tag) => write!(f, "the channel has a consumer with the tag {tag:?} already"),
+            Self::NoSuchConsumer => f.write_str("the channel has no such consumer"),
+            Self::MessageTooLarge { size, limit } => {
+                write!(f, "a message of {size} octets came, {limit} are allowed (max_message_size); it was rejected")
+            }
+            Self::Backpressure => f.write_str("publishing is paused by backpressure"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}

@@ -1,0 +1,331 @@
+//! The handshake: from the protocol header to an open virtual host, a type for each awaited answer.
+//!
+//! ```text
+//!   protocol header ─▶ AwaitStart ─ start / start-ok ─▶ AwaitTune ─ tune / tune-ok, open ─▶ AwaitOpenOk ─ open-ok ─▶ done
+//!                          │                                │                                   │
+//!                          └──── connection.close, a protocol header, a violation, silence ─────┘──▶ HandshakeError
+//! ```
+
+use std::fmt;
+
+use bytes::{Buf, BytesMut};
+
+use super::Violation;
+use crate::frame::{Decoded, Decoder, Encoder, FrameEncodeError, FrameError, FrameKind, Outbound, split_method};
+use crate::protocol::{Method, ReplyCode, connection, constants};
+use crate::wire::{FieldTable, LongString, Reader, ShortString};
+
+/// What the client brings to the handshake.
+#[derive(Clone)]
+pub struct HandshakeParameters {
+    /// The SASL mechanism, such as `PLAIN`.
+    pub mechanism: ShortString,
+    /// The initial response of the mechanism.
+    pub response: LongString,
+    /// The virtual host to open.
+    pub virtual_host: ShortString,
+    /// The locale of reply texts.
+    pub locale: ShortString,
+    /// What the client tells of itself.
+    pub client_properties: FieldTable,
+    /// The most channels that it wants; 0 for no limit of its own.
+    pub channel_max: u16,
+    /// The largest frames that it wants; 0 for no limit of its own.
+    pub frame_max: u32,
+    /// The heartbeat interval that it wants in seconds; none takes the server's.
+    pub heartbeat: Option<u16>,
+}
+
+impl fmt::Debug for HandshakeParameters {
+    /// Shows everything but the response, which holds a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandshakeParameters")
+            .field("mechanism", &self.mechanism)
+            .field("virtual_host", &self.virtual_host)
+            .field("channel_max", &self.channel_max)
+            .field("frame_max", &self.frame_max)
+            .field("heartbeat", &self.heartbeat)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the two sides agreed on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Negotiated {
+    /// Channels at most; 0 for as many as there are numbers.
+    pub channel_max: u16,
+    /// Octets of a frame at most; 0 for no limit.
+    pub frame_max: u32,
+    /// The heartbeat interval in seconds; 0 for none.
+    pub heartbeat: u16,
+    /// What the server tells of itself.
+    pub server_properties: FieldTable,
+}
+
+/// The step of the handshake at which something happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HandshakeStep {
+    /// Before `connection.start`.
+    Start,
+    /// After the credentials were sent.
+    Authentication,
+    /// After the virtual host was asked for.
+    Open,
+}
+
+/// Why a handshake failed.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// The server speaks another version of the protocol, or is no AMQP server.
+    NotAmqp(FrameError),
+    /// The server broke the protocol.
+    Violation(Violation),
+    /// The server does not offer the client's mechanism.
+    NoCommonMechanism {
+        /// What the client wanted.
+        wanted: ShortString,
+        /// What the server offers.
+        offered: String,
+    },
+    /// The server wants another round of authentication, which the mechanism does not have.
+    ChallengeNotSupported,
+    /// The server refused: credentials, the virtual host, a limit.
+    Refused {
+        /// Where in the handshake.
+        step: HandshakeStep,
+        /// The server's code.
+        code: ReplyCode,
+        /// The server's words.
+        text: ShortString,
+    },
+    /// A value of the client's cannot be sent.
+    Encode(FrameEncodeError),
+}
+
+impl fmt::Display for HandshakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAmqp(error) => write!(f, "not an AMQP 0-9-1 server: {error}"),
+            Self::Violation(violation) => write!(f, "the broker broke the protocol: {violation}"),
+            Self::NoCommonMechanism { wanted, offered } => {
+                write!(f, "the broker offers the mechanisms {offered}, not {wanted}")
+            }
+            Self::ChallengeNotSupported => f.write_str("the broker asks for more than the mechanism can answer"),
+            Self::Refused { code, text, step: HandshakeStep::Authentication } => {
+                write!(f, "the broker refused the credentials: {code}: {text}")
+            }
+            Self::Refused { code, text, .. } => write!(f, "the broker refused the connection: {code}: {text}"),
+            Self::Encode(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for HandshakeError {}
+
+impl From<FrameEncodeError> for HandshakeError {
+    fn from(error: FrameEncodeError) -> Self {
+        Self::Encode(error)
+    }
+}
+
+impl From<Violation> for HandshakeError {
+    fn from(violation: Violation) -> Self {
+        match violation {
+            Violation::Frame(error @ (FrameError::ProtocolHeader(_) | FrameError::UnknownType(_))) => {
+                Self::NotAmqp(error)
+            }
+            violation => Self::Violation(violation),
+        }
+    }
+}
+
+/// Waiting for `connection.start`.
+#[derive(Debug)]
+struct AwaitStart {
+    parameters: HandshakeParameters,
+}
+
+/// Waiting for `connection.tune`.
+#[derive(Debug)]
+struct AwaitTune {
+    parameters: HandshakeParameters,
+    server_properties: FieldTable,
+}
+
+/// Waiting for `connection.open-ok`.
+#[derive(Debug)]
+struct AwaitOpenOk {
+    negotiated: Negotiated,
+}
+
+#[derive(Debug)]
+enum Awaited {
+    Start(AwaitStart),
+    Tune(AwaitTune),
+    OpenOk(AwaitOpenOk),
+    /// It ended, well or not.
+    Nothing,
+}
+
+/// The handshake of a connection. It reads what came, queues what has to go, and ends with what was agreed on.
+///
+/// 1. write what [`Handshake::poll_transmit`] gives, 2. read, 3. hand it to [`Handshake::handle_bytes`], 4. repeat until
+///    that gives the agreement or an error; in either case write what is left first.
+#[derive(Debug)]
+pub struct Handshake {
+    awaited: Awaited,
+    outbound: Outbound,
+}
+
+impl Handshake {
+    /// Begins with the protocol header.
+    pub fn new(parameters: HandshakeParameters) -> Self {
+        let mut outbound = Outbound::new();
+        Encoder::protocol_header(&mut outbound);
+        Self { awaited: Awaited::Start(AwaitStart { parameters }), outbound }
+    }
+
+    /// What has to be written, in order.
+    pub fn poll_transmit(&mut self) -> Option<Outbound> {
+        (!self.outbound.is_empty()).then(|| std::mem::take(&mut self.outbound))
+    }
+
+    /// Where the handshake is: what silence or an end of the stream means.
+    pub fn step(&self) -> HandshakeStep {
+        match self.awaited {
+            Awaited::Start(_) => HandshakeStep::Start,
+            Awaited::Tune(_) => HandshakeStep::Authentication,
+            Awaited::OpenOk(_) | Awaited::Nothing => HandshakeStep::Open,
+        }
+    }
+
+    /// Takes whole frames off the front of `input`; what is left belongs to the next call, or to the engine.
+    ///
+    /// # Errors
+    ///
+    /// The end of the handshake, other than by agreement.
+    pub fn handle_bytes(&mut self, input: &mut BytesMut) -> Result<Option<Negotiated>, HandshakeError> {
+        let decoder = Decoder::new(HANDSHAKE_FRAME_MAX);
+        loop {
+            let (method, taken) = match decoder.decode(input).map_err(Violation::from)? {
+                Decoded::Incomplete(_) => return Ok(None),
+                Decoded::Frame(frame, taken) if frame.kind == FrameKind::Heartbeat => (None, taken),
+                Decoded::Frame(frame, _) if frame.channel != 0 => {
+                    return Err(Violation::ChannelNotOpen(frame.channel).into());
+                }
+                Decoded::Frame(frame, _) if frame.kind != FrameKind::Method => {
+                    return Err(Violation::NotOnChannelZero.into());
+                }
+                Decoded::Frame(frame, taken) => (Some(decode_method(frame.payload)?), taken),
+            };
+            input.advance(taken);
+            if let Some(negotiated) = method.map(|method| self.handle_method(method)).transpose()?.flatten() {
+                return Ok(Some(negotiated));
+            }
+        }
+    }
+
+    fn handle_method(&mut self, method: Method) -> Result<Option<Negotiated>, HandshakeError> {
+        let step = self.step();
+        let encoder = Encoder::new(HANDSHAKE_FRAME_MAX);
+        match (std::mem::replace(&mut self.awaited, Awaited::Nothing), method) {
+            (Awaited::Start(state), Method::ConnectionStart(start)) => {
+                self.awaited = Awaited::Tune(state.handle_start(start, &encoder, &mut self.outbound)?);
+                Ok(None)
+            }
+            (Awaited::Tune(_), Method::ConnectionSecure(_)) => Err(HandshakeError::ChallengeNotSupported),
+            (Awaited::Tune(state), Method::ConnectionTune(tune)) => {
+                self.awaited = Awaited::OpenOk(state.handle_tune(&tune, &encoder, &mut self.outbound)?);
+                Ok(None)
+            }
+            (Awaited::OpenOk(state), Method::ConnectionOpenOk(_)) => Ok(Some(state.negotiated)),
+            (_, Method::ConnectionClose(close)) => {
+                encoder.method(&mut self.outbound, 0, &connection::CloseOk::default())?;
+                Err(HandshakeError::Refused { step, code: close.reply_code, text: close.reply_text })
+            }
+            (_, other) => Err(Violation::UnexpectedMethod(other.id()).into()),
+        }
+    }
+}
+
+/// Frames of a handshake are at most this large: nothing was negotiated yet, and servers announce much of themselves.
+const HANDSHAKE_FRAME_MAX: u32 = 128 * 1024;
+
+fn decode_method(payload: &[u8]) -> Result<Method, Violation> {
+    let (id, arguments) = split_method(payload)?;
+    let mut reader = Reader::new(arguments);
+    let decoded = Method::decode(id, &mut reader).and_then(|method| reader.finish().map(|()| method));
+    decoded.map_err(|error| Violation::Decode(Some(id), error))
+}
+
+impl AwaitStart {
+    fn handle_start(
+        self,
+        start: connection::Start,
+        encoder: &Encoder,
+        outbound: &mut Outbound,
+    ) -> Result<AwaitTune, HandshakeError> {
+        if (start.version_major, start.version_minor) != (0, 9) {
+            let version = [0, start.version_major, start.version_minor, 0];
+            return Err(HandshakeError::NotAmqp(FrameError::ProtocolHeader(version)));
+        }
+        let parameters = self.parameters;
+        let mut offered = start.mechanisms.as_bytes().split(|octet| *octet == b' ');
+        if !offered.any(|mechanism| mechanism == parameters.mechanism.as_bytes()) {
+            let offered = String::from_utf8_lossy(start.mechanisms.as_bytes()).into_owned();
+            return Err(HandshakeError::NoCommonMechanism { wanted: parameters.mechanism, offered });
+        }
+        let start_ok = connection::StartOk::default()
+            .client_properties(parameters.client_properties.clone())
+            .mechanism(parameters.mechanism.clone())
+            .response(parameters.response.clone())
+            .locale(parameters.locale.clone());
+        encoder.method(outbound, 0, &start_ok)?;
+        Ok(AwaitTune { parameters, server_properties: start.server_properties })
+    }
+}
+
+impl AwaitTune {
+    fn handle_tune(
+        self,
+        tune: &connection::Tune,
+        encoder: &Encoder,
+        outbound: &mut Outbound,
+    ) -> Result<AwaitOpenOk, HandshakeError> {
+        let wanted = &self.parameters;
+        let frame_max = agree(wanted.frame_max, tune.frame_max);
+        // A limit under the standard's minimum cannot be meant, and could not carry the next method.
+        let frame_max = if frame_max == 0 { 0 } else { frame_max.max(u32::from(constants::FRAME_MIN_SIZE)) };
+        let negotiated = Negotiated {
+            channel_max: agree(wanted.channel_max, tune.channel_max),
+            frame_max,
+            heartbeat: wanted.heartbeat.unwrap_or(tune.heartbeat),
+            server_properties: self.server_properties,
+        };
+        let tune_ok = connection::TuneOk::default()
+            .channel_max(negotiated.channel_max)
+            .frame_max(negotiated.frame_max)
+            .heartbeat(negotiated.heartbeat);
+        encoder.method(outbound, 0, &tune_ok)?;
+        let open = connection::Open::default().virtual_host(wanted.virtual_host.clone());
+        encoder.method(outbound, 0, &open)?;
+        Ok(AwaitOpenOk { negotiated })
+    }
+}
+
+/// The smaller of two limits, where 0 stands for none.
+fn agree<T: Ord + Default>(ours: T, theirs: T) -> T {
+    let none = T::default();
+    if ours == none || theirs == none { ours.max(theirs) } else { ours.min(theirs) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::agree;
+
+    #[test]
+    fn the_smaller_limit_wins_and_zero_is_no_limit() {
+        assert_eq!([agree(5, 7), agree(7, 5), agree(0, 7), agree(7, 0), agree(0, 0)], [5, 5, 7, 7, 0]);
+    }
+}

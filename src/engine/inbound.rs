@@ -1,0 +1,375 @@
+//! What comes from the broker: octets to frames, frames to methods and content, each to its place.
+
+use std::time::Instant;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::channel::{ChannelState, Effect};
+use super::closing::ConnectionState;
+use super::confirms::Verdict;
+use super::consumers::Consumers;
+use super::content::{Assembly, Gathering, Progress, Target, handle_header};
+use super::message::Head;
+use super::{
+    ChannelKey, Completion, ConsumerEnd, ConsumerKey, Delivery, Engine, Failure, Message, Returned, Settle, Violation,
+};
+use crate::frame::{BY_REFERENCE, ContentHeader, Decoded, FRAME_OVERHEAD, Frame, FrameKind, split_method};
+use crate::protocol::{Method, MethodId, ProtocolMethod, SentBy, basic, channel, connection};
+use crate::wire::{DecodeError, Reader};
+
+/// Octets of a frame before its payload.
+const HEAD: usize = FRAME_OVERHEAD - 1;
+
+impl Engine {
+    /// Takes whole frames off the front of `input`; what is left belongs to the next call.
+    pub fn handle_bytes(&mut self, input: &mut BytesMut, now: Instant) {
+        if !input.is_empty() {
+            self.heartbeat.received(now);
+        }
+        let mut at = 0;
+        while !self.state.is_closed() {
+            let handled = match self.decoder.decode(input.get(at..).unwrap_or_default()) {
+                Ok(Decoded::Incomplete(needed)) => {
+                    self.needed = needed;
+                    break;
+                }
+                Ok(Decoded::Frame(frame, _)) if is_large_body(&frame) => {
+                    let (channel, len) = (frame.channel, frame.payload.len());
+                    input.advance(at + HEAD);
+                    at = 0;
+                    let payload = input.split_to(len).freeze();
+                    input.advance(FRAME_OVERHEAD - HEAD);
+                    self.handle_large_body(channel, payload)
+                }
+                Ok(Decoded::Frame(frame, taken)) => {
+                    at += taken;
+                    self.handle_frame(frame, now)
+                }
+                Err(error) => Err(error.into()),
+            };
+            if let Err(violation) = handled {
+                self.handle_violation(violation, now);
+            }
+        }
+        if self.state.is_closed() {
+            input.clear();
+        } else {
+            input.advance(at);
+        }
+    }
+
+    /// The transport accepted octets.
+    pub fn handle_written(&mut self, count: usize, now: Instant) {
+        self.written = self.written.saturating_add(count as u64).min(self.taken);
+        self.heartbeat.sent(now);
+        self.gate.set_queued(self.queued());
+        self.admit();
+    }
+
+    #[inline]
+    fn handle_frame(&mut self, frame: Frame<'_>, now: Instant) -> Result<(), Violation> {
+        match frame.kind {
+            FrameKind::Method => self.handle_method_frame(frame.channel, frame.payload, now),
+            FrameKind::Header => self.handle_header_frame(frame.channel, frame.payload),
+            FrameKind::Body => {
+                let Some(gathering) = self.take_gathering(frame.channel)? else { return Ok(()) };
+                let progress = gathering.push(frame.payload, frame.channel)?;
+                self.handle_progress(frame.channel, progress)
+            }
+            FrameKind::Heartbeat => Ok(()),
+        }
+    }
+
+    fn handle_large_body(&mut self, number: u16, payload: Bytes) -> Result<(), Violation> {
+        let Some(gathering) = self.take_gathering(number)? else { return Ok(()) };
+        let progress = gathering.push_shared(payload, number)?;
+        self.handle_progress(number, progress)
+    }
+
+    #[inline]
+    fn handle_method_frame(&mut self, number: u16, payload: &[u8], now: Instant) -> Result<(), Violation> {
+        let (id, arguments) = split_method(payload)?;
+        if number != 0 && self.state.is_listening() {
+            let channel = self.channels.by_number(number).ok_or(Violation::ChannelNotOpen(number))?;
+            let closes = id == <channel::Close as ProtocolMethod>::ID;
+            if !matches!(channel.assembly, Assembly::Idle) && !closes {
+                return Err(Violation::ContentExpected(number));
+            }
+        }
+        let hot = match id {
+            _ if !self.state.is_listening() || number == 0 => None,
+            <basic::Deliver as ProtocolMethod>::ID => Some(self.handle_deliver(number, arguments)),
+            <basic::Ack as ProtocolMethod>::ID => Some(self.handle_ack(number, arguments)),
+            _ => None,
+        };
+        match hot {
+            Some(Ok(())) => Ok(()),
+            Some(Err(Violation::Decode(None, error))) => Err(Violation::Decode(Some(id), error)),
+            Some(Err(violation)) => Err(violation),
+            None => self.handle_method(number, id, arguments, now),
+        }
+    }
+
+    /// `basic.deliver`, read in place: consumer-tag, delivery-tag, redelivered, exchange, routing-key.
+    #[inline]
+    fn handle_deliver(&mut self, number: u16, arguments: &[u8]) -> Result<(), Violation> {
+        let mut reader = Reader::new(arguments);
+        let channel = self.channels.by_number(number).ok_or(Violation::ChannelNotOpen(number))?;
+        let tag = reader.short_string_octets().map_err(undecodable)?;
+        let delivery_tag = reader.longlong().map_err(undecodable)?;
+        let redelivered = reader.octet().map_err(undecodable)? & 1 != 0;
+        let head = keep_head(&mut reader, &mut channel.scratch).map_err(undecodable)?;
+        let target = if channel.state == ChannelState::Open {
+            let known = find_consumer(channel.recent, &channel.consumers, &self.consumers, tag);
+            let consumer = known.ok_or(Violation::UnknownConsumer(number))?;
+            channel.recent = Some(consumer);
+            Target::Delivery { consumer, delivery_tag, redelivered }
+        } else {
+            Target::Nobody
+        };
+        channel.assembly = Assembly::Header(target, head);
+        Ok(())
+    }
+
+    /// `basic.ack`, read in place: delivery-tag, multiple.
+    #[inline]
+    fn handle_ack(&mut self, number: u16, arguments: &[u8]) -> Result<(), Violation> {
+        let mut reader = Reader::new(arguments);
+        let tag = reader.longlong().map_err(undecodable)?;
+        let multiple = reader.octet().map_err(undecodable)? & 1 != 0;
+        reader.finish().map_err(undecodable)?;
+        self.handle_verdict(number, tag, multiple, Verdict::Ack)
+    }
+
+    fn handle_header_frame(&mut self, number: u16, payload: &[u8]) -> Result<(), Violation> {
+        let header = ContentHeader::parse(payload)?;
+        if !self.state.is_listening() {
+            return Ok(());
+        }
+        if number == 0 {
+            return Err(Violation::NotOnChannelZero);
+        }
+        let channel = self.channels.by_number(number).ok_or(Violation::ChannelNotOpen(number))?;
+        let Assembly::Header(target, head) = std::mem::replace(&mut channel.assembly, Assembly::Idle) else {
+            return Err(Violation::UnexpectedContent(number));
+        };
+        let progress = handle_header(target, head, &channel.scratch, header, self.settings.max_message_size)?;
+        self.handle_progress(number, progress)
+    }
+
+    /// The message to which a body frame belongs; none where nobody listens any more.
+    fn take_gathering(&mut self, number: u16) -> Result<Option<Box<Gathering>>, Violation> {
+        if !self.state.is_listening() {
+            return Ok(None);
+        }
+        if number == 0 {
+            return Err(Violation::NotOnChannelZero);
+        }
+        let channel = self.channels.by_number(number).ok_or(Violation::ChannelNotOpen(number))?;
+        match std::mem::replace(&mut channel.assembly, Assembly::Idle) {
+            Assembly::Body(gathering) => Ok(Some(gathering)),
+            Assembly::Idle | Assembly::Header(..) => Err(Violation::UnexpectedContent(number)),
+        }
+    }
+
+    #[inline]
+    fn handle_progress(&mut self, number: u16, progress: Progress) -> Result<(), Violation> {
+        let channel = self.channels.by_number(number).ok_or(Violation::ChannelNotOpen(number))?;
+        let key = channel.key;
+        match progress {
+            Progress::More(gathering) => channel.assembly = Assembly::Body(gathering),
+            Progress::Complete(Target::Delivery { consumer, delivery_tag, redelivered }, message) => {
+                self.deliver(consumer, Delivery { message, delivery_tag, redelivered });
+            }
+            Progress::Complete(Target::Get { delivery_tag, redelivered, message_count }, message) => {
+                return self.handle_got(key, delivery_tag, redelivered, message_count, message);
+            }
+            Progress::Complete(Target::Return { reply_code, reply_text }, message) => {
+                self.handle_return(key, Returned { reply_code, reply_text, message });
+            }
+            Progress::Complete(Target::Nobody, _) => {}
+            Progress::Oversize(target, size) => return self.handle_oversize(key, target, size),
+        }
+        Ok(())
+    }
+
+    /// A message over the limit is rejected without requeue, since it would only come again, and reported.
+    fn handle_oversize(&mut self, key: ChannelKey, target: Target, size: u64) -> Result<(), Violation> {
+        let limit = self.settings.max_message_size;
+        match target {
+            Target::Delivery { consumer, delivery_tag, .. } => {
+                if !self.is_no_ack(consumer) {
+                    self.discard(key, delivery_tag);
+                }
+                self.report_oversize(consumer, size);
+            }
+            Target::Get { delivery_tag, .. } => {
+                let id = <basic::GetOk as ProtocolMethod>::ID;
+                let call = self.channels.get_mut(key).and_then(|channel| channel.answered(id));
+                let call = call.ok_or(Violation::UnexpectedReply(id))?;
+                if matches!(call.effect, Effect::Get { no_ack: false }) {
+                    self.discard(key, delivery_tag);
+                }
+                self.complete(call.waiter, Completion::Failed(Failure::MessageTooLarge { size, limit }));
+            }
+            Target::Return { .. } | Target::Nobody => {}
+        }
+        Ok(())
+    }
+
+    fn discard(&mut self, key: ChannelKey, delivery_tag: u64) {
+        let settled = self.settle(key, delivery_tag, Settle::Reject { requeue: false });
+        debug_assert!(settled.is_ok() || self.check_channel(key).is_err(), "a reject always fits a frame");
+    }
+
+    fn handle_got(
+        &mut self,
+        key: ChannelKey,
+        delivery_tag: u64,
+        redelivered: bool,
+        message_count: u32,
+        message: Message,
+    ) -> Result<(), Violation> {
+        let id = <basic::GetOk as ProtocolMethod>::ID;
+        let call = self.channels.get_mut(key).and_then(|channel| channel.answered(id));
+        let call = call.ok_or(Violation::UnexpectedReply(id))?;
+        let method = basic::GetOk::default()
+            .delivery_tag(delivery_tag)
+            .redelivered(redelivered)
+            .exchange(message.exchange())
+            .routing_key(message.routing_key())
+            .message_count(message_count);
+        self.finish_call(key, call, method.into(), Some(message));
+        Ok(())
+    }
+
+    /// Every method that is not read in place.
+    fn handle_method(&mut self, number: u16, id: MethodId, arguments: &[u8], now: Instant) -> Result<(), Violation> {
+        let mut reader = Reader::new(arguments);
+        let decoded = Method::decode(id, &mut reader).and_then(|method| reader.finish().map(|()| method));
+        let method = decoded.map_err(|error| Violation::Decode(Some(id), error))?;
+        if !self.state.is_listening() {
+            return self.handle_method_while_closing(number, &method, now);
+        }
+        if method.sent_by() == SentBy::Client {
+            return Err(Violation::UnexpectedMethod(id));
+        }
+        if number == 0 {
+            return self.handle_connection_method(method, now);
+        }
+        let key = self.channels.by_number(number).ok_or(Violation::ChannelNotOpen(number))?.key;
+        self.handle_channel_method(key, method)
+    }
+
+    /// After a violation only the end is of interest.
+    fn handle_method_while_closing(&mut self, number: u16, method: &Method, now: Instant) -> Result<(), Violation> {
+        match method {
+            Method::ConnectionClose(close) if number == 0 => self.handle_connection_close(close, now),
+            Method::ConnectionCloseOk(_) if number == 0 => self.handle_connection_close_ok(now)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn handle_connection_method(&mut self, method: Method, now: Instant) -> Result<(), Violation> {
+        match method {
+            Method::ConnectionClose(close) => self.handle_connection_close(&close, now),
+            Method::ConnectionCloseOk(_) => self.handle_connection_close_ok(now)?,
+            Method::ConnectionBlocked(blocked) => self.gate.set_blocked(Some(blocked.reason.to_string())),
+            Method::ConnectionUnblocked(_) => {
+                self.gate.set_blocked(None);
+                self.admit();
+            }
+            other if other.id().class == connection::CLASS_ID => return Err(Violation::UnexpectedMethod(other.id())),
+            _ => return Err(Violation::NotOnChannelZero),
+        }
+        Ok(())
+    }
+
+    fn handle_channel_method(&mut self, key: ChannelKey, method: Method) -> Result<(), Violation> {
+        match method {
+            Method::ChannelClose(close) => self.handle_channel_close(key, &close),
+            Method::ChannelCloseOk(_) => self.handle_channel_close_ok(key)?,
+            Method::ChannelFlow(flow) => self.handle_flow(key, flow.active),
+            Method::BasicNack(nack) => {
+                self.handle_verdict(key.number, nack.delivery_tag, nack.multiple, Verdict::Nack)?;
+            }
+            Method::BasicCancel(cancel) => self.handle_cancel(key, &cancel),
+            Method::BasicGetOk(ok) => {
+                let (delivery_tag, redelivered, message_count) = (ok.delivery_tag, ok.redelivered, ok.message_count);
+                let target = Target::Get { delivery_tag, redelivered, message_count };
+                self.expect_content(key, target, ok.exchange.as_bytes(), ok.routing_key.as_bytes());
+            }
+            Method::BasicReturn(back) => {
+                let target = Target::Return { reply_code: back.reply_code, reply_text: back.reply_text };
+                self.expect_content(key, target, back.exchange.as_bytes(), back.routing_key.as_bytes());
+            }
+            other if other.id().class == connection::CLASS_ID => return Err(Violation::UnexpectedMethod(other.id())),
+            reply => self.handle_reply(key, reply)?,
+        }
+        Ok(())
+    }
+
+    fn expect_content(&mut self, key: ChannelKey, target: Target, exchange: &[u8], routing_key: &[u8]) {
+        let Some(channel) = self.channels.get_mut(key) else { return };
+        channel.scratch.clear();
+        channel.scratch.extend_from_slice(exchange);
+        channel.scratch.extend_from_slice(routing_key);
+        let head = Head { exchange: exchange.len(), routing_key: routing_key.len(), properties: 0 };
+        channel.assembly = Assembly::Header(target, head);
+    }
+
+    fn handle_flow(&mut self, key: ChannelKey, active: bool) {
+        let flow_ok = channel::FlowOk::default().active(active);
+        let queued = self.encoder.method(&mut self.outbound, key.number, &flow_ok);
+        debug_assert!(queued.is_ok(), "flow-ok always fits");
+        if let Some(channel) = self.channels.get_mut(key) {
+            channel.flow_stopped = !active;
+        }
+        self.admit();
+    }
+
+    /// The broker ends a consumer.
+    fn handle_cancel(&mut self, key: ChannelKey, cancel: &basic::Cancel) {
+        let known = self.channels.get(key).and_then(|channel| channel.consumers.get(&cancel.consumer_tag).copied());
+        if let Some(consumer) = known {
+            self.end_consumer(consumer, ConsumerEnd::CancelledByBroker);
+        }
+        if !cancel.no_wait && matches!(self.state, ConnectionState::Open) {
+            let cancel_ok = basic::CancelOk::default().consumer_tag(cancel.consumer_tag.clone());
+            let queued = self.encoder.method(&mut self.outbound, key.number, &cancel_ok);
+            debug_assert!(queued.is_ok(), "a tag that came in a frame fits one");
+        }
+    }
+}
+
+fn is_large_body(frame: &Frame<'_>) -> bool {
+    frame.kind == FrameKind::Body && frame.payload.len() >= BY_REFERENCE
+}
+
+fn undecodable(error: DecodeError) -> Violation {
+    Violation::Decode(None, error)
+}
+
+/// Reads exchange and routing key, the last of the arguments, into `scratch`.
+fn keep_head(reader: &mut Reader<'_>, scratch: &mut Vec<u8>) -> Result<Head, DecodeError> {
+    let exchange = reader.short_string_octets()?;
+    let routing_key = reader.short_string_octets()?;
+    reader.finish()?;
+    scratch.clear();
+    scratch.extend_from_slice(exchange);
+    scratch.extend_from_slice(routing_key);
+    Ok(Head { exchange: exchange.len(), routing_key: routing_key.len(), properties: 0 })
+}
+
+/// The consumer of a delivery: most likely the one of the delivery before.
+#[inline]
+fn find_consumer(
+    recent: Option<ConsumerKey>,
+    tags: &std::collections::BTreeMap<crate::wire::ShortString, ConsumerKey>,
+    consumers: &Consumers,
+    tag: &[u8],
+) -> Option<ConsumerKey> {
+    let matches = |key: &ConsumerKey| consumers.get(*key).is_some_and(|consumer| consumer.tag.as_bytes() == tag);
+    recent.filter(matches).or_else(|| tags.values().copied().find(matches))
+}

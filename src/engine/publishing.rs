@@ -1,0 +1,196 @@
+//! Publishing: the gate, the frames, the sequence number and the accounting, all in one step.
+
+use super::channel::{Channel, ChannelState};
+use super::confirms::{Confirms, Decided, Mandatory, Verdict};
+use super::returns::Returns;
+use super::{ChannelKey, Completion, Engine, Event, Failure, Returned, Settled, Violation, WaiterId};
+use crate::frame::Publish;
+use crate::protocol::ContentProperties;
+use crate::wire::Writer;
+
+/// Whether a publish may go now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// It may.
+    Open,
+    /// It has to wait: the water mark, the limit in flight, the broker's block, or somebody who came first.
+    Closed,
+}
+
+impl Engine {
+    /// Whether a publish on this channel may go now.
+    ///
+    /// # Errors
+    ///
+    /// The channel is closed.
+    #[inline]
+    pub fn admission(&self, key: ChannelKey) -> Result<Admission, Failure> {
+        self.check_channel(key)?;
+        let stopped = self.channels.get(key).is_some_and(|channel| channel.flow_stopped);
+        Ok(if self.gate.is_open() && !stopped { Admission::Open } else { Admission::Closed })
+    }
+
+    /// Queues `waiter` at the gate. It hears [`Completion::Admitted`] when its turn has come.
+    pub fn wait_for_admission(&mut self, key: ChannelKey, waiter: WaiterId) {
+        self.gate.wait(waiter, key);
+        self.admit();
+    }
+
+    /// A waiter gives up its place at the gate.
+    pub fn leave_gate(&mut self, waiter: WaiterId) {
+        self.gate.leave(waiter);
+    }
+
+    /// Somebody who was admitted publishes now, or never will.
+    pub fn use_admission(&mut self) {
+        self.gate.use_admission();
+        self.admit();
+    }
+
+    /// Queues a message with all its frames. On a confirming channel, gives its sequence number, and `waiter` hears what
+    /// the broker does with it.
+    ///
+    /// The gate is the caller's to ask: see [`Engine::admission`].
+    ///
+    /// # Errors
+    ///
+    /// The channel is closed, or the message cannot be encoded; nothing was queued.
+    #[inline]
+    pub fn publish(
+        &mut self,
+        key: ChannelKey,
+        publish: &Publish<'_>,
+        waiter: Option<WaiterId>,
+    ) -> Result<Option<u64>, Failure> {
+        self.check_channel(key)?;
+        let position = self.position();
+        self.encoder.publish(&mut self.outbound, key.number, publish)?;
+        self.gate.set_queued(self.position().saturating_sub(self.written));
+        let Some(confirms) = self.channels.get_mut(key).and_then(|channel| channel.confirms.as_mut()) else {
+            return Ok(None);
+        };
+        let mandatory = if publish.mandatory { Some(Box::new(remember(publish)?)) } else { None };
+        self.gate.depart();
+        Ok(Some(confirms.push(waiter, position, mandatory)))
+    }
+
+    /// The channel confirms its publishes.
+    pub fn is_confirming(&self, key: ChannelKey) -> bool {
+        self.channels.get(key).is_some_and(|channel| channel.confirms.is_some())
+    }
+
+    /// Tells when everything published on the channel so far is decided about: now, or to `waiter`.
+    ///
+    /// # Errors
+    ///
+    /// The channel is closed.
+    pub fn wait_for_confirms(&mut self, key: ChannelKey, waiter: WaiterId) -> Result<Option<Settled>, Failure> {
+        self.check_channel(key)?;
+        let confirms = self.channels.get_mut(key).and_then(|channel| channel.confirms.as_mut());
+        Ok(confirms.map_or(Some(Settled::default()), |confirms| confirms.watch(waiter)))
+    }
+
+    /// The channel confirms from here on.
+    pub(super) fn select_confirms(&mut self, key: ChannelKey) {
+        if let Some(channel) = self.channels.get_mut(key) {
+            channel.confirms.get_or_insert_with(Confirms::default);
+        }
+    }
+
+    /// Lets in whoever may go.
+    pub(super) fn admit(&mut self) {
+        let channels = &self.channels;
+        let may_publish = |key| {
+            channels.get(key).is_some_and(|it: &Channel| it.state == ChannelState::Open && !it.flow_stopped)
+        };
+        while let Some((waiter, channel)) = self.gate.admit(may_publish) {
+            self.events.push_back(Event::Completed(waiter, Completion::Admitted(channel)));
+        }
+    }
+
+    /// Applies an ack or nack of the broker's.
+    pub(super) fn handle_verdict(
+        &mut self,
+        number: u16,
+        tag: u64,
+        multiple: bool,
+        verdict: Verdict,
+    ) -> Result<(), Violation> {
+        let channel = self.channels.by_number(number).ok_or(Violation::ChannelNotOpen(number))?;
+        let confirms = channel.confirms.as_mut().ok_or(Violation::UnknownPublish(tag))?;
+        let mut decided = Decided::default();
+        confirms.decide(tag, multiple, verdict, &mut decided).map_err(Violation::UnknownPublish)?;
+        self.gate.arrive(decided.count);
+        for (waiter, confirmation) in decided.confirmed {
+            self.events.push_back(Event::Completed(waiter, Completion::Confirmed(confirmation)));
+        }
+        for (waiter, settled) in decided.watchers {
+            self.events.push_back(Event::Completed(waiter, Completion::Settled(settled)));
+        }
+        self.discarded.extend(decided.released);
+        self.admit();
+        Ok(())
+    }
+
+    /// Ties a message that came back to its publish, or gives it to whoever listens for those.
+    pub(super) fn handle_return(&mut self, key: ChannelKey, returned: Returned) {
+        let Some(channel) = self.channels.get_mut(key) else { return };
+        let left = match channel.confirms.as_mut() {
+            Some(confirms) => confirms.take_returned(returned).err(),
+            None => Some(returned),
+        };
+        if let Some(listener) = left.and_then(|returned| channel.returns.push(returned)) {
+            self.events.push_back(Event::Readable(listener));
+        }
+    }
+
+    /// From now on, messages that come back and belong to no confirmed publish are kept for `listener`.
+    pub fn listen_for_returns(&mut self, key: ChannelKey, listener: WaiterId) {
+        if let Some(channel) = self.channels.get_mut(key) {
+            channel.returns.listener = Some(listener);
+        }
+    }
+
+    /// `listener` listens no more: what was kept for it goes.
+    pub fn stop_returns(&mut self, key: ChannelKey, listener: WaiterId) {
+        if let Some(channel) = self.channels.get_mut(key)
+            && channel.returns.listener == Some(listener)
+        {
+            channel.returns = Returns::default();
+        }
+    }
+
+    /// Takes the oldest message that came back.
+    ///
+    /// # Errors
+    ///
+    /// The channel is closed, and nothing is left.
+    pub fn take_returned(&mut self, key: ChannelKey) -> Result<Option<Returned>, Failure> {
+        if let Some(returned) = self.channels.get_mut(key).and_then(|channel| channel.returns.ready.pop_front()) {
+            return Ok(Some(returned));
+        }
+        self.check_channel(key).map(|()| None)
+    }
+
+    /// Messages that came back on this channel and were dropped because nobody took them in time.
+    pub fn lost_returns(&self, key: ChannelKey) -> u64 {
+        self.channels.get(key).map_or(0, |channel| channel.returns.lost)
+    }
+}
+
+/// What a mandatory publish will be recognised by, should it come back.
+fn remember(publish: &Publish<'_>) -> Result<Mandatory, Failure> {
+    let mut properties = Vec::new();
+    let mut writer = Writer::new(&mut properties);
+    match publish.properties {
+        Some(given) => given.encode(&mut writer).map_err(crate::frame::FrameEncodeError::from)?,
+        None => writer.short(0),
+    }
+    Ok(Mandatory {
+        exchange: publish.exchange.to_vec(),
+        routing_key: publish.routing_key.to_vec(),
+        properties,
+        body: publish.body.clone().into_shared(),
+        returned: None,
+    })
+}

@@ -1,0 +1,75 @@
+//! Replies of the broker: each answers the oldest call of its channel, and changes what that call was to change.
+
+use super::channel::{ChannelState, Effect, PendingCall};
+use super::{
+    ChannelKey, Completion, ConsumerEnd, Engine, Failure, Fate, Message, Reply, Violation,
+};
+use crate::protocol::{Method, ReplyCode};
+
+impl Engine {
+    /// Takes a reply that came without content.
+    pub(super) fn handle_reply(&mut self, key: ChannelKey, method: Method) -> Result<(), Violation> {
+        let id = method.id();
+        let call = self.channels.get_mut(key).and_then(|channel| channel.answered(id));
+        let call = call.ok_or(Violation::UnexpectedReply(id))?;
+        self.finish_call(key, call, method, None);
+        Ok(())
+    }
+
+    /// Resolves a call.
+    pub(super) fn finish_call(&mut self, key: ChannelKey, call: PendingCall, method: Method, content: Option<Message>) {
+        let mut reply = Box::new(Reply { channel: key, method, content, consumer: None, unsettled: None });
+        match (call.effect, &reply.method) {
+            (Effect::Open, _) => {
+                if let Some(channel) = self.channels.get_mut(key).filter(|it| it.state == ChannelState::Opening) {
+                    channel.state = ChannelState::Open;
+                }
+                self.complete(call.waiter, Completion::Opened(key));
+                return;
+            }
+            (Effect::Consume { no_ack }, Method::BasicConsumeOk(ok)) => {
+                reply.consumer = self.start_consumer(key, ok.consumer_tag.clone(), no_ack);
+            }
+            (Effect::Cancel(Some(consumer)), _) => self.end_consumer(consumer, ConsumerEnd::Cancelled),
+            (Effect::Get { no_ack: false }, Method::BasicGetOk(ok)) => reply.unsettled = Some(ok.delivery_tag),
+            (Effect::ConfirmSelect, _) => self.select_confirms(key),
+            _ => {}
+        }
+        self.complete(call.waiter, Completion::Reply(reply));
+    }
+
+    /// A completion came for somebody who is gone: what it brought must not be lost, nor stay.
+    pub fn handle_abandoned(&mut self, completion: Completion) {
+        match completion {
+            Completion::Opened(key) => self.release_channel(key),
+            Completion::Admitted(_) => self.use_admission(),
+            Completion::Reply(reply) => {
+                if let Some(consumer) = reply.consumer {
+                    self.drop_consumer(consumer);
+                }
+                if let Some(delivery_tag) = reply.unsettled {
+                    self.requeue(reply.channel, delivery_tag);
+                }
+            }
+            Completion::Confirmed(_) | Completion::Settled(_) | Completion::Closed | Completion::Failed(_) => {}
+        }
+    }
+
+    /// What became of a call in flight: refused where the close blames it, else by what the transport accepted.
+    pub(super) fn fate_of_call(&self, call: &PendingCall, closure: &super::Closure) -> Fate {
+        let is_refusal = closure.method == Some(call.request)
+            && closure.reply_code.is_some_and(|code| code != ReplyCode::REPLY_SUCCESS);
+        if is_refusal { Fate::Refused } else { self.fate_at(call.position) }
+    }
+
+    /// What became of octets queued at `position`.
+    pub(super) fn fate_at(&self, position: u64) -> Fate {
+        if position >= self.written { Fate::NotSent } else { Fate::Unknown }
+    }
+
+    /// Fails a call.
+    pub(super) fn fail_call(&mut self, call: &PendingCall, closure: &std::sync::Arc<super::Closure>) {
+        let failure = Failure::Closed { closure: std::sync::Arc::clone(closure), fate: self.fate_of_call(call, closure) };
+        self.complete(call.waiter, Completion::Failed(failure));
+    }
+}

@@ -1,0 +1,66 @@
+//! What the application may set: taken from the connection parameters.
+
+use std::time::Duration;
+
+use super::HandshakeParameters;
+use crate::config::ConnectionParameters;
+use crate::wire::{LongString, ShortString};
+
+/// The numbers that an application may set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// How long a call waits for its reply; none waits for ever.
+    pub call_timeout: Option<Duration>,
+    /// How long a close waits for its close-ok.
+    pub close_timeout: Duration,
+    /// Octets waiting for the socket at which publishing pauses.
+    pub high_water: usize,
+    /// Octets waiting for the socket at which it goes on.
+    pub low_water: usize,
+    /// Publishes waiting for their confirms at which publishing pauses; none for no limit.
+    pub max_unconfirmed: Option<u32>,
+    /// Octets of the largest body that is taken in.
+    pub max_message_size: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            call_timeout: None,
+            close_timeout: Duration::from_secs(10),
+            high_water: 1024 * 1024,
+            low_water: 512 * 1024,
+            max_unconfirmed: None,
+            max_message_size: 512 * 1024 * 1024,
+        }
+    }
+}
+
+impl From<&ConnectionParameters> for Settings {
+    fn from(parameters: &ConnectionParameters) -> Self {
+        Self {
+            call_timeout: parameters.call_timeout,
+            close_timeout: parameters.close_timeout,
+            high_water: parameters.write_high_water,
+            low_water: parameters.low_water(),
+            max_unconfirmed: parameters.max_unconfirmed,
+            max_message_size: parameters.max_message_size,
+        }
+    }
+}
+
+impl From<&ConnectionParameters> for HandshakeParameters {
+    fn from(parameters: &ConnectionParameters) -> Self {
+        Self {
+            mechanism: ShortString::from_static(parameters.credentials.mechanism()),
+            response: LongString::from(parameters.credentials.plain_response()),
+            virtual_host: ShortString::from(parameters.virtual_host.as_str()),
+            locale: ShortString::from(parameters.locale.as_str()),
+            client_properties: parameters.announced_properties(),
+            channel_max: parameters.channel_max,
+            frame_max: parameters.frame_max,
+            heartbeat: parameters.heartbeat.wanted(),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! How a broker can break the protocol, and the reply code that tells it.
+
+use std::fmt;
+
+use crate::frame::FrameError;
+use crate::protocol::{MethodId, ReplyCode, method_name};
+use crate::wire::{DecodeError, DecodeErrorKind};
+
+/// Something that no correct broker sends. It closes the connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Violation {
+    /// Octets that are not a frame.
+    Frame(FrameError),
+    /// Octets that are not the arguments of the method.
+    Decode(Option<MethodId>, DecodeError),
+    /// A method where this one has no place: not a client's, on the wrong channel, or in the wrong state.
+    UnexpectedMethod(MethodId),
+    /// A reply that nobody asked for, or in the wrong order.
+    UnexpectedReply(MethodId),
+    /// A frame for a channel that is not open.
+    ChannelNotOpen(u16),
+    /// A header or body frame where a method was due.
+    UnexpectedContent(u16),
+    /// Content announced by a method, and something else came.
+    ContentExpected(u16),
+    /// The header belongs to another class than the method.
+    WrongContentClass(u16),
+    /// More octets of body than the header declared.
+    BodyTooLong(u16),
+    /// A confirm for a publish that was not made.
+    UnknownPublish(u64),
+    /// A delivery for a consumer that does not exist.
+    UnknownConsumer(u16),
+    /// Content or a method on channel 0 that belongs to others.
+    NotOnChannelZero,
+}
+
+impl Violation {
+    /// The reply code of the close that answers it.
+    pub fn reply_code(&self) -> ReplyCode {
+        match self {
+            Self::Frame(error) => error.reply_code().unwrap_or(ReplyCode::FRAME_ERROR),
+            Self::Decode(_, error) if matches!(error.kind(), DecodeErrorKind::UnknownMethod { .. }) => {
+                ReplyCode::NOT_IMPLEMENTED
+            }
+            Self::Decode(..) => ReplyCode::SYNTAX_ERROR,
+            Self::UnexpectedMethod(_)
+            | Self::UnexpectedReply(_)
+            | Self::UnknownPublish(_)
+            | Self::UnknownConsumer(_) => ReplyCode::COMMAND_INVALID,
+            Self::ChannelNotOpen(_) | Self::NotOnChannelZero => ReplyCode::CHANNEL_ERROR,
+            Self::UnexpectedContent(_) | Self::ContentExpected(_) | Self::WrongContentClass(_) => {
+                ReplyCode::UNEXPECTED_FRAME
+            }
+            Self::BodyTooLong(_) => ReplyCode::FRAME_ERROR,
+        }
+    }
+
+    /// The method at fault, where there is one.
+    pub fn method(&self) -> Option<MethodId> {
+        match self {
+            Self::UnexpectedMethod(id) | Self::UnexpectedReply(id) => Some(*id),
+            Self::Decode(id, _) => *id,
+            _ => None,
+        }
+    }
+
+    /// The stream has lost its step: what follows cannot be read.
+    pub(super) fn is_framing(&self) -> bool {
+        matches!(self, Self::Frame(error) if !matches!(
+            error,
+            FrameError::MethodTooShort(_) | FrameError::HeaderTooShort(_) | FrameError::HeaderWeight(_)
+        ))
+    }
+}
+
+impl From<FrameError> for Violation {
+    fn from(error: FrameError) -> Self {
+        Self::Frame(error)
+    }
+}
+
+/// A method as people know it, or its ids.
+struct Named(MethodId);
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match method_name(self.0) {
+            Some(name) => f.write_str(name),
+            None => write!(f, "method {}", self.0),
+        }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Frame(error) => write!(f, "{error}"),
+            Self::Decode(Some(id), error) => write!(f, "{}: {error}", Named(*id)),
+            Self::Decode(None, error) => write!(f, "{error}"),
+            Self::UnexpectedMethod(id) => write!(f, "{} has no place here", Named(*id)),
+            Self::UnexpectedReply(id) => write!(f, "{} answers nothing that was asked", Named(*id)),
+            Self::ChannelNotOpen(channel) => write!(f, "frame for channel {channel}, which is not open"),
+            Self::UnexpectedContent(channel) => write!(f, "content on channel {channel} where a method was due"),
+            Self::ContentExpected(channel) => write!(f, "content was due on channel {channel}"),
+            Self::WrongContentClass(class) => write!(f, "content of class {class} where basic was due"),
+            Self::BodyTooLong(channel) => write!(f, "more body on channel {channel} than its header declared"),
+            Self::UnknownPublish(tag) => write!(f, "a confirm for publish {tag}, which was not made"),
+            Self::UnknownConsumer(channel) => write!(f, "a delivery on channel {channel} for an unknown consumer"),
+            Self::NotOnChannelZero => f.write_str("a frame on channel 0 that belongs on another"),
+        }
+    }
+}
+
+impl std::error::Error for Violation {}

@@ -1,0 +1,353 @@
+//! The one public error: opaque, with a kind, the initiator, the reply code, and predicates.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use crate::config::ParametersError;
+use crate::driver::ConnectError;
+use crate::engine::{Closure, Failure, Fate, HandshakeError, HandshakeStep, Initiator, Reason, Returned, Scope};
+use crate::protocol::{MethodId, ReplyCode, method_name};
+use crate::wire::DecodeError;
+
+/// A result with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why something did not happen.
+///
+/// What failed because a channel or connection was closed reports the first cause: its [reply code](Error::reply_code),
+/// [text](Error::reply_text), [method](Error::method) and [initiator](Error::initiator).
+///
+/// ```
+/// use leveret::{Connection, ErrorKind};
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let error = Connection::open("amqp://localhost?heartbaet=5").await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Parameters);
+/// assert!(error.to_string().contains("heartbeat"), "it names the nearest key");
+/// # });
+/// ```
+#[derive(Clone)]
+pub struct Error {
+    cause: Arc<Cause>,
+}
+
+/// What kind of thing went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The connection parameters or the URL are wrong.
+    Parameters,
+    /// The broker cannot be reached, or the transport failed.
+    Io,
+    /// A wait took longer than its parameter allows.
+    TimedOut,
+    /// The other side does not speak AMQP 0-9-1, or broke the protocol.
+    Protocol,
+    /// The broker refused the credentials.
+    Authentication,
+    /// The broker refused the virtual host, or something else about the connection.
+    Refused,
+    /// The connection is closed, or was while this was in flight.
+    ConnectionClosed,
+    /// The channel is closed, or was while this was in flight.
+    ChannelClosed,
+    /// The broker cancelled the consumer: its queue is gone, for instance.
+    ConsumerCancelled,
+    /// The broker could not take responsibility for a message (`basic.nack`).
+    Nacked,
+    /// No queue took a mandatory message (`basic.return`).
+    Returned,
+    /// A value cannot be encoded; nothing was sent.
+    Encode,
+    /// What came in a message cannot be decoded; the connection goes on.
+    Decode,
+    /// The request makes no sense as it is; nothing was sent.
+    Usage,
+    /// As many channels are open as were negotiated.
+    ChannelsExhausted,
+    /// A message came that is larger than `max_message_size`; it was rejected without requeue, and the consumer goes on.
+    MessageTooLarge,
+    /// Publishing is paused, and the caller did not want to wait.
+    Backpressure,
+}
+
+#[derive(Debug)]
+enum Cause {
+    Parameters(ParametersError),
+    Connect(ConnectError),
+    Failure(Failure),
+    Decode(DecodeError),
+    ConsumerCancelled,
+    Nacked,
+    Returned(Box<Returned>),
+    NothingToSettle,
+    Internal(&'static str),
+}
+
+impl Error {
+    fn new(cause: Cause) -> Self {
+        Self { cause: Arc::new(cause) }
+    }
+
+    /// What kind of thing went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        match &*self.cause {
+            Cause::Parameters(_) => ErrorKind::Parameters,
+            Cause::Connect(error) => connect_kind(error),
+            Cause::Failure(failure) => failure_kind(failure),
+            Cause::Decode(_) => ErrorKind::Decode,
+            Cause::ConsumerCancelled => ErrorKind::ConsumerCancelled,
+            Cause::Nacked => ErrorKind::Nacked,
+            Cause::Returned(_) => ErrorKind::Returned,
+            Cause::NothingToSettle => ErrorKind::Usage,
+            Cause::Internal(_) => ErrorKind::Protocol,
+        }
+    }
+
+    /// Why the channel or connection is closed, where that is the reason.
+    fn closure(&self) -> Option<&Closure> {
+        match &*self.cause {
+            Cause::Failure(Failure::Closed { closure, .. }) => Some(closure),
+            _ => None,
+        }
+    }
+
+    /// Who closed the channel or connection, where that is the reason.
+    pub fn initiator(&self) -> Option<Initiator> {
+        self.closure().map(Closure::initiator)
+    }
+
+    /// The code of the broker's close or refusal, or of a returned message.
+    pub fn reply_code(&self) -> Option<ReplyCode> {
+        match &*self.cause {
+            Cause::Connect(ConnectError::Handshake(HandshakeError::Refused { code, .. })) => Some(*code),
+            Cause::Returned(returned) => Some(returned.reply_code),
+            _ => self.closure().and_then(|closure| closure.reply_code),
+        }
+    }
+
+    /// The broker's words.
+    pub fn reply_text(&self) -> Option<String> {
+        match &*self.cause {
+            Cause::Connect(ConnectError::Handshake(HandshakeError::Refused { text, .. })) => Some(text.to_string()),
+            Cause::Returned(returned) => Some(returned.reply_text.to_string()),
+            _ => self.closure().map(|closure| closure.reply_text.clone()),
+        }
+    }
+
+    /// The method that the broker blames, such as `queue.declare`.
+    pub fn method(&self) -> Option<&'static str> {
+        self.method_id().and_then(method_name)
+    }
+
+    /// The ids of the method that the broker blames.
+    pub fn method_id(&self) -> Option<MethodId> {
+        self.closure().and_then(|closure| closure.method)
+    }
+
+    /// The message that came back, where that is the reason.
+    pub fn returned(&self) -> Option<&Returned> {
+        match &*self.cause {
+            Cause::Returned(returned) => Some(returned),
+            _ => None,
+        }
+    }
+
+    /// No octet of it reached the transport: the broker does not know of it.
+    pub fn is_not_sent(&self) -> bool {
+        match &*self.cause {
+            Cause::Failure(Failure::Closed { fate, .. }) => *fate == Fate::NotSent,
+            Cause::Failure(Failure::TimedOut(_)) => false,
+            Cause::Parameters(_) | Cause::Connect(_) | Cause::Failure(_) | Cause::NothingToSettle => true,
+            _ => false,
+        }
+    }
+
+    /// It may or may not have reached the broker.
+    pub fn is_unknown(&self) -> bool {
+        match &*self.cause {
+            Cause::Failure(Failure::Closed { fate, .. }) => *fate == Fate::Unknown,
+            Cause::Failure(Failure::TimedOut(_)) => true,
+            _ => false,
+        }
+    }
+
+    /// 404: the exchange or queue does not exist.
+    pub fn is_not_found(&self) -> bool {
+        self.reply_code() == Some(ReplyCode::NOT_FOUND)
+    }
+
+    /// 406: the entity exists with other properties, or a delivery tag is unknown.
+    pub fn is_precondition_failed(&self) -> bool {
+        self.reply_code() == Some(ReplyCode::PRECONDITION_FAILED)
+    }
+
+    /// The broker refused the credentials.
+    pub fn is_authentication(&self) -> bool {
+        self.kind() == ErrorKind::Authentication
+    }
+
+    /// A wait took longer than its parameter allows.
+    pub fn is_timeout(&self) -> bool {
+        self.kind() == ErrorKind::TimedOut
+    }
+
+    /// Another connection may well succeed: the transport failed, it took too long, or the broker was told to close the
+    /// connection (320).
+    pub fn is_retryable(&self) -> bool {
+        match self.kind() {
+            ErrorKind::Io | ErrorKind::TimedOut | ErrorKind::Backpressure => true,
+            ErrorKind::ConnectionClosed => {
+                self.initiator() == Some(Initiator::Transport)
+                    || self.reply_code() == Some(ReplyCode::CONNECTION_FORCED)
+                    || self.closure().is_some_and(|closure| closure.reason == Reason::HeartbeatsMissed)
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn consumer_cancelled() -> Self {
+        Self::new(Cause::ConsumerCancelled)
+    }
+
+    pub(crate) fn nacked() -> Self {
+        Self::new(Cause::Nacked)
+    }
+
+    pub(crate) fn from_returned(returned: Box<Returned>) -> Self {
+        Self::new(Cause::Returned(returned))
+    }
+
+    pub(crate) fn nothing_to_settle() -> Self {
+        Self::new(Cause::NothingToSettle)
+    }
+
+    /// A completion of another kind than was asked for: a bug of this crate's, told instead of a panic.
+    pub(crate) fn internal(what: &'static str) -> Self {
+        Self::new(Cause::Internal(what))
+    }
+}
+
+fn connect_kind(error: &ConnectError) -> ErrorKind {
+    match error {
+        ConnectError::Tcp(_) | ConnectError::Io(_) => ErrorKind::Io,
+        ConnectError::TimedOut(_) => ErrorKind::TimedOut,
+        ConnectError::EndOfStream(HandshakeStep::Authentication) => ErrorKind::Authentication,
+        ConnectError::EndOfStream(HandshakeStep::Start) => ErrorKind::Protocol,
+        ConnectError::EndOfStream(HandshakeStep::Open) => ErrorKind::Refused,
+        ConnectError::Handshake(error) => match error {
+            HandshakeError::NoCommonMechanism { .. } | HandshakeError::ChallengeNotSupported => {
+                ErrorKind::Authentication
+            }
+            HandshakeError::Refused { step: HandshakeStep::Authentication, code, .. }
+                if *code == ReplyCode::ACCESS_REFUSED =>
+            {
+                ErrorKind::Authentication
+            }
+            HandshakeError::Refused { .. } => ErrorKind::Refused,
+            HandshakeError::Encode(_) => ErrorKind::Encode,
+            _ => ErrorKind::Protocol,
+        },
+    }
+}
+
+fn failure_kind(failure: &Failure) -> ErrorKind {
+    match failure {
+        Failure::Closed { closure, .. } => match (closure.scope, &closure.reason) {
+            (_, Reason::Violation(_)) => ErrorKind::Protocol,
+            (Scope::Connection, _) => ErrorKind::ConnectionClosed,
+            (Scope::Channel(_), _) => ErrorKind::ChannelClosed,
+        },
+        Failure::TimedOut(_) => ErrorKind::TimedOut,
+        Failure::Encode(_) => ErrorKind::Encode,
+        Failure::ChannelsExhausted { .. } => ErrorKind::ChannelsExhausted,
+        Failure::Backpressure => ErrorKind::Backpressure,
+        Failure::MessageTooLarge { .. } => ErrorKind::MessageTooLarge,
+        Failure::NoWaitCall(_)
+        | Failure::ReplyExpected(_)
+        | Failure::ConsumerTagMissing
+        | Failure::ConsumerTagInUse(_)
+        | Failure::NoSuchConsumer => ErrorKind::Usage,
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.cause {
+            Cause::Parameters(error) => write!(f, "{error}"),
+            Cause::Connect(error) => write!(f, "{error}"),
+            Cause::Failure(failure) => write!(f, "{failure}"),
+            Cause::Decode(error) => write!(f, "the message cannot be decoded: {error}"),
+            Cause::ConsumerCancelled => f.write_str("the broker cancelled the consumer; its queue may be gone"),
+            Cause::Nacked => f.write_str("the broker could not take responsibility for the message"),
+            Cause::Returned(returned) => {
+                write!(f, "no queue took the message: {}: {}", returned.reply_code, returned.reply_text)
+            }
+            Cause::NothingToSettle => f.write_str("the message came without acknowledgement: there is nothing to settle"),
+            Cause::Internal(what) => write!(f, "a bug in leveret: {what}"),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error").field("kind", &self.kind()).field("cause", &self.cause).finish()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &*self.cause {
+            Cause::Connect(error) => std::error::Error::source(error),
+            Cause::Failure(Failure::Encode(error)) => Some(error),
+            Cause::Decode(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<ParametersError> for Error {
+    fn from(error: ParametersError) -> Self {
+        Self::new(Cause::Parameters(error))
+    }
+}
+
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        Self::new(Cause::Connect(error))
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::new(Cause::Failure(failure))
+    }
+}
+
+impl From<DecodeError> for Error {
+    fn from(error: DecodeError) -> Self {
+        Self::new(Cause::Decode(error))
+    }
+}
+
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error.kind() {
+            ErrorKind::TimedOut => io::ErrorKind::TimedOut,
+            ErrorKind::Parameters | ErrorKind::Encode | ErrorKind::Usage => io::ErrorKind::InvalidInput,
+            ErrorKind::Decode | ErrorKind::Protocol => io::ErrorKind::InvalidData,
+            ErrorKind::Authentication => io::ErrorKind::PermissionDenied,
+            ErrorKind::ConnectionClosed | ErrorKind::ChannelClosed => io::ErrorKind::NotConnected,
+            _ => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}

@@ -1,0 +1,26 @@
+//! Octets ↔ frames (AMQP 0-9-1 §4.2): the bounded incremental [`Decoder`], the encoder and the [`Outbound`] buffer.
+//!
+//! A frame is `type channel size payload 0xCE`. The decoder looks at a prefix of the input and never allocates; what a
+//! peer merely declares is checked against the negotiated limits first. The encoder writes into an [`Outbound`], which
+//! keeps small data in one run of octets and refers to large bodies, so that a socket can take both with one vectored
+//! write.
+
+mod body;
+mod content;
+mod decoder;
+mod encoder;
+mod error;
+mod outbound;
+
+pub use body::{BY_REFERENCE, Body};
+pub use content::ContentHeader;
+pub use decoder::{Decoded, Decoder, Frame, FrameKind, split_method};
+pub use encoder::{Encoder, FrameEncodeError, PROTOCOL_HEADER_LEN, Publish};
+pub use error::FrameError;
+pub use outbound::{Mark, Outbound};
+
+/// Octets of a frame around its payload: type, channel, size, and the end marker.
+pub const FRAME_OVERHEAD: usize = 8;
+
+/// Octets of a frame before its payload.
+const FRAME_HEAD: usize = 7;

@@ -1,0 +1,62 @@
+//! A RabbitMQ (AMQP 0-9-1) client.
+//!
+//! ```no_run
+//! # async fn example() -> leveret::Result<()> {
+//! use leveret::Connection;
+//!
+//! let connection = Connection::open("amqp://localhost").await?;
+//! let channel = connection.open_channel().await?;
+//! channel.queue_declare("hello").durable(true).await?;
+//! channel.publish("", "hello", "Hello, world!").await?;
+//!
+//! let mut consumer = channel.consume("hello").await?;
+//! while let Some(delivery) = consumer.next().await.transpose()? {
+//!     println!("{}", String::from_utf8_lossy(delivery.body()));
+//!     delivery.ack().await?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The rooms
+//!
+//! Data flows one way, and each room uses only those above it:
+//!
+//! | room | what it does |
+//! |---|---|
+//! | [`wire`] | octets ↔ primitive values |
+//! | [`protocol`] | the methods, properties and constants, generated from the specification in `spec/` |
+//! | [`frame`] | octets ↔ frames |
+//! | [`config`] | connection parameters and URLs |
+//! | [`engine`] | the connection as a state machine, without I/O |
+//! | `driver` | octets and time between an engine and a transport |
+//! | [`asynchronous`] | the async API, re-exported here |
+//!
+//! # Features
+//!
+//! * `serde`: `Serialize` and `Deserialize` for the values of [`wire`].
+//!
+//! # Platforms
+//!
+//! Whatever tokio runs on: Linux, macOS, Windows and others, of 32 bits or more. It is developed and tested on Linux,
+//! `x86_64`. The minimum supported Rust version is 1.95.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod asynchronous;
+pub mod config;
+mod driver;
+pub mod engine;
+mod error;
+pub mod frame;
+pub mod protocol;
+pub mod wire;
+
+pub use asynchronous::{Channel, Confirm, Connection, Consumer, Delivery, Publisher, Returns};
+pub use config::{ConnectionParameters, Credentials};
+pub use engine::{Initiator, Returned};
+pub use error::{Error, ErrorKind, Result};
+pub use frame::Body;
+pub use protocol::{ReplyCode, basic::Properties};
+pub use wire::{FieldTable, FieldValue, LongString, ShortString, Timestamp};
