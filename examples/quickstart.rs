@@ -1,0 +1,52 @@
+//! The first program: publishes a message, consumes it, acknowledges it.
+//!
+//! `AMQP_URL=amqp://user:password@host cargo run --example quickstart`; without `AMQP_URL` it tries the broker of this machine.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example tells what it does")]
+
+use std::process::ExitCode;
+
+use leveret::{Connection, Result};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let url = std::env::var("AMQP_URL").unwrap_or_else(|_| "amqp://localhost".to_owned());
+    let connection = match Connection::open(url.as_str()).await {
+        Ok(connection) => connection,
+        Err(error) => {
+            eprintln!("No connection: {error}. Start a RabbitMQ on this machine, or name another one in AMQP_URL.");
+            return ExitCode::FAILURE;
+        }
+    };
+    match hello(&connection).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("It went wrong: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn hello(connection: &Connection) -> Result<()> {
+    println!("Connected.");
+    let channel = connection.open_channel().await?;
+
+    // A queue of our own that goes away with the connection; the broker gives it a name.
+    let queue = channel.queue_declare("").exclusive(true).await?.queue.to_string();
+    println!("Declared the queue {queue}.");
+
+    let publisher = channel.confirm_select().await?;
+    publisher.publish("", &queue, "Hello, world!").confirmed().await?;
+    println!("Published a message, and the broker confirmed it.");
+
+    let mut consumer = channel.consume(queue.as_str()).await?;
+    if let Some(delivery) = consumer.next().await.transpose()? {
+        println!("Received: {}", String::from_utf8_lossy(delivery.body()));
+        delivery.ack().await?;
+        println!("Acknowledged it.");
+    }
+
+    connection.close().await?;
+    println!("Closed the connection.");
+    Ok(())
+}
