@@ -60,3 +60,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use frame::Body;
 pub use protocol::{ReplyCode, basic::Properties};
 pub use wire::{FieldTable, FieldValue, LongString, ShortString, Timestamp};
+
+/// The programs of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -20,11 +20,7 @@ struct Facts {
 impl Facts {
     /// Adds a line of the words that are not empty.
     fn line(&mut self, words: &[&str]) {
-        let words: Vec<&str> = words
-            .iter()
-            .copied()
-            .filter(|word| !word.is_empty())
-            .collect();
+        let words: Vec<&str> = words.iter().copied().filter(|word| !word.is_empty()).collect();
         self.lines.push(words.join(" "));
     }
 
@@ -32,12 +28,7 @@ impl Facts {
         let versions = ["major", "minor", "revision", "port"].map(|name| named(root, name));
         self.lines.push(format!("protocol {}", versions.join(" ")));
         for constant in root.children_of(Kind::Constant) {
-            self.line(&[
-                "constant",
-                constant.name(),
-                value(constant, "value"),
-                value(constant, "class"),
-            ]);
+            self.line(&["constant", constant.name(), value(constant, "value"), value(constant, "class")]);
         }
         for domain in root.children_of(Kind::Domain) {
             self.line(&["domain", domain.name(), value(domain, "type")]);
@@ -50,18 +41,10 @@ impl Facts {
 
     fn class(&mut self, class: &Element) {
         let owner = format!("class {}", class.name());
-        self.line(&[
-            &owner,
-            value(class, "index"),
-            "handler",
-            value(class, "handler"),
-        ]);
+        self.line(&[&owner, value(class, "index"), "handler", value(class, "handler")]);
         self.chassis(&owner, class);
         for property in class.children_of(Kind::Field) {
-            self.field(
-                &format!("property {}.{}", class.name(), property.name()),
-                property,
-            );
+            self.field(&format!("property {}.{}", class.name(), property.name()), property);
         }
         for method in class.children_of(Kind::Method) {
             self.method(&format!("{}.{}", class.name(), method.name()), method);
@@ -70,15 +53,9 @@ impl Facts {
 
     fn method(&mut self, name: &str, method: &Element) {
         let owner = format!("method {name}");
-        let [synchronous, content, deprecated] = ["synchronous", "content", "deprecated"]
-            .map(|flag| if value(method, flag) == "1" { flag } else { "" });
-        self.line(&[
-            &owner,
-            value(method, "index"),
-            synchronous,
-            content,
-            deprecated,
-        ]);
+        let [synchronous, content, deprecated] =
+            ["synchronous", "content", "deprecated"].map(|flag| if value(method, flag) == "1" { flag } else { "" });
+        self.line(&[&owner, value(method, "index"), synchronous, content, deprecated]);
         self.chassis(&owner, method);
         for response in method.children_of(Kind::Response) {
             self.line(&[&owner, "response", response.name()]);
@@ -90,48 +67,22 @@ impl Facts {
 
     fn chassis(&mut self, owner: &str, element: &Element) {
         for chassis in element.children_of(Kind::Chassis) {
-            self.line(&[
-                owner,
-                "chassis",
-                chassis.name(),
-                value(chassis, "implement"),
-            ]);
+            self.line(&[owner, "chassis", chassis.name(), value(chassis, "implement")]);
         }
     }
 
     fn field(&mut self, owner: &str, field: &Element) {
-        let reserved = if value(field, "reserved") == "1" {
-            "reserved"
-        } else {
-            ""
-        };
-        let required = field
-            .value("required")
-            .map(|required| format!("required={required}"))
-            .unwrap_or_default();
-        self.line(&[
-            owner,
-            &named(field, "domain"),
-            &named(field, "type"),
-            reserved,
-            &required,
-        ]);
+        let reserved = if value(field, "reserved") == "1" { "reserved" } else { "" };
+        let required = field.value("required").map(|required| format!("required={required}")).unwrap_or_default();
+        self.line(&[owner, &named(field, "domain"), &named(field, "type"), reserved, &required]);
         self.asserts(owner, field);
     }
 
     fn asserts(&mut self, owner: &str, element: &Element) {
         for assert in element.children_of(Kind::Assert) {
-            let other = assert
-                .value("method")
-                .map(|method| format!("{method}.{}", value(assert, "field")));
+            let other = assert.value("method").map(|method| format!("{method}.{}", value(assert, "field")));
             let check = value(assert, "check");
-            self.line(&[
-                owner,
-                "assert",
-                check,
-                value(assert, "value"),
-                &other.unwrap_or_default(),
-            ]);
+            self.line(&[owner, "assert", check, value(assert, "value"), &other.unwrap_or_default()]);
         }
     }
 }
@@ -143,8 +94,5 @@ fn value<'e>(element: &'e Element, name: &str) -> &'e str {
 
 /// The name and value of an attribute, empty where there is none.
 fn named(element: &Element, name: &str) -> String {
-    element
-        .value(name)
-        .map(|value| format!("{name} {value}"))
-        .unwrap_or_default()
+    element.value(name).map(|value| format!("{name} {value}")).unwrap_or_default()
 }

@@ -67,15 +67,9 @@ pub fn load(sources: &[Source]) -> Result<Protocol, Errors> {
 pub fn load_with_spec(sources: &[Source]) -> Result<(Element, Protocol), Errors> {
     let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
     let mut problems = Problems::default();
-    let trees: Vec<Option<Element>> = sources
-        .iter()
-        .map(|source| parse::tree(source, &mut problems))
-        .collect();
+    let trees: Vec<Option<Element>> = sources.iter().map(|source| parse::tree(source, &mut problems)).collect();
     // A file without a tree would make everything that refers to it look wrong.
-    let merged = trees
-        .into_iter()
-        .collect::<Option<Vec<Element>>>()
-        .and_then(|trees| merge::all(trees, &mut problems));
+    let merged = trees.into_iter().collect::<Option<Vec<Element>>>().and_then(|trees| merge::all(trees, &mut problems));
     let resolved = merged.map(|spec| {
         let protocol = resolve::protocol(&spec, &mut problems);
         (spec, protocol)
@@ -110,18 +104,11 @@ pub fn read(specs: &[impl AsRef<Path>]) -> Result<Vec<Source>, Errors> {
 /// Everything that is wrong with the specification, at once; a file that cannot be read or written.
 pub fn generate_into(specs: &[impl AsRef<Path>], out_dir: &Path) -> Result<(), Errors> {
     let protocol = load(&read(specs)?)?;
-    let files = [
-        ("protocol.rs", emit::protocol(&protocol)?),
-        ("asynchronous.rs", emit::asynchronous(&protocol)?),
-    ];
+    let files = [("protocol.rs", emit::protocol(&protocol)?), ("asynchronous.rs", emit::asynchronous(&protocol)?)];
     for (name, text) in files {
         let path = out_dir.join(name);
-        std::fs::write(&path, text).map_err(|error| {
-            Problem::with_file(
-                &path.display().to_string(),
-                format!("cannot be written: {error}"),
-            )
-        })?;
+        std::fs::write(&path, text)
+            .map_err(|error| Problem::with_file(&path.display().to_string(), format!("cannot be written: {error}")))?;
     }
     Ok(())
 }

@@ -7,9 +7,5 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    command::run(
-        &command::Arguments::parse(),
-        &mut std::io::stdout().lock(),
-        &mut std::io::stderr().lock(),
-    )
+    command::run(&command::Arguments::parse(), &mut std::io::stdout().lock(), &mut std::io::stderr().lock())
 }

@@ -97,9 +97,7 @@ fn change_attributes(existing: &mut Element, attributes: Vec<Attribute>) -> bool
             "type" if existing.kind == Kind::Field => "domain",
             _ => "",
         };
-        existing
-            .attributes
-            .retain(|old| old.name != attribute.name && old.name != instead_of);
+        existing.attributes.retain(|old| old.name != attribute.name && old.name != instead_of);
         existing.attributes.push(attribute);
     }
     changed
@@ -119,22 +117,13 @@ fn stands_alone(patch: &Element) -> bool {
 /// The problem of an element that changes one that is not there.
 fn absent(parent: &Element, patch: &Element) -> Problem {
     let advice = "to add one, give it whole";
-    patch.problem(format!(
-        "changes what is not there: `{}` has no such element; {advice}",
-        parent.path
-    ))
+    patch.problem(format!("changes what is not there: `{}` has no such element; {advice}", parent.path))
 }
 
 /// Puts a new element into its parent.
 fn add(parent: &mut Element, patch: Element) {
-    let place = if patch.kind == Kind::Constant {
-        place_of_constant(parent, &patch)
-    } else {
-        None
-    };
-    parent
-        .children
-        .insert(place.unwrap_or(parent.children.len()), patch);
+    let place = if patch.kind == Kind::Constant { place_of_constant(parent, &patch) } else { None };
+    parent.children.insert(place.unwrap_or(parent.children.len()), patch);
 }
 
 /// Before the first constant with a class and a larger value, if the new one has a class too.
@@ -205,9 +194,11 @@ mod tests {
     fn a_method_given_whole_takes_the_place_of_the_one_that_is_there() {
         let first = "<method name='first' index='7'><chassis name='client' implement='MAY'/></method>";
         let (gone, added) = changes(&format!("<class name='queue'>{first}</class>"));
-        let expected = ["method queue.first 1", "method queue.first chassis server MUST", "field queue.first.a type bit"];
+        let expected =
+            ["method queue.first 1", "method queue.first chassis server MUST", "field queue.first.a type bit"];
         assert_eq!(gone, expected);
-        let expected = [(7, "method queue.first 7".to_owned()), (8, "method queue.first chassis client MAY".to_owned())];
+        let expected =
+            [(7, "method queue.first 7".to_owned()), (8, "method queue.first chassis client MAY".to_owned())];
         assert_eq!(added, expected);
     }
 

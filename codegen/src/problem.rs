@@ -42,18 +42,14 @@ impl Problem {
             file: Arc::clone(&position.file),
             at: Some((position.line, position.column)),
             path: path.into(),
-            message: message.into(),
+            // What it quotes from the file may have line breaks; a problem is one line.
+            message: message.into().split_whitespace().collect::<Vec<_>>().join(" "),
         }
     }
 
     /// A problem with a whole file: it cannot be read, say.
     pub fn with_file(file: &str, message: impl Into<String>) -> Self {
-        Self {
-            file: file.into(),
-            at: None,
-            path: String::new(),
-            message: message.into(),
-        }
+        Self { file: file.into(), at: None, path: String::new(), message: message.into() }
     }
 
     /// The name of the source.
@@ -106,9 +102,7 @@ impl Errors {
 
 impl From<Problem> for Errors {
     fn from(problem: Problem) -> Self {
-        Self {
-            problems: vec![problem],
-        }
+        Self { problems: vec![problem] }
     }
 }
 
@@ -155,14 +149,7 @@ impl Problems {
         if self.found.is_empty() {
             return Ok(());
         }
-        self.found.sort_by_key(|problem| {
-            (
-                files.iter().position(|file| *file == problem.file()),
-                problem.at,
-            )
-        });
-        Err(Errors {
-            problems: self.found,
-        })
+        self.found.sort_by_key(|problem| (files.iter().position(|file| *file == problem.file()), problem.at));
+        Err(Errors { problems: self.found })
     }
 }

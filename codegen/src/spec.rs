@@ -60,15 +60,12 @@ pub struct Attribute {
 impl Element {
     /// The attribute of that name.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
-        self.attributes
-            .iter()
-            .find(|attribute| attribute.name == name)
+        self.attributes.iter().find(|attribute| attribute.name == name)
     }
 
     /// The value of the attribute of that name.
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.attribute(name)
-            .map(|attribute| attribute.value.as_str())
+        self.attribute(name).map(|attribute| attribute.value.as_str())
     }
 
     /// The attribute `name`, which the parser has made sure of where the format needs it; else empty.
@@ -91,16 +88,9 @@ impl Element {
         self.kind == other.kind
             && self.text.trim() == other.text.trim()
             && self.attributes.len() == other.attributes.len()
-            && self
-                .attributes
-                .iter()
-                .all(|attribute| other.value(&attribute.name) == Some(&attribute.value))
+            && self.attributes.iter().all(|attribute| other.value(&attribute.name) == Some(&attribute.value))
             && self.children.len() == other.children.len()
-            && self
-                .children
-                .iter()
-                .zip(&other.children)
-                .all(|(mine, theirs)| mine.says_the_same_as(theirs))
+            && self.children.iter().zip(&other.children).all(|(mine, theirs)| mine.says_the_same_as(theirs))
     }
 
     /// A problem with this element.
@@ -110,9 +100,7 @@ impl Element {
 
     /// A problem with an attribute of this element, or with the element where it has none of that name.
     pub(crate) fn problem_with(&self, attribute: &str, message: impl Into<String>) -> Problem {
-        let position = self
-            .attribute(attribute)
-            .map_or(&self.position, |attribute| &attribute.position);
+        let position = self.attribute(attribute).map_or(&self.position, |attribute| &attribute.position);
         Problem::new(position, &self.path, message)
     }
 }

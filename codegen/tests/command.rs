@@ -62,7 +62,9 @@ fn a_file_that_is_not_there_fails() {
     let run = run(&folder("missing"), &["check", "none.xml", "nor.xml"]);
     assert_eq!(run.code, Some(1));
     let lines: Vec<&str> = run.err.lines().collect();
-    assert!(matches!(lines.as_slice(), [one, two] if one.starts_with("none.xml: cannot be read: ") && two.starts_with("nor.xml: ")));
+    assert!(
+        matches!(lines.as_slice(), [one, two] if one.starts_with("none.xml: cannot be read: ") && two.starts_with("nor.xml: "))
+    );
 }
 
 #[test]

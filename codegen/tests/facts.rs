@@ -1,12 +1,7 @@
 //! The specification in `spec/` says what the published files say, but for the corrections that `spec/README.md` lists.
 //!
 //! What the published files say is in `facts/*.txt`, which a parser of its own derived: see `facts/derive.py`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test may panic"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
 use leveret_codegen::facts::facts;
 use leveret_codegen::{load_with_spec, read};
@@ -41,33 +36,22 @@ fn path(name: &str) -> String {
 /// The facts of files of ours.
 fn ours(specs: &[&str]) -> Vec<String> {
     let specs: Vec<String> = specs.iter().map(|name| path(name)).collect();
-    let (spec, _) =
-        load_with_spec(&read(&specs).unwrap()).unwrap_or_else(|errors| panic!("{errors}"));
+    let (spec, _) = load_with_spec(&read(&specs).unwrap()).unwrap_or_else(|errors| panic!("{errors}"));
     facts(&spec)
 }
 
 /// The facts in a derived list.
 fn published(name: &str) -> Vec<String> {
     let text = std::fs::read_to_string(path(&format!("codegen/tests/facts/{name}"))).unwrap();
-    text.lines()
-        .filter(|line| !line.starts_with('#'))
-        .map(str::to_owned)
-        .collect()
+    text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
 }
 
 /// Takes out of `facts` those that the corrections mark with `sign`, each of which must be there once.
 fn without(mut facts: Vec<String>, sign: &str) -> Vec<String> {
-    for fact in CORRECTIONS
-        .iter()
-        .filter_map(|line| line.strip_prefix(sign))
-    {
+    for fact in CORRECTIONS.iter().filter_map(|line| line.strip_prefix(sign)) {
         let before = facts.len();
         facts.retain(|candidate| candidate != fact);
-        assert_eq!(
-            facts.len() + 1,
-            before,
-            "the correction `{sign}{fact}` fits"
-        );
+        assert_eq!(facts.len() + 1, before, "the correction `{sign}{fact}` fits");
     }
     facts
 }
@@ -82,22 +66,14 @@ fn the_base_says_what_the_published_base_says() {
 #[test]
 fn base_and_overlay_say_what_the_published_extended_file_says_but_for_the_corrections() {
     let ours = ours(&["spec/amqp0-9-1.xml", "spec/rabbitmq.xml"]);
-    assert_eq!(
-        without(ours, "+ "),
-        without(published("extended.txt"), "- ")
-    );
+    assert_eq!(without(ours, "+ "), without(published("extended.txt"), "- "));
 }
 
 #[test]
 fn the_page_beside_the_specification_lists_the_same_corrections() {
     let page = std::fs::read_to_string(path("spec/README.md")).unwrap();
-    let block = page
-        .split("```corrections\n")
-        .nth(1)
-        .and_then(|rest| rest.split("```").next());
+    let block = page.split("```corrections\n").nth(1).and_then(|rest| rest.split("```").next());
     let lines = block.expect("a block of corrections").lines();
-    let listed: Vec<&str> = lines
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .collect();
+    let listed: Vec<&str> = lines.filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     assert_eq!(listed, CORRECTIONS);
 }

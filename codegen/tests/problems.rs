@@ -18,11 +18,7 @@ fn spec(inner: &str) -> String {
 #[track_caller]
 fn assert_reported(texts: &[&str], expected: &[&str]) {
     let names = ["a.xml", "b.xml", "c.xml"];
-    let sources: Vec<Source> = names
-        .iter()
-        .zip(texts)
-        .map(|(name, text)| Source::new(*name, *text))
-        .collect();
+    let sources: Vec<Source> = names.iter().zip(texts).map(|(name, text)| Source::new(*name, *text)).collect();
     let reported = load(&sources).map_or_else(|errors| errors.to_string(), |_| String::new());
     assert_eq!(reported.lines().collect::<Vec<_>>(), expected);
 }
@@ -47,14 +43,9 @@ fn no_specification_is_a_problem() {
 fn malformed_xml_is_reported_where_it_breaks() {
     assert_reported(
         &["<amqp>\n  <class name='x'>\n  </method>\n</amqp>"],
-        &[
-            "a.xml:3:3: /amqp/class[x]: malformed XML: ill-formed document: expected `</class>`, but `</method>` was found",
-        ],
+        &["a.xml:3:3: /amqp/class[x]: malformed XML: expected `</class>`, but `</method>` was found"],
     );
-    assert_reported(
-        &["<amqp>\n  <doc>"],
-        &["a.xml:2:3: /amqp/doc: malformed XML: the element is never closed"],
-    );
+    assert_reported(&["<amqp>\n  <doc>"], &["a.xml:2:3: /amqp/doc: malformed XML: the element is never closed"]);
     assert_reported(
         &["<amqp>\n  <doc>a &nbsp; b</doc>\n</amqp>"],
         &[
@@ -68,7 +59,6 @@ fn malformed_xml_is_reported_where_it_breaks() {
     assert_reported(
         &["<amqp>\n  <doc <\n</amqp>"],
         &[
-            "a.xml:2:3: /amqp/doc: malformed XML: in the tag, attribute key must be directly followed by `=` or space",
             "a.xml:2:3: /amqp/doc: malformed XML: in the tag, attribute key must be directly followed by `=` or space",
             "a.xml:2:3: /amqp/doc: malformed XML: the element is never closed",
         ],
@@ -95,16 +85,11 @@ fn malformed_xml_is_reported_where_it_breaks() {
     assert_reported(&[""], &["a.xml:1:1: there is no element `amqp`"]);
     assert_reported(
         &["<amqp><bogus>"],
-        &[
-            "a.xml:1:1: /amqp: malformed XML: the element is never closed",
-            "a.xml:1:7: /amqp: unknown element `bogus`",
-        ],
+        &["a.xml:1:1: /amqp: malformed XML: the element is never closed", "a.xml:1:7: /amqp: unknown element `bogus`"],
     );
     assert_reported(
         &["<amqp><!-- <doc/></amqp>"],
-        &[
-            "a.xml:1:7: /amqp: malformed XML: syntax error: comment not closed: `-->` not found before end of input",
-        ],
+        &["a.xml:1:7: /amqp: malformed XML: comment not closed: `-->` not found before end of input"],
     );
 }
 
@@ -119,22 +104,13 @@ fn another_root_is_reported() {
 
 #[test]
 fn an_unknown_element_is_reported_and_what_is_in_it_is_not() {
-    assert_problems(
-        "<klass name='x'>\n<method/>\n</klass>",
-        &["a.xml:2:1: /amqp: unknown element `klass`"],
-    );
-    assert_problems(
-        &in_method("<bits/>"),
-        &["a.xml:4:1: /amqp/class[queue]/method[declare]: unknown element `bits`"],
-    );
+    assert_problems("<klass name='x'>\n<method/>\n</klass>", &["a.xml:2:1: /amqp: unknown element `klass`"]);
+    assert_problems(&in_method("<bits/>"), &["a.xml:4:1: /amqp/class[queue]/method[declare]: unknown element `bits`"]);
 }
 
 #[test]
 fn an_element_in_the_wrong_place_is_reported() {
-    assert_problems(
-        "<method name='x' index='1'/>",
-        &["a.xml:2:1: /amqp: `method` has no place in `amqp`"],
-    );
+    assert_problems("<method name='x' index='1'/>", &["a.xml:2:1: /amqp: `method` has no place in `amqp`"]);
 }
 
 #[test]
@@ -149,34 +125,19 @@ fn an_unknown_attribute_is_reported_with_those_that_there_are() {
 
 #[test]
 fn text_where_there_is_none_is_reported() {
-    assert_problems(
-        "  hello",
-        &["a.xml:2:3: /amqp: text where the format has none"],
-    );
-    assert_problems(
-        "  &lt;",
-        &["a.xml:2:3: /amqp: text where the format has none"],
-    );
+    assert_problems("  hello", &["a.xml:2:3: /amqp: text where the format has none"]);
+    assert_problems("  &lt;", &["a.xml:2:3: /amqp: text where the format has none"]);
 }
 
 #[test]
 fn a_missing_attribute_is_reported() {
-    assert_problems(
-        "<constant value='1'/>",
-        &["a.xml:2:1: /amqp/constant: the attribute `name` is missing"],
-    );
+    assert_problems("<constant value='1'/>", &["a.xml:2:1: /amqp/constant: the attribute `name` is missing"]);
     assert_problems(
         "<constant name='frame-end'/>",
         &["a.xml:2:1: /amqp/constant[frame-end]: the attribute `value` is missing"],
     );
-    assert_problems(
-        "<domain name='path'/>",
-        &["a.xml:2:1: /amqp/domain[path]: the attribute `type` is missing"],
-    );
-    assert_problems(
-        "<class name='queue'/>",
-        &["a.xml:2:1: /amqp/class[queue]: the attribute `index` is missing"],
-    );
+    assert_problems("<domain name='path'/>", &["a.xml:2:1: /amqp/domain[path]: the attribute `type` is missing"]);
+    assert_problems("<class name='queue'/>", &["a.xml:2:1: /amqp/class[queue]: the attribute `index` is missing"]);
     assert_reported(
         &["<amqp/>"],
         &[
@@ -192,15 +153,11 @@ fn a_missing_attribute_is_reported() {
 fn a_number_that_does_not_parse_or_fit_is_reported() {
     assert_problems(
         "<constant name='frame-end' value='0xce'/>",
-        &[
-            "a.xml:2:28: /amqp/constant[frame-end]: `value` is `0xce`, which is no number of 32 bits",
-        ],
+        &["a.xml:2:28: /amqp/constant[frame-end]: `value` is `0xce`, which is no number of 32 bits"],
     );
     assert_problems(
         "<constant name='frame-end' value='4294967296'/>",
-        &[
-            "a.xml:2:28: /amqp/constant[frame-end]: `value` is `4294967296`, which is no number of 32 bits",
-        ],
+        &["a.xml:2:28: /amqp/constant[frame-end]: `value` is `4294967296`, which is no number of 32 bits"],
     );
     assert_problems(
         "<constant name='frame-end' value='+1'/>",
@@ -208,9 +165,7 @@ fn a_number_that_does_not_parse_or_fit_is_reported() {
     );
     assert_problems(
         "<constant name='no-route' value='70000' class='soft-error'/>",
-        &[
-            "a.xml:2:27: /amqp/constant[no-route]: `value` is `70000`, which is no number of 16 bits",
-        ],
+        &["a.xml:2:27: /amqp/constant[no-route]: `value` is `70000`, which is no number of 16 bits"],
     );
     assert_problems(
         "<class name='queue' index='65536'/>",
@@ -298,21 +253,15 @@ fn a_name_that_is_given_twice_is_reported() {
     );
     assert_problems(
         &in_method("<field name='a' type='bit'/>\n<field name='a' type='bit'/>"),
-        &[
-            "a.xml:5:8: /amqp/class[queue]/method[declare]/field[a]: the name `a` is taken at a.xml:4:1",
-        ],
+        &["a.xml:5:8: /amqp/class[queue]/method[declare]/field[a]: the name `a` is taken at a.xml:4:1"],
     );
     assert_problems(
         &in_method("<response name='declare'/>\n<response name='declare'/>"),
-        &[
-            "a.xml:5:11: /amqp/class[queue]/method[declare]/response[declare]: the name `declare` is taken at a.xml:4:1",
-        ],
+        &["a.xml:5:11: /amqp/class[queue]/method[declare]/response[declare]: the name `declare` is taken at a.xml:4:1"],
     );
     assert_problems(
         &in_method("<chassis name='server' implement='MUST'/>"),
-        &[
-            "a.xml:5:10: /amqp/class[queue]/method[declare]/chassis[server]: the name `server` is taken at a.xml:4:1",
-        ],
+        &["a.xml:5:10: /amqp/class[queue]/method[declare]/chassis[server]: the name `server` is taken at a.xml:4:1"],
     );
 }
 
@@ -337,10 +286,7 @@ fn an_index_or_reply_code_that_is_given_twice_is_reported() {
 
 #[test]
 fn plain_constants_may_share_a_value() {
-    assert_problems(
-        "<constant name='a' value='1'/>\n<constant name='b' value='1'/>",
-        &[],
-    );
+    assert_problems("<constant name='a' value='1'/>\n<constant name='b' value='1'/>", &[]);
 }
 
 #[test]
@@ -357,9 +303,7 @@ fn a_response_that_does_not_exist_is_reported() {
 fn a_method_that_nobody_implements_is_reported() {
     assert_problems(
         "<class name='a' index='1'><method name='b' index='1'/></class>",
-        &[
-            "a.xml:2:27: /amqp/class[a]/method[b]: no `chassis` says which peer implements it, so which one sends it",
-        ],
+        &["a.xml:2:27: /amqp/class[a]/method[b]: no `chassis` says which peer implements it, so which one sends it"],
     );
 }
 
@@ -379,9 +323,7 @@ fn a_chassis_that_says_nothing_is_reported() {
     );
     assert_problems(
         &in_method("<chassis name='client'/>"),
-        &[
-            "a.xml:4:1: /amqp/class[queue]/method[declare]/chassis[client]: the attribute `implement` is missing",
-        ],
+        &["a.xml:4:1: /amqp/class[queue]/method[declare]/chassis[client]: the attribute `implement` is missing"],
     );
 }
 
@@ -423,12 +365,9 @@ fn identifiers_that_clash_in_rust_are_reported() {
     );
     assert_problems(
         "<constant name='a-b' value='1'/>\n<constant name='A-B' value='2'/>",
-        &[
-            "a.xml:3:11: /amqp/constant[A-B]: the constant `A_B` in Rust is taken by /amqp/constant[a-b] at a.xml:2:1",
-        ],
+        &["a.xml:3:11: /amqp/constant[A-B]: the constant `A_B` in Rust is taken by /amqp/constant[a-b] at a.xml:2:1"],
     );
-    let method =
-        "<method name='properties' index='1'><chassis name='client' implement='MUST'/></method>";
+    let method = "<method name='properties' index='1'><chassis name='client' implement='MUST'/></method>";
     assert_problems(
         &format!("<class name='a' index='1'>\n<field name='b' type='bit'/>\n{method}\n</class>"),
         &[
@@ -439,23 +378,16 @@ fn identifiers_that_clash_in_rust_are_reported() {
 
 #[test]
 fn content_without_properties_is_reported() {
-    let method =
-        "<method name='a' index='1' content='1'><chassis name='client' implement='MUST'/></method>";
+    let method = "<method name='a' index='1' content='1'><chassis name='client' implement='MUST'/></method>";
     assert_problems(
         &format!("<class name='a' index='1'>\n{method}\n</class>"),
-        &[
-            "a.xml:3:28: /amqp/class[a]/method[a]: carries content, but the class `a` has no properties to describe it",
-        ],
+        &["a.xml:3:28: /amqp/class[a]/method[a]: carries content, but the class `a` has no properties to describe it"],
     );
 }
 
 #[test]
 fn an_assert_that_makes_no_sense_is_reported() {
-    let field = |assert: &str| {
-        in_method(&format!(
-            "<field name='a' type='short'>\n{assert}\n</field>"
-        ))
-    };
+    let field = |assert: &str| in_method(&format!("<field name='a' type='short'>\n{assert}\n</field>"));
     assert_problems(
         &field("<assert check='prime'/>"),
         &[
@@ -470,9 +402,7 @@ fn an_assert_that_makes_no_sense_is_reported() {
     );
     assert_problems(
         &field("<assert check='regexp'/>"),
-        &[
-            "a.xml:5:1: /amqp/class[queue]/method[declare]/field[a]/assert[regexp]: the attribute `value` is missing",
-        ],
+        &["a.xml:5:1: /amqp/class[queue]/method[declare]/field[a]/assert[regexp]: the attribute `value` is missing"],
     );
     assert_problems(
         &field("<assert check='le'/>"),
@@ -490,8 +420,7 @@ fn an_assert_that_makes_no_sense_is_reported() {
 
 #[test]
 fn everything_wrong_in_all_files_is_reported_at_once_in_their_order() {
-    let base =
-        spec("<klass/>\n<constant name='frame-end' value='x'/>\n<class name='queue' index='50'/>");
+    let base = spec("<klass/>\n<constant name='frame-end' value='x'/>\n<class name='queue' index='50'/>");
     let overlay = "<amqp>\n<constant name='a' value='y'/>\n<class name='queue'>\n<bogus/>\n<doc/>\n</class>\n<class name='tx' label='transactions'/>\n</amqp>";
     assert_reported(
         &[&base, overlay],
@@ -510,18 +439,13 @@ fn a_file_that_is_no_xml_does_not_make_the_others_look_wrong() {
     let overlay = "<amqp>\n<constant name='a' value='y'/>\n<class name='queue' label='queues'/>\n<bogus/>\n</amqp>";
     assert_reported(
         &["<amqp>", overlay],
-        &[
-            "a.xml:1:1: /amqp: malformed XML: the element is never closed",
-            "b.xml:4:1: /amqp: unknown element `bogus`",
-        ],
+        &["a.xml:1:1: /amqp: malformed XML: the element is never closed", "b.xml:4:1: /amqp: unknown element `bogus`"],
     );
 }
 
 #[test]
 fn an_overlay_that_changes_nothing_is_reported() {
-    let base = spec(
-        "<constant name='a' value='1'/>\n<domain name='b' type='bit'/>\n<class name='queue' index='50'/>",
-    );
+    let base = spec("<constant name='a' value='1'/>\n<domain name='b' type='bit'/>\n<class name='queue' index='50'/>");
     let overlay = |inner: &str| format!("<amqp>\n{inner}\n</amqp>");
     assert_reported(
         &[&base, &overlay("<constant name='a' value='1'/>")],
@@ -544,20 +468,14 @@ fn an_overlay_that_changes_nothing_is_reported() {
         ],
     );
     assert_reported(
-        &[
-            &base,
-            &overlay("<class name='queue'><method name='x' index='1'/></class>"),
-        ],
+        &[&base, &overlay("<class name='queue'><method name='x' index='1'/></class>")],
         &[
             "b.xml:2:21: /amqp/class[queue]/method[x]: changes what is not there: `/amqp/class[queue]` has no such element; to add one, give it whole",
         ],
     );
     assert_reported(
-        &[
-            &base,
-            &overlay("<constant name='a' value='2'/><constant name='a' value='3'/>"),
-        ],
-        &[],
+        &[&base, &overlay("<constant name='a' value='2'/><constant name='a' value='3'/>")],
+        &["b.xml:2:31: /amqp/constant[a]: given twice in one file, first at b.xml:2:1"],
     );
 }
 
@@ -571,13 +489,13 @@ fn what_an_overlay_gets_wrong_is_reported_in_the_overlay() {
 }
 
 #[test]
+fn a_problem_is_one_line_whatever_it_quotes() {
+    let expected = "a.xml:2:1: /amqp: malformed XML: expected `</amqp>`, but `</am qp>` was found";
+    assert_reported(&["<amqp>\n</am\nqp>"], &[expected]);
+}
+
+#[test]
 fn columns_count_characters() {
-    assert_problems(
-        "<!-- ü --><bogus/>",
-        &["a.xml:2:11: /amqp: unknown element `bogus`"],
-    );
-    assert_reported(
-        &["\u{feff}<bogus/>"],
-        &["a.xml:1:1: unknown element `bogus`"],
-    );
+    assert_problems("<!-- ü --><bogus/>", &["a.xml:2:11: /amqp: unknown element `bogus`"]);
+    assert_reported(&["\u{feff}<bogus/>"], &["a.xml:1:1: unknown element `bogus`"]);
 }

@@ -98,7 +98,7 @@ impl<'a> IntoFuture for Publish<'a> {
 #[derive(Debug)]
 #[must_use = "a message is published when this is awaited"]
 pub struct PublishFuture<'a> {
-    passage: Passage<'a, fn(&Publish<'a>, &mut State) -> Result<(), Failure>, ()>,
+    passage: Passage<'a, ()>,
 }
 
 impl Future for PublishFuture<'_> {
@@ -109,12 +109,14 @@ impl Future for PublishFuture<'_> {
     }
 }
 
+/// What to do on the other side of the gate, under the same lock.
+type Queue<'a, R> = fn(&Publish<'a>, &mut State) -> Result<R, Failure>;
+
 /// The way of a publish through the gate.
 #[derive(Debug)]
-pub(super) struct Passage<'a, F, R> {
+pub(super) struct Passage<'a, R> {
     publish: Publish<'a>,
-    /// What to do on the other side, under the same lock.
-    queue: F,
+    queue: Queue<'a, R>,
     stage: Stage<R>,
 }
 
@@ -139,11 +141,8 @@ enum Asked<R> {
     Queued(WaiterId),
 }
 
-impl<'a, F, R> Passage<'a, F, R>
-where
-    F: Fn(&Publish<'a>, &mut State) -> Result<R, Failure>,
-{
-    pub(super) fn new(mut publish: Publish<'a>, queue: F) -> Self {
+impl<'a, R> Passage<'a, R> {
+    pub(super) fn new(mut publish: Publish<'a>, queue: Queue<'a, R>) -> Self {
         publish.share_large_body();
         Self { publish, queue, stage: Stage::Arriving }
     }

@@ -141,7 +141,7 @@ fn forget_unused(state: &mut State, id: WaiterId) {
 #[derive(Debug)]
 #[must_use = "a message is published when this is awaited"]
 pub struct PublishConfirmedFuture<'a> {
-    passage: Passage<'a, fn(&Publish<'a>, &mut State) -> Result<Confirm, Failure>, Confirm>,
+    passage: Passage<'a, Confirm>,
 }
 
 impl Future for PublishConfirmedFuture<'_> {

@@ -12,7 +12,8 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// A user and a password, for the mechanism `PLAIN`. Either may be empty; neither may hold a NUL, which separates them.
+    /// A user and a password, for the mechanism `PLAIN`. Either may be empty; neither may hold a NUL, which separates
+    /// them.
     pub fn plain(user: impl Into<String>, password: impl Into<Secret>) -> Self {
         Self { user: user.into(), password: password.into() }
     }

@@ -11,8 +11,8 @@ use super::keys::KEYS;
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl fmt::Display for ConnectionParameters {
-    /// A URL that gives the same parameters once the password is put in the place of `<redacted>`. What is at its default
-    /// is left out of the query; so are client properties of a kind that JSON does not have.
+    /// A URL that gives the same parameters once the password is put in the place of `<redacted>`. What is at its
+    /// default is left out of the query, as are client properties, which a URL does not carry.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "amqp://{}:{}@", escaped(self.credentials.user()), self.credentials.password())?;
         if self.host.contains(':') {

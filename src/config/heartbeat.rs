@@ -27,7 +27,7 @@ impl Heartbeat {
     }
 
     /// The interval in seconds that is wanted whatever the server proposes; 0 is none, and none is the server's.
-    pub fn wanted(&self) -> Option<u16> {
+    pub(crate) fn wanted(&self) -> Option<u16> {
         match self {
             Self::Server => None,
             Self::Every(seconds) => Some(seconds.get()),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::values::{NONE, Refusal, optional, print_seconds, seconds, whole};
-use super::{ConnectionParameters, Heartbeat, json};
+use super::{ConnectionParameters, Heartbeat};
 
 /// One key. A field that has two keys is printed and checked by the first.
 #[derive(Debug)]
@@ -99,14 +99,6 @@ pub(super) const KEYS: &[Key] = &[
         rival: None,
     },
     Key {
-        name: "client_properties",
-        allowed: "a JSON object, percent-encoded",
-        read: |p, text| json::read(text).map(|value| p.client_properties = value).map_err(Refusal::Json),
-        check: |_| true,
-        print: |p| json::print(&p.client_properties),
-        rival: None,
-    },
-    Key {
         name: "connection_name",
         allowed: "a name of at least one character",
         read: |p, text| {
@@ -177,42 +169,14 @@ pub(super) fn find(name: &str) -> Option<&'static Key> {
 
 /// The name of the key that takes the fewest changes to get to; upper or lower case is no change.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
-    let wanted = name.to_ascii_lowercase();
-    KEYS.iter().map(|key| key.name).min_by_key(|known| distance(&wanted, known))
-}
-
-/// How many characters must be inserted, removed or replaced to make one text of the other (Levenshtein).
-fn distance(from: &str, to: &str) -> usize {
     // What is much longer than any key is as far from one as from another.
-    let from: Vec<char> = from.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=from.len()).collect();
-    for wanted in to.chars() {
-        let mut diagonal = row.first().copied().unwrap_or_default();
-        let mut left = diagonal + 1;
-        for (index, cell) in row.iter_mut().enumerate() {
-            let replaced = match index.checked_sub(1).and_then(|index| from.get(index)) {
-                Some(given) => diagonal + usize::from(*given != wanted),
-                None => left,
-            };
-            diagonal = *cell;
-            left = replaced.min(diagonal + 1).min(left + usize::from(index > 0));
-            *cell = left;
-        }
-    }
-    row.last().copied().unwrap_or_default()
+    let wanted: String = name.chars().take(64).map(|letter| letter.to_ascii_lowercase()).collect();
+    KEYS.iter().map(|key| key.name).min_by_key(|known| strsim::levenshtein(&wanted, known))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn distances_count_insertions_removals_and_replacements() {
-        let cases = [("", "", 0), ("abc", "", 3), ("", "abc", 3), ("kitten", "sitting", 3), ("flaw", "lawn", 2)];
-        for (from, to, expected) in cases {
-            assert_eq!(distance(from, to), expected, "{from} {to}");
-        }
-    }
 
     #[test]
     fn the_nearest_key_is_found_whatever_its_case() {

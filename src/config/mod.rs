@@ -21,12 +21,12 @@
 //!
 //! # The URL
 //!
-//! `amqp://user:password@host:port/virtual_host?key=value&…`. Every part may be missing: `amqp://` alone is the broker of
-//! this machine. Scheme and host are case-insensitive. User, password, host and virtual host are percent-decoded, and a `+`
-//! in them is a plus; keys and values of the query are decoded as a form's, where a `+` is a space.
+//! `amqp://user:password@host:port/virtual_host?key=value&…`. Every part may be missing: `amqp://` alone is the broker
+//! of this machine. Scheme and host are case-insensitive. User, password, host and virtual host are percent-decoded,
+//! and a `+` in them is a plus; keys and values of the query are decoded as a form's, where a `+` is a space.
 //!
-//! No virtual host, `/` and `/%2F` all mean the virtual host `/`, as in Pika; `//` is the one whose name is empty. A user
-//! without a password gets the default one.
+//! No virtual host, `/` and `/%2F` all mean the virtual host `/`, as in Pika; `//` is the one whose name is empty. A
+//! user without a password gets the default one.
 //!
 //! Anything unknown, repeated, empty, malformed or out of range is an error that says so: a typing mistake never turns
 //! into a default.
@@ -35,7 +35,6 @@ mod credentials;
 mod display;
 mod error;
 mod heartbeat;
-mod json;
 mod keys;
 mod parameters;
 mod properties;

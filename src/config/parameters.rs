@@ -40,8 +40,8 @@ pub struct ConnectionParameters {
 
     /// Who the client is.
     ///
-    /// Default `guest` with the password `guest`, whom a broker accepts from its own machine only; in a URL its user and
-    /// password.
+    /// Default `guest` with the password `guest`, whom a broker accepts from its own machine only; in a URL its user
+    /// and password.
     pub credentials: Credentials,
 
     /// The most channels that may be open at a time, 1–65535. The smaller of this and the server's limit holds.
@@ -49,36 +49,39 @@ pub struct ConnectionParameters {
     /// Default 65535; URL key `channel_max`.
     pub channel_max: u16,
 
-    /// The largest frame in octets, at least 4096. The smaller of this and the server's limit holds; RabbitMQ from 4.1 on
-    /// refuses less than 8192.
+    /// The largest frame in octets, at least 4096. The smaller of this and the server's limit holds; RabbitMQ from 4.1
+    /// on refuses less than 8192.
     ///
     /// Default 131072; URL key `frame_max`.
     pub frame_max: u32,
 
-    /// How often heartbeats are sent, and so how soon a dead peer is noticed. The client's choice wins over the server's.
+    /// How often heartbeats are sent, and so how soon a dead peer is noticed. The client's choice wins over the
+    /// server's.
     ///
     /// Default [`Heartbeat::Server`]; URL key `heartbeat`, in seconds, 0 for none.
     pub heartbeat: Heartbeat,
 
-    /// How long connecting one TCP address may take; more than 0, a year at most, or none for no limit.
+    /// How long resolving the host and connecting to it by TCP may take; more than 0, a year at most, or none for no
+    /// limit.
     ///
-    /// Default 10 s; URL key `socket_timeout` in seconds, or `connection_timeout` in milliseconds, either may be `none`;
-    /// both together are an error.
+    /// Default 10 s; URL key `socket_timeout` in seconds, or `connection_timeout` in milliseconds, either may be
+    /// `none`; both together are an error.
     pub connect_timeout: Option<Duration>,
 
-    /// How long opening the connection may take, from the first TCP packet to the open virtual host; more than 0, a year
-    /// at most, or none for no limit.
+    /// How long opening the connection may take, from the first TCP packet to the open virtual host; more than 0, a
+    /// year at most, or none for no limit.
     ///
     /// Default 15 s; URL key `stack_timeout`, in seconds or `none`.
     pub open_timeout: Option<Duration>,
 
     /// How long a call waits for the broker's reply; more than 0, a year at most, or none for no limit.
     ///
-    /// The default is generous, because declaring or deleting a large replicated queue takes a busy cluster its time; it is
-    /// there so that nothing waits for ever. Default 60 s; URL key `call_timeout`, in seconds or `none`.
+    /// The default is generous, because declaring or deleting a large replicated queue takes a busy cluster its time;
+    /// it is there so that nothing waits for ever. Default 60 s; URL key `call_timeout`, in seconds or `none`.
     pub call_timeout: Option<Duration>,
 
-    /// How long closing waits for what is queued to be written and for the broker's answer; more than 0, a year at most.
+    /// How long closing waits for what is queued to be written and for the broker's answer; more than 0, a year at
+    /// most.
     ///
     /// Default 10 s; URL key `close_timeout`, in seconds.
     pub close_timeout: Duration,
@@ -91,7 +94,7 @@ pub struct ConnectionParameters {
     /// What the client tells of itself beyond the defaults, or in place of them; see
     /// [`announced_properties`](Self::announced_properties).
     ///
-    /// Default none; URL key `client_properties`, a JSON object.
+    /// Default none; a URL does not carry them.
     pub client_properties: FieldTable,
 
     /// What the management page calls this connection. Not empty.
@@ -104,8 +107,9 @@ pub struct ConnectionParameters {
     /// Default 1048576 (1 MiB); URL key `write_high_water`.
     pub write_high_water: usize,
 
-    /// Octets waiting for the socket at which publishing goes on; less than [`write_high_water`](Self::write_high_water),
-    /// of which it is half where none is given: see [`low_water`](Self::low_water).
+    /// Octets waiting for the socket at which publishing goes on; less than
+    /// [`write_high_water`](Self::write_high_water), of which it is half where none is given: see
+    /// [`low_water`](Self::low_water).
     ///
     /// Default none; URL key `write_low_water`.
     pub write_low_water: Option<usize>,
@@ -115,7 +119,8 @@ pub struct ConnectionParameters {
     /// Default none; URL key `max_unconfirmed`, a number or `none`.
     pub max_unconfirmed: Option<u32>,
 
-    /// The largest inbound message body in octets, at least 1. It bounds what one message can make this process allocate.
+    /// The largest inbound message body in octets, at least 1. It bounds what one message can make this process
+    /// allocate.
     ///
     /// Default 536870912 (512 MiB), the most that RabbitMQ 3.x can be configured to pass on: lower it where the
     /// application knows better. URL key `max_message_size`.

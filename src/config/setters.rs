@@ -56,7 +56,7 @@ impl ConnectionParameters {
         self
     }
 
-    /// Sets the [deadline for one TCP address](Self#structfield.connect_timeout).
+    /// Sets the [deadline for TCP](Self#structfield.connect_timeout).
     #[must_use]
     pub fn connect_timeout(mut self, connect_timeout: impl Into<Option<Duration>>) -> Self {
         self.connect_timeout = connect_timeout.into();

@@ -99,8 +99,6 @@ impl ConnectionParameters {
         (key.read)(self, text).map_err(|refusal| match refusal {
             Refusal::Malformed => ParametersError::new(Malformed, key.name, allowed).given(text),
             Refusal::OutOfRange => ParametersError::new(OutOfRange, key.name, allowed).given(text),
-            // The object itself is not shown: whatever an application tells of itself may be in it.
-            Refusal::Json(error) => ParametersError::new(Malformed, key.name, format!("{error}; {allowed}")),
         })
     }
 }
@@ -124,8 +122,8 @@ fn after_scheme(url: &str) -> Result<&str, ParametersError> {
     Err(if is_scheme { error.given(scheme) } else { error })
 }
 
-/// Refuses what has no place in a URL as it stands. Most of it is a password that was not encoded, so none of it is shown,
-/// and nothing is guessed: a guess could send the end of a password to a name server.
+/// Refuses what has no place in a URL as it stands. Most of it is a password that was not encoded, so none of it is
+/// shown, and nothing is guessed: a guess could send the end of a password to a name server.
 fn refuse_stray_characters(rest: &str, authority: &str) -> Result<(), ParametersError> {
     let advice = if rest.contains('#') {
         "write `#` as %23"

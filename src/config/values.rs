@@ -3,14 +3,11 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::json::JsonError;
-
 /// Why the text of a value was not taken.
 #[derive(Debug, PartialEq)]
 pub(super) enum Refusal {
     Malformed,
     OutOfRange,
-    Json(JsonError),
 }
 
 /// Reads a whole number in decimal digits.

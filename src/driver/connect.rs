@@ -124,10 +124,10 @@ async fn negotiate<T: AsyncRead + AsyncWrite + Unpin>(
         let written = write_all(transport, handshake.poll_transmit()).await;
         // The handshake's own error tells more than a write that failed because of it.
         if let Some(negotiated) = agreed.map_err(ConnectError::Handshake)? {
-            written.map_err(|error| ConnectError::Io(error))?;
+            written.map_err(ConnectError::Io)?;
             return Ok(negotiated);
         }
-        written.map_err(|error| ConnectError::Io(error))?;
+        written.map_err(ConnectError::Io)?;
         match transport.read_buf(input).await {
             Ok(0) => return Err(ConnectError::EndOfStream(step)),
             Ok(_) => {}

@@ -55,8 +55,6 @@ pub(super) enum Effect {
     Cancel(Option<ConsumerKey>),
     /// The reply brings a message.
     Get { no_ack: bool },
-    /// Publishes are confirmed from here on.
-    ConfirmSelect,
 }
 
 /// A channel.

@@ -241,7 +241,7 @@ impl Engine {
         waiter: Option<WaiterId>,
         now: Instant,
     ) -> Result<(), Failure> {
-        self.start_closing(key, code, text.into(), waiter)?;
+        self.start_closing(key, code, &text.into(), waiter)?;
         self.watch_channel_close(key, now);
         Ok(())
     }
@@ -250,7 +250,7 @@ impl Engine {
         &mut self,
         key: ChannelKey,
         code: ReplyCode,
-        text: ShortString,
+        text: &ShortString,
         waiter: Option<WaiterId>,
     ) -> Result<(), Failure> {
         let known = self.channels.get_mut(key);
@@ -288,7 +288,7 @@ impl Engine {
 
     /// The last handle of a channel is gone: it is closed where it is open, and forgotten.
     pub fn release_channel(&mut self, key: ChannelKey) {
-        let closed = self.start_closing(key, ReplyCode::REPLY_SUCCESS, ShortString::from_static("dropped"), None);
+        let closed = self.start_closing(key, ReplyCode::REPLY_SUCCESS, &ShortString::from_static("dropped"), None);
         debug_assert!(closed.is_ok() || self.check_channel(key).is_err(), "an open channel can be closed");
         self.channels.forget(key);
     }
@@ -297,8 +297,9 @@ impl Engine {
     pub(super) fn handle_channel_close(&mut self, key: ChannelKey, close: &channel::Close) {
         let queued = self.encoder.method(&mut self.outbound, key.number, &channel::CloseOk::default());
         debug_assert!(queued.is_ok(), "close-ok always fits");
-        if self.channels.get(key).is_some_and(|channel| channel.state == ChannelState::Closing) {
-            // Both sides closed at once: the broker still answers ours (AMQP 0-9-1 §1.5.2.5).
+        if let Some(closing) = self.channels.get_mut(key).filter(|channel| channel.state == ChannelState::Closing) {
+            // Both sides closed at once: the broker still answers ours (AMQP 0-9-1 §1.5.2.5), and nothing else comes.
+            closing.assembly = Assembly::Idle;
             return;
         }
         let method = MethodId::new(close.class_id, close.method_id);

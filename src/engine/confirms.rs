@@ -44,7 +44,7 @@ pub(super) struct Mandatory {
     pub(super) properties: Vec<u8>,
     pub(super) body: Bytes,
     /// It came back, before its ack.
-    pub(super) returned: Option<Returned>,
+    pub(super) returned: Option<Box<Returned>>,
 }
 
 /// What deciding about publishes sets free. It is handed out instead of dropped, because a body may belong to foreign
@@ -145,7 +145,7 @@ impl Confirms {
             }
             (Verdict::Ack, Some(returned)) => {
                 self.failed.returned += 1;
-                Confirmation::Returned(Box::new(returned))
+                Confirmation::Returned(returned)
             }
             (Verdict::Ack, None) => Confirmation::Ack,
         };
@@ -178,7 +178,7 @@ impl Confirms {
 
     /// Ties a message that came back to its publish: the first undecided mandatory one after the last that came back
     /// with equal exchange, routing key, body and properties. Gives the message back where there is none.
-    pub(super) fn take_returned(&mut self, returned: Returned) -> Result<(), Returned> {
+    pub(super) fn take_returned(&mut self, returned: Box<Returned>) -> Result<(), Box<Returned>> {
         if self.mandatory == 0 {
             return Err(returned);
         }

@@ -185,30 +185,30 @@ impl Engine {
                 return self.handle_got(key, delivery_tag, redelivered, message_count, message);
             }
             Progress::Complete(Target::Return { reply_code, reply_text }, message) => {
-                self.handle_return(key, Returned { reply_code, reply_text, message });
+                self.handle_return(key, Box::new(Returned { reply_code, reply_text, message }));
             }
             Progress::Complete(Target::Nobody, _) => {}
-            Progress::Oversize(target, size) => return self.handle_oversize(key, target, size),
+            Progress::Oversize(target, size) => return self.handle_oversize(key, &target, size),
         }
         Ok(())
     }
 
     /// A message over the limit is rejected without requeue, since it would only come again, and reported.
-    fn handle_oversize(&mut self, key: ChannelKey, target: Target, size: u64) -> Result<(), Violation> {
+    fn handle_oversize(&mut self, key: ChannelKey, target: &Target, size: u64) -> Result<(), Violation> {
         let limit = self.settings.max_message_size;
         match target {
             Target::Delivery { consumer, delivery_tag, .. } => {
-                if !self.is_no_ack(consumer) {
-                    self.discard(key, delivery_tag);
+                if !self.is_no_ack(*consumer) {
+                    self.discard(key, *delivery_tag);
                 }
-                self.report_oversize(consumer, size);
+                self.report_oversize(*consumer, size);
             }
             Target::Get { delivery_tag, .. } => {
                 let id = <basic::GetOk as ProtocolMethod>::ID;
                 let call = self.channels.get_mut(key).and_then(|channel| channel.answered(id));
                 let call = call.ok_or(Violation::UnexpectedReply(id))?;
                 if matches!(call.effect, Effect::Get { no_ack: false }) {
-                    self.discard(key, delivery_tag);
+                    self.discard(key, *delivery_tag);
                 }
                 self.complete(call.waiter, Completion::Failed(Failure::MessageTooLarge { size, limit }));
             }
@@ -371,5 +371,5 @@ fn find_consumer(
     tag: &[u8],
 ) -> Option<ConsumerKey> {
     let matches = |key: &ConsumerKey| consumers.get(*key).is_some_and(|consumer| consumer.tag.as_bytes() == tag);
-    recent.filter(matches).or_else(|| tags.values().copied().find(matches))
+    recent.filter(matches).or_else(|| tags.get(tag).copied())
 }

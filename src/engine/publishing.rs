@@ -90,7 +90,8 @@ impl Engine {
         Ok(confirms.map_or(Some(Settled::default()), |confirms| confirms.watch(waiter)))
     }
 
-    /// The channel confirms from here on.
+    /// The channel confirms from here on. The broker counts from the select, not from its answer, and so do we: a publish
+    /// that another task makes in between is number 1 on both sides.
     pub(super) fn select_confirms(&mut self, key: ChannelKey) {
         if let Some(channel) = self.channels.get_mut(key) {
             channel.confirms.get_or_insert_with(Confirms::default);
@@ -133,13 +134,13 @@ impl Engine {
     }
 
     /// Ties a message that came back to its publish, or gives it to whoever listens for those.
-    pub(super) fn handle_return(&mut self, key: ChannelKey, returned: Returned) {
+    pub(super) fn handle_return(&mut self, key: ChannelKey, returned: Box<Returned>) {
         let Some(channel) = self.channels.get_mut(key) else { return };
         let left = match channel.confirms.as_mut() {
             Some(confirms) => confirms.take_returned(returned).err(),
             None => Some(returned),
         };
-        if let Some(listener) = left.and_then(|returned| channel.returns.push(returned)) {
+        if let Some(listener) = left.and_then(|returned| channel.returns.push(*returned)) {
             self.events.push_back(Event::Readable(listener));
         }
     }

@@ -32,7 +32,6 @@ impl Engine {
             }
             (Effect::Cancel(Some(consumer)), _) => self.end_consumer(consumer, ConsumerEnd::Cancelled),
             (Effect::Get { no_ack: false }, Method::BasicGetOk(ok)) => reply.unsettled = Some(ok.delivery_tag),
-            (Effect::ConfirmSelect, _) => self.select_confirms(key),
             _ => {}
         }
         self.complete(call.waiter, Completion::Reply(reply));

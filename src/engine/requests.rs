@@ -73,6 +73,9 @@ impl Engine {
         let effect = self.effect_of(key, request)?;
         let position = self.position();
         self.encoder.any_method(&mut self.outbound, key.number, request)?;
+        if let Method::ConfirmSelect(_) = request {
+            self.select_confirms(key);
+        }
         if let Some(channel) = self.channels.get_mut(key) {
             let number = channel.expect(Expected::of(request, replies), Some(waiter), effect, position);
             self.watch_call(key, number, now);
@@ -102,7 +105,7 @@ impl Engine {
                 self.start_consumer(key, consume.consumer_tag.clone(), no_ack);
             }
             (_, Effect::Cancel(Some(consumer))) => self.end_consumer(consumer, super::ConsumerEnd::Cancelled),
-            (_, Effect::ConfirmSelect) => self.select_confirms(key),
+            (Method::ConfirmSelect(_), _) => self.select_confirms(key),
             _ => {}
         }
         Ok(())
@@ -177,7 +180,6 @@ impl Engine {
                 Ok(Effect::Cancel(channel.and_then(|channel| channel.consumers.get(&cancel.consumer_tag).copied())))
             }
             Method::BasicGet(get) => Ok(Effect::Get { no_ack: get.no_ack }),
-            Method::ConfirmSelect(_) => Ok(Effect::ConfirmSelect),
             _ => Ok(Effect::None),
         }
     }

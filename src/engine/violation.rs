@@ -20,7 +20,7 @@ pub enum Violation {
     UnexpectedReply(MethodId),
     /// A frame for a channel that is not open.
     ChannelNotOpen(u16),
-    /// A header or body frame where a method was due.
+    /// A header or body frame where another kind of frame was due.
     UnexpectedContent(u16),
     /// Content announced by a method, and something else came.
     ContentExpected(u16),
@@ -50,10 +50,8 @@ impl Violation {
             | Self::UnknownPublish(_)
             | Self::UnknownConsumer(_) => ReplyCode::COMMAND_INVALID,
             Self::ChannelNotOpen(_) | Self::NotOnChannelZero => ReplyCode::CHANNEL_ERROR,
-            Self::UnexpectedContent(_) | Self::ContentExpected(_) | Self::WrongContentClass(_) => {
-                ReplyCode::UNEXPECTED_FRAME
-            }
-            Self::BodyTooLong(_) => ReplyCode::FRAME_ERROR,
+            Self::UnexpectedContent(_) | Self::ContentExpected(_) => ReplyCode::UNEXPECTED_FRAME,
+            Self::BodyTooLong(_) | Self::WrongContentClass(_) => ReplyCode::FRAME_ERROR,
         }
     }
 
@@ -102,7 +100,7 @@ impl fmt::Display for Violation {
             Self::UnexpectedMethod(id) => write!(f, "{} has no place here", Named(*id)),
             Self::UnexpectedReply(id) => write!(f, "{} answers nothing that was asked", Named(*id)),
             Self::ChannelNotOpen(channel) => write!(f, "frame for channel {channel}, which is not open"),
-            Self::UnexpectedContent(channel) => write!(f, "content on channel {channel} where a method was due"),
+            Self::UnexpectedContent(channel) => write!(f, "content on channel {channel} where something else was due"),
             Self::ContentExpected(channel) => write!(f, "content was due on channel {channel}"),
             Self::WrongContentClass(class) => write!(f, "content of class {class} where basic was due"),
             Self::BodyTooLong(channel) => write!(f, "more body on channel {channel} than its header declared"),

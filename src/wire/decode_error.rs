@@ -41,13 +41,13 @@ impl DecodeError {
 
     /// No method `method` of class `class` is known.
     #[cold]
-    pub(crate) fn unknown_method(class: u16, method: u16) -> Self {
+    pub fn unknown_method(class: u16, method: u16) -> Self {
         Self { kind: DecodeErrorKind::UnknownMethod { class, method }, offset: None }
     }
 
     /// `flags` holds a flag for which there is no property.
     #[cold]
-    pub(crate) fn unknown_property_flags(flags: u16) -> Self {
+    pub fn unknown_property_flags(flags: u16) -> Self {
         Self { kind: DecodeErrorKind::UnknownPropertyFlags(flags), offset: None }
     }
 

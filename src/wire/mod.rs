@@ -22,6 +22,25 @@
 //! assert_eq!(read.get("x-delivery-limit"), Some(&FieldValue::I32(5)));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Serialisation
+//!
+//! With the feature `serde`, values can be kept in, and taken from, any format that describes itself: JSON, YAML, TOML,
+//! CBOR, MessagePack. What such a format has a notation for stands as it is; the rest names its type, so that every value
+//! comes back as what it was:
+//!
+//! | value | notation, here in JSON |
+//! |---|---|
+//! | `Bool`, `I64`, `F64`, `Void` | `true`, `5`, `0.5`, `null` |
+//! | `LongString` | `"text"`; `{"LongString": [255, 0]}` where it is not UTF-8 |
+//! | `Array` | `[1, "x"]` |
+//! | `Table` | `{"Table": {"key": true}}`, as a map alone would look like a named type |
+//! | every other one | `{"I32": 5}`, `{"ByteArray": [97, 98]}`, `{"Decimal": {"scale": 2, "value": 314}}`, … |
+//!
+//! A [`FieldTable`] by itself is a map in the order of its fields, a name that comes twice included. A string is text, or
+//! octets where it is not UTF-8; formats whose names have to be text refuse such a name. Numbers that are not finite
+//! are refused, as they are on the wire, and so are short strings over 255 octets when they are read. How exactly a
+//! floating-point number comes back is up to the format.
 
 mod decimal;
 mod decode_error;

@@ -123,10 +123,11 @@ mod tests {
 
     #[test]
     fn a_string_equals_text_from_either_side() {
-        let string = ShortString::from("hare");
-        assert!(string == *"hare" && string == "hare" && string == String::from("hare"));
-        assert!(*"hare" == string && "hare" == string && String::from("hare") == string);
-        assert!(string != "leveret" && "leveret" != string);
+        let (string, owned) = (ShortString::from("hare"), String::from("hare"));
+        assert!([string == *"hare", string == "hare", string == owned].iter().all(|equal| *equal));
+        assert!([*"hare" == string, "hare" == string, owned == string].iter().all(|equal| *equal));
+        assert_ne!(string, "leveret");
+        assert_ne!("leveret", string);
     }
 
     #[test]

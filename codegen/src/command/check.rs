@@ -11,20 +11,9 @@ use super::{FINE, Failure};
 /// Prints one line, or fails with everything that is wrong.
 pub(super) fn run(specs: &[PathBuf], out: &mut impl Write) -> Result<u8, Failure> {
     let (spec, protocol) = load_with_spec(&read(specs)?)?;
-    let names: Vec<String> = specs
-        .iter()
-        .map(|spec| spec.display().to_string())
-        .collect();
-    let methods: usize = protocol
-        .classes
-        .iter()
-        .map(|class| class.methods.len())
-        .sum();
-    let properties: usize = protocol
-        .classes
-        .iter()
-        .map(|class| class.properties.len())
-        .sum();
+    let names: Vec<String> = specs.iter().map(|spec| spec.display().to_string()).collect();
+    let methods: usize = protocol.classes.iter().map(|class| class.methods.len()).sum();
+    let properties: usize = protocol.classes.iter().map(|class| class.properties.len()).sum();
     writeln!(
         out,
         "{}: {} constants, {} domains, {} classes, {methods} methods, {properties} properties; nothing is wrong",

@@ -27,11 +27,7 @@ pub(super) fn run(old: &str, new: &str, json: bool, out: &mut impl Write) -> Res
 
 /// The protocol of `base.xml+overlay.xml`. A file whose own name has a plus sign is taken as it is.
 fn protocol(specs: &str) -> Result<Protocol, Errors> {
-    let files: Vec<&str> = if Path::new(specs).exists() {
-        vec![specs]
-    } else {
-        specs.split('+').collect()
-    };
+    let files: Vec<&str> = if Path::new(specs).exists() { vec![specs] } else { specs.split('+').collect() };
     load(&read(&files)?)
 }
 
@@ -40,11 +36,7 @@ fn print_lines(changes: &[Change], out: &mut impl Write) -> io::Result<()> {
     for change in changes {
         writeln!(out, "{change}")?;
     }
-    if changes.is_empty() {
-        writeln!(out, "no difference")
-    } else {
-        Ok(())
-    }
+    if changes.is_empty() { writeln!(out, "no difference") } else { Ok(()) }
 }
 
 /// An array of objects.

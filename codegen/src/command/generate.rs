@@ -32,10 +32,7 @@ pub(super) fn run(
     match file {
         Some(file) => fs::write(file, text).map_err(|error| {
             let name = file.display().to_string();
-            Errors::from(Problem::with_file(
-                &name,
-                format!("cannot be written: {error}"),
-            ))
+            Errors::from(Problem::with_file(&name, format!("cannot be written: {error}")))
         })?,
         None => out.write_all(text.as_bytes())?,
     }

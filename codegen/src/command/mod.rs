@@ -87,11 +87,7 @@ enum Action {
 /// Does what the arguments say; the answer goes to `out`, problems to `err`.
 pub(crate) fn run(arguments: &Arguments, out: &mut impl Write, err: &mut impl Write) -> ExitCode {
     let done = match &arguments.action {
-        Action::Generate {
-            specs,
-            out: file,
-            adapter,
-        } => generate::run(specs, file.as_deref(), *adapter, out),
+        Action::Generate { specs, out: file, adapter } => generate::run(specs, file.as_deref(), *adapter, out),
         Action::Diff { old, new, json } => diff::run(old, new, *json, out),
         Action::Check { specs } => check::run(specs, out),
         Action::Facts { specs } => facts::run(specs, out),

@@ -13,13 +13,7 @@ pub(super) enum Place {
 }
 
 /// Compares the fields of a method or class.
-pub(super) fn compare(
-    place: Place,
-    owner: &str,
-    old: &[Field],
-    new: &[Field],
-    changes: &mut Changes,
-) {
+pub(super) fn compare(place: Place, owner: &str, old: &[Field], new: &[Field], changes: &mut Changes) {
     let (kind, owner_kind) = match place {
         Place::Arguments => ("field", "method"),
         Place::Properties => ("property", "class"),
@@ -28,10 +22,7 @@ pub(super) fn compare(
     let (removed, kept) = pairs(old, new, |field| &field.name);
     for field in removed {
         if !renamed.iter().any(|(before, _)| before.name == field.name) {
-            changes.removed(Item {
-                kind,
-                name: &format!("{owner}.{}", field.name),
-            });
+            changes.removed(Item { kind, name: &format!("{owner}.{}", field.name) });
         }
     }
     for (position, (partner, field)) in kept.into_iter().enumerate() {
@@ -40,13 +31,7 @@ pub(super) fn compare(
         if let Some((before, _)) = renamed.iter().find(|(_, after)| after.name == field.name) {
             // Programs have no word for a reserved field.
             let name = format!("{owner}.{}", before.name);
-            changes.compare(
-                Item { kind, name: &name },
-                "name",
-                &before.name,
-                &field.name,
-                !before.reserved,
-            );
+            changes.compare(Item { kind, name: &name }, "name", &before.name, &field.name, !before.reserved);
             attributes(item, before, field, changes);
         } else if let Some(partner) = partner {
             attributes(item, partner, field, changes);
@@ -56,34 +41,18 @@ pub(super) fn compare(
         }
     }
     let in_both = |fields: &[Field], others: &[Field]| {
-        let shared = fields
-            .iter()
-            .filter(|field| others.iter().any(|other| other.name == field.name));
-        shared
-            .map(|field| field.name.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
+        let shared = fields.iter().filter(|field| others.iter().any(|other| other.name == field.name));
+        shared.map(|field| field.name.as_str()).collect::<Vec<_>>().join(", ")
     };
-    let item = Item {
-        kind: owner_kind,
-        name: owner,
-    };
-    changes.compare(
-        item,
-        "order of fields",
-        &in_both(old, new),
-        &in_both(new, old),
-        true,
-    );
+    let item = Item { kind: owner_kind, name: owner };
+    changes.compare(item, "order of fields", &in_both(old, new), &in_both(new, old), true);
 }
 
 /// The fields that have another name and the same type at the same place, so that only the name has changed.
 fn renamed<'f>(old: &'f [Field], new: &'f [Field]) -> Vec<(&'f Field, &'f Field)> {
     let is_in = |fields: &[Field], name: &str| fields.iter().any(|field| field.name == name);
     let pairs = old.iter().zip(new);
-    pairs
-        .filter(|(a, b)| a.wire == b.wire && !is_in(new, &a.name) && !is_in(old, &b.name))
-        .collect()
+    pairs.filter(|(a, b)| a.wire == b.wire && !is_in(new, &a.name) && !is_in(old, &b.name)).collect()
 }
 
 /// What a field says of itself.
@@ -95,22 +64,12 @@ fn attributes(item: Item<'_>, old: &Field, new: &Field, changes: &mut Changes) {
         changes.compare(item, "domain", domain(old), domain(new), false);
     }
     // A field that turns reserved is gone for programs.
-    changes.compare(
-        item,
-        "reserved",
-        yes_or_no(old.reserved),
-        yes_or_no(new.reserved),
-        new.reserved,
-    );
+    changes.compare(item, "reserved", yes_or_no(old.reserved), yes_or_no(new.reserved), new.reserved);
 }
 
 /// The domain of a field. One that only repeats the type (`bit`, `shortstr`) says no more than the type.
 fn domain(field: &Field) -> &str {
-    field
-        .domain
-        .as_deref()
-        .filter(|domain| *domain != type_name(field.wire))
-        .unwrap_or("none")
+    field.domain.as_deref().filter(|domain| *domain != type_name(field.wire)).unwrap_or("none")
 }
 
 /// The type, as the specification calls it.

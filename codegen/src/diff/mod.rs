@@ -64,18 +64,8 @@ impl Action {
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mark = if self.breaking {
-            "breaking  "
-        } else {
-            "compatible"
-        };
-        write!(
-            f,
-            "{mark} {} {} `{}`",
-            self.action.as_str(),
-            self.kind,
-            self.name
-        )?;
+        let mark = if self.breaking { "breaking  " } else { "compatible" };
+        write!(f, "{mark} {} {} `{}`", self.action.as_str(), self.kind, self.name)?;
         match &self.detail {
             Some(Detail { aspect, old, new }) => write!(f, ": {aspect} {old} → {new}"),
             None => Ok(()),
@@ -90,18 +80,9 @@ pub fn diff(old: &Protocol, new: &Protocol) -> Vec<Change> {
         let version = protocol.version;
         format!("{}-{}-{}", version.major, version.minor, version.revision)
     };
-    let item = Item {
-        kind: "protocol",
-        name: "amqp",
-    };
+    let item = Item { kind: "protocol", name: "amqp" };
     changes.compare(item, "version", &version(old), &version(new), true);
-    changes.compare(
-        item,
-        "port",
-        &old.version.port.to_string(),
-        &new.version.port.to_string(),
-        false,
-    );
+    changes.compare(item, "port", &old.version.port.to_string(), &new.version.port.to_string(), false);
     constants(&old.constants, &new.constants, &mut changes);
     classes::compare(&old.classes, &new.classes, &mut changes);
     changes.found
@@ -135,33 +116,16 @@ impl Changes {
     }
 
     /// Notes a change of one aspect where the two differ.
-    fn compare(
-        &mut self,
-        item: Item<'_>,
-        aspect: &'static str,
-        old: &str,
-        new: &str,
-        breaking: bool,
-    ) {
+    fn compare(&mut self, item: Item<'_>, aspect: &'static str, old: &str, new: &str, breaking: bool) {
         if old != new {
-            let detail = Detail {
-                aspect,
-                old: old.to_owned(),
-                new: new.to_owned(),
-            };
+            let detail = Detail { aspect, old: old.to_owned(), new: new.to_owned() };
             self.note(item, Action::Changed, breaking, Some(detail));
         }
     }
 
     fn note(&mut self, item: Item<'_>, action: Action, breaking: bool, detail: Option<Detail>) {
         let Item { kind, name } = item;
-        self.found.push(Change {
-            breaking,
-            action,
-            kind,
-            name: name.to_owned(),
-            detail,
-        });
+        self.found.push(Change { breaking, action, kind, name: name.to_owned(), detail });
     }
 }
 
@@ -171,20 +135,9 @@ type Pairs<'p, T> = (Vec<&'p T>, Vec<(Option<&'p T>, &'p T)>);
 /// Pairs the elements of two lists by name.
 fn pairs<'p, T>(old: &'p [T], new: &'p [T], name: impl Fn(&T) -> &str) -> Pairs<'p, T> {
     let names: BTreeSet<&str> = new.iter().map(&name).collect();
-    let removed = old
-        .iter()
-        .filter(|element| !names.contains(name(element)))
-        .collect();
-    let partner = |element: &T| {
-        old.iter()
-            .find(|candidate| name(candidate) == name(element))
-    };
-    (
-        removed,
-        new.iter()
-            .map(|element| (partner(element), element))
-            .collect(),
-    )
+    let removed = old.iter().filter(|element| !names.contains(name(element))).collect();
+    let partner = |element: &T| old.iter().find(|candidate| name(candidate) == name(element));
+    (removed, new.iter().map(|element| (partner(element), element)).collect())
 }
 
 /// A flag in words.
@@ -196,26 +149,14 @@ fn yes_or_no(flag: bool) -> &'static str {
 fn constants(old: &[Constant], new: &[Constant], changes: &mut Changes) {
     let (removed, kept) = pairs(old, new, |constant| &constant.name);
     for constant in removed {
-        changes.removed(Item {
-            kind: "constant",
-            name: &constant.name,
-        });
+        changes.removed(Item { kind: "constant", name: &constant.name });
     }
     for (old, new) in kept {
-        let item = Item {
-            kind: "constant",
-            name: &new.name,
-        };
+        let item = Item { kind: "constant", name: &new.name };
         match old {
             None => changes.added(item, false),
             Some(old) => {
-                changes.compare(
-                    item,
-                    "value",
-                    &old.value.to_string(),
-                    &new.value.to_string(),
-                    true,
-                );
+                changes.compare(item, "value", &old.value.to_string(), &new.value.to_string(), true);
                 changes.compare(item, "class", class_of(old), class_of(new), true);
             }
         }

@@ -26,7 +26,8 @@ const OLD: &str = "<amqp major='0' minor='9' revision='1' port='5672'>
 #[track_caller]
 fn assert_changes(from: &str, to: &str, expected: &[&str]) {
     assert!(OLD.contains(from), "{from}");
-    let protocol = |text: &str| load(&[Source::new("spec.xml", text)]).unwrap_or_else(|errors| unreachable!("{errors}"));
+    let protocol =
+        |text: &str| load(&[Source::new("spec.xml", text)]).unwrap_or_else(|errors| unreachable!("{errors}"));
     let changes = diff(&protocol(OLD), &protocol(&OLD.replace(from, to)));
     let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
     assert_eq!(changes, expected);
@@ -114,7 +115,8 @@ fn an_argument_cannot_be_added_or_removed_without_breaking() {
 #[test]
 fn the_order_of_arguments_is_compared() {
     let (from, to) = ("<field name='from' type='shortstr'/>\n", "<field name='to' type='shortstr'/>\n");
-    let expected = "breaking   changed method `queue.move`: order of fields from, to, reserved-1 → to, from, reserved-1";
+    let expected =
+        "breaking   changed method `queue.move`: order of fields from, to, reserved-1 → to, from, reserved-1";
     assert_changes(&format!("{from}{to}"), &format!("{to}{from}"), &[expected]);
 }
 

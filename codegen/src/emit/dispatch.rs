@@ -96,7 +96,7 @@ fn facts(protocol: &Protocol) -> TokenStream {
     let id = associated(protocol, &quote!(ID));
     let name = associated(protocol, &quote!(NAME));
     let sent_by = associated(protocol, &quote!(SENT_BY));
-    let long = codec::allowance(all(protocol).count());
+    let long = codec::allowance(all(protocol).count() * 3);
     let has_content = one_of(protocol, |method| method.content);
     let is_no_wait = is_no_wait(protocol);
     quote! {
@@ -142,8 +142,10 @@ fn associated(protocol: &Protocol, constant: &TokenStream) -> TokenStream {
 }
 
 fn one_of(protocol: &Protocol, is: impl Fn(&Method) -> bool) -> TokenStream {
-    let variants: Vec<_> =
-        all(protocol).filter(|(_, method)| is(method)).map(|(class, method)| ident::variant(&class.name, &method.name)).collect();
+    let variants: Vec<_> = all(protocol)
+        .filter(|(_, method)| is(method))
+        .map(|(class, method)| ident::variant(&class.name, &method.name))
+        .collect();
     if variants.is_empty() { quote!(false) } else { quote!(matches!(self, #(Self::#variants(_))|*)) }
 }
 
@@ -163,7 +165,7 @@ fn is_no_wait(protocol: &Protocol) -> TokenStream {
 }
 
 fn decode(protocol: &Protocol) -> TokenStream {
-    let long = codec::allowance(all(protocol).count());
+    let long = codec::allowance(all(protocol).count() * 3);
     let arms = all(protocol).map(|(class, method)| {
         let (class_id, method_id) = ids(class, method);
         let variant = ident::variant(&class.name, &method.name);
@@ -186,7 +188,7 @@ fn decode(protocol: &Protocol) -> TokenStream {
 }
 
 fn encode(protocol: &Protocol) -> TokenStream {
-    let long = codec::allowance(all(protocol).count());
+    let long = codec::allowance(all(protocol).count() * 3);
     let arms = all(protocol).map(|(class, method)| {
         let variant = ident::variant(&class.name, &method.name);
         quote!(Self::#variant(method) => ProtocolMethod::encode(method, writer),)
@@ -205,7 +207,7 @@ fn encode(protocol: &Protocol) -> TokenStream {
 }
 
 fn method_name(protocol: &Protocol) -> TokenStream {
-    let long = codec::allowance(all(protocol).count());
+    let long = codec::allowance(all(protocol).count() * 3);
     let arms: Vec<_> = all(protocol)
         .map(|(class, method)| {
             let (class_id, method_id) = ids(class, method);
@@ -228,4 +230,3 @@ fn method_name(protocol: &Protocol) -> TokenStream {
 fn ids(class: &Class, method: &Method) -> (Literal, Literal) {
     (Literal::u16_unsuffixed(class.index), Literal::u16_unsuffixed(method.index))
 }
-

@@ -28,7 +28,8 @@ pub(super) fn docs_and_list<'a>(text: &str, items: impl Iterator<Item = (String,
     let before = all.len();
     all.push(String::new());
     for (name, prose) in items {
-        let words = std::iter::once(format!("`{name}`:")).chain(paragraphs(prose).into_iter().next().unwrap_or_default());
+        let words =
+            std::iter::once(format!("`{name}`:")).chain(paragraphs(prose).into_iter().next().unwrap_or_default());
         all.extend(wrapped(words, "- ", "  "));
     }
     if all.len() == before + 1 {
@@ -188,9 +189,10 @@ mod tests {
 
     #[test]
     fn no_line_begins_a_list_or_a_heading() {
-        assert_eq!(lines("- a\n\n# b\n\n+ c\n\n1. d\n\n2) e\n\n=== f"), [
-            "\\- a", "", "\\# b", "", "\\+ c", "", "1\\. d", "", "2\\) e", "", "\\=== f"
-        ]);
+        assert_eq!(
+            lines("- a\n\n# b\n\n+ c\n\n1. d\n\n2) e\n\n=== f"),
+            ["\\- a", "", "\\# b", "", "\\+ c", "", "1\\. d", "", "2\\) e", "", "\\=== f"]
+        );
     }
 
     #[test]

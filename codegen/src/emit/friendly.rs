@@ -31,7 +31,9 @@ const FEW_ARGUMENTS: usize = 6;
 /// The functions of `Channel`, and the setters of what they return; the bindings are in `module`.
 pub(super) fn channel(protocol: &Protocol, module: &TokenStream) -> TokenStream {
     let all = protocol.classes.iter().flat_map(|class| class.methods.iter().map(move |method| (class, method)));
-    all.filter(|(class, method)| is_friendly(class, method)).map(|(class, method)| items(class, method, module)).collect()
+    all.filter(|(class, method)| is_friendly(class, method))
+        .map(|(class, method)| items(class, method, module))
+        .collect()
 }
 
 /// An application sends it of its own accord: it is no answer to a method of the peer.

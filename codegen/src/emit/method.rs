@@ -20,9 +20,8 @@ pub(super) fn items(protocol: &Protocol, class: &Class, method: &Method) -> Toke
     let setters = setters::of_method(method);
     let protocol_method = codec::protocol_method(class, method);
     let request = replies::request(class, method);
-    let channel_method = is_channel_method(class, method).then(|| {
-        quote!(impl crate::protocol::ChannelMethod for #name {})
-    });
+    let channel_method =
+        is_channel_method(class, method).then(|| quote!(impl crate::protocol::ChannelMethod for #name {}));
     let conversions = dispatch::conversions(protocol, class, method);
     quote! {
         #declaration
@@ -44,7 +43,8 @@ fn declaration(class: &Class, method: &Method) -> TokenStream {
     let docs = docs_and_remark(&method.docs, &remark(class, method));
     let name = ident::type_name(&method.name);
     let fields = types::shown(method).map(declared_field);
-    let derives = if redacts(method) { quote!(Clone, Default, PartialEq) } else { quote!(Clone, Debug, Default, PartialEq) };
+    let derives =
+        if redacts(method) { quote!(Clone, Default, PartialEq) } else { quote!(Clone, Debug, Default, PartialEq) };
     quote! {
         #docs
         #[non_exhaustive]
@@ -72,8 +72,7 @@ fn remark(class: &Class, method: &Method) -> String {
         Sender::Server => "servers",
         Sender::Both => "either peer",
     };
-    let mut remark =
-        format!("`{}.{}` ({}.{}), sent by {sender}", class.name, method.name, class.index, method.index);
+    let mut remark = format!("`{}.{}` ({}.{}), sent by {sender}", class.name, method.name, class.index, method.index);
     let replies = replies::methods(class, method).map(|reply| format!("[`{}`]", ident::type_name(&reply.name)));
     let replies: Vec<String> = replies.collect();
     if !replies.is_empty() {

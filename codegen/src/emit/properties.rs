@@ -56,7 +56,7 @@ fn declaration(class: &Class) -> TokenStream {
 
 /// Shows what is present alone.
 fn debug(class: &Class) -> TokenStream {
-    let long = codec::allowance(class.properties.len() * 3);
+    let long = codec::allowance(class.properties.len() * 3 + 2);
     let fields: Vec<_> = shown(class).map(debug_field).collect();
     let body = if fields.is_empty() {
         quote!(f.write_str("Properties"))
@@ -107,7 +107,8 @@ fn flagged(properties: &[Field]) -> impl Iterator<Item = (usize, &Field)> {
 fn encode(class: &Class) -> TokenStream {
     let words = words(class);
     let following = words.iter().skip(1).map(|(word, _)| Some(word)).chain([None]);
-    let mut flags: Vec<_> = words.iter().zip(following).map(|((word, fields), next)| collect(word, fields, next)).collect();
+    let mut flags: Vec<_> =
+        words.iter().zip(following).map(|((word, fields), next)| collect(word, fields, next)).collect();
     // A word depends on the one that follows it.
     flags.reverse();
     let first = words.iter().take(1).map(|(word, _)| quote!(writer.short(#word);));
@@ -118,7 +119,7 @@ fn encode(class: &Class) -> TokenStream {
         let write = types::write(field, &quote!(value));
         quote!(if let Some(value) = #borrowed self.#name { #write })
     });
-    let long = codec::allowance(class.properties.len() * 4);
+    let long = codec::allowance(class.properties.len() * 4 + words.len() * 5);
     quote! {
         #long
         fn encode(&self, writer: &mut crate::wire::Writer<'_>) -> Result<(), crate::wire::EncodeError> {
@@ -133,11 +134,12 @@ fn encode(class: &Class) -> TokenStream {
 
 /// The statement that makes a flag word out of what is present.
 fn collect(word: &Ident, properties: &[Field], next: Option<&Ident>) -> TokenStream {
-    let present = flagged(properties).filter(|(_, field)| !types::is_hidden_property(field)).map(|(position, field)| {
-        let name = ident::field(&field.name);
-        let present = if field.wire == WireType::Bit { quote!(self.#name) } else { quote!(self.#name.is_some()) };
-        (position, present)
-    });
+    let present =
+        flagged(properties).filter(|(_, field)| !types::is_hidden_property(field)).map(|(position, field)| {
+            let name = ident::field(&field.name);
+            let present = if field.wire == WireType::Bit { quote!(self.#name) } else { quote!(self.#name.is_some()) };
+            (position, present)
+        });
     let more = next.map(|next| (0, quote!(#next != 0)));
     let flags = types::packed(&quote!(u16), present.chain(more));
     quote!(let #word = #flags;)
@@ -146,9 +148,10 @@ fn collect(word: &Ident, properties: &[Field], next: Option<&Ident>) -> TokenStr
 fn decode(class: &Class) -> TokenStream {
     let words = words(class);
     let read_flags = read_flags(&words);
-    let values = words.iter().flat_map(|(word, fields)| flagged(fields).map(move |(bit, field)| read_value(word, bit, field)));
+    let values =
+        words.iter().flat_map(|(word, fields)| flagged(fields).map(move |(bit, field)| read_value(word, bit, field)));
     let members = shown(class).map(codec::member);
-    let long = codec::allowance(class.properties.len() * 5);
+    let long = codec::allowance(class.properties.len() * 6 + words.len() * 8);
     quote! {
         #long
         fn decode(reader: &mut crate::wire::Reader<'_>) -> Result<Self, crate::wire::DecodeError> {
@@ -190,7 +193,8 @@ fn refuse_unknown(word: &Ident, known: usize) -> Option<TokenStream> {
         0 => return None,
         FLAGS_PER_WORD => quote!(!1),
         _ => {
-            let mask = Literal::u16_unsuffixed((2 << below) - 2);
+            let mask: u16 = (2 << below) - 2;
+            let mask = format!("{mask:#06x}").parse().unwrap_or_else(|_| Literal::u16_unsuffixed(mask));
             quote!(#mask)
         }
     };

@@ -38,7 +38,8 @@ fn reply_enum(class: &Class, method: &Method) -> TokenStream {
     let title = docs(&format!("What answers `{}.{}`.", class.name, method.name));
     let prose = methods(class, method).map(|reply| docs(&reply.docs));
     let replies: Vec<_> = methods(class, method).map(|reply| ident::type_name(&reply.name)).collect();
-    let variants: Vec<_> = methods(class, method).map(|reply| ident::reply_variant(&method.name, &reply.name)).collect();
+    let variants: Vec<_> =
+        methods(class, method).map(|reply| ident::reply_variant(&method.name, &reply.name)).collect();
     let all: Vec<_> = methods(class, method).map(|reply| ident::variant(&class.name, &reply.name)).collect();
     let names: Vec<_> = methods(class, method).map(|reply| format!("{}.{}", class.name, reply.name)).collect();
     let expected = names.join(" or ");

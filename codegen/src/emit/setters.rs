@@ -16,7 +16,7 @@ const OPERATORS: &[&str] = &["add", "bitand", "bitor", "bitxor", "div", "mul", "
 pub(super) fn of_method(method: &Method) -> Option<TokenStream> {
     let name = ident::type_name(&method.name);
     let setters = types::shown(method).map(|field| setter(field, |value| value));
-    block(&quote!(#name), setters.collect())
+    block(&quote!(#name), &setters.collect::<Vec<_>>())
 }
 
 /// The setters of a class's properties, which say that the property is present.
@@ -26,7 +26,7 @@ pub(super) fn of_properties(class: &Class) -> Option<TokenStream> {
         WireType::Bit => setter(field, |value| value),
         _ => setter(field, |value| quote!(Some(#value))),
     });
-    block(&quote!(Properties), setters.collect())
+    block(&quote!(Properties), &setters.collect::<Vec<_>>())
 }
 
 /// What silences the lint on a setter that is named like an operator.
@@ -35,7 +35,7 @@ pub(super) fn allowance(field: &Field) -> Option<TokenStream> {
     operator.then(|| quote!(#[allow(clippy::should_implement_trait, reason = "setters are named like their fields")]))
 }
 
-fn block(name: &TokenStream, setters: Vec<TokenStream>) -> Option<TokenStream> {
+fn block(name: &TokenStream, setters: &[TokenStream]) -> Option<TokenStream> {
     (!setters.is_empty()).then(|| quote!(impl #name { #(#setters)* }))
 }
 

@@ -29,14 +29,7 @@ pub(super) struct Builder<'s, 'p> {
 impl<'s, 'p> Builder<'s, 'p> {
     /// Nothing read yet.
     pub(super) fn new(file: &str, text: &'s str, problems: &'p mut Problems) -> Self {
-        Self {
-            lines: Lines::new(file, text),
-            open: Vec::new(),
-            skipped: 0,
-            root: None,
-            started: false,
-            problems,
-        }
+        Self { lines: Lines::new(file, text), open: Vec::new(), skipped: 0, root: None, started: false, problems }
     }
 
     /// Takes an event that starts at an offset.
@@ -64,8 +57,7 @@ impl<'s, 'p> Builder<'s, 'p> {
     /// The root, where every element has been closed.
     pub(super) fn finish(mut self, end: usize) -> Option<Element> {
         if let Some(element) = self.open.last() {
-            self.problems
-                .report(element.problem("malformed XML: the element is never closed"));
+            self.problems.report(element.problem("malformed XML: the element is never closed"));
             return None;
         }
         if self.skipped > 0 {
@@ -110,11 +102,7 @@ impl<'s, 'p> Builder<'s, 'p> {
             Some(parent) => {
                 let parent = format::by_kind(parent.kind);
                 let fits = parent.children.contains(&shape.kind);
-                if fits {
-                    Ok(shape)
-                } else {
-                    Err(format!("`{name}` has no place in `{}`", parent.name))
-                }
+                if fits { Ok(shape) } else { Err(format!("`{name}` has no place in `{}`", parent.name)) }
             }
         }
     }
@@ -132,23 +120,15 @@ impl<'s, 'p> Builder<'s, 'p> {
             }
         }
         let path = self.path_of(shape, &attributes);
-        let element = Element {
-            kind: shape.kind,
-            attributes,
-            text: String::new(),
-            children: Vec::new(),
-            position,
-            path,
-        };
+        let element =
+            Element { kind: shape.kind, attributes, text: String::new(), children: Vec::new(), position, path };
         for (position, message) in wrong {
-            self.problems
-                .report(Problem::new(&position, &element.path, message));
+            self.problems.report(Problem::new(&position, &element.path, message));
         }
         if let Some(key) = shape.key
             && element.value(key).unwrap_or_default().is_empty()
         {
-            self.problems
-                .report(element.problem(format!("the attribute `{key}` is missing")));
+            self.problems.report(element.problem(format!("the attribute `{key}` is missing")));
         }
         element
     }
@@ -161,17 +141,8 @@ impl<'s, 'p> Builder<'s, 'p> {
         tag: &Position,
     ) -> Result<Attribute, (Position, String)> {
         let attribute = attribute.map_err(|error| match error {
-            AttrError::Duplicated(..) => (
-                tag.clone(),
-                "malformed XML: an attribute is given twice".to_owned(),
-            ),
-            error => (
-                tag.clone(),
-                format!(
-                    "malformed XML: in the tag, {}",
-                    without_offset(&error.to_string())
-                ),
-            ),
+            AttrError::Duplicated(..) => (tag.clone(), "malformed XML: an attribute is given twice".to_owned()),
+            error => (tag.clone(), format!("malformed XML: in the tag, {}", without_offset(&error.to_string()))),
         })?;
         let name = attribute.key.as_ref();
         let position = self.lines.position_of(name);
@@ -181,24 +152,15 @@ impl<'s, 'p> Builder<'s, 'p> {
             return Err((position, message));
         }
         match attribute.normalized_value(XmlVersion::Explicit1_0) {
-            Ok(value) => Ok(Attribute {
-                name: name.to_owned(),
-                value: value.trim().to_owned(),
-                position,
-            }),
-            Err(error) => Err((
-                position,
-                format!("malformed XML: in the attribute `{name}`, {error}"),
-            )),
+            Ok(value) => Ok(Attribute { name: name.to_owned(), value: value.trim().to_owned(), position }),
+            Err(error) => Err((position, format!("malformed XML: in the attribute `{name}`, {error}"))),
         }
     }
 
     /// The path of an element about to be opened.
     fn path_of(&self, shape: &Shape, attributes: &[Attribute]) -> String {
         let parent = self.open.last().map_or("", |parent| parent.path.as_str());
-        let key = attributes
-            .iter()
-            .find(|attribute| Some(attribute.name.as_str()) == shape.key);
+        let key = attributes.iter().find(|attribute| Some(attribute.name.as_str()) == shape.key);
         match key {
             Some(key) => format!("{parent}/{}[{}]", shape.name, key.value),
             None => format!("{parent}/{}", shape.name),
@@ -214,9 +176,8 @@ impl<'s, 'p> Builder<'s, 'p> {
         let Some(element) = self.open.pop() else {
             return;
         };
-        let needed = format::by_kind(element.kind)
-            .key
-            .is_none_or(|key| !element.value(key).unwrap_or_default().is_empty());
+        let needed =
+            format::by_kind(element.kind).key.is_none_or(|key| !element.value(key).unwrap_or_default().is_empty());
         match self.open.last_mut() {
             Some(parent) if needed => parent.children.push(element),
             Some(_) => {}

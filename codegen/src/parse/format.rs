@@ -57,34 +57,15 @@ static SHAPES: [Shape; 11] = [
         name: "class",
         attributes: &["name", "handler", "index", "label"],
         key: Some("name"),
-        children: &[
-            Kind::Doc,
-            Kind::Rule,
-            Kind::Chassis,
-            Kind::Field,
-            Kind::Method,
-        ],
+        children: &[Kind::Doc, Kind::Rule, Kind::Chassis, Kind::Field, Kind::Method],
         text: true,
     },
     Shape {
         kind: Kind::Method,
         name: "method",
-        attributes: &[
-            "name",
-            "synchronous",
-            "index",
-            "label",
-            "content",
-            "deprecated",
-        ],
+        attributes: &["name", "synchronous", "index", "label", "content", "deprecated"],
         key: Some("name"),
-        children: &[
-            Kind::Doc,
-            Kind::Rule,
-            Kind::Chassis,
-            Kind::Response,
-            Kind::Field,
-        ],
+        children: &[Kind::Doc, Kind::Rule, Kind::Chassis, Kind::Response, Kind::Field],
         text: true,
     },
     Shape {
@@ -119,14 +100,7 @@ static SHAPES: [Shape; 11] = [
         children: &[Kind::Doc],
         text: true,
     },
-    Shape {
-        kind: Kind::Doc,
-        name: "doc",
-        attributes: &["type"],
-        key: None,
-        children: &[],
-        text: true,
-    },
+    Shape { kind: Kind::Doc, name: "doc", attributes: &["type"], key: None, children: &[], text: true },
 ];
 
 /// The shape of the element of that name.
@@ -137,8 +111,5 @@ pub(super) fn by_name(name: &str) -> Option<&'static Shape> {
 /// The shape of elements of that kind.
 pub(super) fn by_kind(kind: Kind) -> &'static Shape {
     let [root, ..] = &SHAPES;
-    SHAPES
-        .iter()
-        .find(|shape| shape.kind == kind)
-        .unwrap_or(root)
+    SHAPES.iter().find(|shape| shape.kind == kind).unwrap_or(root)
 }

@@ -18,36 +18,20 @@ impl<'s> Lines<'s> {
     /// The lines of the text of a source.
     pub(super) fn new(file: &str, text: &'s str) -> Self {
         let breaks = text.match_indices('\n').map(|(offset, _)| offset + 1);
-        Self {
-            file: file.into(),
-            text,
-            starts: std::iter::once(0).chain(breaks).collect(),
-        }
+        Self { file: file.into(), text, starts: std::iter::once(0).chain(breaks).collect() }
     }
 
     /// The position of the octet at `offset`.
     pub(super) fn position(&self, offset: usize) -> Position {
         let line = self.starts.partition_point(|start| *start <= offset);
-        let start = self
-            .starts
-            .get(line.saturating_sub(1))
-            .copied()
-            .unwrap_or_default();
+        let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or_default();
         let before = self.text.get(start..offset).unwrap_or_default();
-        Position {
-            file: Arc::clone(&self.file),
-            line: number(line),
-            column: number(before.chars().count() + 1),
-        }
+        Position { file: Arc::clone(&self.file), line: number(line), column: number(before.chars().count() + 1) }
     }
 
     /// The position of `part`, which must be a slice of the text.
     pub(super) fn position_of(&self, part: &str) -> Position {
-        self.position(
-            part.as_ptr()
-                .addr()
-                .saturating_sub(self.text.as_ptr().addr()),
-        )
+        self.position(part.as_ptr().addr().saturating_sub(self.text.as_ptr().addr()))
     }
 }
 

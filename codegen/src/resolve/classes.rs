@@ -7,16 +7,10 @@ use crate::problem::Problems;
 use crate::spec::{Element, Kind};
 
 /// The classes of the specification.
-pub(super) fn classes(
-    root: &Element,
-    domains: &Domains<'_>,
-    problems: &mut Problems,
-) -> Vec<Class> {
+pub(super) fn classes(root: &Element, domains: &Domains<'_>, problems: &mut Problems) -> Vec<Class> {
     names::check(root.children_of(Kind::Class), problems);
     names::check_numbers(root.children_of(Kind::Class), "index", problems);
-    root.children_of(Kind::Class)
-        .map(|element| class(element, domains, problems))
-        .collect()
+    root.children_of(Kind::Class).map(|element| class(element, domains, problems)).collect()
 }
 
 /// One class.
@@ -29,27 +23,16 @@ fn class(element: &Element, domains: &Domains<'_>, problems: &mut Problems) -> C
         index: numbers::number(element, "index", problems),
         docs: docs::class(element),
         properties: fields::properties(element, domains, problems),
-        methods: element
-            .children_of(Kind::Method)
-            .map(|child| method(element, child, domains, problems))
-            .collect(),
+        methods: element.children_of(Kind::Method).map(|child| method(element, child, domains, problems)).collect(),
     }
 }
 
 /// One method.
-fn method(
-    class: &Element,
-    element: &Element,
-    domains: &Domains<'_>,
-    problems: &mut Problems,
-) -> Method {
+fn method(class: &Element, element: &Element, domains: &Domains<'_>, problems: &mut Problems) -> Method {
     let fields = fields::arguments(class, element, domains, problems);
     let content = numbers::flag(element, "content", problems);
     if content && class.children_of(Kind::Field).next().is_none() {
-        let message = format!(
-            "carries content, but the class `{}` has no properties to describe it",
-            class.name()
-        );
+        let message = format!("carries content, but the class `{}` has no properties to describe it", class.name());
         problems.report(element.problem_with("content", message));
     }
     Method {

@@ -9,14 +9,11 @@ use crate::spec::{Element, Kind};
 pub(super) fn constants(root: &Element, problems: &mut Problems) -> Vec<Constant> {
     names::check(root.children_of(Kind::Constant), problems);
     names::check_numbers(
-        root.children_of(Kind::Constant)
-            .filter(|constant| is_reply_code(constant)),
+        root.children_of(Kind::Constant).filter(|constant| is_reply_code(constant)),
         "value",
         problems,
     );
-    root.children_of(Kind::Constant)
-        .map(|element| constant(element, problems))
-        .collect()
+    root.children_of(Kind::Constant).map(|element| constant(element, problems)).collect()
 }
 
 /// One constant.
@@ -28,12 +25,7 @@ fn constant(element: &Element, problems: &mut Problems) -> Constant {
     } else {
         numbers::number(element, "value", problems)
     };
-    Constant {
-        name: element.name().to_owned(),
-        value,
-        kind,
-        docs: docs::constant(element, kind),
-    }
+    Constant { name: element.name().to_owned(), value, kind, docs: docs::constant(element, kind) }
 }
 
 /// What a constant is, from its class and its name.
@@ -42,9 +34,7 @@ fn kind(element: &Element, problems: &mut Problems) -> ConstantKind {
         Some("soft-error") => ConstantKind::SoftError,
         Some("hard-error") => ConstantKind::HardError,
         Some(other) => {
-            let message = format!(
-                "unknown class `{other}`: a constant is a `soft-error`, a `hard-error` or has none"
-            );
+            let message = format!("unknown class `{other}`: a constant is a `soft-error`, a `hard-error` or has none");
             problems.report(element.problem_with("class", message));
             ConstantKind::Number
         }

@@ -8,19 +8,13 @@ use crate::spec::{Element, Kind};
 /// Who may send a method.
 pub(super) fn sender(method: &Element, problems: &mut Problems) -> Sender {
     check(method, problems);
-    let received_by = |peer| {
-        method
-            .children_of(Kind::Chassis)
-            .any(|chassis| chassis.name() == peer)
-    };
+    let received_by = |peer| method.children_of(Kind::Chassis).any(|chassis| chassis.name() == peer);
     match (received_by("server"), received_by("client")) {
         (true, true) => Sender::Both,
         (true, false) => Sender::Client,
         (false, true) => Sender::Server,
         (false, false) => {
-            problems.report(
-                method.problem("no `chassis` says which peer implements it, so which one sends it"),
-            );
+            problems.report(method.problem("no `chassis` says which peer implements it, so which one sends it"));
             Sender::Both
         }
     }
@@ -31,17 +25,13 @@ pub(super) fn check(element: &Element, problems: &mut Problems) {
     names::check(element.children_of(Kind::Chassis), problems);
     for chassis in element.children_of(Kind::Chassis) {
         if !["client", "server"].contains(&chassis.name()) {
-            let message = format!(
-                "unknown peer `{}`: there are `client`, `server`",
-                chassis.name()
-            );
+            let message = format!("unknown peer `{}`: there are `client`, `server`", chassis.name());
             problems.report(chassis.problem_with("name", message));
         }
         match chassis.value("implement") {
             Some("MUST" | "SHOULD" | "MAY") => {}
             Some(other) => {
-                let message =
-                    format!("`implement` is `{other}`: there are `MUST`, `SHOULD`, `MAY`");
+                let message = format!("`implement` is `{other}`: there are `MUST`, `SHOULD`, `MAY`");
                 problems.report(chassis.problem_with("implement", message));
             }
             None => problems.report(chassis.problem("the attribute `implement` is missing")),

@@ -26,15 +26,8 @@ pub(super) fn method(class: &Element, element: &Element) -> String {
 }
 
 /// The documentation of an argument or property of `owner`, asserts included.
-pub(super) fn field(
-    owner: &str,
-    element: &Element,
-    domain: Option<&Element>,
-    wire: WireType,
-) -> String {
-    let prose = prose(element)
-        .or_else(|| domain.and_then(prose))
-        .or_else(|| label(element));
+pub(super) fn field(owner: &str, element: &Element, domain: Option<&Element>, wire: WireType) -> String {
+    let prose = prose(element).or_else(|| domain.and_then(prose)).or_else(|| label(element));
     let prose = prose.or_else(|| domain.and_then(label)).unwrap_or_else(|| {
         let (name, wire) = (element.name(), types::in_words(wire));
         format!("The field `{name}` of `{owner}`, {wire}.")
@@ -53,20 +46,10 @@ fn own(element: &Element) -> Option<String> {
 /// The paragraphs of an element's `doc` elements, else of the text directly in it. A `doc` with a type is a grammar or a
 /// scenario, not a description.
 fn prose(element: &Element) -> Option<String> {
-    let docs = element
-        .children_of(Kind::Doc)
-        .filter(|doc| doc.value("type").is_none());
+    let docs = element.children_of(Kind::Doc).filter(|doc| doc.value("type").is_none());
     let paragraphs: Vec<String> = docs.flat_map(|doc| paragraphs(&doc.text)).collect();
-    let paragraphs = if paragraphs.is_empty() {
-        self::paragraphs(&element.text).collect()
-    } else {
-        paragraphs
-    };
-    if paragraphs.is_empty() {
-        None
-    } else {
-        Some(paragraphs.join("\n\n"))
-    }
+    let paragraphs = if paragraphs.is_empty() { self::paragraphs(&element.text).collect() } else { paragraphs };
+    if paragraphs.is_empty() { None } else { Some(paragraphs.join("\n\n")) }
 }
 
 /// The label of an element as a sentence.
@@ -80,12 +63,7 @@ fn label(element: &Element) -> Option<String> {
 /// The paragraphs of a text, each on one line.
 fn paragraphs(text: &str) -> impl Iterator<Item = String> {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    let paragraphs: Vec<String> = lines
-        .split(|line| line.is_empty())
-        .map(|lines| lines.join(" "))
-        .filter(|text| !text.is_empty())
-        .collect();
-    paragraphs
-        .into_iter()
-        .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
+    let paragraphs: Vec<String> =
+        lines.split(|line| line.is_empty()).map(|lines| lines.join(" ")).filter(|text| !text.is_empty()).collect();
+    paragraphs.into_iter().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
 }

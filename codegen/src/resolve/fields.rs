@@ -22,11 +22,7 @@ pub(super) fn arguments(
 }
 
 /// The properties of the content of a class.
-pub(super) fn properties(
-    class: &Element,
-    domains: &Domains<'_>,
-    problems: &mut Problems,
-) -> Vec<Field> {
+pub(super) fn properties(class: &Element, domains: &Domains<'_>, problems: &mut Problems) -> Vec<Field> {
     let mut fields = fields(class.name(), class, class, domains, problems);
     for field in &mut fields {
         // The published files name the one reserved property so instead of marking it.
@@ -44,20 +40,11 @@ fn fields(
     problems: &mut Problems,
 ) -> Vec<Field> {
     names::check(parent.children_of(Kind::Field), problems);
-    parent
-        .children_of(Kind::Field)
-        .map(|element| field(owner, class, element, domains, problems))
-        .collect()
+    parent.children_of(Kind::Field).map(|element| field(owner, class, element, domains, problems)).collect()
 }
 
 /// One field.
-fn field(
-    owner: &str,
-    class: &Element,
-    element: &Element,
-    domains: &Domains<'_>,
-    problems: &mut Problems,
-) -> Field {
+fn field(owner: &str, class: &Element, element: &Element, domains: &Domains<'_>, problems: &mut Problems) -> Field {
     asserts::check(element, Some(class), problems);
     // Said of an argument that may be left empty; the wire always has it.
     numbers::flag(element, "required", problems);

@@ -13,27 +13,15 @@ pub(super) fn check(root: &Element, problems: &mut Problems) {
     let mut modules = Scope::new("module");
     let mut constants = Scope::new("constant");
     for constant in root.children_of(Kind::Constant) {
-        constants.take(
-            ident::constant(constant.name()).to_string(),
-            constant,
-            problems,
-        );
+        constants.take(ident::constant(constant.name()).to_string(), constant, problems);
     }
     for class in root.children_of(Kind::Class) {
         modules.take(ident::module(class.name()).to_string(), class, problems);
         check_types(class, problems);
         check_fields(class, problems);
         for method in class.children_of(Kind::Method) {
-            methods.take(
-                ident::variant(class.name(), method.name()).to_string(),
-                method,
-                problems,
-            );
-            friendly.take(
-                ident::friendly(class.name(), method.name()).to_string(),
-                method,
-                problems,
-            );
+            methods.take(ident::variant(class.name(), method.name()).to_string(), method, problems);
+            friendly.take(ident::friendly(class.name(), method.name()).to_string(), method, problems);
             check_fields(method, problems);
         }
     }
@@ -46,28 +34,13 @@ fn check_types(class: &Element, problems: &mut Problems) {
         types.take("Properties".to_owned(), class, problems);
     }
     for method in class.children_of(Kind::Method) {
-        types.take(
-            ident::type_name(method.name()).to_string(),
-            method,
-            problems,
-        );
+        types.take(ident::type_name(method.name()).to_string(), method, problems);
     }
-    for method in class
-        .children_of(Kind::Method)
-        .filter(|method| method.children_of(Kind::Response).nth(1).is_some())
-    {
-        types.take(
-            ident::reply_enum(method.name()).to_string(),
-            method,
-            problems,
-        );
+    for method in class.children_of(Kind::Method).filter(|method| method.children_of(Kind::Response).nth(1).is_some()) {
+        types.take(ident::reply_enum(method.name()).to_string(), method, problems);
         let mut variants = Scope::new("variant");
         for response in method.children_of(Kind::Response) {
-            variants.take(
-                ident::reply_variant(method.name(), response.name()).to_string(),
-                response,
-                problems,
-            );
+            variants.take(ident::reply_variant(method.name(), response.name()).to_string(), response, problems);
         }
     }
 }
@@ -75,10 +48,7 @@ fn check_types(class: &Element, problems: &mut Problems) {
 /// The fields of a struct.
 fn check_fields(parent: &Element, problems: &mut Problems) {
     let mut fields = Scope::new("field");
-    for field in parent
-        .children_of(Kind::Field)
-        .filter(|field| field.value("reserved") != Some("1"))
-    {
+    for field in parent.children_of(Kind::Field).filter(|field| field.value("reserved") != Some("1")) {
         fields.take(ident::field(field.name()).to_string(), field, problems);
     }
 }
@@ -94,10 +64,7 @@ struct Scope<'e> {
 impl<'e> Scope<'e> {
     /// No identifier is taken.
     fn new(what: &'static str) -> Self {
-        Self {
-            what,
-            taken: BTreeMap::new(),
-        }
+        Self { what, taken: BTreeMap::new() }
     }
 
     /// Takes an identifier for an element, or reports who has it.
@@ -108,10 +75,8 @@ impl<'e> Scope<'e> {
         };
         // Equal paths are equal names, which have been reported.
         if first.path != element.path {
-            let message = format!(
-                "the {} `{identifier}` in Rust is taken by {} at {}",
-                self.what, first.path, first.position
-            );
+            let message =
+                format!("the {} `{identifier}` in Rust is taken by {} at {}", self.what, first.path, first.position);
             problems.report(element.problem_with("name", message));
         }
     }

@@ -11,9 +11,7 @@ pub(super) fn check<'e>(elements: impl Iterator<Item = &'e Element>, problems: &
     for element in elements {
         let name = element.name();
         if !is_name(name) {
-            let message = format!(
-                "`{name}` is no name: a letter, then letters and digits, hyphens between them"
-            );
+            let message = format!("`{name}` is no name: a letter, then letters and digits, hyphens between them");
             problems.report(element.problem_with("name", message));
         }
         let first = *seen.entry(name).or_insert(element);
@@ -25,26 +23,15 @@ pub(super) fn check<'e>(elements: impl Iterator<Item = &'e Element>, problems: &
 }
 
 /// Reports numbers in an attribute that two of the elements share.
-pub(super) fn check_numbers<'e>(
-    elements: impl Iterator<Item = &'e Element>,
-    attribute: &str,
-    problems: &mut Problems,
-) {
+pub(super) fn check_numbers<'e>(elements: impl Iterator<Item = &'e Element>, attribute: &str, problems: &mut Problems) {
     let mut seen: BTreeMap<u64, &Element> = BTreeMap::new();
     for element in elements {
         // What is no number has been reported.
-        let Some(number) = element
-            .value(attribute)
-            .and_then(|value| value.parse().ok())
-        else {
+        let Some(number) = element.value(attribute).and_then(|value| value.parse().ok()) else {
             continue;
         };
         if let Some(first) = seen.get(&number) {
-            let message = format!(
-                "the {attribute} {number} is taken by `{}` at {}",
-                first.name(),
-                first.position
-            );
+            let message = format!("the {attribute} {number} is taken by `{}` at {}", first.name(), first.position);
             problems.report(element.problem_with(attribute, message));
         } else {
             seen.insert(number, element);
@@ -56,6 +43,5 @@ pub(super) fn check_numbers<'e>(
 fn is_name(name: &str) -> bool {
     let words = || name.split(['-', '_']);
     name.starts_with(|first: char| first.is_ascii_alphabetic())
-        && words()
-            .all(|word| !word.is_empty() && word.bytes().all(|octet| octet.is_ascii_alphanumeric()))
+        && words().all(|word| !word.is_empty() && word.bytes().all(|octet| octet.is_ascii_alphanumeric()))
 }

@@ -6,21 +6,13 @@ use crate::problem::Problems;
 use crate::spec::Element;
 
 /// The number in an attribute that must be there; zero where it is wrong, which is reported.
-pub(super) fn number<T: FromStr + Default>(
-    element: &Element,
-    attribute: &str,
-    problems: &mut Problems,
-) -> T {
+pub(super) fn number<T: FromStr + Default>(element: &Element, attribute: &str, problems: &mut Problems) -> T {
     let Some(value) = element.value(attribute) else {
         problems.report(element.problem(format!("the attribute `{attribute}` is missing")));
         return T::default();
     };
     // `parse` alone would take a sign.
-    let parsed = if value.bytes().all(|octet| octet.is_ascii_digit()) {
-        value.parse().ok()
-    } else {
-        None
-    };
+    let parsed = if value.bytes().all(|octet| octet.is_ascii_digit()) { value.parse().ok() } else { None };
     parsed.unwrap_or_else(|| {
         let bits = size_of::<T>() * 8;
         let message = format!("`{attribute}` is `{value}`, which is no number of {bits} bits");

@@ -39,9 +39,7 @@ impl<'e> Domains<'e> {
             if element.value("type").is_none() {
                 problems.report(element.problem("the attribute `type` is missing"));
             }
-            let wire = element
-                .value("type")
-                .map_or(FALLBACK, |name| elementary(element, name, problems));
+            let wire = element.value("type").map_or(FALLBACK, |name| elementary(element, name, problems));
             by_name.entry(element.name()).or_insert((element, wire));
         }
         Self { by_name }
@@ -49,9 +47,7 @@ impl<'e> Domains<'e> {
 
     /// The element of the domain that a field names.
     pub(super) fn of(&self, field: &Element) -> Option<&'e Element> {
-        self.by_name
-            .get(field.value("domain")?)
-            .map(|(element, _)| *element)
+        self.by_name.get(field.value("domain")?).map(|(element, _)| *element)
     }
 
     /// The wire type of a field: of its domain, or its own.
@@ -59,8 +55,7 @@ impl<'e> Domains<'e> {
         match (field.value("domain"), field.value("type")) {
             (Some(domain), None) => self.by_name.get(domain).map_or_else(
                 || {
-                    problems
-                        .report(field.problem_with("domain", format!("unknown domain `{domain}`")));
+                    problems.report(field.problem_with("domain", format!("unknown domain `{domain}`")));
                     FALLBACK
                 },
                 |(_, wire)| *wire,
@@ -84,10 +79,7 @@ fn elementary(element: &Element, name: &str, problems: &mut Problems) -> WireTyp
     found.map_or_else(
         || {
             let known = ELEMENTARY.map(|(known, _)| known).join("`, `");
-            problems.report(element.problem_with(
-                "type",
-                format!("unknown type `{name}`: there are `{known}`"),
-            ));
+            problems.report(element.problem_with("type", format!("unknown type `{name}`: there are `{known}`")));
             FALLBACK
         },
         |(_, wire)| *wire,

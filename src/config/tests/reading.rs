@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::{base, everything, from_url, h, plain};
 use crate::config::{ConnectionParameters, Heartbeat};
-use crate::wire::FieldValue;
 
 #[test]
 fn a_url_gives_the_parameters_that_it_names() {
@@ -65,7 +64,6 @@ fn each_key_sets_its_field() {
         ("close_timeout=1.5", h().close_timeout(Duration::from_millis(1500))),
         ("locale=en+UK", h().locale("en UK")),
         ("connection_name=a%26b%2B%C3%BC", h().connection_name("a&b+ü")),
-        ("client_properties=%7B%22a%22:+1%7D", h().client_properties([("a", FieldValue::I64(1))])),
         ("write_high_water=1", h().write_high_water(1)),
         (
             "write_low_water=9999999&write_high_water=10000000",

@@ -1,0 +1,32 @@
+//! What the fuzz targets do: plain functions over octets, which panic where leveret breaks a promise.
+//!
+//! The targets in `fuzz_targets/` call them with what libFuzzer finds, the test `corpus` with what is committed under
+//! `corpus/<target>/`. `seed.py` makes the seeds there from the golden vectors. A target is a function here, a line in
+//! [`TARGETS`], a file in `fuzz_targets/` with its `[[bin]]`, and a folder of seeds.
+//!
+//! The stable toolchain builds the targets, with the coverage that guides libFuzzer:
+//!
+//! ```sh
+//! export RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+//!     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table"
+//! cargo build -p leveret-fuzz --features libfuzzer --target x86_64-unknown-linux-gnu --target-dir target/fuzz
+//! mkdir -p target/fuzz/found
+//! target/fuzz/x86_64-unknown-linux-gnu/debug/frames -max_total_time=60 target/fuzz/found fuzz/corpus/frames
+//! ```
+//!
+//! What libFuzzer keeps goes into the first folder, so that `corpus/` holds what somebody chose to commit.
+#![forbid(unsafe_code)]
+
+mod frames;
+mod methods;
+mod tables;
+
+pub use frames::frames;
+pub use methods::methods;
+pub use tables::tables;
+
+/// A fuzz target: its name, which is also the folder of its corpus, and its body.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: &[Target] = &[("frames", frames), ("methods", methods), ("tables", tables)];
