@@ -34,7 +34,7 @@
 //!
 //! # Features
 //!
-//! * `serde`: `Serialize` and `Deserialize` for the values of [`wire`].
+//! * `serde`: `Serialize` and `Deserialize` for the values of [`wire`] and for [`Properties`].
 //!
 //! # Platforms
 //!

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -87,7 +87,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         if self.writing.is_empty() {
             let writing = &mut self.writing;
             if !self.shared.with(|state| state.engine.poll_transmit_into(writing)) {
-                return self.poll_flush(context);
+                return self.poll_flush(context, now);
             }
         }
         let mut slices = [IoSlice::new(&[]); SLICES];
@@ -95,21 +95,27 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         let slices = slices.get(..filled).unwrap_or_default();
         match Pin::new(&mut self.transport).poll_write_vectored(context, slices) {
             Poll::Pending => Moved::Nothing,
-            Poll::Ready(Ok(0)) => self.lost(Some(&io::ErrorKind::WriteZero.into())),
+            Poll::Ready(Ok(0)) => self.write_failed(&io::ErrorKind::WriteZero.into(), context, now),
             Poll::Ready(Ok(count)) => {
                 self.writing.advance(count);
                 self.shared.with(|state| state.engine.handle_written(count, now));
                 Moved::Some
             }
-            Poll::Ready(Err(error)) => self.lost(Some(&error)),
+            Poll::Ready(Err(error)) => self.write_failed(&error, context, now),
         }
     }
 
-    fn poll_flush(&mut self, context: &mut Context<'_>) -> Moved {
+    fn poll_flush(&mut self, context: &mut Context<'_>, now: Instant) -> Moved {
         match Pin::new(&mut self.transport).poll_flush(context) {
-            Poll::Ready(Err(error)) => self.lost(Some(&error)),
+            Poll::Ready(Err(error)) => self.write_failed(&error, context, now),
             Poll::Ready(Ok(())) | Poll::Pending => Moved::Nothing,
         }
+    }
+
+    /// The broker may have said why before it went: what has come is read first.
+    fn write_failed(&mut self, error: &io::Error, context: &mut Context<'_>, now: Instant) -> Moved {
+        while let Moved::Some = self.poll_read(context, now) {}
+        self.lost(Some(error))
     }
 
     /// Reads what has come, at most a chunk of it.
@@ -199,7 +205,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Driver<T> {
                 return Poll::Ready(());
             }
             if finished && this.writing.is_empty() {
-                return this.poll_shut(context);
+                match this.poll_shut(context, now) {
+                    Moved::Nothing => return Poll::Pending,
+                    Moved::Some => continue,
+                    Moved::Lost => return Poll::Ready(()),
+                }
             }
             let read = this.poll_read(context, now);
             let timed = this.poll_time(context, now);
@@ -220,9 +230,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Driver<T> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
-    /// The last octet is written: end the transport, whatever it says.
-    fn poll_shut(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        ready!(Pin::new(&mut self.transport).poll_shutdown(context)).map_or_else(|_| Poll::Ready(()), Poll::Ready)
+    /// The last octet is written: end the transport, whatever it says, until the time for that is over too.
+    fn poll_shut(&mut self, context: &mut Context<'_>, now: Instant) -> Moved {
+        match Pin::new(&mut self.transport).poll_shutdown(context) {
+            Poll::Ready(_) => Moved::Lost,
+            Poll::Pending => self.poll_time(context, now),
+        }
     }
 }
 

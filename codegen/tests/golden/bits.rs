@@ -176,7 +176,7 @@ pub mod test {
             writer
                 .octet(
                     u8::from(self.one) | (u8::from(self.two) << 1)
-                        | (u8::from(self.four) << 2) | (u8::from(self.five) << 4)
+                        | (u8::from(self.four) << 3) | (u8::from(self.five) << 4)
                         | (u8::from(self.six) << 5) | (u8::from(self.seven) << 6)
                         | (u8::from(self.eight) << 7),
                 );
@@ -191,7 +191,7 @@ pub mod test {
             let bits = reader.octet()?;
             let one = bits & 1 != 0;
             let two = bits & (1 << 1) != 0;
-            let four = bits & (1 << 2) != 0;
+            let four = bits & (1 << 3) != 0;
             let five = bits & (1 << 4) != 0;
             let six = bits & (1 << 5) != 0;
             let seven = bits & (1 << 6) != 0;
