@@ -1,7 +1,13 @@
 //! Bindings of other specifications: a method that is added to the XML can be called without a handwritten line, and what
 //! is generated of any specification compiles and works by itself.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
 
 extern crate leveret_regenerated as leveret;
 
@@ -17,7 +23,12 @@ mod alone {
     include!(concat!(env!("OUT_DIR"), "/alone.rs"));
 }
 
+/// The scripted broker of the async tests.
+#[path = "../../asynchronous/peer.rs"]
+mod peer;
+
 use alone::{invented, standard};
+use peer::Peer;
 
 fn encoded<M: ProtocolMethod>(method: &M) -> Vec<u8> {
     let mut octets = Vec::new();
@@ -34,6 +45,25 @@ fn a_method_added_by_an_overlay_is_in_the_dispatch() {
     assert_eq!(octets, b"\x01a\x01b\0\0\0\x07\x01");
     assert_eq!(protocol::Method::decode(id, &mut Reader::new(&octets)).unwrap(), method.into());
     assert_eq!(protocol::queue::Move::REPLIES, [MethodId::new(50, 61)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_method_added_by_an_overlay_is_called_without_a_handwritten_line() {
+    let (_connection, channel, mut peer) = Peer::connect_channel(4096, peer::parameters()).await;
+    let script = async {
+        let moved = peer.expect::<protocol::queue::Move>(1).await;
+        assert_eq!(moved, protocol::queue::Move::default().source("a").destination("b").limit(7));
+        peer.send(1, protocol::queue::MoveOk::default().message_count(3)).await;
+    };
+    let (moved, ()) = tokio::join!(channel.queue_move("a", "b").limit(7).into_future(), script);
+    assert_eq!(moved.unwrap().message_count, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_method_that_nothing_answers_is_sent_without_a_handwritten_line() {
+    let (_connection, channel, mut peer) = Peer::connect_channel(4096, peer::parameters()).await;
+    channel.queue_touch("a").await.unwrap();
+    assert_eq!(peer.expect::<protocol::queue::Touch>(1).await, protocol::queue::Touch::default().queue("a"));
 }
 
 #[test]
