@@ -285,7 +285,9 @@ impl fmt::Display for Error {
             Cause::Returned(returned) => {
                 write!(f, "no queue took the message: {}: {}", returned.reply_code, returned.reply_text)
             }
-            Cause::NothingToSettle => f.write_str("the message came without acknowledgement: there is nothing to settle"),
+            Cause::NothingToSettle => {
+                f.write_str("the message came without acknowledgement: there is nothing to settle")
+            }
             Cause::Internal(what) => write!(f, "a bug in leveret: {what}"),
         }
     }

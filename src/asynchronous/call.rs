@@ -97,9 +97,8 @@ impl Future for ReplyFuture<'_> {
         let this = &mut *self;
         if let Stage::Request(request) = &this.stage {
             let (key, replies) = (this.channel.key(), this.replies);
-            let wait = Wait::begin(this.channel.shared(), |state, id| {
-                state.engine.call(key, request, replies, id, now())
-            });
+            let wait =
+                Wait::begin(this.channel.shared(), |state, id| state.engine.call(key, request, replies, id, now()));
             this.stage = Stage::Done;
             this.stage = Stage::Waiting(wait?);
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::wait::{Wait, now};
 use super::Channel;
+use super::wait::{Wait, now};
 use crate::config::ConnectionParameters;
 use crate::driver::{self, Driver, Shared};
 use crate::engine::{Completion, Negotiated};

@@ -51,9 +51,7 @@ struct Leftovers {
 
 impl Shared {
     pub(crate) fn new(engine: Engine) -> Self {
-        Self {
-            state: Mutex::new(State { engine, waiters: Waiters::default(), sleeping: None }),
-        }
+        Self { state: Mutex::new(State { engine, waiters: Waiters::default(), sleeping: None }) }
     }
 
     /// Takes one step under the lock; then, the lock being free, wakes whom it concerns.

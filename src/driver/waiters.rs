@@ -102,12 +102,10 @@ impl Waiters {
     /// Puts a completion into its slot.
     pub(crate) fn resolve(&mut self, id: WaiterId, completion: Completion) -> Resolved {
         match self.slot(id).map(|slot| &mut slot.state) {
-            Some(state @ SlotState::Waiting(_)) => {
-                match std::mem::replace(state, SlotState::Done(completion)) {
-                    SlotState::Waiting(waker) => Resolved::Kept(waker),
-                    SlotState::Free | SlotState::Done(_) => Resolved::Kept(None),
-                }
-            }
+            Some(state @ SlotState::Waiting(_)) => match std::mem::replace(state, SlotState::Done(completion)) {
+                SlotState::Waiting(waker) => Resolved::Kept(waker),
+                SlotState::Free | SlotState::Done(_) => Resolved::Kept(None),
+            },
             // A timeout came first, and then the answer: the first one is what the waiter hears.
             Some(SlotState::Done(_) | SlotState::Free) | None => Resolved::Abandoned(completion),
         }

@@ -50,11 +50,15 @@ pub(super) enum Effect {
     /// The channel is open.
     Open,
     /// A consumer starts.
-    Consume { no_ack: bool },
+    Consume {
+        no_ack: bool,
+    },
     /// A consumer ends.
     Cancel(Option<ConsumerKey>),
     /// The reply brings a message.
-    Get { no_ack: bool },
+    Get {
+        no_ack: bool,
+    },
 }
 
 /// A channel.
@@ -98,13 +102,7 @@ impl Channel {
     }
 
     /// Queues a call whose request begins at `position`.
-    pub(super) fn expect(
-        &mut self,
-        request: Expected,
-        waiter: Option<WaiterId>,
-        effect: Effect,
-        position: u64,
-    ) -> u64 {
+    pub(super) fn expect(&mut self, request: Expected, waiter: Option<WaiterId>, effect: Effect, position: u64) -> u64 {
         self.calls_made += 1;
         let number = self.calls_made;
         let Expected { id, name, replies } = request;

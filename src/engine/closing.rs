@@ -5,9 +5,7 @@ use std::time::Instant;
 
 use super::channel::{Channel, ChannelState};
 use super::content::Assembly;
-use super::{
-    ChannelKey, Closure, Completion, ConsumerEnd, Engine, Event, Failure, Reason, Scope, Violation, WaiterId,
-};
+use super::{ChannelKey, Closure, Completion, ConsumerEnd, Engine, Event, Failure, Reason, Scope, Violation, WaiterId};
 use crate::protocol::{MethodId, ProtocolMethod, ReplyCode, channel, connection};
 use crate::wire::ShortString;
 
@@ -128,11 +126,8 @@ impl Engine {
         let framing = violation.is_framing();
         let short: String = text.chars().take(80).collect();
         let ids = method.unwrap_or(MethodId::new(0, 0));
-        let close = connection::Close::default()
-            .reply_code(code)
-            .reply_text(short)
-            .class_id(ids.class)
-            .method_id(ids.method);
+        let close =
+            connection::Close::default().reply_code(code).reply_text(short).class_id(ids.class).method_id(ids.method);
         let queued = self.encoder.method(&mut self.outbound, 0, &close);
         debug_assert!(queued.is_ok(), "a short text always fits");
         let reason = Reason::Violation(violation);

@@ -21,7 +21,12 @@ pub enum Taken {
 
 impl Engine {
     /// Puts a consumer that the broker accepted into the tables.
-    pub(super) fn start_consumer(&mut self, channel: ChannelKey, tag: ShortString, no_ack: bool) -> Option<ConsumerKey> {
+    pub(super) fn start_consumer(
+        &mut self,
+        channel: ChannelKey,
+        tag: ShortString,
+        no_ack: bool,
+    ) -> Option<ConsumerKey> {
         let consumer = Consumer {
             channel,
             tag: tag.clone(),
@@ -85,7 +90,12 @@ impl Engine {
     /// # Errors
     ///
     /// The consumer has ended, or its channel is closed.
-    pub fn cancel_consumer(&mut self, key: ConsumerKey, waiter: WaiterId, now: std::time::Instant) -> Result<(), Failure> {
+    pub fn cancel_consumer(
+        &mut self,
+        key: ConsumerKey,
+        waiter: WaiterId,
+        now: std::time::Instant,
+    ) -> Result<(), Failure> {
         let consumer = self.consumers.get(key).filter(|consumer| consumer.end.is_none());
         let (channel, tag) = match consumer {
             Some(consumer) => (consumer.channel, consumer.tag.clone()),

@@ -11,9 +11,20 @@ use crate::wire::ShortString;
 /// What a message is on its way to.
 #[derive(Debug)]
 pub(super) enum Target {
-    Delivery { consumer: ConsumerKey, delivery_tag: u64, redelivered: bool },
-    Get { delivery_tag: u64, redelivered: bool, message_count: u32 },
-    Return { reply_code: ReplyCode, reply_text: ShortString },
+    Delivery {
+        consumer: ConsumerKey,
+        delivery_tag: u64,
+        redelivered: bool,
+    },
+    Get {
+        delivery_tag: u64,
+        redelivered: bool,
+        message_count: u32,
+    },
+    Return {
+        reply_code: ReplyCode,
+        reply_text: ShortString,
+    },
     /// Nobody wants it: the channel is closing, or the consumer has ended.
     Nobody,
 }

@@ -101,9 +101,8 @@ impl Engine {
     /// Lets in whoever may go.
     pub(super) fn admit(&mut self) {
         let channels = &self.channels;
-        let may_publish = |key| {
-            channels.get(key).is_some_and(|it: &Channel| it.state == ChannelState::Open && !it.flow_stopped)
-        };
+        let may_publish =
+            |key| channels.get(key).is_some_and(|it: &Channel| it.state == ChannelState::Open && !it.flow_stopped);
         while let Some((waiter, channel)) = self.gate.admit(may_publish) {
             self.events.push_back(Event::Completed(waiter, Completion::Admitted(channel)));
         }

@@ -1,9 +1,7 @@
 //! Replies of the broker: each answers the oldest call of its channel, and changes what that call was to change.
 
 use super::channel::{ChannelState, Effect, PendingCall};
-use super::{
-    ChannelKey, Completion, ConsumerEnd, Engine, Failure, Fate, Message, Reply, Violation,
-};
+use super::{ChannelKey, Completion, ConsumerEnd, Engine, Failure, Fate, Message, Reply, Violation};
 use crate::protocol::{Method, ReplyCode};
 
 impl Engine {
@@ -68,7 +66,8 @@ impl Engine {
 
     /// Fails a call.
     pub(super) fn fail_call(&mut self, call: &PendingCall, closure: &std::sync::Arc<super::Closure>) {
-        let failure = Failure::Closed { closure: std::sync::Arc::clone(closure), fate: self.fate_of_call(call, closure) };
+        let failure =
+            Failure::Closed { closure: std::sync::Arc::clone(closure), fate: self.fate_of_call(call, closure) };
         self.complete(call.waiter, Completion::Failed(failure));
     }
 }

@@ -42,8 +42,7 @@ impl Engine {
         let key = self.channels.insert().ok_or(Failure::ChannelsExhausted { limit })?;
         let position = self.position();
         self.encoder.method(&mut self.outbound, key.number, &channel::Open::default())?;
-        let expected =
-            Expected { id: channel::Open::ID, name: channel::Open::NAME, replies: channel::Open::REPLIES };
+        let expected = Expected { id: channel::Open::ID, name: channel::Open::NAME, replies: channel::Open::REPLIES };
         if let Some(channel) = self.channels.get_mut(key) {
             let number = channel.expect(expected, Some(waiter), Effect::Open, position);
             self.watch_call(key, number, now);

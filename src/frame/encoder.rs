@@ -103,7 +103,12 @@ impl Encoder {
     /// # Errors
     ///
     /// An argument that the wire cannot carry, or arguments that do not fit a frame.
-    pub fn method<M: ProtocolMethod>(&self, out: &mut Outbound, channel: u16, method: &M) -> Result<(), FrameEncodeError> {
+    pub fn method<M: ProtocolMethod>(
+        &self,
+        out: &mut Outbound,
+        channel: u16,
+        method: &M,
+    ) -> Result<(), FrameEncodeError> {
         self.frame(out, constants::FRAME_METHOD, channel, |writer| {
             write_id(writer, M::ID);
             method.encode(writer)

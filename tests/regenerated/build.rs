@@ -6,8 +6,7 @@ use leveret_codegen::{Source, emit, load};
 
 /// Each is compiled as a module of tests/regenerated.rs. `LEVERET_SPECS` adds files of the caller's, such as the published
 /// ones, separated by `:`.
-const ALONE: [(&str, &[&str]); 2] =
-    [("standard", &["spec/amqp0-9-1.xml"]), ("invented", &["invented-protocol.xml"])];
+const ALONE: [(&str, &[&str]); 2] = [("standard", &["spec/amqp0-9-1.xml"]), ("invented", &["invented-protocol.xml"])];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let out = env::var("OUT_DIR")?;

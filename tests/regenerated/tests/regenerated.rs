@@ -91,10 +91,8 @@ fn two_answers_make_an_enum() {
 
 #[test]
 fn the_sixteenth_property_goes_into_a_second_flag_word() {
-    let properties = invented::teapot::Properties::default()
-        .kind("green")
-        .p16(FieldTable::new())
-        .p17(Timestamp::from_secs(1));
+    let properties =
+        invented::teapot::Properties::default().kind("green").p16(FieldTable::new()).p17(Timestamp::from_secs(1));
     let mut octets = Vec::new();
     properties.encode(&mut Writer::new(&mut octets)).unwrap();
     assert_eq!(octets[..4], [0x80, 0x01, 0xC0, 0x00]);
