@@ -44,6 +44,10 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+// Unit tests share their scripted broker with tests/, where the crate has this name.
+#[cfg(test)]
+extern crate self as leveret;
+
 pub mod asynchronous;
 pub mod config;
 mod driver;

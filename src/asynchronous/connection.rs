@@ -161,7 +161,7 @@ impl Drop for ConnectionHandle {
         // A connection that is closed already has nothing to say to that.
         let closed = self.shared.with(|state| {
             let code = ReplyCode::REPLY_SUCCESS;
-            state.engine.close(code, "the last handle was dropped", None, std::time::Instant::now())
+            state.engine.close(code, "the last handle was dropped", None, now())
         });
         drop(closed);
     }

@@ -107,7 +107,11 @@ pub struct Consumer {
 
 impl Consumer {
     pub(super) fn new(channel: Channel, key: ConsumerKey, tag: ShortString) -> Self {
-        let (waiter, no_ack) = channel.shared().with(|state| (state.waiters.insert(), state.engine.is_no_ack(key)));
+        let (waiter, no_ack) = channel.shared().with(|state| {
+            // From here on nobody else can take it by its tag.
+            state.engine.claim_consumer(channel.key(), &tag);
+            (state.waiters.insert(), state.engine.is_no_ack(key))
+        });
         Self { channel, key, tag, no_ack, waiter, ready: VecDeque::new(), ended: false }
     }
 

@@ -76,7 +76,7 @@ impl Publisher {
             return Ok(settled);
         }
         match wait.await? {
-            Completion::Settled(settled) => Ok(settled),
+            Completion::Settled(_, settled) => Ok(settled),
             _ => Err(Error::internal("confirms were answered by something else")),
         }
     }

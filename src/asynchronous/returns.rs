@@ -11,7 +11,7 @@ use super::Channel;
 use crate::engine::{Returned, WaiterId};
 
 /// The stream of messages that come back on a channel (`basic.return`) and belong to no confirmed publish. It ends with
-/// the channel.
+/// the channel, or when a later stream takes over.
 ///
 /// It keeps up to 4096 messages that nobody has taken; beyond that the oldest go, and [`Returns::lost`] counts them.
 pub struct Returns {
@@ -43,15 +43,17 @@ impl Returns {
         let mut waker = Some(context.waker().clone());
         let (key, id) = (self.channel.key(), self.waiter);
         let (taken, displaced) = self.channel.shared().with(|state| {
-            let taken = state.engine.take_returned(key);
-            let waits = matches!(taken, Ok(None));
+            // None where a later stream has taken over, or the channel is closed.
+            let listens = state.engine.is_listening_for_returns(key, id);
+            let taken = if listens { state.engine.take_returned(key).ok() } else { None };
+            let waits = matches!(taken, Some(None));
             (taken, waits.then(|| state.waiters.poll(id, &mut waker)))
         });
         drop((displaced, waker));
         match taken {
-            Ok(Some(returned)) => Poll::Ready(Some(returned)),
-            Ok(None) => Poll::Pending,
-            Err(_) => Poll::Ready(None),
+            Some(Some(returned)) => Poll::Ready(Some(returned)),
+            Some(None) => Poll::Pending,
+            None => Poll::Ready(None),
         }
     }
 }

@@ -7,6 +7,8 @@
 mod connect;
 mod shared;
 mod task;
+#[cfg(test)]
+mod tests;
 mod waiters;
 
 pub(crate) use connect::{ConnectError, connect, handshake};

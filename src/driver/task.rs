@@ -174,6 +174,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         Moved::Some
     }
 
+    /// Octets of memory held for input and output.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.input.capacity() + self.writing.capacity()
+    }
+
     /// Buffers are held that nothing is in.
     fn holds_spare_memory(&self) -> bool {
         let reading = self.input.is_empty() && !self.quiet;
@@ -212,16 +218,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Driver<T> {
                 }
             }
             let read = this.poll_read(context, now);
+            if !matches!((&wrote, &read), (Moved::Nothing, Moved::Nothing)) {
+                this.last_active = now;
+            }
             let timed = this.poll_time(context, now);
             match (wrote, read, timed) {
                 (Moved::Lost, ..) | (_, Moved::Lost, _) => return Poll::Ready(()),
-                (Moved::Nothing, Moved::Nothing, Moved::Nothing) => {
-                    if this.shared.sleep(context.waker().clone(), !this.writing.is_empty(), this.armed) {
-                        return Poll::Pending;
-                    }
+                (Moved::Nothing, Moved::Nothing, Moved::Nothing)
+                    if this.shared.sleep(context.waker().clone(), !this.writing.is_empty(), this.armed) =>
+                {
+                    return Poll::Pending;
                 }
-                (Moved::Nothing, Moved::Nothing, Moved::Some) => {}
-                _ => this.last_active = now,
+                _ => {}
             }
         }
         context.waker().wake_by_ref();

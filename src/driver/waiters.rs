@@ -81,6 +81,12 @@ impl Waiters {
         Some(state)
     }
 
+    /// Slots that are not free.
+    #[cfg(test)]
+    pub(crate) fn in_use(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
     /// Looks into a slot, and leaves `waker` where nothing has happened. The waker is replaced only where it would wake
     /// somebody else.
     pub(crate) fn poll(&mut self, id: WaiterId, waker: &mut Option<Waker>) -> Polled {

@@ -51,6 +51,7 @@ pub(super) enum Effect {
     Open,
     /// A consumer starts.
     Consume {
+        tag: ShortString,
         no_ack: bool,
     },
     /// A consumer ends.
@@ -117,7 +118,8 @@ impl Channel {
 
     /// The tag is taken, by a consumer or by one that is about to be.
     pub(super) fn has_consumer(&self, tag: &ShortString) -> bool {
-        !tag.is_empty() && self.consumers.contains_key(tag)
+        let starts = |call: &PendingCall| matches!(&call.effect, Effect::Consume { tag: taken, .. } if taken == tag);
+        !tag.is_empty() && (self.consumers.contains_key(tag) || self.calls.iter().any(starts))
     }
 }
 

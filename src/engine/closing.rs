@@ -136,8 +136,8 @@ impl Engine {
         if framing {
             self.finish(closure, Some(now + self.settings.close_timeout));
         } else {
+            self.begin_closing(Arc::clone(&closure), false, None, now);
             self.tear_down(&closure);
-            self.begin_closing(closure, false, None, now);
         }
     }
 
@@ -331,8 +331,11 @@ impl Engine {
     fn resolve_channel(&mut self, channel: Channel, closure: &Arc<Closure>) {
         let Channel { calls, closers, confirms, returns, assembly, .. } = channel;
         drop::<Assembly>(assembly);
+        let mut blamed = closure.method;
         for call in &calls {
-            self.fail_call(call, closure);
+            // Of several calls of one method, the broker came to the first.
+            let is_blamed = blamed.take_if(|method| *method == call.request).is_some();
+            self.fail_call(call, closure, is_blamed);
         }
         if let Some(mut confirms) = confirms {
             let watchers = confirms.take_watchers();

@@ -176,6 +176,12 @@ impl Confirms {
         None
     }
 
+    /// Takes back what a watcher was told and never heard.
+    pub(super) fn return_failed(&mut self, unheard: Settled) {
+        self.failed.nacked += unheard.nacked;
+        self.failed.returned += unheard.returned;
+    }
+
     /// Ties a message that came back to its publish: the first undecided mandatory one after the last that came back
     /// with equal exchange, routing key, body and properties. Gives the message back where there is none.
     pub(super) fn take_returned(&mut self, returned: Box<Returned>) -> Result<(), Box<Returned>> {
@@ -193,6 +199,12 @@ impl Confirms {
             }
         }
         Err(returned)
+    }
+
+    /// A mandatory publish with a body of `size` octets is undecided.
+    pub(super) fn may_return(&self, size: u64) -> bool {
+        let mut mandatory = self.ring.iter().filter_map(|entry| entry.mandatory.as_deref());
+        mandatory.any(|published| published.body.len() as u64 == size)
     }
 
     /// Everything undecided, oldest first, when the channel goes away.

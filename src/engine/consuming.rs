@@ -57,6 +57,11 @@ impl Engine {
         self.consumers.get(key).is_some_and(|consumer| consumer.no_ack)
     }
 
+    /// Nobody listens to the consumer any more.
+    pub(super) fn is_abandoned(&self, key: ConsumerKey) -> bool {
+        self.consumers.get(key).is_some_and(|consumer| consumer.abandoned)
+    }
+
     /// Takes all that waits for a consumer, by swapping it for `empty`. Where nothing did, `waiter` hears when
     /// something does.
     pub fn take_deliveries(&mut self, key: ConsumerKey, empty: &mut VecDeque<Delivery>, waiter: WaiterId) -> Taken {
@@ -123,11 +128,12 @@ impl Engine {
         if ended || !open {
             self.consumers.remove(key);
         } else {
-            self.cancel_abandoned(channel, key, tag);
+            self.cancel_without_waiter(channel, key, tag);
         }
     }
 
-    fn cancel_abandoned(&mut self, channel: ChannelKey, key: ConsumerKey, tag: ShortString) {
+    /// Cancels a consumer; nobody waits for the broker to agree.
+    pub(super) fn cancel_without_waiter(&mut self, channel: ChannelKey, key: ConsumerKey, tag: ShortString) {
         let cancel = Method::from(basic::Cancel::default().consumer_tag(tag));
         let position = self.position();
         if self.check_channel(channel).is_err()
@@ -159,7 +165,10 @@ impl Engine {
         consumer.end.get_or_insert(end);
         let told = consumer.tell();
         if let Some(channel) = self.channels.get_mut(channel) {
-            channel.consumers.remove(&tag);
+            // A successor may have the same tag by now.
+            if channel.consumers.get(&tag) == Some(&key) {
+                channel.consumers.remove(&tag);
+            }
             channel.recent = channel.recent.filter(|recent| *recent != key);
         }
         if abandoned {

@@ -23,7 +23,7 @@ pub enum Completion {
     /// The broker has decided about a publish.
     Confirmed(Confirmation),
     /// Everything published before was decided about.
-    Settled(Settled),
+    Settled(ChannelKey, Settled),
     /// The gate is open for one publish on this channel.
     Admitted(ChannelKey),
     /// The close is complete.

@@ -57,6 +57,12 @@ impl Gate {
         }
     }
 
+    /// So many octets close the gate, whether or not it has taken note of them: calls and acknowledgements pass without.
+    #[inline]
+    pub(super) fn is_too_much(&self, queued: u64) -> bool {
+        queued >= self.high
+    }
+
     pub(super) fn set_blocked(&mut self, reason: Option<String>) {
         self.blocked = reason;
     }

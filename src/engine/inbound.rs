@@ -5,7 +5,6 @@ use std::time::Instant;
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::channel::{ChannelState, Effect};
-use super::closing::ConnectionState;
 use super::confirms::Verdict;
 use super::consumers::Consumers;
 use super::content::{Assembly, Gathering, Progress, Target, handle_header};
@@ -153,7 +152,14 @@ impl Engine {
         let Assembly::Header(target, head) = std::mem::replace(&mut channel.assembly, Assembly::Idle) else {
             return Err(Violation::UnexpectedContent(number));
         };
-        let progress = handle_header(target, head, &channel.scratch, header, self.settings.max_message_size)?;
+        let max_body = match &channel.confirms {
+            // What the application published itself is within any limit, and its confirm must tell of the return.
+            Some(confirms) if matches!(target, Target::Return { .. }) && confirms.may_return(header.body_size) => {
+                u64::MAX
+            }
+            _ => self.settings.max_message_size,
+        };
+        let progress = handle_header(target, head, &channel.scratch, header, max_body)?;
         self.handle_progress(number, progress)
     }
 
@@ -199,7 +205,11 @@ impl Engine {
         match target {
             Target::Delivery { consumer, delivery_tag, .. } => {
                 if !self.is_no_ack(*consumer) {
-                    self.discard(key, *delivery_tag);
+                    if self.is_abandoned(*consumer) {
+                        self.requeue(key, *delivery_tag);
+                    } else {
+                        self.discard(key, *delivery_tag);
+                    }
                 }
                 self.report_oversize(*consumer, size);
             }
@@ -212,7 +222,12 @@ impl Engine {
                 }
                 self.complete(call.waiter, Completion::Failed(Failure::MessageTooLarge { size, limit }));
             }
-            Target::Return { .. } | Target::Nobody => {}
+            Target::Return { .. } => {
+                if let Some(channel) = self.channels.get_mut(key) {
+                    channel.returns.lost += 1;
+                }
+            }
+            Target::Nobody => {}
         }
         Ok(())
     }
@@ -320,6 +335,9 @@ impl Engine {
     }
 
     fn handle_flow(&mut self, key: ChannelKey, active: bool) {
+        if self.check_channel(key).is_err() {
+            return;
+        }
         let flow_ok = channel::FlowOk::default().active(active);
         let queued = self.encoder.method(&mut self.outbound, key.number, &flow_ok);
         debug_assert!(queued.is_ok(), "flow-ok always fits");
@@ -335,7 +353,7 @@ impl Engine {
         if let Some(consumer) = known {
             self.end_consumer(consumer, ConsumerEnd::CancelledByBroker);
         }
-        if !cancel.no_wait && matches!(self.state, ConnectionState::Open) {
+        if !cancel.no_wait && self.check_channel(key).is_ok() {
             let cancel_ok = basic::CancelOk::default().consumer_tag(cancel.consumer_tag.clone());
             let queued = self.encoder.method(&mut self.outbound, key.number, &cancel_ok);
             debug_assert!(queued.is_ok(), "a tag that came in a frame fits one");

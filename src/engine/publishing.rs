@@ -27,7 +27,8 @@ impl Engine {
     pub fn admission(&self, key: ChannelKey) -> Result<Admission, Failure> {
         self.check_channel(key)?;
         let stopped = self.channels.get(key).is_some_and(|channel| channel.flow_stopped);
-        Ok(if self.gate.is_open() && !stopped { Admission::Open } else { Admission::Closed })
+        let open = self.gate.is_open() && !self.gate.is_too_much(self.queued()) && !stopped;
+        Ok(if open { Admission::Open } else { Admission::Closed })
     }
 
     /// Queues `waiter` at the gate. It hears [`Completion::Admitted`] when its turn has come.
@@ -90,6 +91,13 @@ impl Engine {
         Ok(confirms.map_or(Some(Settled::default()), |confirms| confirms.watch(waiter)))
     }
 
+    /// Whoever asked what went wrong is gone: the next one hears of it.
+    pub(super) fn return_settled(&mut self, key: ChannelKey, settled: Settled) {
+        if let Some(confirms) = self.channels.get_mut(key).and_then(|channel| channel.confirms.as_mut()) {
+            confirms.return_failed(settled);
+        }
+    }
+
     /// The channel confirms from here on. The broker counts from the select, not from its answer, and so do we: a publish
     /// that another task makes in between is number 1 on both sides.
     pub(super) fn select_confirms(&mut self, key: ChannelKey) {
@@ -100,6 +108,7 @@ impl Engine {
 
     /// Lets in whoever may go.
     pub(super) fn admit(&mut self) {
+        self.gate.set_queued(self.queued());
         let channels = &self.channels;
         let may_publish =
             |key| channels.get(key).is_some_and(|it: &Channel| it.state == ChannelState::Open && !it.flow_stopped);
@@ -117,6 +126,7 @@ impl Engine {
         verdict: Verdict,
     ) -> Result<(), Violation> {
         let channel = self.channels.by_number(number).ok_or(Violation::ChannelNotOpen(number))?;
+        let key = channel.key;
         let confirms = channel.confirms.as_mut().ok_or(Violation::UnknownPublish(tag))?;
         let mut decided = Decided::default();
         confirms.decide(tag, multiple, verdict, &mut decided).map_err(Violation::UnknownPublish)?;
@@ -125,7 +135,7 @@ impl Engine {
             self.events.push_back(Event::Completed(waiter, Completion::Confirmed(confirmation)));
         }
         for (waiter, settled) in decided.watchers {
-            self.events.push_back(Event::Completed(waiter, Completion::Settled(settled)));
+            self.events.push_back(Event::Completed(waiter, Completion::Settled(key, settled)));
         }
         self.discarded.extend(decided.released);
         self.admit();
@@ -144,11 +154,18 @@ impl Engine {
         }
     }
 
-    /// From now on, messages that come back and belong to no confirmed publish are kept for `listener`.
+    /// From now on, messages that come back and belong to no confirmed publish are kept for `listener`. The one that
+    /// listened before hears that it does so no more.
     pub fn listen_for_returns(&mut self, key: ChannelKey, listener: WaiterId) {
         if let Some(channel) = self.channels.get_mut(key) {
-            channel.returns.listener = Some(listener);
+            let displaced = channel.returns.listener.replace(listener);
+            self.events.extend(displaced.map(Event::Readable));
         }
+    }
+
+    /// What comes back on this channel is kept for `listener`, and not for a later one.
+    pub fn is_listening_for_returns(&self, key: ChannelKey, listener: WaiterId) -> bool {
+        self.channels.get(key).is_some_and(|channel| channel.returns.listener == Some(listener))
     }
 
     /// `listener` listens no more: what was kept for it goes.

@@ -25,7 +25,7 @@ impl Engine {
                 self.complete(call.waiter, Completion::Opened(key));
                 return;
             }
-            (Effect::Consume { no_ack }, Method::BasicConsumeOk(ok)) => {
+            (Effect::Consume { no_ack, .. }, Method::BasicConsumeOk(ok)) => {
                 reply.consumer = self.start_consumer(key, ok.consumer_tag.clone(), no_ack);
             }
             (Effect::Cancel(Some(consumer)), _) => self.end_consumer(consumer, ConsumerEnd::Cancelled),
@@ -48,26 +48,34 @@ impl Engine {
                     self.requeue(reply.channel, delivery_tag);
                 }
             }
-            Completion::Confirmed(_) | Completion::Settled(_) | Completion::Closed | Completion::Failed(_) => {}
+            Completion::Settled(key, settled) => self.return_settled(key, settled),
+            Completion::Confirmed(_) | Completion::Closed | Completion::Failed(_) => {}
         }
     }
 
     /// What became of a call in flight: refused where the close blames it, else by what the transport accepted.
-    pub(super) fn fate_of_call(&self, call: &PendingCall, closure: &super::Closure) -> Fate {
-        let is_refusal = closure.method == Some(call.request)
+    fn fate_of_call(&self, call: &PendingCall, closure: &super::Closure, is_blamed: bool) -> Fate {
+        let is_refusal = is_blamed
+            && closure.reason == super::Reason::Broker
             && closure.reply_code.is_some_and(|code| code != ReplyCode::REPLY_SUCCESS);
         if is_refusal { Fate::Refused } else { self.fate_at(call.position) }
     }
 
     /// What became of octets queued at `position`.
+    ///
+    /// What waits when the broker closes is discarded by it unread, what waits when the transport goes is dropped; but
+    /// what waits when we close because of a violation goes out ahead of the close.
     pub(super) fn fate_at(&self, position: u64) -> Fate {
-        if position >= self.written { Fate::NotSent } else { Fate::Unknown }
+        let goes_out = self.closure().is_some_and(|closure| matches!(closure.reason, super::Reason::Violation(_)));
+        if position >= self.written && !goes_out { Fate::NotSent } else { Fate::Unknown }
     }
 
     /// Fails a call.
-    pub(super) fn fail_call(&mut self, call: &PendingCall, closure: &std::sync::Arc<super::Closure>) {
-        let failure =
-            Failure::Closed { closure: std::sync::Arc::clone(closure), fate: self.fate_of_call(call, closure) };
+    pub(super) fn fail_call(&mut self, call: &PendingCall, closure: &std::sync::Arc<super::Closure>, is_blamed: bool) {
+        let failure = Failure::Closed {
+            closure: std::sync::Arc::clone(closure),
+            fate: self.fate_of_call(call, closure, is_blamed),
+        };
         self.complete(call.waiter, Completion::Failed(failure));
     }
 }

@@ -98,12 +98,17 @@ impl Engine {
         {
             return Err(Failure::ConsumerTagMissing);
         }
+        if let (Method::BasicCancel(cancel), Effect::Cancel(Some(consumer))) = (method, &effect) {
+            // Deliveries cross a cancel, and only its answer tells which is the last: the broker is asked for one after
+            // all, and nobody waits for it.
+            self.cancel_without_waiter(key, *consumer, cancel.consumer_tag.clone());
+            return Ok(());
+        }
         self.encoder.any_method(&mut self.outbound, key.number, method)?;
         match (method, effect) {
-            (Method::BasicConsume(consume), Effect::Consume { no_ack }) => {
+            (Method::BasicConsume(consume), Effect::Consume { no_ack, .. }) => {
                 self.start_consumer(key, consume.consumer_tag.clone(), no_ack);
             }
-            (_, Effect::Cancel(Some(consumer))) => self.end_consumer(consumer, super::ConsumerEnd::Cancelled),
             (Method::ConfirmSelect(_), _) => self.select_confirms(key),
             _ => {}
         }
@@ -173,7 +178,7 @@ impl Engine {
                 if channel.is_some_and(|channel| channel.has_consumer(&consume.consumer_tag)) {
                     return Err(Failure::ConsumerTagInUse(consume.consumer_tag.clone()));
                 }
-                Ok(Effect::Consume { no_ack: consume.no_ack })
+                Ok(Effect::Consume { tag: consume.consumer_tag.clone(), no_ack: consume.no_ack })
             }
             Method::BasicCancel(cancel) => {
                 Ok(Effect::Cancel(channel.and_then(|channel| channel.consumers.get(&cancel.consumer_tag).copied())))

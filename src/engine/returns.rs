@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::confirms::Mandatory;
 use super::{Message, Returned, WaiterId};
 use crate::protocol::{ContentProperties, basic::Properties};
-use crate::wire::{FieldTable, FieldValue, Reader};
+use crate::wire::{FieldTable, FieldValue, Reader, ShortString};
 
 /// Returned messages that belong to no confirmed publish, for whoever listens.
 #[derive(Debug, Default)]
@@ -61,11 +61,12 @@ fn same_headers(published: Option<&FieldTable>, returned: Option<&FieldTable>) -
         (None, None) => true,
         (None, Some(table)) | (Some(table), None) => comparable(table) == 0,
         (Some(published), Some(returned)) => {
-            comparable(published) == comparable(returned)
-                && published
-                    .iter()
-                    .filter(|(key, _)| key.as_bytes() != b"BCC")
-                    .all(|(key, value)| returned.iter().any(|(other, found)| key == other && same_value(value, found)))
+            // Of a name that comes twice the broker keeps the first, which is what look-up gives.
+            let same = |key: &ShortString| match (published.get(key), returned.get(key)) {
+                (Some(published), Some(returned)) => same_value(published, returned),
+                _ => false,
+            };
+            published.keys().chain(returned.keys()).filter(|key| key.as_bytes() != b"BCC").all(same)
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What waits for the socket: one run of octets, with large bodies spliced in by reference.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::IoSlice;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use bytes::Bytes;
 /// Frames, headers and small bodies are copied into one run; a large body is kept as [`Bytes`] together with the place
 /// in the run where it belongs. [`Outbound::slices`] shows the front as slices for a vectored write, and
 /// [`Outbound::advance`] drops what the socket accepted.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Outbound {
     run: Vec<u8>,
     /// Octets of `run` that are gone already.
@@ -26,6 +27,13 @@ pub struct Mark {
     run: usize,
     bodies: usize,
     len: usize,
+}
+
+impl fmt::Debug for Outbound {
+    /// Shows how much there is and not what: it may be credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbound").field("len", &self.len).finish_non_exhaustive()
+    }
 }
 
 impl Outbound {

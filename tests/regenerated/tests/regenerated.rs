@@ -18,7 +18,7 @@ use leveret::protocol::{ContentProperties, MethodId, ProtocolMethod, Request, Se
 use leveret::wire::{DecodeErrorKind, FieldTable, Reader, Timestamp, Writer};
 
 /// What build.rs made of specifications by themselves.
-#[allow(dead_code, unused_imports, unreachable_pub, reason = "most of it is only compiled")]
+#[allow(dead_code, unused_imports, unreachable_pub, clippy::enum_variant_names, reason = "most of it is only compiled")]
 mod alone {
     include!(concat!(env!("OUT_DIR"), "/alone.rs"));
 }

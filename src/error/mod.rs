@@ -1,5 +1,7 @@
 //! The one public error: opaque, with a kind, the initiator, the reply code, and predicates.
 
+mod kind;
+
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
@@ -7,9 +9,13 @@ use std::sync::Arc;
 
 use crate::config::ParametersError;
 use crate::driver::ConnectError;
-use crate::engine::{Closure, Failure, Fate, HandshakeError, HandshakeStep, Initiator, Reason, Returned, Scope};
+use crate::engine::{Closure, Failure, Fate, HandshakeError, Initiator, Reason, Returned};
 use crate::protocol::{MethodId, ReplyCode, method_name};
 use crate::wire::DecodeError;
+
+pub use kind::ErrorKind;
+
+use kind::{connect_kind, failure_kind};
 
 /// A result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -31,46 +37,6 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Clone)]
 pub struct Error {
     cause: Arc<Cause>,
-}
-
-/// What kind of thing went wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The connection parameters or the URL are wrong.
-    Parameters,
-    /// The broker cannot be reached, or the transport failed.
-    Io,
-    /// A wait took longer than its parameter allows.
-    TimedOut,
-    /// The other side does not speak AMQP 0-9-1, or broke the protocol.
-    Protocol,
-    /// The broker refused the credentials.
-    Authentication,
-    /// The broker refused the virtual host, or something else about the connection.
-    Refused,
-    /// The connection is closed, or was while this was in flight.
-    ConnectionClosed,
-    /// The channel is closed, or was while this was in flight.
-    ChannelClosed,
-    /// The broker cancelled the consumer: its queue is gone, for instance.
-    ConsumerCancelled,
-    /// The broker could not take responsibility for a message (`basic.nack`).
-    Nacked,
-    /// No queue took a mandatory message (`basic.return`).
-    Returned,
-    /// A value cannot be encoded; nothing was sent.
-    Encode,
-    /// What came in a message cannot be decoded; the connection goes on.
-    Decode,
-    /// The request makes no sense as it is; nothing was sent.
-    Usage,
-    /// As many channels are open as were negotiated.
-    ChannelsExhausted,
-    /// A message came that is larger than `max_message_size`; it was rejected without requeue, and the consumer goes on.
-    MessageTooLarge,
-    /// Publishing is paused, and the caller did not want to wait.
-    Backpressure,
 }
 
 #[derive(Debug)]
@@ -227,49 +193,6 @@ impl Error {
     /// A completion of another kind than was asked for: a bug of this crate's, told instead of a panic.
     pub(crate) fn internal(what: &'static str) -> Self {
         Self::new(Cause::Internal(what))
-    }
-}
-
-fn connect_kind(error: &ConnectError) -> ErrorKind {
-    match error {
-        ConnectError::Tcp(_) | ConnectError::Io(_) => ErrorKind::Io,
-        ConnectError::TimedOut(_) => ErrorKind::TimedOut,
-        ConnectError::EndOfStream(HandshakeStep::Authentication) => ErrorKind::Authentication,
-        ConnectError::EndOfStream(HandshakeStep::Start) => ErrorKind::Protocol,
-        ConnectError::EndOfStream(HandshakeStep::Open) => ErrorKind::Refused,
-        ConnectError::Handshake(error) => match error {
-            HandshakeError::NoCommonMechanism { .. } | HandshakeError::ChallengeNotSupported => {
-                ErrorKind::Authentication
-            }
-            HandshakeError::Refused { step: HandshakeStep::Authentication, code, .. }
-                if *code == ReplyCode::ACCESS_REFUSED =>
-            {
-                ErrorKind::Authentication
-            }
-            HandshakeError::Refused { .. } => ErrorKind::Refused,
-            HandshakeError::Encode(_) => ErrorKind::Encode,
-            _ => ErrorKind::Protocol,
-        },
-    }
-}
-
-fn failure_kind(failure: &Failure) -> ErrorKind {
-    match failure {
-        Failure::Closed { closure, .. } => match (closure.scope, &closure.reason) {
-            (_, Reason::Violation(_)) => ErrorKind::Protocol,
-            (Scope::Connection, _) => ErrorKind::ConnectionClosed,
-            (Scope::Channel(_), _) => ErrorKind::ChannelClosed,
-        },
-        Failure::TimedOut(_) => ErrorKind::TimedOut,
-        Failure::Encode(_) => ErrorKind::Encode,
-        Failure::ChannelsExhausted { .. } => ErrorKind::ChannelsExhausted,
-        Failure::Backpressure => ErrorKind::Backpressure,
-        Failure::MessageTooLarge { .. } => ErrorKind::MessageTooLarge,
-        Failure::NoWaitCall(_)
-        | Failure::ReplyExpected(_)
-        | Failure::ConsumerTagMissing
-        | Failure::ConsumerTagInUse(_)
-        | Failure::NoSuchConsumer => ErrorKind::Usage,
     }
 }
 

@@ -1,0 +1,340 @@
+//! What the rules of the lock promise, seen from inside: where foreign code runs, and what is left over.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use self::attention::{Attention, drop_after};
+use self::broker::Heard;
+use self::peer::{Peer, parameters};
+use super::{Driver, Shared, handshake};
+use crate::{Channel, Connection, ErrorKind, Publisher};
+
+#[path = "../../tests/asynchronous/attention.rs"]
+mod attention;
+#[path = "../../tests/asynchronous/broker.rs"]
+mod broker;
+#[path = "../../tests/asynchronous/peer.rs"]
+mod peer;
+
+/// How often foreign code ran, with the lock free and with the lock held.
+#[derive(Debug, Default)]
+struct Touched {
+    free: AtomicUsize,
+    held: AtomicUsize,
+}
+
+/// Foreign code: it looks at the lock whenever it is woken, and when it is dropped.
+struct Witness {
+    shared: Arc<Shared>,
+    touched: Arc<Touched>,
+}
+
+impl Witness {
+    fn look(&self) {
+        let count = if self.shared.is_unlocked() { &self.touched.free } else { &self.touched.held };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Wake for Witness {
+    fn wake(self: Arc<Self>) {
+        self.look();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.look();
+    }
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        self.look();
+    }
+}
+
+impl Touched {
+    fn waker(self: &Arc<Self>, shared: &Arc<Shared>) -> Waker {
+        Waker::from(Arc::new(Witness { shared: Arc::clone(shared), touched: Arc::clone(self) }))
+    }
+
+    fn body(self: &Arc<Self>, shared: &Arc<Shared>, len: usize) -> Bytes {
+        let witness = Witness { shared: Arc::clone(shared), touched: Arc::clone(self) };
+        Bytes::from_owner(Owner { octets: vec![0; len], _witness: witness })
+    }
+
+    fn counts(&self) -> (usize, usize) {
+        (self.free.load(Ordering::Relaxed), self.held.load(Ordering::Relaxed))
+    }
+}
+
+/// A body of the application's.
+struct Owner {
+    octets: Vec<u8>,
+    _witness: Witness,
+}
+
+impl AsRef<[u8]> for Owner {
+    fn as_ref(&self) -> &[u8] {
+        &self.octets
+    }
+}
+
+/// A connection to a broker that obliges, with what operations need.
+struct World {
+    connection: Connection,
+    channel: Channel,
+    publisher: Publisher,
+    _heard: Heard,
+}
+
+impl World {
+    async fn new(capacity: usize) -> Self {
+        let (connection, heard) = broker::connect(capacity, parameters().write_high_water(64)).await;
+        let channel = connection.open_channel().await.unwrap();
+        let publisher = connection.open_channel().await.unwrap().confirm_select().await.unwrap();
+        Self { connection, channel, publisher, _heard: heard }
+    }
+
+    fn lose(&self) {
+        self.connection.shared().with(|state| state.engine.handle_transport_lost(None));
+    }
+}
+
+/// Everything that waits for something.
+#[derive(Debug, Clone, Copy)]
+enum Operation {
+    OpenChannel,
+    Call,
+    Publish,
+    PublishAtTheGate,
+    Confirmed,
+    WaitForConfirms,
+    ConfirmSelect,
+    Consume,
+    Next,
+    Cancel,
+    Get,
+    NextReturned,
+    CloseChannel,
+    CloseConnection,
+}
+
+impl Operation {
+    const ALL: [Self; 14] = [
+        Self::OpenChannel,
+        Self::Call,
+        Self::Publish,
+        Self::PublishAtTheGate,
+        Self::Confirmed,
+        Self::WaitForConfirms,
+        Self::ConfirmSelect,
+        Self::Consume,
+        Self::Next,
+        Self::Cancel,
+        Self::Get,
+        Self::NextReturned,
+        Self::CloseChannel,
+        Self::CloseConnection,
+    ];
+
+    async fn carry_out(self, world: &World) -> crate::Result<()> {
+        let World { connection, channel, publisher, .. } = world;
+        match self {
+            Self::OpenChannel => connection.open_channel().await.map(drop),
+            Self::Call => channel.queue_declare("q").await.map(drop),
+            Self::Publish => channel.publish("", "q", vec![0; 100_000]).await,
+            Self::PublishAtTheGate => {
+                channel.publish("", "q", vec![0; 5000]).await?;
+                channel.publish("", "q", vec![0; 5000]).await?;
+                publisher.publish("", "q", vec![0; 5000]).confirmed().await
+            }
+            Self::Confirmed => publisher.publish("", "q", "x").confirmed().await,
+            Self::WaitForConfirms => {
+                let _confirm = publisher.publish("", "q", "x").await?;
+                publisher.wait_for_confirms().await.map(drop)
+            }
+            Self::ConfirmSelect => channel.confirm_select().await.map(drop),
+            Self::Consume => channel.consume("q").await.map(drop),
+            Self::Next => {
+                let mut consumer = channel.consume("q").await?;
+                // Two messages come, and no more.
+                while let Some(delivery) = consumer.next().await.transpose()? {
+                    delivery.ack().await?;
+                }
+                Ok(())
+            }
+            Self::Cancel => channel.consume("q").await?.cancel().await,
+            Self::Get => channel.get("q").await.map(drop),
+            Self::NextReturned => {
+                channel.returns().next().await;
+                Ok(())
+            }
+            Self::CloseChannel => channel.close().await,
+            Self::CloseConnection => connection.close().await,
+        }
+    }
+}
+
+/// How it ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Ending {
+    Answered,
+    Dropped,
+    Lost,
+}
+
+async fn settle() {
+    tokio::time::sleep(Duration::from_secs(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn wakers_are_woken_and_dropped_where_the_lock_is_free() {
+    for operation in Operation::ALL {
+        for ending in [Ending::Answered, Ending::Dropped, Ending::Lost] {
+            let world = World::new(1024).await;
+            let shared = Arc::clone(world.connection.shared());
+            let touched = Arc::new(Touched::default());
+            let mut wakers = 0;
+            {
+                let mut future = pin!(operation.carry_out(&world));
+                for turn in 0..32 {
+                    wakers += 1;
+                    // The future keeps it, or drops it: it has no other owner.
+                    let waker = touched.waker(&shared);
+                    let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
+                    drop(waker);
+                    if polled.is_ready() || (ending == Ending::Dropped && turn == 8) {
+                        break;
+                    }
+                    if ending == Ending::Lost && turn == 8 {
+                        world.lose();
+                    }
+                    if turn % 3 == 0 { settle().await } else { tokio::task::yield_now().await }
+                }
+            }
+            drop(world);
+            settle().await;
+            let (free, held) = touched.counts();
+            assert_eq!(held, 0, "{operation:?} {ending:?}");
+            assert!(free >= wakers, "{operation:?} {ending:?}: {free} of {wakers} wakers were dropped");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bodies_are_dropped_where_the_lock_is_free() {
+    const LARGE: usize = 10_000;
+    for (len, mandatory) in [(10, false), (10, true), (LARGE, false), (LARGE, true)] {
+        for ending in [Ending::Answered, Ending::Dropped, Ending::Lost] {
+            let world = World::new(1024).await;
+            let shared = Arc::clone(world.connection.shared());
+            let touched = Arc::new(Touched::default());
+            let (plain, confirmed) = (touched.body(&shared, len), touched.body(&shared, len));
+            let (at_the_gate, refused) = (touched.body(&shared, len), touched.body(&shared, len));
+            // Nobody lets the driver run in between: the last one waits at the gate.
+            drop_after(0, Attention::Lost, world.channel.publish("", "q", plain).mandatory(mandatory)).await;
+            world.connection.shared().with(|_| ());
+            drop_after(0, Attention::Lost, world.publisher.publish("", "q", confirmed).mandatory(mandatory)).await;
+            let turns = if ending == Ending::Dropped { 0 } else { 1 };
+            drop_after(turns, Attention::Kept, world.publisher.publish("", "q", at_the_gate)).await;
+            if ending == Ending::Lost {
+                world.lose();
+            }
+            settle().await;
+            world.lose();
+            world.channel.publish("", "q", refused).await.unwrap_err();
+            drop(world);
+            settle().await;
+            assert_eq!(touched.counts(), (4, 0), "{len} octets, mandatory {mandatory}, {ending:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mandatory_body_is_dropped_where_the_lock_is_free_when_its_ack_comes() {
+    let world = World::new(64 * 1024).await;
+    let touched = Arc::new(Touched::default());
+    let body = touched.body(world.connection.shared(), 10_000);
+    let confirm = world.publisher.publish("", "q", body).mandatory(true).await.unwrap();
+    assert_eq!(touched.counts(), (0, 0), "it is kept until the broker has decided");
+    confirm.await.unwrap();
+    settle().await;
+    assert_eq!(touched.counts(), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_is_dropped_at_any_point_leaves_no_slot_behind() {
+    for operation in Operation::ALL {
+        for turns in 0..16 {
+            for attention in [Attention::Kept, Attention::Lost] {
+                let world = World::new(64 * 1024).await;
+                drop_after(turns, attention, operation.carry_out(&world)).await;
+                settle().await;
+                let in_use = world.connection.shared().with(|state| state.waiters.in_use());
+                assert_eq!(in_use, 0, "{operation:?} dropped after {turns} turns, attention {attention:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_under_the_lock_fails_the_connection_and_nothing_panics_after_it() {
+    let world = World::new(64 * 1024).await;
+    let shared = Arc::clone(world.connection.shared());
+    let mut waiting = pin!(world.channel.queue_declare("q").into_future());
+    assert!(waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| ()));
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| shared.with(|_| panic!("a bug"))));
+    std::panic::set_hook(hook);
+    assert!(panicked.is_err());
+    let error = world.connection.open_channel().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionClosed);
+    assert!(waiting.await.is_err());
+    assert!(world.connection.close().await.is_err());
+    settle().await;
+    assert_eq!(Arc::strong_count(&shared), 2, "the driver is gone: this one and the handles' are left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_gives_its_buffers_back_and_takes_them_again() {
+    let (mut transport, mut peer) = Peer::new(1024 * 1024);
+    let parameters = parameters();
+    let (shaken, ()) = tokio::join!(handshake(&mut transport, &parameters), peer.shake_hands());
+    let (shared, input) = shaken.unwrap();
+    let mut driver = Driver::new(transport, Arc::clone(&shared), input);
+    for _ in 0..2 {
+        let now = tokio::time::Instant::now().into_std();
+        shared.with(|state| {
+            for _ in 0..100 {
+                let id = state.waiters.insert();
+                state.engine.open_channel(id, now).unwrap();
+            }
+        });
+        peer.send_heartbeat().await;
+        assert!(run(&mut driver, Duration::from_secs(1)).await.is_pending());
+        assert!(driver.held() > 10_000, "{} octets", driver.held());
+        assert!(run(&mut driver, Duration::from_secs(10)).await.is_pending());
+        assert!(driver.held() < 3000, "{} octets", driver.held());
+    }
+}
+
+/// Runs a driver for some time.
+async fn run(driver: &mut Driver<tokio::io::DuplexStream>, time: Duration) -> Poll<()> {
+    match tokio::time::timeout(time, driver).await {
+        Ok(()) => Poll::Ready(()),
+        Err(_) => Poll::Pending,
+    }
+}
