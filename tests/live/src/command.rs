@@ -1,0 +1,24 @@
+//! Programs that scenarios run: `rabbitmqctl`, and Pika in Python.
+
+use std::process::{Command, Stdio};
+
+use crate::variable;
+
+/// Runs a program to its end off the runtime, and gives what it prints; its failure is the scenario's.
+pub(crate) async fn run(program: String, arguments: Vec<String>) -> String {
+    let what = format!("{program} {}", arguments.join(" "));
+    let running = move || Command::new(program).args(arguments).stdin(Stdio::null()).output();
+    let ended = tokio::task::spawn_blocking(running).await.expect("the task goes on");
+    let output = ended.unwrap_or_else(|error| panic!("{what}: {error}"));
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{what}: {}\n{printed}\n{complaint}", output.status);
+    printed
+}
+
+/// Runs one of the jobs of `pika_peer.py` on the shared broker.
+pub async fn pika(job: &str, queue: &str) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/pika_peer.py");
+    let arguments = [script, job, &crate::url(), queue].map(str::to_owned).to_vec();
+    run(variable("LEVERET_TEST_PYTHON"), arguments).await;
+}

@@ -1,0 +1,127 @@
+//! How the scenarios reach their brokers, and what they share.
+//!
+//! `tests/run` (or, for one scenario, `tests/broker/with-node`) starts the brokers and names them in the environment:
+//!
+//! | variable | what it names |
+//! |---|---|
+//! | `LEVERET_TEST_AMQP_URL` | the broker that all scenarios share |
+//! | `LEVERET_TEST_DISTURBED_AMQP_URL` | a private one that raises alarms and closes connections |
+//! | `LEVERET_TEST_DISTURBED_RABBITMQCTL` | the `rabbitmqctl` of that one |
+//! | `LEVERET_TEST_PYTHON` | a Python that imports `pika` |
+//!
+//! A scenario fails where one is missing: it is never skipped.
+
+#![allow(clippy::panic, clippy::expect_used, reason = "what is missing has to fail the scenario that needs it")]
+
+mod command;
+mod disturbed;
+
+use std::env;
+use std::future::Future;
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use leveret::{Channel, Connection, ConnectionParameters, Consumer, Delivery, Error, ErrorKind, Initiator, ReplyCode};
+
+pub use command::pika;
+pub use disturbed::Disturbed;
+
+/// How long anything may take that a healthy broker does at once.
+const SOON: Duration = Duration::from_secs(30);
+
+/// The value of a variable that `tests/run` sets.
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| {
+        panic!(
+            "{name} is not set: these scenarios need a real broker; run tests/run, or tests/broker/with-node COMMAND"
+        )
+    })
+}
+
+/// The broker that all scenarios share.
+pub fn url() -> String {
+    variable("LEVERET_TEST_AMQP_URL")
+}
+
+/// The parameters of that broker, for scenarios that change some.
+pub fn parameters() -> ConnectionParameters {
+    ConnectionParameters::from_url(&url()).expect("LEVERET_TEST_AMQP_URL is an AMQP URL")
+}
+
+/// The user of that broker, which a message may name as its sender.
+pub fn user() -> String {
+    // NUL, user, NUL, password (RFC 4616).
+    let response = parameters().credentials.plain_response();
+    let user = response.split(|&octet| octet == 0).nth(1).expect("there is a user");
+    String::from_utf8_lossy(user).into_owned()
+}
+
+/// A connection to that broker.
+pub async fn connect() -> Connection {
+    soon(Connection::open(url())).await.expect("the broker takes a connection")
+}
+
+/// A connection of its own, and a channel on it.
+pub async fn open() -> (Connection, Channel) {
+    let connection = connect().await;
+    let channel = soon(connection.open_channel()).await.expect("the broker opens a channel");
+    (connection, channel)
+}
+
+/// A name that no other scenario and no other run has.
+pub fn unique(what: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
+    format!("leveret-live.{what}.{}.{now}.{count}", process::id())
+}
+
+/// A queue that goes away with its connection; gives its name.
+pub async fn exclusive_queue(channel: &Channel) -> String {
+    let name = unique("queue");
+    let declared = soon(channel.queue_declare(&name).exclusive(true).into_future()).await.expect("a queue is declared");
+    assert_eq!(declared.queue, *name.as_str(), "the broker takes the name that it is given");
+    name
+}
+
+/// Awaits what a healthy broker does at once; longer is a failure, not a hanging test.
+pub async fn soon<F: IntoFuture>(future: F) -> F::Output {
+    match tokio::time::timeout(SOON, future.into_future()).await {
+        Ok(output) => output,
+        Err(_) => panic!("nothing happened within {SOON:?}"),
+    }
+}
+
+/// Asks again and again until the answer is there: for what the broker does in its own time and reports to nobody.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() -> F) -> T {
+    soon(async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+}
+
+/// The next message of a consumer that has one to come.
+pub async fn next(consumer: &mut Consumer) -> Delivery {
+    let delivery = soon(consumer.next()).await.expect("the stream goes on");
+    delivery.expect("a delivery comes")
+}
+
+/// Messages that wait in a queue, not counting those that are delivered and unsettled.
+pub async fn ready_messages(channel: &Channel, queue: &str) -> u32 {
+    let declared = soon(channel.queue_declare(queue).passive(true)).await.expect("the queue is there");
+    declared.message_count
+}
+
+/// The broker closed a channel, or the connection, for this reason.
+#[track_caller]
+pub fn assert_closed_by_broker(error: &Error, kind: ErrorKind, code: ReplyCode) {
+    assert_eq!(error.kind(), kind, "{error}");
+    assert_eq!(error.reply_code(), Some(code), "{error}");
+    assert_eq!(error.initiator(), Some(Initiator::Broker), "{error}");
+}
