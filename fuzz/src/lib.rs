@@ -19,14 +19,16 @@
 
 mod frames;
 mod methods;
+mod session;
 mod tables;
 
 pub use frames::frames;
 pub use methods::methods;
+pub use session::session;
 pub use tables::tables;
 
 /// A fuzz target: its name, which is also the folder of its corpus, and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: &[Target] = &[("frames", frames), ("methods", methods), ("tables", tables)];
+pub const TARGETS: &[Target] = &[("frames", frames), ("methods", methods), ("session", session), ("tables", tables)];

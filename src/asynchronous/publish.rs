@@ -213,7 +213,10 @@ impl<'a, R> Passage<'a, R> {
 
 impl Drop for GateWait {
     fn drop(&mut self) {
-        let id = self.wait.id();
-        self.wait.shared().with(|state| state.engine.leave_gate(id));
+        // Who was let in has left already, and leaving costs a look at everybody who waits.
+        if !self.wait.is_over() {
+            let id = self.wait.id();
+            self.wait.shared().with(|state| state.engine.leave_gate(id));
+        }
     }
 }

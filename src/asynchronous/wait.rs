@@ -47,6 +47,11 @@ impl Wait {
     pub(super) fn id(&self) -> WaiterId {
         self.id
     }
+
+    /// The completion was taken.
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
 }
 
 impl Future for Wait {

@@ -1,0 +1,29 @@
+//! The async client against a scripted broker, frame by frame and in virtual time.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
+#[path = "asynchronous/attention.rs"]
+mod attention;
+#[path = "asynchronous/broker.rs"]
+mod broker;
+#[path = "asynchronous/closing.rs"]
+mod closing;
+#[path = "asynchronous/dropping.rs"]
+mod dropping;
+#[path = "asynchronous/flow.rs"]
+mod flow;
+#[path = "asynchronous/hostile.rs"]
+mod hostile;
+#[path = "asynchronous/loss.rs"]
+mod loss;
+#[path = "asynchronous/peer.rs"]
+mod peer;
+#[path = "asynchronous/program.rs"]
+mod program;
+#[path = "asynchronous/shaking_hands.rs"]
+mod shaking_hands;

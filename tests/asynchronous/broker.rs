@@ -1,0 +1,128 @@
+//! A broker that obliges: it answers whatever is asked, has a message in every queue, and writes down what it heard.
+#![allow(dead_code, reason = "each test crate that includes this uses a part of it")]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use leveret::ConnectionParameters;
+use leveret::protocol::{Method, basic, channel, confirm, connection, queue};
+
+use super::peer::{Peer, Received};
+
+/// What the broker heard: methods and their channels, in order.
+#[derive(Clone, Default)]
+pub(crate) struct Heard {
+    methods: Arc<Mutex<Vec<(u16, Method)>>>,
+}
+
+impl Heard {
+    pub(crate) fn all(&self) -> Vec<(u16, Method)> {
+        self.methods.lock().unwrap().clone()
+    }
+
+    /// How many methods of this name came.
+    pub(crate) fn count(&self, name: &str) -> usize {
+        self.methods.lock().unwrap().iter().filter(|(_, method)| method.name() == name).count()
+    }
+
+    /// The delivery tags that were given back to the queue.
+    pub(crate) fn requeued(&self) -> Vec<u64> {
+        let methods = self.methods.lock().unwrap();
+        let tags = methods.iter().filter_map(|(_, method)| match method {
+            Method::BasicNack(nack) if nack.requeue && !nack.multiple => Some(nack.delivery_tag),
+            _ => None,
+        });
+        tags.collect()
+    }
+
+    fn push(&self, channel: u16, method: Method) {
+        self.methods.lock().unwrap().push((channel, method));
+    }
+}
+
+/// Connects a client to a broker that runs until its stream ends.
+pub(crate) async fn connect(capacity: usize, parameters: ConnectionParameters) -> (leveret::Connection, Heard) {
+    let (connection, peer) = Peer::connect(capacity, parameters).await;
+    (connection, oblige(peer))
+}
+
+/// Makes a peer behind its handshake answer whatever comes.
+pub(crate) fn oblige(peer: Peer) -> Heard {
+    let heard = Heard::default();
+    tokio::spawn(Broker { peer, heard: heard.clone(), published: BTreeMap::new(), delivered: BTreeMap::new() }.run());
+    heard
+}
+
+struct Broker {
+    peer: Peer,
+    heard: Heard,
+    /// Publishes on each confirming channel.
+    published: BTreeMap<u16, u64>,
+    /// Deliveries on each channel.
+    delivered: BTreeMap<u16, u64>,
+}
+
+impl Broker {
+    async fn run(mut self) {
+        while let Some(received) = self.peer.receive().await {
+            if let Received::Method(channel, method) = received {
+                self.heard.push(channel, method.clone());
+                self.answer(channel, method).await;
+            }
+        }
+    }
+
+    async fn answer(&mut self, channel: u16, method: Method) {
+        match method {
+            Method::ChannelOpen(_) => {
+                self.published.remove(&channel);
+                self.delivered.remove(&channel);
+                self.peer.send(channel, channel::OpenOk::default()).await;
+            }
+            Method::ChannelClose(_) => self.peer.send(channel, channel::CloseOk::default()).await,
+            Method::ConnectionClose(_) => self.peer.send(0, connection::CloseOk::default()).await,
+            Method::ConfirmSelect(_) => {
+                self.published.insert(channel, 0);
+                self.peer.send(channel, confirm::SelectOk::default()).await;
+            }
+            Method::QueueDeclare(declare) => {
+                self.peer.send(channel, queue::DeclareOk::default().queue(declare.queue)).await;
+            }
+            Method::BasicPublish(_) => self.confirm(channel).await,
+            Method::BasicConsume(consume) => self.consume(channel, &consume).await,
+            Method::BasicCancel(cancel) => {
+                self.peer.send(channel, basic::CancelOk::default().consumer_tag(cancel.consumer_tag)).await;
+            }
+            Method::BasicGet(get) => {
+                let ok = basic::GetOk::default().delivery_tag(self.next_delivery(channel)).routing_key(get.queue);
+                self.peer.send_content(channel, ok, b"got").await;
+            }
+            _ => {}
+        }
+    }
+
+    async fn confirm(&mut self, channel: u16) {
+        if let Some(published) = self.published.get_mut(&channel) {
+            *published += 1;
+            let ack = basic::Ack::default().delivery_tag(*published);
+            self.peer.send(channel, ack).await;
+        }
+    }
+
+    /// Accepts the consumer, and sends it two messages at once.
+    async fn consume(&mut self, channel: u16, consume: &basic::Consume) {
+        let tag = if consume.consumer_tag.is_empty() { "made-up" } else { "given" };
+        self.peer.send(channel, basic::ConsumeOk::default().consumer_tag(tag)).await;
+        for _ in 0..2 {
+            let delivery_tag = self.next_delivery(channel);
+            let deliver = basic::Deliver::default().consumer_tag(tag).delivery_tag(delivery_tag);
+            self.peer.send_content(channel, deliver, b"pushed").await;
+        }
+    }
+
+    fn next_delivery(&mut self, channel: u16) -> u64 {
+        let delivered = self.delivered.entry(channel).or_default();
+        *delivered += 1;
+        *delivered
+    }
+}

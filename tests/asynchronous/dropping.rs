@@ -1,0 +1,340 @@
+//! Futures that are dropped at every point of their way: the connection stays in step, and what was begun is undone.
+
+use std::time::Duration;
+
+use leveret::protocol::{Method, basic, channel, confirm, connection};
+use leveret::{Channel, Connection, Publisher};
+
+use super::attention::{Attention, drop_after};
+use super::broker::{self, Heard};
+use super::peer::{Peer, Received, parameters};
+
+/// More turns than anything takes that does not wait for time.
+const TURNS: usize = 64;
+
+/// Drops a future after every number of turns, on a connection of its own each, until it completes.
+macro_rules! drop_at_every_point {
+    (|$world:ident| $future:expr, |$after:ident, $output:ident| $check:expr) => {{
+        let mut completed = 0;
+        for turns in 0..TURNS {
+            for attention in [Attention::Kept, Attention::Lost] {
+                #[allow(unused_mut, reason = "some futures borrow the world mutably")]
+                let mut $world = World::new().await;
+                let $output = drop_after(turns, attention, $future).await;
+                completed += usize::from($output.is_some() && attention == Attention::Kept);
+                settle().await;
+                let $after = &mut $world;
+                $check;
+                let in_step = tokio::time::timeout(Duration::from_secs(3600), $after.is_in_step()).await;
+                in_step.expect("nothing waits for ever");
+            }
+            if completed > 2 {
+                break;
+            }
+        }
+        assert!(completed > 0, "the future never completes");
+    }};
+}
+
+/// Everything that can happen without time passing happens, and then some time passes.
+async fn settle() {
+    tokio::time::sleep(Duration::from_secs(1)).await;
+}
+
+/// A connection with what the futures need.
+struct World {
+    connection: Connection,
+    channel: Channel,
+    publisher: Publisher,
+    heard: Heard,
+}
+
+impl World {
+    async fn new() -> Self {
+        let (connection, heard) =
+            broker::connect(64 * 1024, parameters().write_high_water(64).max_unconfirmed(1)).await;
+        let channel = connection.open_channel().await.unwrap();
+        let publisher = connection.open_channel().await.unwrap().confirm_select().await.unwrap();
+        Self { connection, channel, publisher, heard }
+    }
+
+    /// Old and new channels answer what they are asked, publishes pass, and nothing is left over.
+    async fn is_in_step(&mut self) {
+        for name in ["first", "second"] {
+            assert_eq!(self.channel.queue_declare(name).await.unwrap().queue, name);
+        }
+        self.publisher.publish("", "q", vec![0; 100]).confirmed().await.unwrap();
+        self.publisher.publish("", "q", vec![0; 100]).confirmed().await.unwrap();
+        assert_eq!(self.publisher.wait_for_confirms().await.unwrap(), leveret::engine::Settled::default());
+        let another = self.connection.open_channel().await.unwrap();
+        assert_eq!(another.number(), 3, "the numbers of channels that were given up are free again");
+        assert_eq!(another.queue_declare("third").await.unwrap().queue, "third");
+        assert_eq!((self.connection.queued(), self.connection.unconfirmed()), (0, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn open_channel() {
+    drop_at_every_point!(|world| world.connection.open_channel(), |world, opened| {
+        let stays = usize::from(opened.is_some());
+        drop(opened);
+        settle().await;
+        assert_eq!(world.heard.count("channel.close"), 1, "it is closed whether it was handed out or not: {stays}");
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn call() {
+    drop_at_every_point!(|world| world.channel.queue_declare("dropped"), |world, declared| {
+        if let Some(declared) = declared {
+            assert_eq!(declared.unwrap().queue, "dropped");
+        }
+        assert_eq!(world.heard.count("queue.declare"), 1);
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn publish_through_an_open_gate() {
+    drop_at_every_point!(|world| world.channel.publish("", "q", "body"), |world, _published| {
+        assert_eq!(world.heard.count("basic.publish"), 1);
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn publish_that_yields() {
+    drop_at_every_point!(|world| world.channel.publish("", "q", vec![0; 100_000]), |world, _published| {
+        assert_eq!(world.heard.count("basic.publish"), 1);
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn publish_that_waits_at_the_gate() {
+    drop_at_every_point!(
+        |world| async {
+            // The mark is below one message: the second one has to wait.
+            world.channel.publish("", "q", vec![0; 100]).await.unwrap();
+            world.channel.publish("", "q", vec![0; 100]).await
+        },
+        |world, published| {
+            let count = world.heard.count("basic.publish");
+            assert!(if published.is_some() { count == 2 } else { count == 1 });
+        }
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn confirmed_publish() {
+    drop_at_every_point!(|world| world.publisher.publish("", "q", "body").confirmed(), |world, _confirmed| {
+        assert_eq!(world.heard.count("basic.publish"), 1);
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn confirmed_publish_that_waits_at_the_gate() {
+    drop_at_every_point!(
+        |world| async {
+            let first = world.publisher.publish("", "q", "first").await.unwrap();
+            world.publisher.publish("", "q", "second").confirmed().await.unwrap();
+            first.await
+        },
+        |world, confirmed| {
+            let count = world.heard.count("basic.publish");
+            assert!(if confirmed.is_some() { count == 2 } else { (1..=2).contains(&count) });
+        }
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn confirm_and_wait_for_confirms() {
+    drop_at_every_point!(
+        |world| async {
+            let confirm = world.publisher.publish("", "q", "body").await.unwrap();
+            world.publisher.wait_for_confirms().await.unwrap();
+            confirm.await
+        },
+        |world, _confirmed| assert_eq!(world.heard.count("basic.publish"), 1)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn confirm_select() {
+    drop_at_every_point!(|world| world.channel.confirm_select(), |world, _selected| {
+        // Whether it was waited for or not, publishes count from here on.
+        let publisher = world.channel.confirm_select().await.unwrap();
+        publisher.publish("", "q", "counted").confirmed().await.unwrap();
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn consume() {
+    drop_at_every_point!(|world| world.channel.consume("q"), |world, consumer| {
+        drop(consumer);
+        settle().await;
+        assert_eq!(world.heard.count("basic.cancel"), 1);
+        assert_eq!(world.heard.requeued(), [1, 2]);
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn next_delivery() {
+    drop_at_every_point!(
+        |world| async {
+            let mut consumer = world.channel.consume("q").await.unwrap();
+            let first = consumer.next().await.unwrap().unwrap().delivery_tag();
+            (first, consumer.next().await.unwrap().unwrap().delivery_tag())
+        },
+        |world, seen| {
+            settle().await;
+            assert_eq!(world.heard.count("basic.cancel"), 1);
+            let seen = seen.map_or(0, |(_, second)| second);
+            assert!(world.heard.requeued().len() as u64 <= 2 - seen);
+        }
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn next_delivery_alone() {
+    for turns in 0..8 {
+        for attention in [Attention::Kept, Attention::Lost] {
+            let mut world = World::new().await;
+            let mut consumer = world.channel.consume("q").await.unwrap();
+            let first = drop_after(turns, attention, consumer.next()).await;
+            let first = match first {
+                Some(first) => first,
+                None => consumer.next().await,
+            };
+            assert_eq!(first.unwrap().unwrap().delivery_tag(), 1, "no message is lost");
+            assert_eq!(consumer.next().await.unwrap().unwrap().delivery_tag(), 2);
+            tokio::time::timeout(Duration::from_secs(3600), world.is_in_step()).await.expect("nothing waits for ever");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancel() {
+    drop_at_every_point!(
+        |world| async {
+            let mut consumer = world.channel.consume("q").await.unwrap();
+            consumer.cancel().await
+        },
+        |world, _cancelled| {
+            assert!((1..=2).contains(&world.heard.count("basic.cancel")));
+            assert_eq!(world.heard.requeued(), [1, 2]);
+        }
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn get() {
+    drop_at_every_point!(|world| world.channel.get("q"), |world, got| {
+        let given_back: &[u64] = if got.is_some() { &[] } else { &[1] };
+        assert_eq!(world.heard.requeued(), given_back);
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_of_a_channel() {
+    drop_at_every_point!(
+        |world| async {
+            let channel = world.connection.open_channel().await.unwrap();
+            channel.close().await
+        },
+        |world, _closed| assert_eq!(world.heard.count("channel.close"), 1)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_of_a_connection() {
+    for turns in 0..TURNS {
+        for attention in [Attention::Kept, Attention::Lost] {
+            let world = World::new().await;
+            let closed = drop_after(turns, attention, world.connection.close()).await;
+            settle().await;
+            assert!(!world.connection.is_open());
+            assert_eq!(world.heard.count("connection.close"), 1);
+            let error = world.connection.open_channel().await.unwrap_err();
+            assert!(error.is_not_sent());
+            if let Some(closed) = closed {
+                return closed.unwrap();
+            }
+        }
+    }
+    panic!("it never closes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn open() {
+    for turns in 0..TURNS {
+        let (transport, mut peer) = Peer::new(64 * 1024);
+        let script = tokio::spawn(async move {
+            peer.shake_hands_as_far_as_it_goes().await;
+            peer.receive().await
+        });
+        let opened = drop_after(turns, Attention::Kept, Connection::open_on(transport, parameters())).await;
+        let completed = opened.is_some();
+        // The last handle of a connection that was opened is dropped at once.
+        drop(opened);
+        let last = tokio::time::timeout(Duration::from_secs(1), script).await;
+        let last = last.expect("the transport is gone").unwrap();
+        let closes = matches!(last, Some(Received::Method(0, Method::ConnectionClose(_))));
+        assert_eq!(closes, completed, "it leaves nothing behind but a closed transport: {last:?}");
+        if completed {
+            return;
+        }
+    }
+    panic!("it never opens");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_confirm_outlives_the_handles_of_its_channel_and_connection() {
+    let (connection, channel, mut peer) = Peer::connect_channel(64 * 1024, parameters()).await;
+    let select = async {
+        peer.expect::<confirm::Select>(1).await;
+        peer.send(1, confirm::SelectOk::default()).await;
+    };
+    let (publisher, ()) = tokio::join!(channel.confirm_select(), select);
+    let publisher = publisher.unwrap();
+    let decided = publisher.publish("", "q", "x").await.unwrap();
+    let undecided = publisher.publish("", "q", "x").await.unwrap();
+    drop((publisher, channel, connection));
+    peer.expect_publish(1).await;
+    peer.expect_publish(1).await;
+    peer.expect::<channel::Close>(1).await;
+    peer.expect::<connection::Close>(0).await;
+    peer.send(1, basic::Ack::default().delivery_tag(1)).await;
+    decided.await.unwrap();
+    peer.send(1, channel::CloseOk::default()).await;
+    let error = undecided.await.unwrap_err();
+    assert!(error.is_unknown());
+    peer.send(0, connection::CloseOk::default()).await;
+    peer.expect_end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_tasks_on_many_threads_drop_what_they_like() {
+    let (connection, heard) = broker::connect(100, parameters().write_high_water(64).max_unconfirmed(3)).await;
+    let tasks: Vec<_> = (0..16_usize)
+        .map(|task| {
+            let connection = connection.clone();
+            tokio::spawn(async move {
+                let channel = connection.open_channel().await.unwrap();
+                let publisher = connection.open_channel().await.unwrap().confirm_select().await.unwrap();
+                for turn in 0..40 {
+                    let turns = (task * 7 + turn * 5) % 12;
+                    let attention = if turn % 2 == 0 { Attention::Kept } else { Attention::Lost };
+                    drop_after(turns, attention, channel.queue_declare("dropped")).await;
+                    drop_after(turns, attention, publisher.publish("", "q", "x").confirmed()).await;
+                    drop_after(turns, attention, channel.get("q")).await;
+                    drop_after(turns, attention, connection.open_channel()).await;
+                    assert_eq!(channel.queue_declare("in step").await.unwrap().queue, "in step");
+                    publisher.publish("", "q", "x").confirmed().await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        tokio::time::timeout(Duration::from_secs(60), task).await.expect("nothing waits for ever").unwrap();
+    }
+    connection.close().await.unwrap();
+    assert_eq!(heard.count("connection.close"), 1);
+}

@@ -1,0 +1,43 @@
+//! The engine against a scripted peer: frames in, frames out, and a clock that the test moves by hand.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test may panic"
+)]
+
+#[path = "engine/peer.rs"]
+mod peer;
+#[path = "engine/session.rs"]
+mod session;
+
+#[path = "engine/abandoned.rs"]
+mod abandoned;
+#[path = "engine/backpressure.rs"]
+mod backpressure;
+#[path = "engine/calls.rs"]
+mod calls;
+#[path = "engine/channels.rs"]
+mod channels;
+#[path = "engine/closing.rs"]
+mod closing;
+#[path = "engine/confirms.rs"]
+mod confirms;
+#[path = "engine/consumers.rs"]
+mod consumers;
+#[path = "engine/content.rs"]
+mod content;
+#[path = "engine/handshake.rs"]
+mod handshake;
+#[path = "engine/heartbeats.rs"]
+mod heartbeats;
+#[path = "engine/returns.rs"]
+mod returns;
+#[path = "engine/splits.rs"]
+mod splits;
+#[path = "engine/violations.rs"]
+mod violations;
+#[path = "engine/walk.rs"]
+mod walk;
