@@ -59,7 +59,7 @@ pub mod wire;
 
 pub use asynchronous::{Channel, Confirm, Connection, Consumer, Delivery, Publisher, Returns};
 pub use config::{ConnectionParameters, Credentials};
-pub use engine::{Initiator, Returned};
+pub use engine::{Initiator, Negotiated, Returned, Settled};
 pub use error::{Error, ErrorKind, Result};
 pub use frame::Body;
 pub use protocol::{ReplyCode, basic::Properties};

@@ -17,7 +17,7 @@ use crate::wire::ShortString;
 /// A channel: a stream of requests of its own within a connection, with its own errors (AMQP 0-9-1 §2.2.4).
 ///
 /// An error of the broker's closes the channel that caused it and nothing else. Clones are handles of the same channel;
-/// dropping the last one (consumers and unsettled deliveries hold one too) closes it.
+/// dropping the last one (consumers, deliveries and confirms hold one too) closes it.
 ///
 /// Besides what is written out here, there is a method for each of the protocol's: [`Channel::queue_declare`],
 /// [`Channel::exchange_bind`], [`Channel::basic_qos`], [`Channel::tx_select`], … They are generated from the
@@ -102,8 +102,14 @@ impl Channel {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn publish<'a>(&'a self, exchange: &'a str, routing_key: &'a str, body: impl Into<Body<'a>>) -> Publish<'a> {
-        Publish::new(self, exchange, routing_key, body.into())
+    /// Names are anything of octets: text, or what a declare or a delivery gave.
+    pub fn publish<'a>(
+        &'a self,
+        exchange: &'a (impl AsRef<[u8]> + ?Sized),
+        routing_key: &'a (impl AsRef<[u8]> + ?Sized),
+        body: impl Into<Body<'a>>,
+    ) -> Publish<'a> {
+        Publish::new(self, exchange.as_ref(), routing_key.as_ref(), body.into())
     }
 
     /// Makes the broker confirm what is published on this channel from now on (`confirm.select`), and gives the
@@ -184,6 +190,11 @@ impl Channel {
     pub fn closed_by(&self) -> Option<Error> {
         let closure = self.shared().with(|state| state.engine.channel_closure(self.key()))?;
         Some(Failure::Closed { closure, fate: Fate::NotSent }.into())
+    }
+
+    /// The connection that it is a channel of.
+    pub fn connection(&self) -> super::Connection {
+        super::Connection::of(Arc::clone(&self.handle.connection))
     }
 
     /// The number of the channel on its connection. It is used again when the channel is closed.

@@ -8,15 +8,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::Channel;
 use super::wait::{Wait, now};
 use crate::config::ConnectionParameters;
-use crate::driver::{self, Driver, Shared};
+use crate::driver::{self, Agreed, Driver, Shared};
 use crate::engine::{Completion, Negotiated};
 use crate::error::{Error, Result};
 use crate::protocol::ReplyCode;
 
 /// A connection to a broker, driven by a task of the tokio runtime that it was opened on.
 ///
-/// Clones are handles of the same connection. Dropping the last handle (channels, consumers and unsettled deliveries hold
-/// one too) closes it in the background, after what was queued; [`Connection::close`] waits for that.
+/// Clones are handles of the same connection. Dropping the last handle (channels, consumers, deliveries and
+/// confirms hold one too) closes it in the background, after what was queued; [`Connection::close`] waits for that.
 ///
 /// ```no_run
 /// # async fn example() -> leveret::Result<()> {
@@ -54,8 +54,7 @@ impl Connection {
     {
         let parameters = parameters.try_into()?;
         parameters.validate()?;
-        let transport = driver::connect(&parameters).await?;
-        Self::start(transport, &parameters).await
+        Ok(Self::start(driver::open(&parameters).await?))
     }
 
     /// The same over a transport of the caller's: a socket with options of its own, a tunnel, an in-memory pipe.
@@ -71,16 +70,22 @@ impl Connection {
     {
         let parameters = parameters.try_into()?;
         parameters.validate()?;
-        Self::start(transport, &parameters).await
+        Ok(Self::start(driver::open_on(transport, &parameters).await?))
     }
 
-    async fn start<T>(mut transport: T, parameters: &ConnectionParameters) -> Result<Self>
+    /// Sets off the task that drives the connection.
+    fn start<T>(agreed: Agreed<T>) -> Self
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let (shared, input) = driver::handshake(&mut transport, parameters).await?;
+        let Agreed { transport, shared, input } = agreed;
         tokio::spawn(Driver::new(transport, Arc::clone(&shared), input));
-        Ok(Self { handle: Arc::new(ConnectionHandle { shared }) })
+        Self { handle: Arc::new(ConnectionHandle { shared }) }
+    }
+
+    /// Another handle.
+    pub(super) fn of(handle: Arc<ConnectionHandle>) -> Self {
+        Self { handle }
     }
 
     /// Opens a channel (AMQP 0-9-1 §1.5.2.1). Dropped before it is done, the channel is closed again.

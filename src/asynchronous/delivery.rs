@@ -74,6 +74,11 @@ impl Delivery {
         &self.message
     }
 
+    /// The channel that it came on, to answer a request on, say.
+    pub fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
     /// The number by which the broker knows the delivery on its channel.
     pub fn delivery_tag(&self) -> u64 {
         self.delivery_tag

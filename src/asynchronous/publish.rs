@@ -20,8 +20,8 @@ use crate::protocol::basic::Properties;
 #[must_use = "a message is published when this is awaited"]
 pub struct Publish<'a> {
     pub(super) channel: &'a Channel,
-    pub(super) exchange: &'a str,
-    pub(super) routing_key: &'a str,
+    pub(super) exchange: &'a [u8],
+    pub(super) routing_key: &'a [u8],
     pub(super) mandatory: bool,
     pub(super) properties: Option<&'a Properties>,
     pub(super) body: Body<'a>,
@@ -31,7 +31,7 @@ pub struct Publish<'a> {
 const YIELD_EVERY: usize = 64 * 1024;
 
 impl<'a> Publish<'a> {
-    pub(super) fn new(channel: &'a Channel, exchange: &'a str, routing_key: &'a str, body: Body<'a>) -> Self {
+    pub(super) fn new(channel: &'a Channel, exchange: &'a [u8], routing_key: &'a [u8], body: Body<'a>) -> Self {
         Self { channel, exchange, routing_key, mandatory: false, properties: None, body }
     }
 
@@ -53,11 +53,16 @@ impl<'a> Publish<'a> {
     ///
     /// Publishing is paused ([`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)), the channel is closed, or
     /// the message cannot be encoded.
-    pub fn try_publish(mut self) -> Result<()> {
+    pub fn try_publish(self) -> Result<()> {
+        self.try_queue(|publish, state| publish.queue(state, None))
+    }
+
+    /// Does `queue` where the gate is open.
+    pub(super) fn try_queue<R>(mut self, queue: Queue<'a, R>) -> Result<R> {
         self.share_large_body();
         let channel = self.channel;
         Ok(channel.shared().with(|state| match state.engine.admission(channel.key())? {
-            Admission::Open => self.queue(state, None),
+            Admission::Open => queue(&self, state),
             Admission::Closed => Err(Failure::Backpressure),
         })?)
     }
@@ -75,8 +80,8 @@ impl<'a> Publish<'a> {
     #[inline]
     pub(super) fn queue(&self, state: &mut State, confirm: Option<WaiterId>) -> Result<(), Failure> {
         let publish = frame::Publish {
-            exchange: self.exchange.as_bytes(),
-            routing_key: self.routing_key.as_bytes(),
+            exchange: self.exchange,
+            routing_key: self.routing_key,
             mandatory: self.mandatory,
             properties: self.properties,
             body: &self.body,

@@ -53,11 +53,11 @@ impl Publisher {
     /// queued, the [`Confirm`] of the broker's decision.
     pub fn publish<'a>(
         &'a self,
-        exchange: &'a str,
-        routing_key: &'a str,
+        exchange: &'a (impl AsRef<[u8]> + ?Sized),
+        routing_key: &'a (impl AsRef<[u8]> + ?Sized),
         body: impl Into<Body<'a>>,
     ) -> PublishConfirmed<'a> {
-        PublishConfirmed { publish: Publish::new(&self.channel, exchange, routing_key, body.into()) }
+        PublishConfirmed { publish: Publish::new(&self.channel, exchange.as_ref(), routing_key.as_ref(), body.into()) }
     }
 
     /// Waits until the broker has decided about everything published on this channel so far, by anybody, and tells how
@@ -75,9 +75,25 @@ impl Publisher {
         if let Some(settled) = settled {
             return Ok(settled);
         }
-        match wait.await? {
+        let mut place = ConfirmsWait { channel: &self.channel, wait };
+        match (&mut place.wait).await? {
             Completion::Settled(_, settled) => Ok(settled),
             _ => Err(Error::internal("confirms were answered by something else")),
+        }
+    }
+}
+
+/// A place among those who wait for confirms, given up when it is dropped.
+struct ConfirmsWait<'a> {
+    channel: &'a Channel,
+    wait: Wait,
+}
+
+impl Drop for ConfirmsWait<'_> {
+    fn drop(&mut self) {
+        if !self.wait.is_over() {
+            let (key, id) = (self.channel.key(), self.wait.id());
+            self.channel.shared().with(|state| state.engine.stop_waiting_for_confirms(key, id));
         }
     }
 }
@@ -105,6 +121,16 @@ impl<'a> PublishConfirmed<'a> {
         self
     }
 
+    /// Publishes now, or not at all.
+    ///
+    /// # Errors
+    ///
+    /// Publishing is paused ([`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)), the channel is closed, or
+    /// the message cannot be encoded.
+    pub fn try_publish(self) -> Result<Confirm> {
+        self.publish.try_queue(queue)
+    }
+
     /// Waits for the broker's decision too: one round trip per message.
     pub fn confirmed(self) -> ConfirmedFuture<'a> {
         ConfirmedFuture { stage: Confirming::Publishing(self.into_future()) }
@@ -124,7 +150,10 @@ impl<'a> IntoFuture for PublishConfirmed<'a> {
 fn queue(publish: &Publish<'_>, state: &mut State) -> Result<Confirm, Failure> {
     let id = state.waiters.insert();
     match publish.queue(state, Some(id)) {
-        Ok(()) => Ok(Confirm { wait: Wait::new(Arc::clone(publish.channel.shared()), id) }),
+        Ok(()) => {
+            let wait = Wait::new(Arc::clone(publish.channel.shared()), id);
+            Ok(Confirm { wait, _channel: publish.channel.clone() })
+        }
         Err(failure) => {
             forget_unused(state, id);
             Err(failure)
@@ -159,11 +188,13 @@ impl Future for PublishConfirmedFuture<'_> {
 /// ([`ErrorKind::Returned`](crate::ErrorKind::Returned)), or that the channel was closed first, in which case
 /// [`Error::is_not_sent`] and [`Error::is_unknown`] tell what became of the message.
 ///
-/// Dropping it forgets the decision, not the message.
+/// It keeps the channel open until then. Dropping it forgets the decision, not the message.
 #[derive(Debug)]
 #[must_use = "only awaiting a confirm tells whether the broker has the message"]
 pub struct Confirm {
     wait: Wait,
+    /// Keeps the channel open: closing it would decide about the publish.
+    _channel: Channel,
 }
 
 impl Future for Confirm {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use super::Shared;
 use crate::config::ConnectionParameters;
@@ -63,53 +63,56 @@ impl std::error::Error for ConnectError {
     }
 }
 
-/// When everything together is over.
-fn deadline(parameters: &ConnectionParameters) -> Option<Instant> {
-    parameters.open_timeout.map(|limit| Instant::now() + limit)
+/// A transport on which both sides have agreed: what they share from here on, and what was read beyond the handshake.
+pub(crate) struct Agreed<T> {
+    pub(crate) transport: T,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) input: BytesMut,
 }
 
-/// Runs `step` until `deadline`; `limit` is what the error tells.
+/// Reaches the broker over TCP and agrees with it, all within `open_timeout`.
+pub(crate) async fn open(parameters: &ConnectionParameters) -> Result<Agreed<TcpStream>, ConnectError> {
+    within(parameters.open_timeout, async {
+        let transport = within(parameters.connect_timeout, connect(parameters)).await?;
+        handshake(transport, parameters).await
+    })
+    .await
+}
+
+/// Agrees with the broker at the other end of a transport, within `open_timeout`.
+pub(crate) async fn open_on<T: AsyncRead + AsyncWrite + Unpin>(
+    transport: T,
+    parameters: &ConnectionParameters,
+) -> Result<Agreed<T>, ConnectError> {
+    within(parameters.open_timeout, handshake(transport, parameters)).await
+}
+
 async fn within<R>(
-    deadline: Option<Instant>,
     limit: Option<Duration>,
     step: impl Future<Output = Result<R, ConnectError>>,
 ) -> Result<R, ConnectError> {
-    match deadline {
-        Some(at) => {
-            let limit = limit.unwrap_or_default();
-            timeout_at(at, step).await.unwrap_or(Err(ConnectError::TimedOut(limit)))
-        }
+    match limit {
+        Some(limit) => timeout(limit, step).await.unwrap_or(Err(ConnectError::TimedOut(limit))),
         None => step.await,
     }
 }
 
-/// Opens a TCP connection to the broker.
-pub(crate) async fn connect(parameters: &ConnectionParameters) -> Result<TcpStream, ConnectError> {
-    let limit = parameters.connect_timeout;
-    let until = limit.map(|limit| Instant::now() + limit);
-    within(until, limit, async {
-        let stream = TcpStream::connect((parameters.host.as_str(), parameters.port)).await;
-        let stream = stream.map_err(ConnectError::Tcp)?;
-        // A lone publish goes out at once; coalescing is done above the socket.
-        stream.set_nodelay(true).map_err(ConnectError::Tcp)?;
-        Ok(stream)
-    })
-    .await
+async fn connect(parameters: &ConnectionParameters) -> Result<TcpStream, ConnectError> {
+    let stream = TcpStream::connect((parameters.host.as_str(), parameters.port)).await;
+    let stream = stream.map_err(ConnectError::Tcp)?;
+    // A lone publish goes out at once; coalescing is done above the socket.
+    stream.set_nodelay(true).map_err(ConnectError::Tcp)?;
+    Ok(stream)
 }
 
-/// Agrees with the broker; gives what both sides share from there on, and what was read beyond the handshake.
-pub(crate) async fn handshake<T: AsyncRead + AsyncWrite + Unpin>(
-    transport: &mut T,
+async fn handshake<T: AsyncRead + AsyncWrite + Unpin>(
+    mut transport: T,
     parameters: &ConnectionParameters,
-) -> Result<(Arc<Shared>, BytesMut), ConnectError> {
-    let until = deadline(parameters);
-    within(until, parameters.open_timeout, async {
-        let mut input = BytesMut::new();
-        let negotiated = negotiate(transport, parameters, &mut input).await?;
-        let engine = Engine::new(negotiated, Settings::from(parameters), Instant::now().into_std());
-        Ok((Arc::new(Shared::new(engine)), input))
-    })
-    .await
+) -> Result<Agreed<T>, ConnectError> {
+    let mut input = BytesMut::new();
+    let negotiated = negotiate(&mut transport, parameters, &mut input).await?;
+    let engine = Engine::new(negotiated, Settings::from(parameters), Instant::now().into_std());
+    Ok(Agreed { transport, shared: Arc::new(Shared::new(engine)), input })
 }
 
 async fn negotiate<T: AsyncRead + AsyncWrite + Unpin>(

@@ -11,7 +11,7 @@ mod task;
 mod tests;
 mod waiters;
 
-pub(crate) use connect::{ConnectError, connect, handshake};
+pub(crate) use connect::{Agreed, ConnectError, open, open_on};
 pub(crate) use shared::{Shared, State};
 pub(crate) use task::Driver;
 pub(crate) use waiters::{Polled, Waiters};

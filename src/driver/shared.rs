@@ -95,6 +95,12 @@ impl Shared {
         drop(waker);
     }
 
+    /// The driver is awake: nobody has to wake it.
+    pub(crate) fn awake(&self) {
+        let sleeping = self.lock().sleeping.take();
+        drop(sleeping);
+    }
+
     /// The driver goes to sleep, unless there is something to do after all. Whoever gives it something to do wakes it.
     pub(crate) fn sleep(&self, waker: Waker, stalled: bool, armed: Option<Instant>) -> bool {
         let sleeping = Sleeping { waker, stalled, armed };

@@ -203,6 +203,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Driver<T> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
+        this.shared.awake();
         let now = now();
         for _ in 0..BUDGET {
             let wrote = this.poll_write(context, now);

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use self::attention::{Attention, drop_after};
 use self::broker::Heard;
 use self::peer::{Peer, parameters};
-use super::{Driver, Shared, handshake};
+use super::{Agreed, Driver, Shared, open_on};
 use crate::{Channel, Connection, ErrorKind, Publisher};
 
 #[path = "../../tests/asynchronous/attention.rs"]
@@ -310,10 +310,10 @@ async fn a_panic_under_the_lock_fails_the_connection_and_nothing_panics_after_it
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_connection_gives_its_buffers_back_and_takes_them_again() {
-    let (mut transport, mut peer) = Peer::new(1024 * 1024);
+    let (transport, mut peer) = Peer::new(1024 * 1024);
     let parameters = parameters();
-    let (shaken, ()) = tokio::join!(handshake(&mut transport, &parameters), peer.shake_hands());
-    let (shared, input) = shaken.unwrap();
+    let (agreed, ()) = tokio::join!(open_on(transport, &parameters), peer.shake_hands());
+    let Ok(Agreed { transport, shared, input }) = agreed else { panic!("the handshake fails") };
     let mut driver = Driver::new(transport, Arc::clone(&shared), input);
     for _ in 0..2 {
         let now = tokio::time::Instant::now().into_std();

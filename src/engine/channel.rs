@@ -55,11 +55,19 @@ pub(super) enum Effect {
         no_ack: bool,
     },
     /// A consumer ends.
-    Cancel(Option<ConsumerKey>),
+    Cancel(Ending),
     /// The reply brings a message.
     Get {
         no_ack: bool,
     },
+}
+
+/// Which consumer a cancel is to end.
+#[derive(Debug)]
+pub(super) enum Ending {
+    Known(ConsumerKey),
+    /// The one that has this tag when the broker agrees: it may have been starting when the cancel was made.
+    Tagged(ShortString),
 }
 
 /// A channel.
@@ -116,10 +124,12 @@ impl Channel {
         self.calls.pop_front_if(|call| call.replies.contains(&reply))
     }
 
-    /// The tag is taken, by a consumer or by one that is about to be.
-    pub(super) fn has_consumer(&self, tag: &ShortString) -> bool {
+    /// The tag is taken, by a consumer or by one that is about to be. One that `is_abandoned` was cancelled ahead of
+    /// whatever is sent now.
+    pub(super) fn has_consumer(&self, tag: &ShortString, is_abandoned: impl Fn(ConsumerKey) -> bool) -> bool {
         let starts = |call: &PendingCall| matches!(&call.effect, Effect::Consume { tag: taken, .. } if taken == tag);
-        !tag.is_empty() && (self.consumers.contains_key(tag) || self.calls.iter().any(starts))
+        !tag.is_empty()
+            && (self.consumers.get(tag).is_some_and(|key| !is_abandoned(*key)) || self.calls.iter().any(starts))
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
 use super::channel::Channel;
+use super::returns::Returns;
 use super::{ChannelKey, Closure};
 
 /// Channels by number, dense. The lowest free number is used first, a used one again only when its close is complete.
@@ -16,13 +17,22 @@ pub(super) struct Channels {
     opened: u64,
     /// Why the channels are closed that somebody still has a handle of.
     closures: BTreeMap<u64, Arc<Closure>>,
+    /// Messages that came back on those and that nobody has taken.
+    returns: BTreeMap<u64, Returns>,
 }
 
 impl Channels {
     /// A table of at most `max` channels; 0 stands for as many as there are numbers.
     pub(super) fn new(max: u16) -> Self {
         let max = if max == 0 { u16::MAX } else { max };
-        Self { places: Vec::new(), free: BinaryHeap::new(), max, opened: 0, closures: BTreeMap::new() }
+        Self {
+            places: Vec::new(),
+            free: BinaryHeap::new(),
+            max,
+            opened: 0,
+            closures: BTreeMap::new(),
+            returns: BTreeMap::new(),
+        }
     }
 
     pub(super) fn max(&self) -> u16 {
@@ -89,6 +99,24 @@ impl Channels {
     /// Nobody has a handle of this channel any more, and nobody will ask.
     pub(super) fn forget(&mut self, key: ChannelKey) {
         self.closures.remove(&key.incarnation);
+        self.returns.remove(&key.incarnation);
+    }
+
+    /// Keeps what came back on a channel that is closed, for as long as somebody has a handle of it.
+    pub(super) fn keep_returns(&mut self, key: ChannelKey, returns: Returns) {
+        if returns.listener.is_some() && self.closures.contains_key(&key.incarnation) {
+            self.returns.insert(key.incarnation, returns);
+        }
+    }
+
+    /// What came back on a channel, be it open or closed.
+    pub(super) fn returns_mut(&mut self, key: ChannelKey) -> Option<&mut Returns> {
+        let number = usize::from(key.number).checked_sub(1)?;
+        let open = self.places.get_mut(number).and_then(Option::as_deref_mut).filter(|channel| channel.key == key);
+        match open {
+            Some(channel) => Some(&mut channel.returns),
+            None => self.returns.get_mut(&key.incarnation),
+        }
     }
 
     /// The keys of all channels, in the order of their numbers.

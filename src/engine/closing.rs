@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use super::channel::{Channel, ChannelState};
 use super::content::Assembly;
-use super::{ChannelKey, Closure, Completion, ConsumerEnd, Engine, Event, Failure, Reason, Scope, Violation, WaiterId};
+use super::{
+    ChannelKey, Closure, Completion, ConsumerEnd, Engine, Event, Failure, Fate, Reason, Scope, Violation, WaiterId,
+};
 use crate::protocol::{MethodId, ProtocolMethod, ReplyCode, channel, connection};
 use crate::wire::ShortString;
 
@@ -134,7 +136,7 @@ impl Engine {
         let closure =
             Arc::new(Closure { scope: Scope::Connection, reason, reply_code: Some(code), reply_text: text, method });
         if framing {
-            self.finish(closure, Some(now + self.settings.close_timeout));
+            self.finish(closure, Some(now + self.settings.close_timeout), None);
         } else {
             self.begin_closing(Arc::clone(&closure), false, None, now);
             self.tear_down(&closure);
@@ -151,7 +153,7 @@ impl Engine {
             &close.reply_text,
             MethodId::new(close.class_id, close.method_id),
         );
-        self.finish(closure, Some(now + self.settings.close_timeout));
+        self.finish(closure, Some(now + self.settings.close_timeout), None);
     }
 
     /// The broker agrees to a close.
@@ -160,7 +162,7 @@ impl Engine {
             return Err(Violation::UnexpectedMethod(<connection::CloseOk as ProtocolMethod>::ID));
         };
         let closure = Arc::clone(closure);
-        self.finish(closure, Some(now + self.settings.close_timeout));
+        self.finish(closure, Some(now + self.settings.close_timeout), None);
         Ok(())
     }
 
@@ -185,15 +187,22 @@ impl Engine {
 
     /// The connection is over, and nothing can be written any more.
     pub(super) fn lose(&mut self, reason: Reason) {
+        let unwritten = self.queued() > 0;
         let bodies = std::mem::take(&mut self.outbound).into_bodies();
         self.discarded.extend(bodies);
-        self.finish(Arc::new(Closure::silent(reason)), None);
+        let last = Arc::new(Closure::silent(reason));
+        // What was queued before a close of ours did not all go out: that close did not end well.
+        let failed = unwritten.then(|| Failure::Closed { closure: Arc::clone(&last), fate: Fate::Unknown });
+        self.finish(last, None, failed);
     }
 
     /// The connection is over; what is queued is to be written until `flush_until`. An earlier cause, such as a close of
     /// our own, stays the one that is reported.
-    fn finish(&mut self, last: Arc<Closure>, flush_until: Option<Instant>) {
-        let timed_out = last.reason == Reason::CloseTimedOut;
+    fn finish(&mut self, last: Arc<Closure>, flush_until: Option<Instant>, failed: Option<Failure>) {
+        let failed = match last.reason {
+            Reason::CloseTimedOut => Some(Failure::TimedOut(<connection::Close as ProtocolMethod>::NAME)),
+            _ => failed,
+        };
         let closing = std::mem::replace(&mut self.state, ConnectionState::Open);
         let (closure, closers) = match closing {
             ConnectionState::Open => (last, Vec::new()),
@@ -202,13 +211,9 @@ impl Engine {
         };
         self.state = ConnectionState::Closed { closure: Arc::clone(&closure), flush_until };
         self.tear_down(&closure);
+        let failed = if closure.is_requested() { failed } else { Some(Failure::refused(&closure)) };
         for closer in closers {
-            let completion = if timed_out {
-                Completion::Failed(Failure::TimedOut(<connection::Close as ProtocolMethod>::NAME))
-            } else {
-                Completion::Closed
-            };
-            self.complete(Some(closer), completion);
+            self.complete(Some(closer), failed.clone().map_or(Completion::Closed, Completion::Failed));
         }
     }
 
@@ -237,7 +242,9 @@ impl Engine {
         now: Instant,
     ) -> Result<(), Failure> {
         self.start_closing(key, code, &text.into(), waiter)?;
-        self.watch_channel_close(key, now);
+        if let Some(waiter) = waiter {
+            self.watch_channel_close(key, waiter, now);
+        }
         Ok(())
     }
 
@@ -286,6 +293,8 @@ impl Engine {
         let closed = self.start_closing(key, ReplyCode::REPLY_SUCCESS, &ShortString::from_static("dropped"), None);
         debug_assert!(closed.is_ok() || self.check_channel(key).is_err(), "an open channel can be closed");
         self.channels.forget(key);
+        // Consumers hold a handle of their channel: there are none left that anybody listens to.
+        self.consumers.remove_all_of(key);
     }
 
     /// The broker closes a channel.
@@ -324,13 +333,13 @@ impl Engine {
         self.end_consumers(key, closure);
         let Some(channel) = self.channels.remove(key, closure) else { return };
         // A channel that was closing has a cause of its own, which came first.
-        let closure = self.channels.closure(key).cloned().unwrap_or_else(|| Arc::clone(closure));
-        self.resolve_channel(*channel, &closure);
+        let first = self.channels.closure(key).cloned().unwrap_or_else(|| Arc::clone(closure));
+        self.resolve_channel(*channel, &first, closure);
     }
 
-    fn resolve_channel(&mut self, channel: Channel, closure: &Arc<Closure>) {
-        let Channel { calls, closers, confirms, returns, assembly, .. } = channel;
-        drop::<Assembly>(assembly);
+    /// Resolves everything on a channel with the first cause, and its closers by how it ended in the end.
+    fn resolve_channel(&mut self, channel: Channel, closure: &Arc<Closure>, last: &Arc<Closure>) {
+        let Channel { key, calls, closers, confirms, returns, .. } = channel;
         let mut blamed = closure.method;
         for call in &calls {
             // Of several calls of one method, the broker came to the first.
@@ -349,14 +358,17 @@ impl Engine {
             }
             self.gate.arrive(undecided);
             for watcher in watchers {
-                let failure = Failure::Closed { closure: Arc::clone(closure), fate: super::Fate::Unknown };
+                let failure = Failure::Closed { closure: Arc::clone(closure), fate: Fate::Unknown };
                 self.complete(Some(watcher), Completion::Failed(failure));
             }
         }
         for closer in closers {
-            self.complete(Some(closer), Completion::Closed);
+            let failure = Failure::Closed { closure: Arc::clone(last), fate: Fate::Unknown };
+            let closed = if last.is_requested() { Completion::Closed } else { Completion::Failed(failure) };
+            self.complete(Some(closer), closed);
         }
         self.events.extend(returns.listener.map(Event::Readable));
+        self.channels.keep_returns(key, returns);
         self.admit();
     }
 

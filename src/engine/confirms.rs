@@ -182,6 +182,11 @@ impl Confirms {
         self.failed.returned += unheard.returned;
     }
 
+    /// Somebody waits no more.
+    pub(super) fn unwatch(&mut self, waiter: WaiterId) {
+        self.watchers.retain(|(_, watcher)| *watcher != waiter);
+    }
+
     /// Ties a message that came back to its publish: the first undecided mandatory one after the last that came back
     /// with equal exchange, routing key, body and properties. Gives the message back where there is none.
     pub(super) fn take_returned(&mut self, returned: Box<Returned>) -> Result<(), Box<Returned>> {
@@ -189,8 +194,9 @@ impl Confirms {
             return Err(returned);
         }
         let skip = usize::try_from(self.last_returned.saturating_sub(self.settled_up_to)).unwrap_or(usize::MAX);
-        let first = self.settled_up_to + 1;
-        for (sequence, entry) in (first..).zip(self.ring.iter_mut()).skip(skip) {
+        // The ring skips in one step.
+        let first = self.settled_up_to.saturating_add(1).saturating_add(skip as u64);
+        for (sequence, entry) in (first..).zip(self.ring.iter_mut().skip(skip)) {
             let Some(mandatory) = entry.mandatory.as_deref_mut() else { continue };
             if mandatory.returned.is_none() && same_message(mandatory, &returned.message) {
                 mandatory.returned = Some(returned);

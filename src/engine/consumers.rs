@@ -98,6 +98,15 @@ impl Consumers {
         place.as_ref().filter(|(incarnation, _)| *incarnation == key.incarnation).map(|(_, consumer)| consumer)
     }
 
+    /// Removes the consumers of a channel.
+    pub(super) fn remove_all_of(&mut self, channel: ChannelKey) {
+        for (index, place) in (0..).zip(&mut self.places) {
+            if place.take_if(|(_, consumer)| consumer.channel == channel).is_some() {
+                self.free.push(index);
+            }
+        }
+    }
+
     pub(super) fn remove(&mut self, key: ConsumerKey) -> Option<Consumer> {
         let place = self.places.get_mut(usize::try_from(key.index).ok()?)?;
         if place.as_ref().is_none_or(|(incarnation, _)| *incarnation != key.incarnation) {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::channel::{ChannelState, Effect, Expected};
+use super::channel::{ChannelState, Effect, Ending, Expected};
 use super::consumers::Consumer;
 use super::{ChannelKey, ConsumerEnd, ConsumerKey, Delivery, Engine, Event, Failure, Settle, WaiterId};
 use crate::protocol::{Method, Request, basic};
@@ -101,11 +101,10 @@ impl Engine {
         waiter: WaiterId,
         now: std::time::Instant,
     ) -> Result<(), Failure> {
-        let consumer = self.consumers.get(key).filter(|consumer| consumer.end.is_none());
-        let (channel, tag) = match consumer {
-            Some(consumer) => (consumer.channel, consumer.tag.clone()),
-            None => return Err(Failure::NoSuchConsumer),
-        };
+        let known = self.consumers.get_mut(key).filter(|consumer| consumer.end.is_none());
+        let consumer = known.ok_or(Failure::NoSuchConsumer)?;
+        consumer.claimed = true;
+        let (channel, tag) = (consumer.channel, consumer.tag.clone());
         let cancel = Method::from(basic::Cancel::default().consumer_tag(tag));
         self.call(channel, &cancel, basic::Cancel::REPLIES, waiter, now)
     }
@@ -125,26 +124,28 @@ impl Engine {
                 self.requeue(channel, delivery.delivery_tag);
             }
         }
-        if ended || !open {
+        // Where nothing can be sent any more, nothing comes either.
+        if ended || !open || self.cancel_without_waiter(channel, Ending::Known(key), tag).is_err() {
             self.consumers.remove(key);
-        } else {
-            self.cancel_without_waiter(channel, key, tag);
         }
     }
 
     /// Cancels a consumer; nobody waits for the broker to agree.
-    pub(super) fn cancel_without_waiter(&mut self, channel: ChannelKey, key: ConsumerKey, tag: ShortString) {
+    pub(super) fn cancel_without_waiter(
+        &mut self,
+        channel: ChannelKey,
+        ending: Ending,
+        tag: ShortString,
+    ) -> Result<(), Failure> {
         let cancel = Method::from(basic::Cancel::default().consumer_tag(tag));
         let position = self.position();
-        if self.check_channel(channel).is_err()
-            || self.encoder.any_method(&mut self.outbound, channel.number, &cancel).is_err()
-        {
-            return;
-        }
+        self.check_channel(channel)?;
+        self.encoder.any_method(&mut self.outbound, channel.number, &cancel)?;
         if let Some(channel) = self.channels.get_mut(channel) {
             let expected = Expected::of(&cancel, basic::Cancel::REPLIES);
-            channel.expect(expected, None, Effect::Cancel(Some(key)), position);
+            channel.expect(expected, None, Effect::Cancel(ending), position);
         }
+        Ok(())
     }
 
     /// Gives a delivery back to its queue. Where the channel is closed, the broker does so by itself.
@@ -156,23 +157,30 @@ impl Engine {
     /// A consumer gets no more. It stays in the table until its listener has heard.
     pub(super) fn end_consumer(&mut self, key: ConsumerKey, end: ConsumerEnd) {
         let Some(consumer) = self.consumers.get_mut(key) else { return };
-        let (channel, tag) = (consumer.channel, consumer.tag.clone());
+        let (channel_key, tag) = (consumer.channel, consumer.tag.clone());
         let abandoned = consumer.abandoned;
         if let (ConsumerEnd::Closed(_), false) = (&end, consumer.no_ack) {
             // They cannot be acknowledged any more, and the broker delivers them again.
             consumer.ready.clear();
         }
+        // Nobody can get at an unclaimed consumer that is cancelled: what waits for it goes back.
+        let forlorn = end == ConsumerEnd::Cancelled && !consumer.claimed;
+        let waiting = if forlorn { std::mem::take(&mut consumer.ready) } else { VecDeque::new() };
+        let no_ack = consumer.no_ack;
         consumer.end.get_or_insert(end);
         let told = consumer.tell();
-        if let Some(channel) = self.channels.get_mut(channel) {
+        if let Some(channel) = self.channels.get_mut(channel_key) {
             // A successor may have the same tag by now.
             if channel.consumers.get(&tag) == Some(&key) {
                 channel.consumers.remove(&tag);
             }
             channel.recent = channel.recent.filter(|recent| *recent != key);
         }
-        if abandoned {
+        if abandoned || forlorn {
             self.consumers.remove(key);
+        }
+        for delivery in waiting.iter().filter(|_| !no_ack) {
+            self.requeue(channel_key, delivery.delivery_tag);
         }
         self.events.extend(told.map(Event::Readable));
     }

@@ -37,12 +37,13 @@ pub(super) enum Target {
 ///                               └──────────── a body of 0 octets ───────────────▶
 /// ```
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a box would cost an allocation per delivery")]
 pub(super) enum Assembly {
     Idle,
     /// The header is due. Exchange and routing key, of the lengths in the head, lie in the channel's scratch.
     Header(Target, Head),
     /// Octets of body are due.
-    Body(Box<Gathering>),
+    Body(Gathering),
 }
 
 /// A message of which body octets are missing.
@@ -63,9 +64,10 @@ pub(super) struct Gathering {
 
 /// What became of a header or body frame.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a box would cost an allocation per delivery")]
 pub(super) enum Progress {
     /// More is due.
-    More(Box<Gathering>),
+    More(Gathering),
     /// The message is complete.
     Complete(Target, Message),
     /// The message is over, and was not kept: its body has more octets than the limit allows.
@@ -104,12 +106,12 @@ pub(super) fn handle_header(
         remaining: header.body_size,
         body_size: header.body_size,
     };
-    Ok(Progress::More(Box::new(gathering)))
+    Ok(Progress::More(gathering))
 }
 
 impl Gathering {
     /// Takes a piece of the body, copying it.
-    pub(super) fn push(mut self: Box<Self>, piece: &[u8], channel: u16) -> Result<Progress, Violation> {
+    pub(super) fn push(mut self, piece: &[u8], channel: u16) -> Result<Progress, Violation> {
         self.count(piece.len(), channel)?;
         if self.oversize {
             return Ok(self.progress());
@@ -126,12 +128,12 @@ impl Gathering {
     }
 
     /// Takes a piece of the body that may be kept as it is: without a copy where it is the whole body.
-    pub(super) fn push_shared(mut self: Box<Self>, piece: Bytes, channel: u16) -> Result<Progress, Violation> {
+    pub(super) fn push_shared(mut self, piece: Bytes, channel: u16) -> Result<Progress, Violation> {
         if !self.large || self.oversize || piece.len() as u64 != self.body_size {
             return self.push(&piece, channel);
         }
         self.count(piece.len(), channel)?;
-        let Self { target, head, data, .. } = *self;
+        let Self { target, head, data, .. } = self;
         Ok(Progress::Complete(target, Message::new(data.into(), head, Some(piece))))
     }
 
@@ -140,11 +142,11 @@ impl Gathering {
         Ok(())
     }
 
-    fn progress(self: Box<Self>) -> Progress {
+    fn progress(self) -> Progress {
         if self.remaining > 0 {
             return Progress::More(self);
         }
-        let Self { target, head, data, body, large, oversize, body_size, .. } = *self;
+        let Self { target, head, data, body, large, oversize, body_size, .. } = self;
         if oversize {
             return Progress::Oversize(target, body_size);
         }
@@ -165,7 +167,7 @@ mod tests {
         handle_header(Target::Nobody, HEAD, b"exkey", header, u64::MAX)
     }
 
-    fn gathering(body_size: u64) -> Box<Gathering> {
+    fn gathering(body_size: u64) -> Gathering {
         match begin(body_size).unwrap() {
             Progress::More(gathering) => gathering,
             progress => panic!("{progress:?} without a body"),

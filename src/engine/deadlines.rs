@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::heartbeat::Due;
-use super::{ChannelKey, Completion, Engine, Failure, Reason};
+use super::{ChannelKey, Completion, Engine, Failure, Reason, WaiterId};
 use crate::frame::Encoder;
 use crate::protocol::{ProtocolMethod, channel};
 
@@ -26,8 +26,8 @@ struct CallDeadline {
 enum Waited {
     /// The call of this number is answered.
     Reply(u64),
-    /// The close of the channel is.
-    CloseOk,
+    /// The close of the channel is, which this waiter waits for.
+    CloseOk(WaiterId),
 }
 
 impl Engine {
@@ -37,8 +37,8 @@ impl Engine {
     }
 
     /// The same for the close of a channel.
-    pub(super) fn watch_channel_close(&mut self, channel: ChannelKey, now: Instant) {
-        self.watch(channel, Waited::CloseOk, now);
+    pub(super) fn watch_channel_close(&mut self, channel: ChannelKey, waiter: WaiterId, now: Instant) {
+        self.watch(channel, Waited::CloseOk(waiter), now);
     }
 
     fn watch(&mut self, channel: ChannelKey, waited: Waited, now: Instant) {
@@ -54,7 +54,7 @@ impl Engine {
             let Some(channel) = channels.get(call.channel) else { return false };
             match call.waited {
                 Waited::Reply(number) => channel.calls.front().is_some_and(|oldest| oldest.number <= number),
-                Waited::CloseOk => !channel.closers.is_empty(),
+                Waited::CloseOk(waiter) => channel.closers.contains(&waiter),
             }
         };
         while self.deadlines.calls.pop_front_if(|call| !waits(call)).is_some() {}
@@ -83,15 +83,16 @@ impl Engine {
     fn give_up_oldest_call(&mut self) {
         let Some(CallDeadline { channel, waited, .. }) = self.deadlines.calls.pop_front() else { return };
         let Some(channel) = self.channels.get_mut(channel) else { return };
-        let (waiters, name) = match waited {
-            Waited::CloseOk => (std::mem::take(&mut channel.closers), channel::Close::NAME),
+        let (waiter, name) = match waited {
+            Waited::CloseOk(waiter) => {
+                channel.closers.retain(|closer| *closer != waiter);
+                (Some(waiter), channel::Close::NAME)
+            }
             Waited::Reply(number) => match channel.calls.iter().find(|call| call.number == number) {
-                Some(call) => (call.waiter.into_iter().collect(), call.name),
+                Some(call) => (call.waiter, call.name),
                 None => return,
             },
         };
-        for waiter in waiters {
-            self.complete(Some(waiter), Completion::Failed(Failure::TimedOut(name)));
-        }
+        self.complete(waiter, Completion::Failed(Failure::TimedOut(name)));
     }
 }

@@ -164,7 +164,7 @@ impl Engine {
     }
 
     /// The message to which a body frame belongs; none where nobody listens any more.
-    fn take_gathering(&mut self, number: u16) -> Result<Option<Box<Gathering>>, Violation> {
+    fn take_gathering(&mut self, number: u16) -> Result<Option<Gathering>, Violation> {
         if !self.state.is_listening() {
             return Ok(None);
         }

@@ -91,6 +91,13 @@ impl Engine {
         Ok(confirms.map_or(Some(Settled::default()), |confirms| confirms.watch(waiter)))
     }
 
+    /// A waiter gives up waiting for confirms.
+    pub fn stop_waiting_for_confirms(&mut self, key: ChannelKey, waiter: WaiterId) {
+        if let Some(confirms) = self.channels.get_mut(key).and_then(|channel| channel.confirms.as_mut()) {
+            confirms.unwatch(waiter);
+        }
+    }
+
     /// Whoever asked what went wrong is gone: the next one hears of it.
     pub(super) fn return_settled(&mut self, key: ChannelKey, settled: Settled) {
         if let Some(confirms) = self.channels.get_mut(key).and_then(|channel| channel.confirms.as_mut()) {
@@ -170,10 +177,8 @@ impl Engine {
 
     /// `listener` listens no more: what was kept for it goes.
     pub fn stop_returns(&mut self, key: ChannelKey, listener: WaiterId) {
-        if let Some(channel) = self.channels.get_mut(key)
-            && channel.returns.listener == Some(listener)
-        {
-            channel.returns = Returns::default();
+        if let Some(returns) = self.channels.returns_mut(key).filter(|returns| returns.listener == Some(listener)) {
+            *returns = Returns::default();
         }
     }
 
@@ -183,15 +188,16 @@ impl Engine {
     ///
     /// The channel is closed, and nothing is left.
     pub fn take_returned(&mut self, key: ChannelKey) -> Result<Option<Returned>, Failure> {
-        if let Some(returned) = self.channels.get_mut(key).and_then(|channel| channel.returns.ready.pop_front()) {
+        if let Some(returned) = self.channels.returns_mut(key).and_then(|returns| returns.ready.pop_front()) {
             return Ok(Some(returned));
         }
-        self.check_channel(key).map(|()| None)
+        // One that is closing may still bring some.
+        if self.channels.get(key).is_some() { Ok(None) } else { self.check_channel(key).map(|()| None) }
     }
 
     /// Messages that came back on this channel and were dropped because nobody took them in time.
-    pub fn lost_returns(&self, key: ChannelKey) -> u64 {
-        self.channels.get(key).map_or(0, |channel| channel.returns.lost)
+    pub fn lost_returns(&mut self, key: ChannelKey) -> u64 {
+        self.channels.returns_mut(key).map_or(0, |returns| returns.lost)
     }
 }
 

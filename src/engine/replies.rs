@@ -1,6 +1,6 @@
 //! Replies of the broker: each answers the oldest call of its channel, and changes what that call was to change.
 
-use super::channel::{ChannelState, Effect, PendingCall};
+use super::channel::{ChannelState, Effect, Ending, PendingCall};
 use super::{ChannelKey, Completion, ConsumerEnd, Engine, Failure, Fate, Message, Reply, Violation};
 use crate::protocol::{Method, ReplyCode};
 
@@ -28,7 +28,17 @@ impl Engine {
             (Effect::Consume { no_ack, .. }, Method::BasicConsumeOk(ok)) => {
                 reply.consumer = self.start_consumer(key, ok.consumer_tag.clone(), no_ack);
             }
-            (Effect::Cancel(Some(consumer)), _) => self.end_consumer(consumer, ConsumerEnd::Cancelled),
+            (Effect::Cancel(ending), _) => {
+                let consumer = match ending {
+                    Ending::Known(consumer) => Some(consumer),
+                    Ending::Tagged(tag) => {
+                        self.channels.get(key).and_then(|channel| channel.consumers.get(&tag).copied())
+                    }
+                };
+                if let Some(consumer) = consumer {
+                    self.end_consumer(consumer, ConsumerEnd::Cancelled);
+                }
+            }
             (Effect::Get { no_ack: false }, Method::BasicGetOk(ok)) => reply.unsettled = Some(ok.delivery_tag),
             _ => {}
         }

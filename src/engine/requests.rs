@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::channel::{ChannelState, Effect, Expected};
+use super::channel::{ChannelState, Effect, Ending, Expected};
 use super::closing::ConnectionState;
 use super::{ChannelKey, Closure, Engine, Event, Failure, Fate, Reason, Scope, WaiterId};
 use crate::protocol::{Method, MethodId, ProtocolMethod, Request, basic, channel};
@@ -93,26 +93,28 @@ impl Engine {
         }
         self.check_channel(key)?;
         let effect = self.effect_of(key, method)?;
-        if let (Method::BasicConsume(consume), Effect::Consume { .. }) = (method, &effect)
-            && consume.consumer_tag.is_empty()
-        {
-            return Err(Failure::ConsumerTagMissing);
-        }
-        if let (Method::BasicCancel(cancel), Effect::Cancel(Some(consumer))) = (method, &effect) {
+        match (method, effect) {
             // Deliveries cross a cancel, and only its answer tells which is the last: the broker is asked for one after
             // all, and nobody waits for it.
-            self.cancel_without_waiter(key, *consumer, cancel.consumer_tag.clone());
-            return Ok(());
-        }
-        self.encoder.any_method(&mut self.outbound, key.number, method)?;
-        match (method, effect) {
-            (Method::BasicConsume(consume), Effect::Consume { no_ack, .. }) => {
-                self.start_consumer(key, consume.consumer_tag.clone(), no_ack);
+            (Method::BasicCancel(cancel), Effect::Cancel(ending)) => {
+                self.cancel_without_waiter(key, ending, cancel.consumer_tag.clone())
             }
-            (Method::ConfirmSelect(_), _) => self.select_confirms(key),
-            _ => {}
+            (Method::BasicConsume(consume), Effect::Consume { tag, no_ack }) => {
+                if consume.consumer_tag.is_empty() {
+                    return Err(Failure::ConsumerTagMissing);
+                }
+                self.encoder.any_method(&mut self.outbound, key.number, method)?;
+                self.start_consumer(key, tag, no_ack);
+                Ok(())
+            }
+            (method, _) => {
+                self.encoder.any_method(&mut self.outbound, key.number, method)?;
+                if let Method::ConfirmSelect(_) = method {
+                    self.select_confirms(key);
+                }
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     /// Settles a delivery, or everything up to one.
@@ -175,13 +177,15 @@ impl Engine {
         let channel = self.channels.get(key);
         match request {
             Method::BasicConsume(consume) => {
-                if channel.is_some_and(|channel| channel.has_consumer(&consume.consumer_tag)) {
+                let is_abandoned = |key| self.is_abandoned(key);
+                if channel.is_some_and(|channel| channel.has_consumer(&consume.consumer_tag, is_abandoned)) {
                     return Err(Failure::ConsumerTagInUse(consume.consumer_tag.clone()));
                 }
                 Ok(Effect::Consume { tag: consume.consumer_tag.clone(), no_ack: consume.no_ack })
             }
             Method::BasicCancel(cancel) => {
-                Ok(Effect::Cancel(channel.and_then(|channel| channel.consumers.get(&cancel.consumer_tag).copied())))
+                let known = channel.and_then(|channel| channel.consumers.get(&cancel.consumer_tag).copied());
+                Ok(Effect::Cancel(known.map_or_else(|| Ending::Tagged(cancel.consumer_tag.clone()), Ending::Known)))
             }
             Method::BasicGet(get) => Ok(Effect::Get { no_ack: get.no_ack }),
             _ => Ok(Effect::None),

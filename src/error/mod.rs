@@ -85,7 +85,7 @@ impl Error {
         self.closure().map(Closure::initiator)
     }
 
-    /// The code of the broker's close or refusal, or of a returned message.
+    /// The code of the close or refusal that is the reason, the broker's or the client's own, or of a returned message.
     pub fn reply_code(&self) -> Option<ReplyCode> {
         match &*self.cause {
             Cause::Connect(ConnectError::Handshake(HandshakeError::Refused { code, .. })) => Some(*code),
@@ -94,7 +94,7 @@ impl Error {
         }
     }
 
-    /// The broker's words.
+    /// The text that goes with it: the broker's words; where it said nothing, the client's.
     pub fn reply_text(&self) -> Option<String> {
         match &*self.cause {
             Cause::Connect(ConnectError::Handshake(HandshakeError::Refused { text, .. })) => Some(text.to_string()),
@@ -125,7 +125,7 @@ impl Error {
     pub fn is_not_sent(&self) -> bool {
         match &*self.cause {
             Cause::Failure(Failure::Closed { fate, .. }) => *fate == Fate::NotSent,
-            Cause::Failure(Failure::TimedOut(_)) => false,
+            Cause::Failure(Failure::TimedOut(_) | Failure::MessageTooLarge { .. }) => false,
             Cause::Parameters(_) | Cause::Connect(_) | Cause::Failure(_) | Cause::NothingToSettle => true,
             _ => false,
         }

@@ -14,6 +14,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 /// Octets of a frame that the peer proposes, and that it splits content at.
 pub(crate) const FRAME_MAX: u32 = 128 * 1024;
 
+/// How long the peer waits for the client before the test fails: more virtual time than any client takes.
+const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+
 /// The broker's side of a connection.
 pub(crate) struct Peer {
     /// None when it was cut.
@@ -129,10 +132,9 @@ impl Peer {
 
     /// Reads what has come; false at the end of the stream.
     async fn read(&mut self) -> bool {
-        match &mut self.stream {
-            Some(stream) => stream.read_buf(&mut self.input).await.unwrap_or(0) > 0,
-            None => false,
-        }
+        let Some(stream) = &mut self.stream else { return false };
+        let read = tokio::time::timeout(PATIENCE, stream.read_buf(&mut self.input)).await;
+        read.expect("the client says nothing").unwrap_or(0) > 0
     }
 
     fn decode(&mut self) -> Option<Received> {

@@ -159,6 +159,30 @@ async fn a_consumer_that_has_a_handle_cannot_be_taken_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_consumer_that_is_dropped_leaves_its_tag_to_the_next_one_at_once() {
+    let (_connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
+    let deliver = |delivery_tag| basic::Deliver::default().consumer_tag("c").delivery_tag(delivery_tag);
+    let script = async {
+        peer.expect::<basic::Consume>(1).await;
+        peer.send(1, basic::ConsumeOk::default().consumer_tag("c")).await;
+        peer.expect::<basic::Cancel>(1).await;
+        peer.expect::<basic::Consume>(1).await;
+        peer.send_content(1, deliver(1), b"for the first").await;
+        peer.send(1, basic::CancelOk::default().consumer_tag("c")).await;
+        peer.send(1, basic::ConsumeOk::default().consumer_tag("c")).await;
+        peer.send_content(1, deliver(2), b"for the second").await;
+        assert_eq!(peer.expect::<basic::Nack>(1).await, basic::Nack::default().delivery_tag(1).requeue(true));
+    };
+    let client = async {
+        drop(channel.consume("q").consumer_tag("c").await.unwrap());
+        let mut consumer = channel.consume("q").consumer_tag("c").await.unwrap();
+        assert_eq!(item(&mut consumer).await, Some(2));
+        consumer
+    };
+    tokio::join!(client, script);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_consumer_that_was_called_for_is_taken_by_its_tag_once() {
     let (_connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
     channel.send(basic::Consume::default().queue("q").consumer_tag("mine").no_wait(true)).await.unwrap();

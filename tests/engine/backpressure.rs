@@ -64,11 +64,9 @@ fn the_gate_closes_at_the_high_mark_and_opens_at_the_low_one() {
 fn calls_and_acknowledgements_pass_the_gate_and_count() {
     let mut session = limited(200, 100, None);
     let key = session.channel();
-    block(&mut session);
     for tag in 1..=20 {
         session.engine.settle(key, tag, Settle::Ack { multiple: false }).unwrap();
     }
-    unblock(&mut session);
     assert_eq!(session.engine.queued(), 20 * 21);
     assert!(!is_open(&session, key));
     let waiter = wait(&mut session, key);
@@ -123,6 +121,18 @@ fn a_channel_that_goes_away_makes_room_for_others() {
     session.say(1, channel::Close::default().reply_code(ReplyCode::NOT_FOUND));
     assert_eq!(session.closed(gone).1, Fate::NotSent);
     assert!(matches!(session.heard(stays), Completion::Admitted(key) if key == two));
+}
+
+#[test]
+fn closing_a_channel_sends_those_away_who_wait_to_publish_on_it() {
+    let mut session = Session::open();
+    let key = session.channel();
+    block(&mut session);
+    let waiter = wait(&mut session, key);
+    session.engine.close_channel(key, ReplyCode::REPLY_SUCCESS, "", None, session.now).unwrap();
+    let (closure, fate) = session.closed(waiter);
+    assert!(closure.is_requested());
+    assert_eq!(fate, Fate::NotSent);
 }
 
 #[test]
@@ -187,6 +197,7 @@ fn admissions_that_are_not_used_are_limited_and_passed_on() {
     unblock(&mut session);
     let mut seen = admitted(&mut session);
     assert!(seen.len() < 100, "a crowd is let in by and by");
+    assert!(!is_open(&session, key), "nobody passes those who wait");
     while seen.len() < 100 {
         session.engine.use_admission();
         let next = admitted(&mut session);

@@ -93,16 +93,20 @@ fn a_value_that_cannot_be_encoded_is_an_error_at_the_call_and_leaves_no_place_in
 }
 
 #[test]
-fn a_method_that_does_not_fit_a_frame_is_an_error_at_the_call() {
+fn a_method_that_does_not_fit_a_frame_is_an_error_at_the_call_and_one_that_just_fits_is_sent() {
     let mut session = Session::open();
     let key = session.channel();
-    let mut arguments = leveret::FieldTable::new();
-    arguments.insert("x", "v".repeat(5000));
-    let waiter = session.waiter();
-    let request = Method::from(declare("q").arguments(arguments));
-    let refused = session.engine.call(key, &request, queue::Declare::REPLIES, waiter, session.now);
-    assert!(matches!(refused, Err(Failure::Encode(_))), "{refused:?}");
-    assert_eq!(session.sent(), []);
+    // Ids, reserved, name, flags, and the table around the value take 20 octets of the 4088.
+    for (len, fits) in [(5000, false), (4069, false), (4068, true)] {
+        let mut arguments = leveret::FieldTable::new();
+        arguments.insert("x", "v".repeat(len));
+        let waiter = session.waiter();
+        let request = Method::from(declare("q").arguments(arguments));
+        let called = session.engine.call(key, &request, queue::Declare::REPLIES, waiter, session.now);
+        assert_eq!(called.is_ok(), fits, "{len} octets: {called:?}");
+        assert!(fits || matches!(called, Err(Failure::Encode(_))));
+        assert_eq!(session.sent().len(), usize::from(fits));
+    }
 }
 
 #[test]

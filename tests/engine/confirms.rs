@@ -123,10 +123,10 @@ fn whoever_waits_for_all_confirms_hears_when_the_last_is_in_and_what_went_wrong(
     let watcher = session.waiter();
     assert_eq!(session.engine.wait_for_confirms(key, watcher), Ok(None));
     session.publish(key, "later");
-    session.ack(1, 3, false);
+    session.ack(1, 2, false);
     session.say(1, nack(1, false));
     assert!(session.is_waiting(watcher));
-    session.ack(1, 2, false);
+    session.ack(1, 3, false);
     let settled = session.heard(watcher);
     assert!(matches!(settled, Completion::Settled(_, Settled { nacked: 1, returned: 0 })), "{settled:?}");
     session.ack(1, 4, false);

@@ -140,6 +140,31 @@ fn a_message_that_differs_is_not_taken_for_the_publish() {
 }
 
 #[test]
+fn returns_come_in_the_order_of_publishes() {
+    let mut session = Session::open();
+    let key = session.confirming();
+    let waiters = ["a", "b", "a"].map(|body| session.publish_mandatory(key, body));
+    come_back(&mut session, "b");
+    come_back(&mut session, "a");
+    session.ack(1, 3, true);
+    assert_eq!(waiters.map(|waiter| is_returned(&session.confirmation(waiter))), [false, true, true]);
+}
+
+#[test]
+fn a_listener_of_an_earlier_incarnation_gets_nothing_of_the_next() {
+    let mut session = Session::open();
+    let stale = session.channel();
+    session.say(1, leveret::protocol::channel::Close::default());
+    let fresh = session.channel();
+    assert_eq!(fresh.number, stale.number);
+    let listener = session.waiter();
+    session.engine.listen_for_returns(stale, listener);
+    come_back(&mut session, "body");
+    assert_eq!(session.readable(), []);
+    assert!(session.engine.take_returned(stale).is_err());
+}
+
+#[test]
 fn a_publish_that_is_not_mandatory_is_never_returned() {
     let mut session = Session::open();
     let key = session.confirming();
