@@ -32,14 +32,14 @@ async fn hello(connection: &Connection) -> Result<()> {
     let channel = connection.open_channel().await?;
 
     // A queue of our own that goes away with the connection; the broker gives it a name.
-    let queue = channel.queue_declare("").exclusive(true).await?.queue.to_string();
+    let queue = channel.queue_declare("").exclusive(true).await?.queue;
     println!("Declared the queue {queue}.");
 
     let publisher = channel.confirm_select().await?;
     publisher.publish("", &queue, "Hello, world!").confirmed().await?;
     println!("Published a message, and the broker confirmed it.");
 
-    let mut consumer = channel.consume(queue.as_str()).await?;
+    let mut consumer = channel.consume(queue).await?;
     if let Some(delivery) = consumer.next().await.transpose()? {
         println!("Received: {}", String::from_utf8_lossy(delivery.body()));
         delivery.ack().await?;

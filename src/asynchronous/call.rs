@@ -117,13 +117,13 @@ impl Future for ReplyFuture<'_> {
 /// A method that nothing answers, sent when it is awaited. It resolves when it is queued.
 #[derive(Debug)]
 #[must_use = "a method is sent when it is awaited"]
-pub struct Send<'a, M> {
+pub struct SendMethod<'a, M> {
     channel: &'a Channel,
     method: M,
     is_request: bool,
 }
 
-impl<'a, M: crate::protocol::ProtocolMethod> Send<'a, M> {
+impl<'a, M: crate::protocol::ProtocolMethod> SendMethod<'a, M> {
     pub(super) fn new(channel: &'a Channel, method: M) -> Self {
         Self { channel, method, is_request: M::IS_REQUEST }
     }
@@ -135,7 +135,7 @@ impl<'a, M: crate::protocol::ProtocolMethod> Send<'a, M> {
     }
 }
 
-impl<M: Into<Method>> IntoFuture for Send<'_, M> {
+impl<M: Into<Method>> IntoFuture for SendMethod<'_, M> {
     type Output = Result<()>;
     type IntoFuture = std::future::Ready<Result<()>>;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::connection::ConnectionHandle;
 use super::publisher::Publisher;
 use super::wait::{Wait, now};
-use super::{Call, Consume, Get, Publish, Returns, Send};
+use super::{Call, Consume, Get, Publish, Returns, SendMethod};
 use crate::driver::Shared;
 use crate::engine::{ChannelKey, Failure, Fate};
 use crate::error::{Error, Result};
@@ -78,11 +78,11 @@ impl Channel {
     }
 
     /// Sends any method that nothing answers: one that has no reply, or one with no-wait set.
-    pub fn send<M>(&self, method: M) -> Send<'_, M>
+    pub fn send<M>(&self, method: M) -> SendMethod<'_, M>
     where
         M: ChannelMethod + Into<Method>,
     {
-        Send::new(self, method)
+        SendMethod::new(self, method)
     }
 
     /// Publishes a message to an exchange (`basic.publish`); the empty exchange delivers to the queue that the routing

@@ -16,7 +16,7 @@ mod requests;
 mod returns;
 mod wait;
 
-pub use call::{Call, CallFuture, Send};
+pub use call::{Call, CallFuture, SendMethod};
 pub use channel::Channel;
 pub use connection::Connection;
 pub use consumer::{Consume, ConsumeFuture, Consumer};

@@ -100,8 +100,8 @@ struct World {
 }
 
 impl World {
-    async fn new(capacity: usize) -> Self {
-        let (connection, heard) = broker::connect(capacity, parameters().write_high_water(64)).await;
+    async fn new(capacity: usize, high_water: usize) -> Self {
+        let (connection, heard) = broker::connect(capacity, parameters().write_high_water(high_water)).await;
         let channel = connection.open_channel().await.unwrap();
         let publisher = connection.open_channel().await.unwrap().confirm_select().await.unwrap();
         Self { connection, channel, publisher, _heard: heard }
@@ -203,7 +203,7 @@ async fn settle() {
 async fn wakers_are_woken_and_dropped_where_the_lock_is_free() {
     for operation in Operation::ALL {
         for ending in [Ending::Answered, Ending::Dropped, Ending::Lost] {
-            let world = World::new(1024).await;
+            let world = World::new(1024, 64).await;
             let shared = Arc::clone(world.connection.shared());
             let touched = Arc::new(Touched::default());
             let mut wakers = 0;
@@ -221,7 +221,7 @@ async fn wakers_are_woken_and_dropped_where_the_lock_is_free() {
                     if ending == Ending::Lost && turn == 8 {
                         world.lose();
                     }
-                    if turn % 3 == 0 { settle().await } else { tokio::task::yield_now().await }
+                    if turn % 3 == 2 { settle().await } else { tokio::task::yield_now().await }
                 }
             }
             drop(world);
@@ -238,21 +238,22 @@ async fn bodies_are_dropped_where_the_lock_is_free() {
     const LARGE: usize = 10_000;
     for (len, mandatory) in [(10, false), (10, true), (LARGE, false), (LARGE, true)] {
         for ending in [Ending::Answered, Ending::Dropped, Ending::Lost] {
-            let world = World::new(1024).await;
+            let world = World::new(1024, 25_000).await;
             let shared = Arc::clone(world.connection.shared());
             let touched = Arc::new(Touched::default());
             let (plain, confirmed) = (touched.body(&shared, len), touched.body(&shared, len));
             let (at_the_gate, refused) = (touched.body(&shared, len), touched.body(&shared, len));
-            // Nobody lets the driver run in between: the last one waits at the gate.
-            drop_after(0, Attention::Lost, world.channel.publish("", "q", plain).mandatory(mandatory)).await;
-            world.connection.shared().with(|_| ());
-            drop_after(0, Attention::Lost, world.publisher.publish("", "q", confirmed).mandatory(mandatory)).await;
+            world.channel.publish("", "q", plain).mandatory(mandatory).await.unwrap();
+            let confirm = world.publisher.publish("", "q", confirmed).mandatory(mandatory).await.unwrap();
+            // This one closes the gate, and the next one waits.
+            drop_after(0, Attention::Lost, world.channel.publish("", "q", vec![0; 30_000])).await;
             let turns = if ending == Ending::Dropped { 0 } else { 1 };
             drop_after(turns, Attention::Kept, world.publisher.publish("", "q", at_the_gate)).await;
             if ending == Ending::Lost {
                 world.lose();
             }
             settle().await;
+            drop(confirm);
             world.lose();
             world.channel.publish("", "q", refused).await.unwrap_err();
             drop(world);
@@ -264,7 +265,7 @@ async fn bodies_are_dropped_where_the_lock_is_free() {
 
 #[tokio::test(start_paused = true)]
 async fn a_mandatory_body_is_dropped_where_the_lock_is_free_when_its_ack_comes() {
-    let world = World::new(64 * 1024).await;
+    let world = World::new(64 * 1024, 64).await;
     let touched = Arc::new(Touched::default());
     let body = touched.body(world.connection.shared(), 10_000);
     let confirm = world.publisher.publish("", "q", body).mandatory(true).await.unwrap();
@@ -279,7 +280,7 @@ async fn a_wait_that_is_dropped_at_any_point_leaves_no_slot_behind() {
     for operation in Operation::ALL {
         for turns in 0..16 {
             for attention in [Attention::Kept, Attention::Lost] {
-                let world = World::new(64 * 1024).await;
+                let world = World::new(64 * 1024, 64).await;
                 drop_after(turns, attention, operation.carry_out(&world)).await;
                 settle().await;
                 let in_use = world.connection.shared().with(|state| state.waiters.in_use());
@@ -291,7 +292,7 @@ async fn a_wait_that_is_dropped_at_any_point_leaves_no_slot_behind() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_under_the_lock_fails_the_connection_and_nothing_panics_after_it() {
-    let world = World::new(64 * 1024).await;
+    let world = World::new(64 * 1024, 64).await;
     let shared = Arc::clone(world.connection.shared());
     let mut waiting = pin!(world.channel.queue_declare("q").into_future());
     assert!(waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());

@@ -80,7 +80,8 @@ pub trait Request: ProtocolMethod {
     const REPLIES: &'static [MethodId];
 }
 
-/// A method without content that a client may send on an open channel: any class but connection and channel.
+/// A method that a client may send on an open channel, of any class but connection and channel. Neither it nor its answer
+/// brings content.
 pub trait ChannelMethod: ProtocolMethod {}
 
 /// The properties in the content header of a class.

@@ -180,6 +180,22 @@ async fn a_channel_whose_flow_is_stopped_waits_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_publisher_that_goes_away_leaves_its_place_at_the_gate() {
+    let (connection, channel, mut peer) = Peer::connect_channel(64 * 1024, parameters()).await;
+    let (other, ()) = tokio::join!(connection.open_channel(), peer.open_channel(2));
+    peer.send(1, channel::Flow::default().active(false)).await;
+    peer.expect::<channel::FlowOk>(1).await;
+    let waiting = channel.publish("", "q", "gone").into_future();
+    assert!(tokio::time::timeout(Duration::from_secs(1), waiting).await.is_err());
+    let other = other.unwrap();
+    other.publish("", "q", "passes").try_publish().expect("nobody waits");
+    assert_eq!(peer.expect_publish(2).await.body, b"passes");
+    peer.send(1, channel::Flow::default().active(true)).await;
+    peer.expect::<channel::FlowOk>(1).await;
+    peer.expect_silence().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_limit_on_unconfirmed_publishes_holds_them_back_until_confirms_come() {
     let (connection, channel, mut peer) = Peer::connect_channel(64 * 1024, parameters().max_unconfirmed(2)).await;
     let select = async {

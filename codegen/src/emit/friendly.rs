@@ -48,7 +48,7 @@ fn items(class: &Class, method: &Method, module: &TokenStream) -> TokenStream {
     let (class_module, name) = (ident::module(&class.name), ident::type_name(&method.name));
     let request = quote!(#module::#class_module::#name);
     let (wrapper, verb) =
-        if method.responses.is_empty() { (quote!(Send), quote!(send)) } else { (quote!(Call), quote!(call)) };
+        if method.responses.is_empty() { (quote!(SendMethod), quote!(send)) } else { (quote!(Call), quote!(call)) };
     let fields: Vec<&Field> = types::shown(method).collect();
     let leading = fields.iter().take_while(|field| types::is_string(field)).count();
     let (positional, optional) = fields.split_at_checked(leading).unwrap_or((&fields, &[]));
@@ -86,7 +86,7 @@ fn function(
     }
 }
 
-/// A setter of `Call` or `Send`, which are types that must be used already.
+/// A setter of `Call` or `SendMethod`, which are types that must be used already.
 fn setter(field: &Field, module: &TokenStream) -> TokenStream {
     let docs = docs(&field.docs);
     let allowance = setters::allowance(field);

@@ -49,7 +49,7 @@ pub fn protocol(protocol: &Protocol) -> Result<String, EmitError> {
 
 /// The friendly methods of the asynchronous `Channel`, for bindings in `crate::protocol`.
 ///
-/// The text is a file to be included where `Channel`, `Call` and `Send` are in scope.
+/// The text is a file to be included where `Channel`, `Call` and `SendMethod` are in scope.
 ///
 /// # Errors
 ///

@@ -42,11 +42,11 @@ impl Channel {
     pub fn queue_hint(
         &self,
         text: impl Into<crate::wire::LongString>,
-    ) -> Send<'_, crate::protocol::queue::Hint> {
+    ) -> SendMethod<'_, crate::protocol::queue::Hint> {
         self.send(crate::protocol::queue::Hint::default().text(text))
     }
 }
-impl Send<'_, crate::protocol::queue::Hint> {
+impl SendMethod<'_, crate::protocol::queue::Hint> {
     /// Say it loudly.
     pub fn loud(self, loud: bool) -> Self {
         self.map(|request| request.loud(loud))

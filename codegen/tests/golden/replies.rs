@@ -224,7 +224,6 @@ pub mod test {
             }
         }
     }
-    impl crate::protocol::ChannelMethod for Get {}
     impl From<Get> for super::Method {
         fn from(method: Get) -> Self {
             Self::TestGet(method)
