@@ -88,7 +88,8 @@ impl Future for ConsumeFuture<'_> {
 /// The messages that the broker pushes from a queue, as a [`Stream`] and by [`Consumer::next`].
 ///
 /// It ends (`None`) when it is cancelled or its channel is closed by the application; when the broker ends it, or the
-/// channel or connection fails, it gives that error once and then ends.
+/// channel or connection fails, it gives that error once and then ends. A message over `max_message_size` is an error of
+/// its own ([`ErrorKind::MessageTooLarge`](crate::ErrorKind::MessageTooLarge)), after which it goes on.
 ///
 /// How many unsettled messages it is sent is bounded by `basic_qos().prefetch_count(…)`; without that, the broker sends
 /// all it has. Dropping it cancels the consumer and gives back to the queue what it has not handed out; those that were

@@ -48,6 +48,7 @@
 //! ```
 
 mod channel;
+mod channel_closing;
 mod channels;
 mod closing;
 mod closure;
@@ -60,10 +61,12 @@ mod event;
 mod failure;
 mod gate;
 mod handshake;
+mod handshake_error;
 mod heartbeat;
 mod inbound;
 mod keys;
 mod message;
+mod methods;
 mod publishing;
 mod replies;
 mod requests;
@@ -84,7 +87,8 @@ pub use consumers::{ConsumerEnd, Delivery};
 pub use consuming::Taken;
 pub use event::{Completion, Confirmation, Event, Reply, Returned, Settled};
 pub use failure::Failure;
-pub use handshake::{Handshake, HandshakeError, HandshakeParameters, HandshakeStep, Negotiated};
+pub use handshake::{Handshake, HandshakeParameters, Negotiated};
+pub use handshake_error::{HandshakeError, HandshakeStep};
 pub use keys::{ChannelKey, ConsumerKey, WaiterId};
 pub use message::Message;
 pub use publishing::Admission;

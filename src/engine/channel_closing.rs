@@ -1,0 +1,172 @@
+//! The end of a channel, from either side.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::channel::{Channel, ChannelState};
+use super::closing::broker_closure;
+use super::content::Assembly;
+use super::{
+    ChannelKey, Closure, Completion, ConsumerEnd, Engine, Event, Failure, Fate, Reason, Scope, Violation, WaiterId,
+};
+use crate::protocol::{MethodId, ProtocolMethod, ReplyCode, channel};
+use crate::wire::ShortString;
+
+impl Engine {
+    /// Closes a channel; `waiter` hears when the broker has agreed.
+    ///
+    /// # Errors
+    ///
+    /// It is closed already, not by the application.
+    pub fn close_channel(
+        &mut self,
+        key: ChannelKey,
+        code: ReplyCode,
+        text: impl Into<ShortString>,
+        waiter: Option<WaiterId>,
+        now: Instant,
+    ) -> Result<(), Failure> {
+        self.start_closing(key, code, &text.into(), waiter)?;
+        if let Some(waiter) = waiter {
+            self.watch_channel_close(key, waiter, now);
+        }
+        Ok(())
+    }
+
+    fn start_closing(
+        &mut self,
+        key: ChannelKey,
+        code: ReplyCode,
+        text: &ShortString,
+        waiter: Option<WaiterId>,
+    ) -> Result<(), Failure> {
+        let known = self.channels.get_mut(key);
+        if let Some(channel) = known.filter(|channel| channel.state == ChannelState::Closing) {
+            channel.closers.extend(waiter);
+            return Ok(());
+        }
+        if let Err(failure) = self.check_channel(key) {
+            return match failure {
+                Failure::Closed { closure, .. } if closure.is_requested() => {
+                    self.complete(waiter, Completion::Closed);
+                    Ok(())
+                }
+                failure => Err(failure),
+            };
+        }
+        let close = channel::Close::default().reply_code(code).reply_text(text.clone());
+        self.encoder.method(&mut self.outbound, key.number, &close)?;
+        let closure = Arc::new(Closure {
+            scope: Scope::Channel(key.number),
+            reason: Reason::Requested,
+            reply_code: Some(code),
+            reply_text: text.to_string(),
+            method: None,
+        });
+        self.channels.record(key, &closure);
+        self.evict_from_gate(Some(key), &closure);
+        if let Some(channel) = self.channels.get_mut(key) {
+            channel.state = ChannelState::Closing;
+            channel.closers.extend(waiter);
+        }
+        self.end_consumers(key, &closure);
+        Ok(())
+    }
+
+    /// The last handle of a channel is gone: it is closed where it is open, and forgotten.
+    pub fn release_channel(&mut self, key: ChannelKey) {
+        let closed = self.start_closing(key, ReplyCode::REPLY_SUCCESS, &ShortString::from_static("dropped"), None);
+        debug_assert!(closed.is_ok() || self.check_channel(key).is_err(), "an open channel can be closed");
+        self.channels.forget(key);
+        // Consumers hold a handle of their channel: there are none left that anybody listens to.
+        self.consumers.remove_all_of(key);
+    }
+
+    /// The broker closes a channel.
+    pub(super) fn handle_channel_close(&mut self, key: ChannelKey, close: &channel::Close) {
+        let queued = self.encoder.method(&mut self.outbound, key.number, &channel::CloseOk::default());
+        debug_assert!(queued.is_ok(), "close-ok always fits");
+        if let Some(closing) = self.channels.get_mut(key).filter(|channel| channel.state == ChannelState::Closing) {
+            // Both sides closed at once: the broker still answers ours (AMQP 0-9-1 §1.5.2.5), and nothing else comes.
+            closing.assembly = Assembly::Idle;
+            return;
+        }
+        let method = MethodId::new(close.class_id, close.method_id);
+        let closure = broker_closure(Scope::Channel(key.number), close.reply_code, &close.reply_text, method);
+        self.remove_channel(key, &closure);
+    }
+
+    /// The broker agrees to the close of a channel.
+    pub(super) fn handle_channel_close_ok(&mut self, key: ChannelKey) -> Result<(), Violation> {
+        let unexpected = Violation::UnexpectedMethod(<channel::CloseOk as ProtocolMethod>::ID);
+        let closing = self.channels.get(key).filter(|channel| channel.state == ChannelState::Closing);
+        closing.ok_or(unexpected)?;
+        if let Some(closure) = self.channels.closure(key).cloned() {
+            self.remove_channel(key, &closure);
+        } else {
+            // Its handle is gone: nobody will ask why.
+            let closure = Closure { scope: Scope::Channel(key.number), ..Closure::silent(Reason::Requested) };
+            self.remove_channel(key, &Arc::new(closure));
+            self.channels.forget(key);
+        }
+        Ok(())
+    }
+
+    /// Takes a channel out and resolves everything on it.
+    pub(super) fn remove_channel(&mut self, key: ChannelKey, closure: &Arc<Closure>) {
+        self.evict_from_gate(Some(key), closure);
+        self.end_consumers(key, closure);
+        let Some(channel) = self.channels.remove(key, closure) else { return };
+        // A channel that was closing has a cause of its own, which came first.
+        let first = self.channels.closure(key).cloned().unwrap_or_else(|| Arc::clone(closure));
+        self.resolve_channel(*channel, &first, closure);
+    }
+
+    /// Resolves everything on a channel with the first cause, and its closers by how it ended in the end.
+    fn resolve_channel(&mut self, channel: Channel, closure: &Arc<Closure>, last: &Arc<Closure>) {
+        let Channel { key, calls, closers, confirms, returns, .. } = channel;
+        let mut blamed = closure.method;
+        for call in &calls {
+            // Of several calls of one method, the broker came to the first.
+            let is_blamed = blamed.take_if(|method| *method == call.request).is_some();
+            self.fail_call(call, closure, is_blamed);
+        }
+        if let Some(mut confirms) = confirms {
+            let watchers = confirms.take_watchers();
+            let mut undecided = 0;
+            for entry in confirms.into_undecided() {
+                undecided += 1;
+                let fate = self.fate_at(entry.position);
+                let failure = Failure::Closed { closure: Arc::clone(closure), fate };
+                self.complete(entry.waiter, Completion::Failed(failure));
+                self.discarded.extend(entry.into_body());
+            }
+            self.gate.arrive(undecided);
+            for watcher in watchers {
+                let failure = Failure::Closed { closure: Arc::clone(closure), fate: Fate::Unknown };
+                self.complete(Some(watcher), Completion::Failed(failure));
+            }
+        }
+        for closer in closers {
+            let failure = Failure::Closed { closure: Arc::clone(last), fate: Fate::Unknown };
+            let closed = if last.is_requested() { Completion::Closed } else { Completion::Failed(failure) };
+            self.complete(Some(closer), closed);
+        }
+        self.events.extend(returns.listener.map(Event::Readable));
+        self.channels.keep_returns(key, returns);
+        self.admit();
+    }
+
+    fn end_consumers(&mut self, key: ChannelKey, closure: &Arc<Closure>) {
+        let consumers = self.channels.get_mut(key).map(|channel| std::mem::take(&mut channel.consumers));
+        for consumer in consumers.into_iter().flatten().map(|(_, consumer)| consumer) {
+            self.end_consumer(consumer, ConsumerEnd::Closed(Arc::clone(closure)));
+        }
+    }
+
+    pub(super) fn evict_from_gate(&mut self, channel: Option<ChannelKey>, closure: &Arc<Closure>) {
+        for waiter in self.gate.evict(channel) {
+            self.complete(Some(waiter), Completion::Failed(Failure::refused(closure)));
+        }
+    }
+}
