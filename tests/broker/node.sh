@@ -109,6 +109,8 @@ prepare_nodes() {
 node_environment() {
   local name=$1 folder=$2
   export HOME=$folder/home
+  # Arguments and output are UTF-8, whatever the caller's locale.
+  export LC_ALL=C.UTF-8
   export ERL_EPMD_PORT=$epmd_port
   # An address for a name, so that nothing has to be resolved.
   export RABBITMQ_USE_LONGNAME=true

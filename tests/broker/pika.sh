@@ -6,7 +6,8 @@ pika_version=1.3.2
 
 # Sets python to an interpreter that imports pika; makes one in the target folder where there is none.
 find_pika() {
-  local own="${CARGO_TARGET_DIR:-target}/pika"
+  local own
+  own=$(realpath -m "${CARGO_TARGET_DIR:-target}")/pika
   for python in python3 "$own/bin/python3"; do
     if "$python" -c 'import pika' 2>/dev/null; then
       python=$(command -v "$python")
@@ -19,5 +20,5 @@ find_pika() {
   python3 -m venv "$own" || fail "Missing: python3 with venv (Debian's python3-venv)."
   "$own/bin/pip" install --quiet --disable-pip-version-check "pika==$pika_version" </dev/null ||
     fail "Missing: pip could not install pika $pika_version, which the scenarios of exchange with Pika need."
-  python=$(cd "$own/bin" && pwd)/python3
+  python=$own/bin/python3
 }
