@@ -13,6 +13,8 @@ mod attention;
 mod broker;
 #[path = "asynchronous/closing.rs"]
 mod closing;
+#[path = "asynchronous/confirming.rs"]
+mod confirming;
 #[path = "asynchronous/dropping.rs"]
 mod dropping;
 #[path = "asynchronous/flow.rs"]

@@ -19,6 +19,8 @@ mod abandoned;
 mod backpressure;
 #[path = "engine/calls.rs"]
 mod calls;
+#[path = "engine/cancelling.rs"]
+mod cancelling;
 #[path = "engine/channels.rs"]
 mod channels;
 #[path = "engine/closing.rs"]

@@ -43,7 +43,7 @@ impl Returns {
         let mut waker = Some(context.waker().clone());
         let (key, id) = (self.channel.key(), self.waiter);
         let (taken, displaced) = self.channel.shared().with(|state| {
-            // None where a later stream has taken over, or the channel is closed.
+            // None where a later stream has taken over, or nothing is left of a channel that is closed.
             let listens = state.engine.is_listening_for_returns(key, id);
             let taken = if listens { state.engine.take_returned(key).ok() } else { None };
             let waits = matches!(taken, Some(None));

@@ -28,7 +28,8 @@ impl Credentials {
         [b"\0", self.user.as_bytes(), b"\0", self.password.expose().as_bytes()].concat()
     }
 
-    pub(super) fn user(&self) -> &str {
+    /// The user.
+    pub fn user(&self) -> &str {
         &self.user
     }
 

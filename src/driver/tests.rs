@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use self::attention::{Attention, drop_after};
+use self::attention::{Attention, drop_after, in_turn, let_others_run_once};
 use self::broker::Heard;
 use self::peer::{Peer, parameters};
 use super::{Agreed, Driver, Shared, open_on};
@@ -201,66 +201,72 @@ async fn settle() {
 
 #[tokio::test(start_paused = true)]
 async fn wakers_are_woken_and_dropped_where_the_lock_is_free() {
-    for operation in Operation::ALL {
-        for ending in [Ending::Answered, Ending::Dropped, Ending::Lost] {
-            let world = World::new(1024, 64).await;
-            let shared = Arc::clone(world.connection.shared());
-            let touched = Arc::new(Touched::default());
-            let mut wakers = 0;
-            {
-                let mut future = pin!(operation.carry_out(&world));
-                for turn in 0..32 {
-                    wakers += 1;
-                    // The future keeps it, or drops it: it has no other owner.
-                    let waker = touched.waker(&shared);
-                    let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
-                    drop(waker);
-                    if polled.is_ready() || (ending == Ending::Dropped && turn == 8) {
-                        break;
+    in_turn(async {
+        for operation in Operation::ALL {
+            for ending in [Ending::Answered, Ending::Dropped, Ending::Lost] {
+                let world = World::new(1024, 64).await;
+                let shared = Arc::clone(world.connection.shared());
+                let touched = Arc::new(Touched::default());
+                let mut wakers = 0;
+                {
+                    let mut future = pin!(operation.carry_out(&world));
+                    for turn in 0..32 {
+                        wakers += 1;
+                        // The future keeps it, or drops it: it has no other owner.
+                        let waker = touched.waker(&shared);
+                        let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
+                        drop(waker);
+                        if polled.is_ready() || (ending == Ending::Dropped && turn == 8) {
+                            break;
+                        }
+                        if ending == Ending::Lost && turn == 8 {
+                            world.lose();
+                        }
+                        if turn % 3 == 2 { settle().await } else { let_others_run_once().await }
                     }
-                    if ending == Ending::Lost && turn == 8 {
-                        world.lose();
-                    }
-                    if turn % 3 == 2 { settle().await } else { tokio::task::yield_now().await }
                 }
+                drop(world);
+                settle().await;
+                let (free, held) = touched.counts();
+                assert_eq!(held, 0, "{operation:?} {ending:?}");
+                assert!(free >= wakers, "{operation:?} {ending:?}: {free} of {wakers} wakers were dropped");
             }
-            drop(world);
-            settle().await;
-            let (free, held) = touched.counts();
-            assert_eq!(held, 0, "{operation:?} {ending:?}");
-            assert!(free >= wakers, "{operation:?} {ending:?}: {free} of {wakers} wakers were dropped");
         }
-    }
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn bodies_are_dropped_where_the_lock_is_free() {
-    const LARGE: usize = 10_000;
-    for (len, mandatory) in [(10, false), (10, true), (LARGE, false), (LARGE, true)] {
-        for ending in [Ending::Answered, Ending::Dropped, Ending::Lost] {
-            let world = World::new(1024, 25_000).await;
-            let shared = Arc::clone(world.connection.shared());
-            let touched = Arc::new(Touched::default());
-            let (plain, confirmed) = (touched.body(&shared, len), touched.body(&shared, len));
-            let (at_the_gate, refused) = (touched.body(&shared, len), touched.body(&shared, len));
-            world.channel.publish("", "q", plain).mandatory(mandatory).await.unwrap();
-            let confirm = world.publisher.publish("", "q", confirmed).mandatory(mandatory).await.unwrap();
-            // This one closes the gate, and the next one waits.
-            drop_after(0, Attention::Lost, world.channel.publish("", "q", vec![0; 30_000])).await;
-            let turns = if ending == Ending::Dropped { 0 } else { 1 };
-            drop_after(turns, Attention::Kept, world.publisher.publish("", "q", at_the_gate)).await;
-            if ending == Ending::Lost {
+    in_turn(async {
+        const LARGE: usize = 10_000;
+        for (len, mandatory) in [(10, false), (10, true), (LARGE, false), (LARGE, true)] {
+            for ending in [Ending::Answered, Ending::Dropped, Ending::Lost] {
+                let world = World::new(1024, 25_000).await;
+                let shared = Arc::clone(world.connection.shared());
+                let touched = Arc::new(Touched::default());
+                let (plain, confirmed) = (touched.body(&shared, len), touched.body(&shared, len));
+                let (at_the_gate, refused) = (touched.body(&shared, len), touched.body(&shared, len));
+                world.channel.publish("", "q", plain).mandatory(mandatory).await.unwrap();
+                let confirm = world.publisher.publish("", "q", confirmed).mandatory(mandatory).await.unwrap();
+                // This one closes the gate, and the next one waits.
+                drop_after(0, Attention::Lost, world.channel.publish("", "q", vec![0; 30_000])).await;
+                let turns = if ending == Ending::Dropped { 0 } else { 1 };
+                drop_after(turns, Attention::Kept, world.publisher.publish("", "q", at_the_gate)).await;
+                if ending == Ending::Lost {
+                    world.lose();
+                }
+                settle().await;
+                drop(confirm);
                 world.lose();
+                world.channel.publish("", "q", refused).await.unwrap_err();
+                drop(world);
+                settle().await;
+                assert_eq!(touched.counts(), (4, 0), "{len} octets, mandatory {mandatory}, {ending:?}");
             }
-            settle().await;
-            drop(confirm);
-            world.lose();
-            world.channel.publish("", "q", refused).await.unwrap_err();
-            drop(world);
-            settle().await;
-            assert_eq!(touched.counts(), (4, 0), "{len} octets, mandatory {mandatory}, {ending:?}");
         }
-    }
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -277,17 +283,20 @@ async fn a_mandatory_body_is_dropped_where_the_lock_is_free_when_its_ack_comes()
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_is_dropped_at_any_point_leaves_no_slot_behind() {
-    for operation in Operation::ALL {
-        for turns in 0..16 {
-            for attention in [Attention::Kept, Attention::Lost] {
-                let world = World::new(64 * 1024, 64).await;
-                drop_after(turns, attention, operation.carry_out(&world)).await;
-                settle().await;
-                let in_use = world.connection.shared().with(|state| state.waiters.in_use());
-                assert_eq!(in_use, 0, "{operation:?} dropped after {turns} turns, attention {attention:?}");
+    in_turn(async {
+        for operation in Operation::ALL {
+            for turns in 0..32 {
+                for attention in [Attention::Kept, Attention::Lost] {
+                    let world = World::new(64 * 1024, 64).await;
+                    drop_after(turns, attention, operation.carry_out(&world)).await;
+                    settle().await;
+                    let in_use = world.connection.shared().with(|state| state.waiters.in_use());
+                    assert_eq!(in_use, 0, "{operation:?} dropped after {turns} turns, attention {attention:?}");
+                }
             }
         }
-    }
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -157,6 +157,16 @@ impl Engine {
         self.admit();
     }
 
+    /// The broker will not agree to the close of any channel.
+    pub(super) fn fail_channel_closers(&mut self, failure: &Failure) {
+        for key in self.channels.keys() {
+            let closers = self.channels.get_mut(key).map(|channel| std::mem::take(&mut channel.closers));
+            for closer in closers.into_iter().flatten() {
+                self.complete(Some(closer), Completion::Failed(failure.clone()));
+            }
+        }
+    }
+
     fn end_consumers(&mut self, key: ChannelKey, closure: &Arc<Closure>) {
         let consumers = self.channels.get_mut(key).map(|channel| std::mem::take(&mut channel.consumers));
         for consumer in consumers.into_iter().flatten().map(|(_, consumer)| consumer) {

@@ -206,6 +206,10 @@ impl Engine {
             ConnectionState::Closed { closure, .. } => (closure, Vec::new()),
         };
         self.state = ConnectionState::Closed { closure: Arc::clone(&closure), flush_until };
+        if let Some(failure) = &failed {
+            // The closes of channels did not end well either.
+            self.fail_channel_closers(failure);
+        }
         self.tear_down(&closure);
         let failed = if closure.is_requested() { failed } else { Some(Failure::refused(&closure)) };
         for closer in closers {

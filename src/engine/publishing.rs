@@ -170,9 +170,9 @@ impl Engine {
         }
     }
 
-    /// What comes back on this channel is kept for `listener`, and not for a later one.
-    pub fn is_listening_for_returns(&self, key: ChannelKey, listener: WaiterId) -> bool {
-        self.channels.get(key).is_some_and(|channel| channel.returns.listener == Some(listener))
+    /// What came back on this channel, be it open or closed, is kept for `listener`, and not for a later one.
+    pub fn is_listening_for_returns(&mut self, key: ChannelKey, listener: WaiterId) -> bool {
+        self.channels.returns_mut(key).is_some_and(|returns| returns.listener == Some(listener))
     }
 
     /// `listener` listens no more: what was kept for it goes.

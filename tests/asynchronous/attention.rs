@@ -5,6 +5,28 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
+/// Runs on a task of its own, where it takes its turn like all others; the main future of a runtime has to wait until
+/// nothing else is left to do.
+pub(crate) async fn in_turn<F: Future<Output: Send + 'static> + Send + 'static>(future: F) -> F::Output {
+    match tokio::spawn(future).await {
+        Ok(output) => output,
+        Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+    }
+}
+
+/// Lets every task that is ready run once, and no more, unlike tokio's `yield_now`.
+pub(crate) async fn let_others_run_once() {
+    let mut yielded = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 /// How a future is treated before it is dropped.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Attention {
@@ -14,7 +36,7 @@ pub(crate) enum Attention {
     Lost,
 }
 
-/// Polls a future, lets everybody else run `turns` times, and drops it. Gives its output if it got that far.
+/// Polls a future, lets everybody else run `turns` times, and drops it. It has to run [`in_turn`]. Gives its output if it got that far.
 pub(crate) async fn drop_after<F: IntoFuture>(turns: usize, attention: Attention, future: F) -> Option<F::Output> {
     let mut future = pin!(future.into_future());
     for turn in 0..=turns {
@@ -25,7 +47,7 @@ pub(crate) async fn drop_after<F: IntoFuture>(turns: usize, attention: Attention
             }
         }
         if turn < turns {
-            tokio::task::yield_now().await;
+            let_others_run_once().await;
         }
     }
     None

@@ -147,6 +147,90 @@ async fn a_brokers_close_ends_in_time_when_it_does_not_read_the_answer() {
     assert_eq!(peer.take_octets(10_000).await.len(), NARROW, "the transport is gone");
 }
 
+/// The transport goes, in both directions.
+async fn cut(peer: &mut Peer) {
+    peer.cut_after(0);
+    peer.send_octets(&[]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_whose_transport_dies_with_octets_unwritten_is_an_error() {
+    let (connection, channel, mut peer) = Peer::connect_channel(NARROW, parameters()).await;
+    stall(&channel).await;
+    let script = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        cut(&mut peer).await;
+    };
+    let (channel_closed, closed, ()) = tokio::join!(channel.close(), connection.close(), script);
+    for error in [closed.unwrap_err(), channel_closed.unwrap_err()] {
+        assert_eq!((error.kind(), error.initiator()), (ErrorKind::ConnectionClosed, Some(Initiator::Transport)));
+        assert!(error.is_unknown());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_of_a_channel_whose_connection_is_lost_before_close_ok_is_an_error() {
+    let (_connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
+    let script = async {
+        peer.expect::<channel::Close>(1).await;
+        cut(&mut peer).await;
+    };
+    let (closed, ()) = tokio::join!(channel.close(), script);
+    let error = closed.unwrap_err();
+    assert_eq!((error.kind(), error.initiator()), (ErrorKind::ConnectionClosed, Some(Initiator::Transport)));
+    assert!(error.is_unknown());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_ends_the_stream_instead_of_close_ok_has_closed_all_the_same() {
+    let (connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
+    channel.publish("", "q", "last words").await.unwrap();
+    let script = async {
+        peer.expect_publish(1).await;
+        peer.expect::<connection::Close>(0).await;
+        cut(&mut peer).await;
+    };
+    let (closed, ()) = tokio::join!(connection.close(), script);
+    closed.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_after_the_broker_broke_the_protocol_is_an_error() {
+    let (connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
+    peer.send(0, connection::OpenOk::default()).await;
+    let close = peer.expect::<connection::Close>(0).await;
+    assert_eq!(close.reply_code, ReplyCode::COMMAND_INVALID);
+    let agree = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        peer.send(0, connection::CloseOk::default()).await;
+    };
+    // Before the broker has agreed, and after.
+    let (during, ()) = tokio::join!(connection.close(), agree);
+    for closed in [during, connection.close().await, channel.close().await] {
+        assert_eq!(closed.unwrap_err().kind(), ErrorKind::Protocol);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_who_closes_a_channel_has_a_deadline_of_its_own() {
+    let parameters = parameters().call_timeout(Duration::from_secs(5));
+    let (_connection, channel, _peer) = Peer::connect_channel(CAPACITY, parameters).await;
+    let before = tokio::time::Instant::now();
+    let later = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let closed = channel.close().await;
+        (closed, before.elapsed().as_secs())
+    };
+    let first = async { (channel.close().await, before.elapsed().as_secs()) };
+    let both = tokio::time::timeout(Duration::from_secs(3600), async { tokio::join!(first, later) });
+    let ((first, at), (later, later_at)) = both.await.expect("neither waits for ever");
+    assert!(first.unwrap_err().is_timeout() && later.unwrap_err().is_timeout());
+    assert_eq!((at, later_at), (5, 8));
+    let again = tokio::time::timeout(Duration::from_secs(3600), channel.close()).await;
+    assert!(again.expect("it does not wait for ever").unwrap_err().is_timeout());
+    assert_eq!(before.elapsed().as_secs(), 13);
+}
+
 /// A transport that never finishes shutting down, as one over TLS whose peer does not answer.
 struct Lingering(tokio::io::DuplexStream, #[allow(dead_code, reason = "it is counted")] std::sync::Arc<()>);
 

@@ -5,35 +5,38 @@ use std::time::Duration;
 use leveret::protocol::{Method, basic, channel, confirm, connection};
 use leveret::{Channel, Connection, Publisher};
 
-use super::attention::{Attention, drop_after};
+use super::attention::{Attention, drop_after, in_turn};
 use super::broker::{self, Heard};
 use super::peer::{Peer, Received, parameters};
 
 /// More turns than anything takes that does not wait for time.
-const TURNS: usize = 64;
+const TURNS: usize = 256;
 
 /// Drops a future after every number of turns, on a connection of its own each, until it completes.
 macro_rules! drop_at_every_point {
-    (|$world:ident| $future:expr, |$after:ident, $output:ident| $check:expr) => {{
-        let mut completed = 0;
-        for turns in 0..TURNS {
-            for attention in [Attention::Kept, Attention::Lost] {
-                #[allow(unused_mut, reason = "some futures borrow the world mutably")]
-                let mut $world = World::new().await;
-                let $output = drop_after(turns, attention, $future).await;
-                completed += usize::from($output.is_some() && attention == Attention::Kept);
-                settle().await;
-                let $after = &mut $world;
-                $check;
-                let in_step = tokio::time::timeout(Duration::from_secs(3600), $after.is_in_step()).await;
-                in_step.expect("nothing waits for ever");
+    (|$world:ident| $future:expr, |$after:ident, $output:ident| $check:expr) => {
+        in_turn(async move {
+            let mut completed = 0;
+            for turns in 0..TURNS {
+                for attention in [Attention::Kept, Attention::Lost] {
+                    #[allow(unused_mut, reason = "some futures borrow the world mutably")]
+                    let mut $world = World::new().await;
+                    let $output = drop_after(turns, attention, $future).await;
+                    completed += usize::from($output.is_some() && attention == Attention::Kept);
+                    settle().await;
+                    let $after = &mut $world;
+                    $check;
+                    let in_step = tokio::time::timeout(Duration::from_secs(3600), $after.is_in_step()).await;
+                    in_step.expect("nothing waits for ever");
+                }
+                if completed > 2 {
+                    break;
+                }
             }
-            if completed > 2 {
-                break;
-            }
-        }
-        assert!(completed > 0, "the future never completes");
-    }};
+            assert!(completed > 0, "the future never completes");
+        })
+        .await
+    };
 }
 
 /// Everything that can happen without time passing happens, and then some time passes.
@@ -194,20 +197,25 @@ async fn next_delivery() {
 
 #[tokio::test(start_paused = true)]
 async fn next_delivery_alone() {
-    for turns in 0..8 {
-        for attention in [Attention::Kept, Attention::Lost] {
-            let mut world = World::new().await;
-            let mut consumer = world.channel.consume("q").await.unwrap();
-            let first = drop_after(turns, attention, consumer.next()).await;
-            let first = match first {
-                Some(first) => first,
-                None => consumer.next().await,
-            };
-            assert_eq!(first.unwrap().unwrap().delivery_tag(), 1, "no message is lost");
-            assert_eq!(consumer.next().await.unwrap().unwrap().delivery_tag(), 2);
-            tokio::time::timeout(Duration::from_secs(3600), world.is_in_step()).await.expect("nothing waits for ever");
+    in_turn(async {
+        for turns in 0..8 {
+            for attention in [Attention::Kept, Attention::Lost] {
+                let mut world = World::new().await;
+                let mut consumer = world.channel.consume("q").await.unwrap();
+                let first = drop_after(turns, attention, consumer.next()).await;
+                let first = match first {
+                    Some(first) => first,
+                    None => consumer.next().await,
+                };
+                assert_eq!(first.unwrap().unwrap().delivery_tag(), 1, "no message is lost");
+                assert_eq!(consumer.next().await.unwrap().unwrap().delivery_tag(), 2);
+                tokio::time::timeout(Duration::from_secs(3600), world.is_in_step())
+                    .await
+                    .expect("nothing waits for ever");
+            }
         }
-    }
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -245,44 +253,50 @@ async fn close_of_a_channel() {
 
 #[tokio::test(start_paused = true)]
 async fn close_of_a_connection() {
-    for turns in 0..TURNS {
-        for attention in [Attention::Kept, Attention::Lost] {
-            let world = World::new().await;
-            let closed = drop_after(turns, attention, world.connection.close()).await;
-            settle().await;
-            assert!(!world.connection.is_open());
-            assert_eq!(world.heard.count("connection.close"), 1);
-            let error = world.connection.open_channel().await.unwrap_err();
-            assert!(error.is_not_sent());
-            if let Some(closed) = closed {
-                return closed.unwrap();
+    in_turn(async {
+        for turns in 0..TURNS {
+            for attention in [Attention::Kept, Attention::Lost] {
+                let world = World::new().await;
+                let closed = drop_after(turns, attention, world.connection.close()).await;
+                settle().await;
+                assert!(!world.connection.is_open());
+                assert_eq!(world.heard.count("connection.close"), 1);
+                let error = world.connection.open_channel().await.unwrap_err();
+                assert!(error.is_not_sent());
+                if let Some(closed) = closed {
+                    return closed.unwrap();
+                }
             }
         }
-    }
-    panic!("it never closes");
+        panic!("it never closes");
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn open() {
-    for turns in 0..TURNS {
-        let (transport, mut peer) = Peer::new(64 * 1024);
-        let script = tokio::spawn(async move {
-            peer.shake_hands_as_far_as_it_goes().await;
-            peer.receive().await
-        });
-        let opened = drop_after(turns, Attention::Kept, Connection::open_on(transport, parameters())).await;
-        let completed = opened.is_some();
-        // The last handle of a connection that was opened is dropped at once.
-        drop(opened);
-        let last = tokio::time::timeout(Duration::from_secs(1), script).await;
-        let last = last.expect("the transport is gone").unwrap();
-        let closes = matches!(last, Some(Received::Method(0, Method::ConnectionClose(_))));
-        assert_eq!(closes, completed, "it leaves nothing behind but a closed transport: {last:?}");
-        if completed {
-            return;
+    in_turn(async {
+        for turns in 0..TURNS {
+            let (transport, mut peer) = Peer::new(64 * 1024);
+            let script = tokio::spawn(async move {
+                peer.shake_hands_as_far_as_it_goes().await;
+                peer.receive().await
+            });
+            let opened = drop_after(turns, Attention::Kept, Connection::open_on(transport, parameters())).await;
+            let completed = opened.is_some();
+            // The last handle of a connection that was opened is dropped at once.
+            drop(opened);
+            let last = tokio::time::timeout(Duration::from_secs(1), script).await;
+            let last = last.expect("the transport is gone").unwrap();
+            let closes = matches!(last, Some(Received::Method(0, Method::ConnectionClose(_))));
+            assert_eq!(closes, completed, "it leaves nothing behind but a closed transport: {last:?}");
+            if completed {
+                return;
+            }
         }
-    }
-    panic!("it never opens");
+        panic!("it never opens");
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -241,3 +241,50 @@ async fn a_later_stream_of_returns_takes_over_and_the_earlier_one_ends() {
     let ended = tokio::time::timeout(Duration::from_secs(1), waiting).await;
     assert!(ended.expect("it does not wait for ever").unwrap());
 }
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_came_back_before_a_close_are_still_given_after_it() {
+    let (_connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
+    let mut returns = channel.returns();
+    let back = || basic::Return::default().reply_code(ReplyCode::NO_ROUTE);
+    let script = async {
+        peer.send_content(1, back(), b"before").await;
+        peer.expect::<channel::Close>(1).await;
+        peer.send_content(1, back(), b"meanwhile").await;
+        peer.send(1, channel::CloseOk::default()).await;
+    };
+    let (closed, ()) = tokio::join!(channel.close(), script);
+    closed.unwrap();
+    assert_eq!(returns.next().await.unwrap().message.body(), b"before");
+    assert_eq!(returns.next().await.unwrap().message.body(), b"meanwhile");
+    assert!(returns.next().await.is_none(), "the stream ends with the channel");
+    assert!(channel.returns().next().await.is_none(), "a later stream ends at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_many_returned_messages_were_lost_is_told_after_the_close_too() {
+    let (_connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters().max_message_size(10)).await;
+    let returns = channel.returns();
+    let script = async {
+        peer.send_content(1, basic::Return::default().reply_code(ReplyCode::NO_ROUTE), &[0; 11]).await;
+        peer.expect::<channel::Close>(1).await;
+        peer.send(1, channel::CloseOk::default()).await;
+    };
+    let (closed, ()) = tokio::join!(channel.close(), script);
+    closed.unwrap();
+    assert_eq!(returns.lost(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_get_that_met_a_message_over_the_limit_was_sent_all_the_same() {
+    let (_connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters().max_message_size(10)).await;
+    let script = async {
+        peer.expect::<basic::Get>(1).await;
+        peer.send_content(1, basic::GetOk::default().delivery_tag(1), &[0; 11]).await;
+        assert_eq!(peer.expect::<basic::Reject>(1).await, basic::Reject::default().delivery_tag(1));
+    };
+    let (got, ()) = tokio::join!(channel.get("q").into_future(), script);
+    let error = got.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MessageTooLarge);
+    assert!(!error.is_not_sent() && !error.is_unknown());
+}

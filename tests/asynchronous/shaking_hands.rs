@@ -64,6 +64,23 @@ async fn a_silent_peer_is_given_up_at_each_step_when_the_time_is_over() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test(start_paused = true)]
+async fn reaching_the_broker_and_agreeing_with_it_share_one_deadline() {
+    // A queue of one, which is full: further connections get no answer.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let _only = tokio::net::TcpStream::connect(address).await.unwrap();
+    let limits = parameters().connect_timeout(Duration::from_secs(60)).open_timeout(Duration::from_secs(3));
+    let before = Instant::now();
+    let opening = Connection::open(limits.host(address.ip().to_string()).port(address.port()));
+    let error = opening.await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut, "{error:?}");
+    assert_eq!(before.elapsed().as_secs(), 3);
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_end_of_the_stream_means_something_else_at_each_step() {
     assert_eq!(met(Until::Start, &[]).await.kind(), ErrorKind::Protocol);

@@ -1,0 +1,100 @@
+//! Publishing with confirms: who hears of the broker's decisions, and for how long they are waited for.
+
+use std::time::Duration;
+
+use leveret::protocol::{basic, channel, confirm, connection};
+use leveret::wire::ShortString;
+use leveret::{Channel, Confirm, Connection, ErrorKind, Publisher};
+
+use super::peer::{Peer, parameters};
+
+const CAPACITY: usize = 64 * 1024;
+
+/// A channel that confirms.
+async fn confirming(channel: &Channel, peer: &mut Peer) -> Publisher {
+    let script = async {
+        peer.expect::<confirm::Select>(1).await;
+        peer.send(1, confirm::SelectOk::default()).await;
+    };
+    let (publisher, ()) = tokio::join!(channel.confirm_select(), script);
+    publisher.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_stops_waiting_for_confirms_gives_up_its_place_to_the_next_who_waits() {
+    let (_connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
+    let publisher = confirming(&channel, &mut peer).await;
+    drop(publisher.publish("", "q", "refused").await.unwrap());
+    let first = tokio::time::timeout(Duration::from_secs(1), publisher.wait_for_confirms()).await;
+    assert!(first.is_err(), "nothing is decided yet");
+    let refuse = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        peer.send(1, basic::Nack::default().delivery_tag(1)).await;
+    };
+    let (second, ()) = tokio::join!(publisher.wait_for_confirms(), refuse);
+    assert_eq!(second.unwrap().nacked, 1, "it waits when the broker decides, and nobody else does");
+    assert_eq!(publisher.wait_for_confirms().await.unwrap().nacked, 0, "it is told once");
+}
+
+/// Opens a channel, publishes on it, and gives back nothing but the confirm.
+async fn publish_and_go(connection: Connection) -> Confirm {
+    let channel = connection.open_channel().await.unwrap();
+    let publisher = channel.confirm_select().await.unwrap();
+    publisher.publish("", "q", "x").await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_confirm_that_outlives_all_other_handles_still_gets_its_ack() {
+    let (connection, mut peer) = Peer::connect(CAPACITY, parameters()).await;
+    let open = async {
+        peer.open_channel(1).await;
+        peer.expect::<confirm::Select>(1).await;
+        peer.send(1, confirm::SelectOk::default()).await;
+        peer.expect_publish(1).await;
+    };
+    let (confirm, ()) = tokio::join!(publish_and_go(connection), open);
+    peer.expect_silence().await;
+    peer.send(1, basic::Ack::default().delivery_tag(1)).await;
+    confirm.await.unwrap();
+    peer.expect::<channel::Close>(1).await;
+    peer.expect::<connection::Close>(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publish_that_does_not_wait_gives_a_confirm_or_backpressure() {
+    let (connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
+    let publisher = confirming(&channel, &mut peer).await;
+    let confirm = publisher.publish("", "q", "goes").try_publish().unwrap();
+    assert_eq!(peer.expect_publish(1).await.body, b"goes");
+    peer.send(0, connection::Blocked::default().reason("low on memory")).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let refused = publisher.publish("", "q", "refused").try_publish().unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Backpressure);
+    assert!(refused.is_not_sent() && refused.is_retryable());
+    assert_eq!(connection.unconfirmed(), 1, "what was refused takes no number");
+    peer.send(1, basic::Ack::default().delivery_tag(1)).await;
+    confirm.await.unwrap();
+    peer.expect_silence().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_may_be_of_any_type_and_of_any_octets() {
+    let (_connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
+    let names = [&b"name"[..], &[0xFF, 0x00, 0xFE]];
+    for octets in names {
+        let declared = ShortString::from(octets);
+        channel.publish(&declared, &declared, "x").await.unwrap();
+        channel.publish(octets, octets, "x").await.unwrap();
+        for _ in 0..2 {
+            let published = peer.expect_publish(1).await.publish;
+            assert_eq!((published.exchange.as_bytes(), published.routing_key.as_bytes()), (octets, octets));
+        }
+    }
+    let publisher = confirming(&channel, &mut peer).await;
+    let text = String::from("name");
+    drop(publisher.publish(&text, text.as_str(), "x").await.unwrap());
+    let published = peer.expect_publish(1).await.publish;
+    assert_eq!((published.exchange, published.routing_key), (ShortString::from("name"), ShortString::from("name")));
+    let unsendable = [0xFF; 256];
+    assert_eq!(channel.publish("", &unsendable, "x").await.unwrap_err().kind(), ErrorKind::Encode);
+}
