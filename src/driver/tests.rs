@@ -195,6 +195,10 @@ enum Ending {
     Lost,
 }
 
+impl Ending {
+    const ALL: [Self; 3] = [Self::Answered, Self::Dropped, Self::Lost];
+}
+
 async fn settle() {
     tokio::time::sleep(Duration::from_secs(1)).await;
 }
@@ -203,33 +207,33 @@ async fn settle() {
 async fn wakers_are_woken_and_dropped_where_the_lock_is_free() {
     in_turn(async {
         for operation in Operation::ALL {
-            for ending in [Ending::Answered, Ending::Dropped, Ending::Lost] {
+            for (ending, last) in (1..10).flat_map(|last| Ending::ALL.map(|ending| (ending, last))) {
                 let world = World::new(1024, 64).await;
                 let shared = Arc::clone(world.connection.shared());
                 let touched = Arc::new(Touched::default());
                 let mut wakers = 0;
                 {
                     let mut future = pin!(operation.carry_out(&world));
-                    for turn in 0..32 {
+                    for turn in 0..40 {
                         wakers += 1;
                         // The future keeps it, or drops it: it has no other owner.
                         let waker = touched.waker(&shared);
                         let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
                         drop(waker);
-                        if polled.is_ready() || (ending == Ending::Dropped && turn == 8) {
+                        if polled.is_ready() || (ending == Ending::Dropped && turn == last) {
                             break;
                         }
-                        if ending == Ending::Lost && turn == 8 {
+                        if ending == Ending::Lost && turn == last {
                             world.lose();
                         }
-                        if turn % 3 == 2 { settle().await } else { let_others_run_once().await }
+                        if turn < 20 { let_others_run_once().await } else { settle().await }
                     }
                 }
                 drop(world);
                 settle().await;
                 let (free, held) = touched.counts();
-                assert_eq!(held, 0, "{operation:?} {ending:?}");
-                assert!(free >= wakers, "{operation:?} {ending:?}: {free} of {wakers} wakers were dropped");
+                assert_eq!(held, 0, "{operation:?} {ending:?} at {last}");
+                assert!(free >= wakers, "{operation:?} {ending:?} at {last}: {free} of {wakers} wakers were dropped");
             }
         }
     })
@@ -241,7 +245,7 @@ async fn bodies_are_dropped_where_the_lock_is_free() {
     in_turn(async {
         const LARGE: usize = 10_000;
         for (len, mandatory) in [(10, false), (10, true), (LARGE, false), (LARGE, true)] {
-            for ending in [Ending::Answered, Ending::Dropped, Ending::Lost] {
+            for ending in Ending::ALL {
                 let world = World::new(1024, 25_000).await;
                 let shared = Arc::clone(world.connection.shared());
                 let touched = Arc::new(Touched::default());

@@ -74,6 +74,8 @@ impl Engine {
         }
         match self.heartbeat.due(now) {
             Due::Nothing => {}
+            // What waits for the socket is a sign of life itself, once the socket takes it.
+            Due::Send if self.queued() > 0 => {}
             Due::Send => Encoder::heartbeat(&mut self.outbound),
             Due::GiveUp => self.lose(Reason::HeartbeatsMissed),
         }

@@ -209,6 +209,26 @@ async fn deliveries_that_cross_a_cancel_that_nobody_waits_for_are_handed_out_and
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_consumer_that_is_dropped_gives_back_what_it_has_not_handed_out() {
+    let (_connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
+    channel.send(basic::Consume::default().queue("q").consumer_tag("c").no_wait(true)).await.unwrap();
+    peer.expect::<basic::Consume>(1).await;
+    let mut consumer = channel.consumer("c").unwrap();
+    for delivery_tag in 1..=3 {
+        peer.send_content(1, basic::Deliver::default().consumer_tag("c").delivery_tag(delivery_tag), b"x").await;
+    }
+    let handed_out = consumer.next().await.unwrap().unwrap();
+    drop(consumer);
+    handed_out.ack().await.unwrap();
+    for delivery_tag in 2..=3 {
+        let nack = peer.expect::<basic::Nack>(1).await;
+        assert_eq!(nack, basic::Nack::default().delivery_tag(delivery_tag).requeue(true));
+    }
+    assert_eq!(peer.expect::<basic::Cancel>(1).await.consumer_tag, "c");
+    assert_eq!(peer.expect::<basic::Ack>(1).await, basic::Ack::default().delivery_tag(1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn dropping_the_last_handle_closes_channel_and_connection_in_the_background() {
     let (connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
     channel.publish("", "q", "last words").await.unwrap();

@@ -43,6 +43,22 @@ fn a_write_puts_the_next_heartbeat_off_when_the_socket_accepts_it() {
 }
 
 #[test]
+fn a_stalled_socket_gathers_no_heartbeats() {
+    let mut session = beating();
+    let key = session.channel();
+    session.publish(key, "body");
+    let taken = session.take();
+    for _ in 0..3 {
+        session.pass(HALF);
+        beat(&mut session);
+    }
+    assert_eq!(session.engine.untaken(), 0, "what waits for the socket is sign enough");
+    session.written(taken);
+    session.pass(HALF);
+    assert_eq!(session.engine.untaken(), 8);
+}
+
+#[test]
 fn two_intervals_without_an_octet_from_the_broker_end_the_connection() {
     let mut session = beating();
     let key = session.channel();
