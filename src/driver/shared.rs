@@ -4,11 +4,9 @@ use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Waker};
 use std::time::Instant;
 
-use bytes::Bytes;
-
 use super::Waiters;
 use super::waiters::{Polled, Resolved};
-use crate::engine::{Engine, Event, WaiterId};
+use crate::engine::{Discarded, Engine, Event, WaiterId};
 
 /// The lock around a connection.
 ///
@@ -46,8 +44,13 @@ struct Leftovers {
     wake: Vec<Waker>,
     driver: Option<Waker>,
     /// Only dropped.
-    _bodies: Vec<Bytes>,
+    _discarded: Discarded,
+    /// There are more events than one hold of the lock is good for.
+    more: bool,
 }
+
+/// Events handled under one hold of the lock.
+const BATCH: usize = 1024;
 
 impl Shared {
     pub(crate) fn new(engine: Engine) -> Self {
@@ -61,8 +64,21 @@ impl Shared {
         let result = step(&mut state);
         let leftovers = state.settle();
         drop(state);
-        leftovers.run();
+        if leftovers.run() {
+            self.settle_rest();
+        }
         result
+    }
+
+    /// Goes on where one hold of the lock was not enough, as when a connection with much in flight is lost.
+    #[cold]
+    fn settle_rest(&self) {
+        loop {
+            let leftovers = self.lock().settle();
+            if !leftovers.run() {
+                return;
+            }
+        }
     }
 
     /// A poisoned lock (a panic in here is a bug) loses the connection rather than the process.
@@ -125,10 +141,15 @@ impl State {
     #[inline]
     fn settle(&mut self) -> Leftovers {
         let mut leftovers = Leftovers::default();
-        while let Some(event) = self.engine.poll_event() {
+        for handled in 0.. {
+            if handled == BATCH {
+                leftovers.more = true;
+                break;
+            }
+            let Some(event) = self.engine.poll_event() else { break };
             self.handle_event(event, &mut leftovers.wake);
         }
-        leftovers._bodies = self.engine.take_discarded();
+        leftovers._discarded = self.engine.take_discarded();
         if let Some(Sleeping { stalled, armed, .. }) = self.sleeping
             && self.wants_driver(stalled, armed)
         {
@@ -167,13 +188,46 @@ impl State {
 }
 
 impl Leftovers {
+    /// Does it, and tells whether there is more to settle.
     #[inline]
-    fn run(self) {
+    fn run(self) -> bool {
         for waker in self.wake {
             waker.wake();
         }
         if let Some(driver) = self.driver {
             driver.wake();
         }
+        self.more
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use crate::driver::Polled;
+    use crate::engine::{Negotiated, Settings};
+    use crate::wire::FieldTable;
+
+    #[test]
+    fn what_is_in_flight_resolves_in_steps_between_which_the_lock_is_free() {
+        let now = Instant::now();
+        let negotiated =
+            Negotiated { channel_max: 0, frame_max: 4096, heartbeat: 0, server_properties: FieldTable::new() };
+        let shared = Shared::new(Engine::new(negotiated, Settings::default(), now));
+        let waiting: Vec<WaiterId> = shared.with(|state| {
+            let open = |_| {
+                let id = state.waiters.insert();
+                state.engine.open_channel(id, now).unwrap();
+                id
+            };
+            (0..BATCH + 1).map(open).collect()
+        });
+        let mut state = shared.lock();
+        state.engine.handle_transport_lost(None);
+        assert!(state.settle().more);
+        assert!(!state.settle().more);
+        let all_resolved = waiting.iter().all(|id| matches!(state.waiters.poll(*id, &mut None), Polled::Ready(_)));
+        assert!(all_resolved);
     }
 }

@@ -139,7 +139,7 @@ impl Engine {
                 let fate = self.fate_at(entry.position);
                 let failure = Failure::Closed { closure: Arc::clone(closure), fate };
                 self.complete(entry.waiter, Completion::Failed(failure));
-                self.discarded.extend(entry.into_body());
+                self.discarded.bodies.extend(entry.into_body());
             }
             self.gate.arrive(undecided);
             for watcher in watchers {

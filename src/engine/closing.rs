@@ -185,7 +185,7 @@ impl Engine {
     pub(super) fn lose(&mut self, reason: Reason) {
         let unwritten = self.queued() > 0;
         let bodies = std::mem::take(&mut self.outbound).into_bodies();
-        self.discarded.extend(bodies);
+        self.discarded.bodies.extend(bodies);
         let last = Arc::new(Closure::silent(reason));
         // What was queued before a close of ours did not all go out: that close did not end well.
         let failed = unwritten.then(|| Failure::Closed { closure: Arc::clone(&last), fate: Fate::Unknown });

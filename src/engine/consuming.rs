@@ -161,7 +161,7 @@ impl Engine {
         let abandoned = consumer.abandoned;
         if let (ConsumerEnd::Closed(_), false) = (&end, consumer.no_ack) {
             // They cannot be acknowledged any more, and the broker delivers them again.
-            consumer.ready.clear();
+            self.discarded.deliveries.push(std::mem::take(&mut consumer.ready));
         }
         // Nobody can get at an unclaimed consumer that is cancelled: what waits for it goes back.
         let forlorn = end == ConsumerEnd::Cancelled && !consumer.claimed;

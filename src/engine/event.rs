@@ -1,6 +1,10 @@
 //! What the engine reports: completions of what was asked, and consumers that have something to take.
 
-use super::{ChannelKey, ConsumerKey, Failure, Message, WaiterId};
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::{ChannelKey, ConsumerKey, Delivery, Failure, Message, WaiterId};
 use crate::protocol::{Method, ReplyCode};
 use crate::wire::ShortString;
 
@@ -63,6 +67,16 @@ pub enum Confirmation {
     Nack,
     /// No queue took the message, which was mandatory; here it is.
     Returned(Box<Returned>),
+}
+
+/// What the engine needs no more. It is handed out to be dropped where no lock is held: bodies may belong to foreign code,
+/// and of deliveries there may be many.
+#[derive(Debug, Default)]
+pub struct Discarded {
+    /// Bodies that the application shared.
+    pub bodies: Vec<Bytes>,
+    /// Deliveries that cannot be acknowledged any more.
+    pub deliveries: Vec<VecDeque<Delivery>>,
 }
 
 /// How many publishes went wrong since the last time this was asked.

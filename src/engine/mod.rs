@@ -78,14 +78,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-
 use crate::frame::{Decoder, Encoder, Outbound};
 
 pub use closure::{Closure, Fate, Initiator, Reason, Scope};
 pub use consumers::{ConsumerEnd, Delivery};
 pub use consuming::Taken;
-pub use event::{Completion, Confirmation, Event, Reply, Returned, Settled};
+pub use event::{Completion, Confirmation, Discarded, Event, Reply, Returned, Settled};
 pub use failure::Failure;
 pub use handshake::{Handshake, HandshakeParameters, Negotiated};
 pub use handshake_error::{HandshakeError, HandshakeStep};
@@ -124,8 +122,7 @@ pub struct Engine {
     heartbeat: Heartbeat,
     deadlines: Deadlines,
     events: VecDeque<Event>,
-    /// Bodies that the application shared and that are not needed any more.
-    discarded: Vec<Bytes>,
+    discarded: Discarded,
 }
 
 /// Getters.
@@ -147,7 +144,7 @@ impl Engine {
             heartbeat: Heartbeat::new(negotiated.heartbeat, now),
             deadlines: Deadlines::default(),
             events: VecDeque::new(),
-            discarded: Vec::new(),
+            discarded: Discarded::default(),
             negotiated,
             settings,
         }
@@ -257,9 +254,9 @@ impl Engine {
         self.events.shrink_to_fit();
     }
 
-    /// Bodies to drop where no lock is held: they may belong to foreign code.
+    /// What is to be dropped where no lock is held.
     #[inline]
-    pub fn take_discarded(&mut self) -> Vec<Bytes> {
+    pub fn take_discarded(&mut self) -> Discarded {
         std::mem::take(&mut self.discarded)
     }
 }

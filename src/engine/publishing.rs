@@ -144,7 +144,7 @@ impl Engine {
         for (waiter, settled) in decided.watchers {
             self.events.push_back(Event::Completed(waiter, Completion::Settled(key, settled)));
         }
-        self.discarded.extend(decided.released);
+        self.discarded.bodies.extend(decided.released);
         self.admit();
         Ok(())
     }
