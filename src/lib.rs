@@ -49,6 +49,9 @@
 extern crate self as leveret;
 
 pub mod asynchronous;
+#[cfg(feature = "broker")]
+#[cfg_attr(docsrs, doc(cfg(feature = "broker")))]
+pub mod broker;
 pub mod config;
 mod driver;
 pub mod engine;

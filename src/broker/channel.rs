@@ -1,0 +1,212 @@
+//! A channel of a client: what it has been sent, what it consumes, and the modes that it is in.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+
+use super::keys::QueueId;
+use super::message::{Entry, Message};
+use crate::protocol::basic::{self, Properties};
+use crate::wire::ShortString;
+
+/// A channel.
+#[derive(Debug, Default)]
+pub(super) struct Channel {
+    /// The number of the last delivery.
+    last_delivery: u64,
+    /// The number of the last consumer.
+    last_consumer: u64,
+    /// Deliveries to consumers that wait for an acknowledgement, consumers that were cancelled included.
+    consumed: u32,
+    /// Deliveries that wait for an acknowledgement.
+    pub(super) unacked: BTreeMap<u64, Unacked>,
+    pub(super) consumers: BTreeMap<ShortString, Consumer>,
+    /// For consumers that are started from now on.
+    pub(super) prefetch: u16,
+    /// For all consumers of the channel together.
+    pub(super) global_prefetch: u16,
+    pub(super) incoming: Option<Incoming>,
+    pub(super) mode: Mode,
+    /// The queue that the empty name means.
+    pub(super) last_queue: Option<ShortString>,
+    /// The consumer of direct replies, and the address at which they reach it.
+    pub(super) replies: Option<DirectReplies>,
+}
+
+/// What a channel promises about publishes.
+#[derive(Debug, Default)]
+pub(super) enum Mode {
+    /// Nothing.
+    #[default]
+    Plain,
+    /// Each gets a confirm.
+    Confirm {
+        /// The number of the last publish.
+        last: u64,
+        /// Those that are decided and not told: number, and whether it was accepted.
+        decided: Vec<(u64, bool)>,
+    },
+    /// They wait for tx.commit.
+    Transaction(Transaction),
+}
+
+/// What tx.commit is to bring about.
+#[derive(Debug, Default)]
+pub(super) struct Transaction {
+    pub(super) publishes: Vec<Publish>,
+    pub(super) settlements: Vec<Settlement>,
+}
+
+/// A message that is published, and where it goes.
+#[derive(Debug)]
+pub(super) struct Publish {
+    pub(super) message: Arc<Message>,
+    pub(super) queues: Vec<QueueId>,
+    pub(super) mandatory: bool,
+}
+
+/// Deliveries that are settled alike.
+#[derive(Debug)]
+pub(super) struct Settlement {
+    pub(super) deliveries: Vec<(u64, Unacked)>,
+    pub(super) outcome: Outcome,
+}
+
+/// What becomes of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It is done.
+    Acknowledged,
+    /// It goes back to its queue.
+    Requeued,
+    /// It is dead-lettered or dropped.
+    Rejected,
+}
+
+/// A delivery that waits for an acknowledgement.
+#[derive(Debug)]
+pub(super) struct Unacked {
+    pub(super) queue: QueueId,
+    pub(super) entry: Entry,
+    /// Whose it is; none for basic.get.
+    pub(super) consumer: Option<Subscription>,
+}
+
+/// One consumer among all that had this tag on the channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Subscription {
+    pub(super) tag: ShortString,
+    pub(super) number: u64,
+}
+
+/// A consumer, as its channel knows it.
+#[derive(Debug)]
+pub(super) struct Consumer {
+    pub(super) queue: QueueId,
+    number: u64,
+    pub(super) no_ack: bool,
+    /// 0 for no limit.
+    pub(super) prefetch: u16,
+    unacked: u16,
+}
+
+/// Who gets direct replies, and under which name.
+#[derive(Debug)]
+pub(super) struct DirectReplies {
+    pub(super) tag: ShortString,
+    pub(super) address: ShortString,
+}
+
+/// A publish of which not everything has come.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    pub(super) publish: basic::Publish,
+    /// Once the header has come.
+    pub(super) content: Option<Content>,
+}
+
+/// Properties, and the body so far.
+#[derive(Debug)]
+pub(super) struct Content {
+    pub(super) properties: Properties,
+    pub(super) body_size: u64,
+    pub(super) body: BytesMut,
+}
+
+impl Channel {
+    pub(super) fn next_delivery(&mut self) -> u64 {
+        self.last_delivery += 1;
+        self.last_delivery
+    }
+
+    /// Room for one more delivery to this consumer.
+    pub(super) fn can_take(&self, tag: &ShortString) -> bool {
+        let Some(consumer) = self.consumers.get(tag) else { return false };
+        if consumer.no_ack {
+            return true;
+        }
+        let own = consumer.prefetch == 0 || consumer.unacked < consumer.prefetch;
+        own && (self.global_prefetch == 0 || self.consumed < u32::from(self.global_prefetch))
+    }
+
+    /// Starts a consumer.
+    pub(super) fn subscribe(&mut self, tag: ShortString, queue: QueueId, no_ack: bool) {
+        self.last_consumer += 1;
+        let consumer = Consumer { queue, number: self.last_consumer, no_ack, prefetch: self.prefetch, unacked: 0 };
+        self.consumers.insert(tag, consumer);
+    }
+
+    /// Which of the consumers that had the tag has it now.
+    pub(super) fn subscription(&self, tag: &ShortString) -> Option<Subscription> {
+        let consumer = self.consumers.get(tag)?;
+        Some(Subscription { tag: tag.clone(), number: consumer.number })
+    }
+
+    fn consumer_mut(&mut self, subscription: &Subscription) -> Option<&mut Consumer> {
+        self.consumers.get_mut(&subscription.tag).filter(|consumer| consumer.number == subscription.number)
+    }
+
+    /// Remembers a delivery until it is settled.
+    pub(super) fn remember(&mut self, tag: u64, unacked: Unacked) {
+        if let Some(subscription) = &unacked.consumer {
+            self.consumed += 1;
+            if let Some(consumer) = self.consumer_mut(subscription) {
+                consumer.unacked = consumer.unacked.saturating_add(1);
+            }
+        }
+        self.unacked.insert(tag, unacked);
+    }
+
+    /// Takes the deliveries that an acknowledgement means: one, or all up to it, of which 0 stands for all. None where
+    /// there is no such delivery.
+    pub(super) fn settle(&mut self, tag: u64, multiple: bool) -> Option<Vec<(u64, Unacked)>> {
+        let taken: Vec<(u64, Unacked)>;
+        if multiple {
+            if tag == 0 {
+                taken = std::mem::take(&mut self.unacked).into_iter().collect();
+            } else {
+                if !self.unacked.contains_key(&tag) {
+                    return None;
+                }
+                let later = self.unacked.split_off(&tag.saturating_add(1));
+                taken = std::mem::replace(&mut self.unacked, later).into_iter().collect();
+            }
+        } else {
+            taken = vec![self.unacked.remove_entry(&tag)?];
+        }
+        for (_, unacked) in &taken {
+            self.forget(unacked);
+        }
+        Some(taken)
+    }
+
+    /// A delivery no longer counts for its consumer.
+    fn forget(&mut self, unacked: &Unacked) {
+        let Some(subscription) = &unacked.consumer else { return };
+        self.consumed = self.consumed.saturating_sub(1);
+        if let Some(consumer) = self.consumer_mut(subscription) {
+            consumer.unacked = consumer.unacked.saturating_sub(1);
+        }
+    }
+}

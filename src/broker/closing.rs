@@ -1,0 +1,186 @@
+//! How channels and connections end, and what goes with them.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::channel::{Channel, Mode, Outcome, Unacked};
+use super::connection::Phase;
+use super::keys::{ChannelKey, ConnectionId, ConsumerKey, QueueId};
+use super::refusal::{Refusal, Scope};
+use super::state::State;
+use crate::protocol::{Method, MethodId, ProtocolMethod, ReplyCode, basic, channel, connection};
+
+/// How long connection.close-ok is awaited.
+const CLOSING: Duration = Duration::from_secs(30);
+
+impl State {
+    /// A method on channel 0 of an open connection.
+    pub(super) fn connection_method(&mut self, id: ConnectionId, method: &Method, now: Instant) {
+        let key = ChannelKey { connection: id, number: 0 };
+        match method {
+            Method::ConnectionClose(_) => {
+                self.end_session(id, now);
+                self.send(key, &connection::CloseOk::default());
+                self.finish(id, now);
+            }
+            Method::ConnectionUpdateSecret(_) => self.send(key, &connection::UpdateSecretOk::default()),
+            other => {
+                let text = "unexpected method in connection state running";
+                self.refuse_connection(id, &Refusal::connection(ReplyCode::CHANNEL_ERROR, text), other.id(), now);
+            }
+        }
+    }
+
+    pub(super) fn method_while_closing(&mut self, id: ConnectionId, method: MethodId, now: Instant) {
+        if method == connection::Close::ID {
+            self.send(ChannelKey { connection: id, number: 0 }, &connection::CloseOk::default());
+        } else if method == connection::CloseOk::ID {
+            self.finish(id, now);
+        }
+    }
+
+    /// Refuses what came on a channel: the channel or the whole connection is closed for it.
+    pub(super) fn refuse(&mut self, key: ChannelKey, refusal: &Refusal, blamed: MethodId, now: Instant) {
+        match refusal.scope {
+            Scope::Channel => self.close_by_broker(key, refusal.code, &refusal.text(), blamed, now),
+            Scope::Connection => self.refuse_connection(key.connection, refusal, blamed, now),
+        }
+    }
+
+    /// Closes a channel; what comes on it until channel.close-ok is ignored.
+    pub(super) fn close_by_broker(
+        &mut self,
+        key: ChannelKey,
+        code: ReplyCode,
+        text: &str,
+        blamed: MethodId,
+        now: Instant,
+    ) {
+        self.tell_decided();
+        self.end_channel(key, now);
+        let close =
+            channel::Close::default().reply_code(code).reply_text(text).class_id(blamed.class).method_id(blamed.method);
+        self.send(key, &close);
+        if let Some(connection) = self.connections.get_mut(&key.connection) {
+            connection.closing_channels.insert(key.number);
+        }
+    }
+
+    pub(super) fn refuse_connection(&mut self, id: ConnectionId, refusal: &Refusal, blamed: MethodId, now: Instant) {
+        self.close_connection_by_broker(id, refusal.code, &refusal.text(), blamed, now);
+    }
+
+    /// Closes a connection; only the end of the conversation counts from now on.
+    pub(super) fn close_connection_by_broker(
+        &mut self,
+        id: ConnectionId,
+        code: ReplyCode,
+        text: &str,
+        blamed: MethodId,
+        now: Instant,
+    ) {
+        self.tell_decided();
+        self.end_session(id, now);
+        let close = connection::Close::default()
+            .reply_code(code)
+            .reply_text(text)
+            .class_id(blamed.class)
+            .method_id(blamed.method);
+        self.send(ChannelKey { connection: id, number: 0 }, &close);
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.phase = Phase::Closing;
+            connection.phase_deadline = Some(now + CLOSING);
+            connection.blocked = false;
+        }
+    }
+
+    /// The conversation is over: what waits goes out, then the transport goes.
+    pub(super) fn finish(&mut self, id: ConnectionId, now: Instant) {
+        self.end_session(id, now);
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.phase = Phase::Ending;
+            connection.phase_deadline = None;
+            connection.link.finish();
+        }
+        self.wake(id);
+    }
+
+    /// Drops the transport without a word.
+    pub(super) fn cut(&mut self, id: ConnectionId, now: Instant) {
+        self.end_session(id, now);
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.link.cut();
+        }
+        self.wake(id);
+    }
+
+    /// Ends all channels of a connection, and the queues that are its own.
+    pub(super) fn end_session(&mut self, id: ConnectionId, now: Instant) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.closing_channels.clear();
+        let numbers: Vec<_> = connection.channels.keys().copied().collect();
+        for number in numbers {
+            self.end_channel(ChannelKey { connection: id, number }, now);
+        }
+        let own = |(queue, hosted): (&QueueId, &super::state::HostedQueue)| {
+            (hosted.queue.owner() == Some(id)).then_some(*queue)
+        };
+        let own: Vec<_> = self.queues.iter().filter_map(own).collect();
+        for queue in own {
+            self.remove_queue(queue);
+        }
+    }
+
+    /// Ends a channel: its consumers go, then what it had not acknowledged goes back.
+    pub(super) fn end_channel(&mut self, key: ChannelKey, now: Instant) {
+        let connection = self.connections.get_mut(&key.connection);
+        let Some(mut channel) = connection.and_then(|connection| connection.channels.remove(&key.number)) else {
+            return;
+        };
+        if let Some(replies) = channel.replies.take() {
+            self.reply_addresses.remove(&replies.address);
+        }
+        for (tag, consumer) in std::mem::take(&mut channel.consumers) {
+            self.leave_queue(consumer.queue, &ConsumerKey { channel: key, tag }, now);
+        }
+        self.settle_deliveries(unsettled(channel), Outcome::Requeued, now);
+    }
+
+    /// A consumer is gone: an auto-delete queue goes with the last one.
+    pub(super) fn leave_queue(&mut self, queue: QueueId, consumer: &ConsumerKey, now: Instant) {
+        let Some(hosted) = self.queues.get_mut(&queue) else { return };
+        if hosted.queue.remove_consumer(consumer, now) {
+            self.remove_queue(queue);
+        } else {
+            self.mark(queue);
+        }
+    }
+
+    /// A queue goes, with its bindings; its consumers are told.
+    pub(super) fn remove_queue(&mut self, queue: QueueId) {
+        let Some(hosted) = self.queues.remove(&queue) else { return };
+        self.deadlines.set(super::deadlines::Waiting::Queue(queue), None);
+        if let Some(host) = self.virtual_hosts.get_mut(&hosted.virtual_host) {
+            host.remove_queue(hosted.queue.name());
+        }
+        for consumer in hosted.queue.drain_for_deletion().consumers {
+            let Some(channel) = self.channel_mut(consumer.channel) else { continue };
+            channel.consumers.remove(&consumer.tag);
+            let connection = self.connections.get(&consumer.channel.connection);
+            if connection.is_some_and(|connection| connection.is_capable("consumer_cancel_notify")) {
+                let cancel = basic::Cancel::default().consumer_tag(consumer.tag).no_wait(true);
+                self.send(consumer.channel, &cancel);
+            }
+        }
+    }
+}
+
+/// Everything that a channel has not acknowledged, and what it has but not committed, in the order of delivery.
+fn unsettled(channel: Channel) -> Vec<(u64, Unacked)> {
+    let mut all = channel.unacked;
+    if let Mode::Transaction(transaction) = channel.mode {
+        all.extend(transaction.settlements.into_iter().flat_map(|settlement| settlement.deliveries));
+    }
+    let ordered: BTreeMap<_, _> = all;
+    ordered.into_iter().collect()
+}

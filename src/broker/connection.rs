@@ -1,0 +1,187 @@
+//! A connection of a client, as the broker sees it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use super::channel::Channel;
+use super::link::Link;
+use crate::frame::{Decoder, Encoder};
+use crate::protocol::ProtocolMethod;
+use crate::wire::{FieldTable, ShortString};
+
+/// How far a connection has come.
+///
+/// ```text
+/// Header ─▶ StartOk ─▶ TuneOk ─▶ Open ─▶ Running ─▶ Ending
+///    └─────────┴──────────┴────────┴──▶ Doomed   └─▶ Closing ─▶ Ending
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The protocol header is awaited.
+    Header,
+    /// connection.start-ok is awaited.
+    StartOk,
+    /// connection.tune-ok is awaited.
+    TuneOk,
+    /// connection.open is awaited.
+    Open,
+    /// It is open.
+    Running,
+    /// The broker has said connection.close; connection.close-ok is awaited.
+    Closing,
+    /// The client did what RabbitMQ answers with silence and, a little later, a reset.
+    Doomed,
+    /// Nothing more is taken; what waits goes out.
+    Ending,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) phase: Phase,
+    /// When the phase has taken too long.
+    pub(super) phase_deadline: Option<Instant>,
+    pub(super) link: Link,
+    pub(super) decoder: Decoder,
+    pub(super) encoder: Encoder,
+    pub(super) frame_max: u32,
+    pub(super) channel_max: u16,
+    /// Zero for none.
+    pub(super) heartbeat: Duration,
+    pub(super) last_heard: Instant,
+    pub(super) last_said: Instant,
+    pub(super) user: ShortString,
+    pub(super) virtual_host: ShortString,
+    pub(super) client_properties: FieldTable,
+    pub(super) channels: BTreeMap<u16, Channel>,
+    /// Channels whose channel.close-ok is awaited.
+    pub(super) closing_channels: BTreeSet<u16>,
+    /// It has been told that it is blocked, and is not read.
+    pub(super) blocked: bool,
+    /// Octets of a refused frame that are still to come.
+    pub(super) skip: usize,
+    /// Whoever moves its octets has been told to look.
+    pub(super) announced: bool,
+    /// Something was sent that does not fit the frames that were agreed on.
+    broken: bool,
+    /// Queues that have something for it as soon as it takes more.
+    pub(super) held_back: BTreeSet<super::keys::QueueId>,
+}
+
+impl Connection {
+    /// Octets that may wait before consumers get no more.
+    const HIGH_WATER: usize = 1024 * 1024;
+
+    pub(super) fn new(now: Instant, handshake_timeout: Duration) -> Self {
+        Self {
+            phase: Phase::Header,
+            phase_deadline: Some(now + handshake_timeout),
+            link: Link::default(),
+            // What was not agreed on yet: start and start-ok may be longer than the smallest frame_max.
+            decoder: Decoder::new(Self::FRAME_MAX_BEFORE_TUNING),
+            encoder: Encoder::new(Self::FRAME_MAX_BEFORE_TUNING),
+            frame_max: Self::FRAME_MAX_BEFORE_TUNING,
+            channel_max: 0,
+            heartbeat: Duration::ZERO,
+            last_heard: now,
+            last_said: now,
+            user: ShortString::new(),
+            virtual_host: ShortString::new(),
+            client_properties: FieldTable::new(),
+            channels: BTreeMap::new(),
+            closing_channels: BTreeSet::new(),
+            blocked: false,
+            skip: 0,
+            announced: false,
+            broken: false,
+            held_back: BTreeSet::new(),
+        }
+    }
+
+    const FRAME_MAX_BEFORE_TUNING: u32 = 128 * 1024;
+
+    /// Queues a method.
+    pub(super) fn send<M: ProtocolMethod>(&mut self, channel: u16, method: &M) {
+        let sent = self.encoder.method(&mut self.link.outbound, channel, method);
+        self.broken |= sent.is_err();
+    }
+
+    /// Queues a method with its content.
+    pub(super) fn send_content<M: ProtocolMethod>(
+        &mut self,
+        channel: u16,
+        method: &M,
+        message: &super::message::Message,
+    ) {
+        let out = &mut self.link.outbound;
+        let mark = out.mark();
+        let body = crate::frame::Body::from(message.body.clone());
+        let sent = self
+            .encoder
+            .method(out, channel, method)
+            .and_then(|()| self.encoder.header(out, channel, body.len(), Some(&message.properties)));
+        match sent {
+            Ok(()) => self.encoder.body(out, channel, &body),
+            Err(_) => {
+                out.roll_back(mark);
+                self.broken = true;
+            }
+        }
+    }
+
+    /// What it was to be told could not be put into its frames.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// Its consumers can be sent more.
+    pub(super) fn has_room(&self) -> bool {
+        self.phase == Phase::Running && self.link.waiting() < Self::HIGH_WATER
+    }
+
+    /// Octets are to be read and handed in.
+    pub(super) fn wants_input(&self) -> bool {
+        !self.blocked && !self.link.is_silent() && self.link.transport() == super::Transport::Open
+    }
+
+    /// The client said that it understands something.
+    pub(super) fn is_capable(&self, capability: &str) -> bool {
+        let capabilities = self.client_properties.get("capabilities").and_then(|value| value.as_table());
+        capabilities.and_then(|table| table.get(capability)).and_then(|value| value.as_bool()).unwrap_or(false)
+    }
+
+    /// The name that the client gave the connection.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.client_properties.get("connection_name").and_then(|value| value.as_str())
+    }
+
+    /// When it wants to be looked at.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        if self.link.transport() == super::Transport::Gone || self.link.is_silent() {
+            return None;
+        }
+        [self.phase_deadline, self.beat_deadline(), self.miss_deadline(), self.link.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// When a sign of life is due.
+    pub(super) fn beat_deadline(&self) -> Option<Instant> {
+        self.is_beating().then(|| self.last_said + self.heartbeat / 2)
+    }
+
+    /// When the client counts as dead. A client whose octets are not read cannot give a sign of life.
+    pub(super) fn miss_deadline(&self) -> Option<Instant> {
+        (self.is_beating() && !self.blocked).then(|| self.last_heard + self.heartbeat * 2)
+    }
+
+    fn is_beating(&self) -> bool {
+        !self.heartbeat.is_zero() && matches!(self.phase, Phase::Open | Phase::Running | Phase::Closing)
+    }
+
+    /// The most channels that may be open at a time.
+    pub(super) fn channel_limit(&self) -> usize {
+        if self.channel_max == 0 { usize::from(u16::MAX) } else { usize::from(self.channel_max) }
+    }
+}

@@ -1,0 +1,153 @@
+//! Messages on their way: into queues, to consumers, back, and to dead-letter exchanges.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::channel::{Outcome, Unacked};
+use super::dead_letter::{dead_letter, is_cycle};
+use super::deadlines::Waiting;
+use super::keys::{ChannelKey, ConsumerKey, QueueId};
+use super::message::{Entry, Message};
+use super::queue::{DropReason, Dropped};
+use super::routing::{routing_keys, strip_bcc};
+use super::state::State;
+use crate::protocol::basic;
+
+impl State {
+    /// Puts a message into a queue. False where the queue is full and says so.
+    pub(super) fn enqueue(&mut self, queue: QueueId, message: &Arc<Message>, now: Instant) -> bool {
+        let Some(hosted) = self.queues.get_mut(&queue) else { return true };
+        let pushed = hosted.queue.push(Arc::clone(message), now);
+        self.drop_messages(queue, pushed.dropped, now);
+        self.mark(queue);
+        pushed.accepted
+    }
+
+    /// Hands the messages of a queue to its consumers, as long as they take any, then drops what may not stay.
+    pub(super) fn serve(&mut self, queue: QueueId, now: Instant) {
+        while let Some((consumer, entry)) = self.next_delivery(queue, now) {
+            self.deliver(queue, consumer, entry);
+        }
+        let Some(hosted) = self.queues.get_mut(&queue) else { return };
+        let dropped = hosted.queue.expire(now);
+        self.drop_messages(queue, dropped, now);
+        let deadline = self.queues.get(&queue).and_then(|hosted| hosted.queue.deadline());
+        self.deadlines.set(Waiting::Queue(queue), deadline);
+    }
+
+    fn next_delivery(&mut self, queue: QueueId, now: Instant) -> Option<(ConsumerKey, Entry)> {
+        let Self { queues, connections, .. } = self;
+        let hosted = queues.get_mut(&queue)?;
+        if hosted.queue.ready_count() == 0 {
+            return None;
+        }
+        let consumer = hosted.queue.next_consumer(|consumer| {
+            let Some(connection) = connections.get_mut(&consumer.channel.connection) else { return false };
+            let channel = connection.channels.get(&consumer.channel.number);
+            let wanted = channel.is_some_and(|channel| channel.can_take(&consumer.tag));
+            if wanted && !connection.has_room() {
+                connection.held_back.insert(queue);
+                return false;
+            }
+            wanted
+        })?;
+        let (entry, dropped) = hosted.queue.pop(now);
+        self.drop_messages(queue, dropped, now);
+        entry.map(|entry| (consumer, entry))
+    }
+
+    fn deliver(&mut self, queue: QueueId, consumer: ConsumerKey, entry: Entry) {
+        let key = consumer.channel;
+        let Some(channel) = self.channel_mut(key) else { return };
+        let message = Arc::clone(&entry.message);
+        let tag = channel.next_delivery();
+        let deliver = basic::Deliver::default()
+            .delivery_tag(tag)
+            .redelivered(entry.redelivered)
+            .exchange(&message.exchange)
+            .routing_key(&message.routing_key)
+            .consumer_tag(&consumer.tag);
+        let acknowledged = channel.consumers.get(&consumer.tag).is_some_and(|consumer| consumer.no_ack);
+        if !acknowledged {
+            let consumer = channel.subscription(&consumer.tag);
+            channel.remember(tag, Unacked { queue, entry, consumer });
+        } else if let Some(hosted) = self.queues.get_mut(&queue) {
+            hosted.queue.settle();
+        }
+        self.send_content(key, &deliver, &visible(&message));
+    }
+
+    /// Brings about what was decided on deliveries.
+    pub(super) fn settle_deliveries(&mut self, deliveries: Vec<(u64, Unacked)>, outcome: Outcome, now: Instant) {
+        let mut by_queue: BTreeMap<QueueId, Vec<Entry>> = BTreeMap::new();
+        for (_, unacked) in deliveries {
+            by_queue.entry(unacked.queue).or_default().push(unacked.entry);
+        }
+        for (id, entries) in by_queue {
+            let Some(hosted) = self.queues.get_mut(&id) else { continue };
+            let dropped = match outcome {
+                Outcome::Requeued => hosted.queue.requeue(entries, now),
+                Outcome::Acknowledged => {
+                    entries.iter().for_each(|_| hosted.queue.settle());
+                    Vec::new()
+                }
+                Outcome::Rejected => {
+                    let rejected = |entry| {
+                        hosted.queue.settle();
+                        Dropped { entry, reason: DropReason::Rejected }
+                    };
+                    entries.into_iter().map(rejected).collect()
+                }
+            };
+            self.drop_messages(id, dropped, now);
+            self.mark(id);
+        }
+    }
+
+    /// The consumers of a channel may take more.
+    pub(super) fn mark_consumed(&mut self, key: ChannelKey) {
+        let Some(channel) = self.channel(key) else { return };
+        let queues: Vec<_> = channel.consumers.values().map(|consumer| consumer.queue).collect();
+        queues.into_iter().for_each(|queue| self.mark(queue));
+    }
+
+    /// Dead-letters what a queue dropped, where it has an exchange for that.
+    pub(super) fn drop_messages(&mut self, queue: QueueId, dropped: Vec<Dropped>, now: Instant) {
+        let time = self.time_of_day(now);
+        for Dropped { entry, reason } in dropped {
+            let Some(hosted) = self.queues.get(&queue) else { return };
+            let Some(message) = dead_letter(&hosted.queue, &entry.message, reason, time) else { continue };
+            let Some(host) = self.virtual_hosts.get(&hosted.virtual_host) else { return };
+            let keys = routing_keys(&message).unwrap_or_else(|_| vec![message.routing_key.clone()]);
+            let names = host.route(&message.exchange, &keys, message.properties.headers.as_ref());
+            let targets: Vec<_> =
+                names.iter().filter(|name| !is_cycle(&message, name)).filter_map(|name| host.queue(name)).collect();
+            let message = Arc::new(message);
+            for target in targets {
+                self.enqueue(target, &message, now);
+            }
+        }
+    }
+
+    /// Messages of a queue, or the queue itself, may be over their time.
+    pub(super) fn queue_timeout(&mut self, queue: QueueId, now: Instant) {
+        let Some(hosted) = self.queues.get(&queue) else { return };
+        if hosted.queue.is_expired(now) {
+            self.remove_queue(queue);
+        } else {
+            self.mark(queue);
+        }
+    }
+}
+
+/// A message as others see it: without the recipients that its publisher kept to itself.
+pub(super) fn visible(message: &Message) -> Cow<'_, Message> {
+    if message.properties.headers.as_ref().is_none_or(|headers| !headers.contains_key("BCC")) {
+        return Cow::Borrowed(message);
+    }
+    let mut message = message.clone();
+    strip_bcc(&mut message.properties);
+    Cow::Owned(message)
+}

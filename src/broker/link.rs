@@ -1,0 +1,157 @@
+//! The octets of one connection, and what is done to them on purpose.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::Transport;
+use crate::frame::Outbound;
+
+/// What waits for the transport of a connection, and the faults of that transport.
+#[derive(Debug, Default)]
+pub(super) struct Link {
+    /// What was said last, in order.
+    pub(super) outbound: Outbound,
+    /// What was said before, and when it may go.
+    held: VecDeque<(Instant, Outbound)>,
+    /// What was held back, and may go.
+    released: VecDeque<Outbound>,
+    delay: Duration,
+    silent: bool,
+    /// Octets that may still go out.
+    output_left: Option<u64>,
+    /// Octets that may still come in.
+    input_left: Option<u64>,
+    ending: Option<Transport>,
+}
+
+impl Link {
+    pub(super) fn transport(&self) -> Transport {
+        self.ending.unwrap_or(Transport::Open)
+    }
+
+    pub(super) fn is_silent(&self) -> bool {
+        self.silent
+    }
+
+    /// Octets that were said and not taken.
+    pub(super) fn waiting(&self) -> usize {
+        let held = self.held.iter().map(|(_, held)| held.len()).sum::<usize>();
+        self.outbound.len() + held + self.released.iter().map(Outbound::len).sum::<usize>()
+    }
+
+    /// Nothing more is said; what waits still goes out.
+    pub(super) fn finish(&mut self) {
+        self.ending.get_or_insert(Transport::Closing);
+    }
+
+    /// The transport is dropped, whatever waits.
+    pub(super) fn cut(&mut self) {
+        self.ending = Some(Transport::Gone);
+        self.outbound = Outbound::new();
+        self.held.clear();
+        self.released.clear();
+    }
+
+    /// Neither reads nor writes from now on, and keeps the transport.
+    pub(super) fn fall_silent(&mut self) {
+        self.silent = true;
+    }
+
+    /// Everything said from now on goes out this much later.
+    pub(super) fn delay(&mut self, delay: Duration) {
+        self.delay = delay;
+    }
+
+    pub(super) fn cut_output_after(&mut self, octets: u64) {
+        self.output_left = Some(octets);
+        if octets == 0 {
+            self.cut();
+        }
+    }
+
+    pub(super) fn cut_input_after(&mut self, octets: u64) {
+        self.input_left = Some(octets);
+        if octets == 0 {
+            self.cut();
+        }
+    }
+
+    /// How many of these octets may be looked at.
+    pub(super) fn readable(&self, len: usize) -> usize {
+        self.input_left.map_or(len, |left| len.min(usize::try_from(left).unwrap_or(usize::MAX)))
+    }
+
+    /// All octets that may come in are there.
+    pub(super) fn is_input_over(&self, len: usize) -> bool {
+        self.input_left.is_some_and(|left| left <= len as u64)
+    }
+
+    /// Octets were used; the transport is lost where these were the last.
+    pub(super) fn handle_read(&mut self, len: usize) {
+        if let Some(left) = &mut self.input_left {
+            *left = left.saturating_sub(len as u64);
+            if *left == 0 {
+                self.cut();
+            }
+        }
+    }
+
+    /// What may go out now.
+    pub(super) fn take(&mut self, now: Instant) -> Option<Outbound> {
+        if self.silent || self.ending == Some(Transport::Gone) {
+            return None;
+        }
+        let said = std::mem::take(&mut self.outbound);
+        if self.delay.is_zero() && self.held.is_empty() && self.released.is_empty() {
+            return self.limit(said);
+        }
+        if !said.is_empty() {
+            let due = self.held.back().map_or(now, |&(last, _)| last.max(now)).max(now + self.delay);
+            self.held.push_back((due, said));
+        }
+        self.release(now);
+        let released = self.released.pop_front()?;
+        self.limit(released)
+    }
+
+    /// What was held back long enough may go.
+    pub(super) fn release(&mut self, now: Instant) {
+        while let Some((_, released)) = self.held.pop_front_if(|&mut (due, _)| due <= now) {
+            self.released.push_back(released);
+        }
+    }
+
+    /// When something that is held back may go.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let &(due, _) = self.held.front()?;
+        (!self.silent && self.ending != Some(Transport::Gone)).then_some(due)
+    }
+
+    fn limit(&mut self, out: Outbound) -> Option<Outbound> {
+        let Some(left) = self.output_left else { return (!out.is_empty()).then_some(out) };
+        let len = out.len() as u64;
+        if len < left {
+            self.output_left = Some(left - len);
+            return (!out.is_empty()).then_some(out);
+        }
+        self.cut();
+        self.ending = Some(Transport::Closing);
+        Some(front(out, usize::try_from(left).unwrap_or(usize::MAX)))
+    }
+}
+
+/// The first `len` octets.
+fn front(mut out: Outbound, mut len: usize) -> Outbound {
+    let mut front = Outbound::new();
+    while len > 0 && !out.is_empty() {
+        let mut slices = [std::io::IoSlice::new(&[])];
+        out.slices(&mut slices);
+        let [slice] = slices;
+        let octets = slice.get(..len.min(slice.len())).unwrap_or_default();
+        front.extend(octets);
+        let taken = octets.len();
+        len -= taken;
+        out.advance(taken);
+    }
+    front
+}

@@ -1,0 +1,31 @@
+//! A message as the broker keeps it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::protocol::basic::Properties;
+use crate::wire::ShortString;
+
+/// A message, shared by all queues that it was routed to.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Message {
+    pub(super) exchange: ShortString,
+    /// The key that it was published with.
+    pub(super) routing_key: ShortString,
+    pub(super) properties: Properties,
+    pub(super) body: Bytes,
+}
+
+/// A message in one queue.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) message: Arc<Message>,
+    /// Its place among the messages of the queue: a requeued message goes back to it.
+    pub(super) position: u64,
+    /// It was delivered before, and came back.
+    pub(super) redelivered: bool,
+    /// When it expires.
+    pub(super) expires: Option<Instant>,
+}

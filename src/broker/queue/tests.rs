@@ -1,0 +1,1 @@
+//! What a queue does, rule by rule.

@@ -1,0 +1,246 @@
+//! The embedded broker on tokio: handles, the in-process stream, the TCP port, a task for each connection.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::net::ToSocketAddrs;
+
+use super::{Settings, State};
+use connection::Connection;
+use shared::Shared;
+use until::Until;
+
+mod connection;
+mod guard;
+mod listener;
+mod shared;
+mod stream;
+mod until;
+
+pub use guard::StateGuard;
+pub use listener::Listener;
+pub use stream::Stream;
+
+/// An embedded broker: cheap to make, in memory, gone when it is dropped.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
+/// use leveret::{Connection, broker::Broker};
+///
+/// let broker = Broker::new();
+/// let connection = Connection::open_on(broker.connect(), "amqp://localhost").await?;
+/// let channel = connection.open_channel().await?;
+/// channel.queue_declare("jobs").await?;
+/// channel.publish("", "jobs", "dig").await?;
+/// broker.until(|state| state.queue("/", "jobs").is_some_and(|queue| queue.ready == 1)).await;
+/// # Ok(()) }
+/// ```
+///
+/// This is a handle: clones are of the same broker. It needs a tokio runtime from the first connection on, and as many as
+/// there are: each connection is a task of the runtime that it was made on. When the last handle is dropped, [`Listener`]s
+/// included, the broker vanishes: its connections lose their transports without a word, and what it held is gone. A
+/// connection alone does not keep it.
+///
+/// Its time is tokio's. Where a test [pauses the clock](tokio::time::pause), expiry, heartbeats and delays pass in virtual
+/// time.
+#[derive(Clone)]
+pub struct Broker {
+    handle: Arc<Handle>,
+}
+
+/// What all handles hold. Its drop ends the broker.
+struct Handle {
+    shared: Arc<Shared>,
+    /// `user:password@`, as it stands in a URL, or nothing.
+    login: String,
+    /// The path of a URL for the first virtual host.
+    path: String,
+}
+
+impl Broker {
+    /// A broker as RabbitMQ comes: the user `guest` with the password `guest`, the virtual host `/`.
+    ///
+    /// ```
+    /// let broker = leveret::broker::Broker::new();
+    /// assert!(broker.state().queues("/").is_empty());
+    /// ```
+    pub fn new() -> Self {
+        Self::with(Settings::default())
+    }
+
+    /// A broker with other users, virtual hosts or limits.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
+    /// use leveret::{Connection, broker::{Broker, Settings}};
+    ///
+    /// let mut settings = Settings::default();
+    /// settings.heartbeat = 5;
+    /// let broker = Broker::with(settings);
+    /// let connection = Connection::open_on(broker.connect(), "amqp://localhost").await?;
+    /// assert_eq!(connection.negotiated().heartbeat, 5);
+    /// # Ok(()) }
+    /// ```
+    pub fn with(settings: Settings) -> Self {
+        let login = login(&settings);
+        let path = path(&settings);
+        let shared = Arc::new(Shared::new(State::new(settings, now())));
+        Self { handle: Arc::new(Handle { shared, login, path }) }
+    }
+
+    /// A connection within the process: the client's end of it, for [`Connection::open_on`](crate::Connection::open_on).
+    ///
+    /// Only the credentials and the virtual host of the URL or the parameters that are given there matter.
+    ///
+    /// # Panics
+    ///
+    /// There is no tokio runtime here.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
+    /// # use leveret::{Connection, broker::Broker};
+    /// let broker = Broker::new();
+    /// let connection = Connection::open_on(broker.connect(), "amqp://localhost").await?;
+    /// assert_eq!(broker.state().connections().len(), 1);
+    ///
+    /// let refused = Connection::open_on(broker.connect(), "amqp://guest:wrong@localhost").await;
+    /// assert!(refused.is_err());
+    /// # Ok(()) }
+    /// ```
+    #[must_use = "the connection is lost when this is dropped"]
+    pub fn connect(&self) -> Stream {
+        let (client, broker) = Stream::pair();
+        Connection::start(self.shared(), broker);
+        client
+    }
+
+    /// Opens a TCP port for clients of any kind, such as `127.0.0.1:0` for one that the system chooses, or `[::1]:0`.
+    ///
+    /// # Errors
+    ///
+    /// The system's: the port is taken, the address is not of this machine.
+    ///
+    /// # Panics
+    ///
+    /// There is no tokio runtime here, or none with `enable_io`.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
+    /// # use leveret::{Connection, broker::Broker};
+    /// let broker = Broker::new();
+    /// let listener = broker.listen("127.0.0.1:0").await.expect("this machine has a port left");
+    /// let connection = Connection::open(listener.url()).await?;
+    /// assert!(broker.listen(listener.address()).await.is_err(), "the port is taken");
+    /// # connection.close().await
+    /// # }
+    /// ```
+    pub async fn listen(&self, address: impl ToSocketAddrs) -> io::Result<Listener> {
+        Listener::bind(self, address).await
+    }
+
+    /// The broker's state, to look at it and to inject faults: all that there is for tests, in one place.
+    ///
+    /// The broker stands still until this is dropped; then the connections that have something to do are woken. It is not
+    /// to be held across an `await`.
+    ///
+    /// # Panics
+    ///
+    /// This thread holds one already.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
+    /// # use leveret::{Connection, broker::Broker};
+    /// let broker = Broker::new();
+    /// let connection = Connection::open_on(broker.connect(), "amqp://localhost").await?;
+    /// let channel = connection.open_channel().await?;
+    /// let publisher = channel.confirm_select().await?;
+    /// channel.queue_declare("jobs").await?;
+    ///
+    /// broker.state().nack_next(1);
+    /// assert!(publisher.publish("", "jobs", "refused").confirmed().await.is_err());
+    /// publisher.publish("", "jobs", "taken").confirmed().await?;
+    /// assert_eq!(broker.state().queue("/", "jobs").map(|queue| queue.ready), Some(1));
+    /// # Ok(()) }
+    /// ```
+    pub fn state(&self) -> StateGuard<'_> {
+        StateGuard::new(self.shared())
+    }
+
+    /// Waits until the broker is in a state that a test waits for: the predicate is asked now and after each change.
+    ///
+    /// It says what a test would otherwise sleep for: that a worker has acknowledged, that a client has reconnected. It may
+    /// be dropped at any time. To have it fail rather than wait for ever, put it in [`tokio::time::timeout`].
+    ///
+    /// # Panics
+    ///
+    /// There is no tokio runtime here; the predicate asks the broker's handle instead of its argument.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
+    /// # use leveret::{Connection, broker::Broker};
+    /// let broker = Broker::new();
+    /// let worker = async {
+    ///     let connection = Connection::open_on(broker.connect(), "amqp://localhost").await?;
+    ///     connection.open_channel().await?.queue_declare("jobs").await?;
+    ///     connection.close().await
+    /// };
+    /// let declared = broker.until(|state| state.queue("/", "jobs").is_some());
+    /// let (worked, ()) = tokio::join!(worker, declared);
+    /// worked
+    /// # }
+    /// ```
+    pub async fn until(&self, predicate: impl FnMut(&State) -> bool + Unpin) {
+        Until::new(self.shared(), predicate).await;
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.handle.shared
+    }
+
+    fn url_at(&self, address: SocketAddr) -> String {
+        format!("amqp://{}{address}{}", self.handle.login, self.handle.path)
+    }
+}
+
+impl Default for Broker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broker").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.vanish();
+    }
+}
+
+/// The runtime's clock, so that tests can turn it.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+fn login(settings: &Settings) -> String {
+    let guest = settings.users.get_key_value("guest");
+    let Some((name, user)) = guest.or_else(|| settings.users.first_key_value()) else { return String::new() };
+    format!("{}:{}@", escaped(name), escaped(&user.password))
+}
+
+fn path(settings: &Settings) -> String {
+    let named = |name: &String| if name == "/" { String::new() } else { format!("/{}", escaped(name)) };
+    let root = settings.virtual_hosts.iter().find(|name| *name == "/");
+    root.or_else(|| settings.virtual_hosts.first()).map(named).unwrap_or_default()
+}
+
+fn escaped(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}

@@ -1,0 +1,72 @@
+//! Waiting for the broker to get into a state.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::time::Sleep;
+
+use super::shared::{Shared, Wakes};
+use crate::broker::State;
+
+/// Waits until a predicate holds: what [`Broker::until`](super::Broker::until) gives.
+pub(super) struct Until<P> {
+    shared: Arc<Shared>,
+    predicate: P,
+    watcher: u64,
+    /// Keeps the broker's time while nobody is connected to it.
+    timer: Pin<Box<Sleep>>,
+    armed: Option<Instant>,
+}
+
+impl<P: FnMut(&State) -> bool + Unpin> Until<P> {
+    pub(super) fn new(shared: &Arc<Shared>, predicate: P) -> Self {
+        let timer = Box::pin(tokio::time::sleep(Duration::ZERO));
+        Self { watcher: shared.watcher(), shared: Arc::clone(shared), predicate, timer, armed: None }
+    }
+
+    /// Asks the predicate; where it does not hold, sees to it that the next change wakes.
+    fn look(&mut self, context: &Context<'_>) -> (bool, Option<Instant>) {
+        let waker = context.waker().clone();
+        let mut held = self.shared.lock();
+        let changed = held.catch_up(super::now());
+        let wakes = if changed { held.settle(None) } else { Wakes::default() };
+        let holds = (self.predicate)(&held.state);
+        let deadline = held.state.poll_deadline();
+        let dropped = if holds { Some(waker) } else { held.watch(self.watcher, waker) };
+        drop(held);
+        drop((wakes, dropped));
+        (holds, deadline)
+    }
+}
+
+impl<P: FnMut(&State) -> bool + Unpin> Future for Until<P> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        loop {
+            let (holds, deadline) = this.look(context);
+            if holds {
+                return Poll::Ready(());
+            }
+            let Some(deadline) = deadline else { return Poll::Pending };
+            if this.armed != Some(deadline) {
+                this.timer.as_mut().reset(deadline.into());
+                this.armed = Some(deadline);
+            }
+            if this.timer.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            this.armed = None;
+        }
+    }
+}
+
+impl<P> Drop for Until<P> {
+    fn drop(&mut self) {
+        self.shared.unwatch(self.watcher);
+    }
+}

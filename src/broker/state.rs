@@ -1,0 +1,323 @@
+//! The broker without I/O.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Instant;
+
+use bytes::BytesMut;
+
+use super::channel::Channel;
+use super::connection::Connection;
+use super::deadlines::{Deadlines, Waiting};
+use super::faults::{Fault, Faults};
+use super::keys::{ChannelKey, ConnectionId, QueueId};
+use super::message::Message;
+use super::queue::Queue;
+use super::random::Random;
+use super::settings::{Settings, User};
+use super::virtual_host::VirtualHost;
+use super::{Event, Transport};
+use crate::frame::{Encoder, Outbound};
+use crate::protocol::ProtocolMethod;
+use crate::wire::{ShortString, Timestamp};
+
+/// An in-memory broker without I/O: no socket, clock, thread or randomness, so that the same input gives the same output.
+///
+/// Its methods come in families, as those of the client's [`Engine`](crate::engine::Engine) do:
+///
+/// * getters tell what is: queues, messages, bindings, consumers, connections;
+/// * `handle_*` take what happened outside: a transport came, octets came, it was lost, time passed;
+/// * `poll_*` give what is to be done outside: octets to write, the next deadline, events;
+/// * the rest is what operators do, and the faults that tests inject: these happen at the latest time that was handed in.
+///
+/// # The run loop
+///
+/// For each transport, whoever drives the broker
+///
+/// 1. calls [`State::handle_connect`] once, and keeps the id;
+/// 2. hands in what was read with [`State::handle_bytes`], together with what that left over before, as long as
+///    [`State::wants_input`];
+/// 3. writes what [`State::poll_transmit`] gives, until there is nothing;
+/// 4. calls [`State::handle_timeout`] when the time of [`State::poll_deadline`] has come;
+/// 5. after each of these takes events from [`State::poll_event`] until there are none, and goes on with 2 and 3 for each
+///    connection that they name;
+/// 6. closes the transport when [`State::transport`] says so, and calls [`State::handle_transport_lost`] when it has ended.
+///
+/// A client and this, stepped by hand:
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use bytes::BytesMut;
+/// use leveret::broker::{Settings, State};
+///
+/// let now = Instant::now();
+/// let mut broker = State::new(Settings::default(), now);
+/// let connection = broker.handle_connect(now);
+/// let mut input = BytesMut::from(&b"AMQP\0\0\x09\x01"[..]);
+/// broker.handle_bytes(connection, &mut input, now);
+///
+/// let start = broker.poll_transmit(connection, now).expect("connection.start");
+/// assert!(start.len() > 100 && input.is_empty());
+/// ```
+#[derive(Debug)]
+pub struct State {
+    pub(super) settings: Settings,
+    started: Instant,
+    /// The latest time that was handed in: what operators do and faults happen then.
+    pub(super) now: Instant,
+    pub(super) random: Random,
+    pub(super) users: BTreeMap<String, User>,
+    pub(super) virtual_hosts: BTreeMap<ShortString, VirtualHost>,
+    pub(super) queues: BTreeMap<QueueId, HostedQueue>,
+    pub(super) connections: BTreeMap<ConnectionId, Connection>,
+    /// Where direct replies go, by address.
+    pub(super) reply_addresses: BTreeMap<ShortString, ChannelKey>,
+    pub(super) faults: Faults,
+    pub(super) deadlines: Deadlines,
+    /// Queues in which something changed, to be looked at before the present call ends.
+    changed_queues: BTreeSet<QueueId>,
+    /// Channels with confirms that are decided and not told.
+    pub(super) deciding: BTreeSet<ChannelKey>,
+    /// Connections whose drivers have something to look at.
+    touched: BTreeSet<ConnectionId>,
+    events: VecDeque<Event>,
+    last_connection: u64,
+    last_queue: u64,
+}
+
+/// A queue, and the virtual host that it is in.
+#[derive(Debug)]
+pub(super) struct HostedQueue {
+    pub(super) queue: Queue,
+    pub(super) virtual_host: ShortString,
+}
+
+/// What happened outside.
+impl State {
+    /// A broker with its predeclared exchanges, and nothing else.
+    pub fn new(settings: Settings, now: Instant) -> Self {
+        let host = |name: &String| (ShortString::from(name), VirtualHost::new(ShortString::from(name)));
+        Self {
+            started: now,
+            now,
+            random: Random::new(settings.seed),
+            users: settings.users.clone(),
+            virtual_hosts: settings.virtual_hosts.iter().map(host).collect(),
+            settings,
+            queues: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            reply_addresses: BTreeMap::new(),
+            faults: Faults::default(),
+            deadlines: Deadlines::default(),
+            changed_queues: BTreeSet::new(),
+            deciding: BTreeSet::new(),
+            touched: BTreeSet::new(),
+            events: VecDeque::new(),
+            last_connection: 0,
+            last_queue: 0,
+        }
+    }
+
+    /// A transport came: its octets are handed in and asked for under this id.
+    pub fn handle_connect(&mut self, now: Instant) -> ConnectionId {
+        self.now = self.now.max(now);
+        self.last_connection += 1;
+        let id = ConnectionId(self.last_connection);
+        self.connections.insert(id, Connection::new(now, self.settings.handshake_timeout));
+        for fault in self.faults.take_for_next() {
+            self.apply(id, fault);
+        }
+        self.settle(now);
+        self.watch(id);
+        id
+    }
+
+    /// Octets came. What can be used is taken off the front; the rest is to be handed in again, with what follows it.
+    ///
+    /// Nothing is taken while not [`State::wants_input`]. Octets of a connection that is gone are dropped.
+    pub fn handle_bytes(&mut self, id: ConnectionId, input: &mut BytesMut, now: Instant) {
+        self.now = self.now.max(now);
+        if self.transport(id) != Transport::Open {
+            input.clear();
+            return;
+        }
+        self.read_frames(id, input, now);
+        self.settle(now);
+        self.watch(id);
+    }
+
+    /// The transport ended or failed: exclusive queues go, and what was not acknowledged goes back to its queues.
+    pub fn handle_transport_lost(&mut self, id: ConnectionId, now: Instant) {
+        self.now = self.now.max(now);
+        self.end_session(id, now);
+        self.connections.remove(&id);
+        self.deadlines.set(Waiting::Connection(id), None);
+        self.settle(now);
+    }
+
+    /// The time of [`State::poll_deadline`] has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        while let Some(waiting) = self.deadlines.pop(now) {
+            match waiting {
+                Waiting::Queue(queue) => self.queue_timeout(queue, now),
+                Waiting::Connection(connection) => self.connection_timeout(connection, now),
+            }
+            self.settle(now);
+        }
+    }
+}
+
+/// What is to be done outside.
+impl State {
+    /// What is to be written to this connection's transport, if anything.
+    pub fn poll_transmit(&mut self, id: ConnectionId, now: Instant) -> Option<Outbound> {
+        self.now = self.now.max(now);
+        let connection = self.connections.get_mut(&id)?;
+        let out = connection.link.take(now);
+        if out.is_some() {
+            connection.last_said = now;
+        }
+        if !connection.held_back.is_empty() && connection.has_room() {
+            let held_back = std::mem::take(&mut connection.held_back);
+            self.changed_queues.extend(held_back);
+            self.settle(now);
+        }
+        self.watch(id);
+        out
+    }
+
+    /// When [`State::handle_timeout`] wants to be called.
+    pub fn poll_deadline(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        let event = self.events.pop_front()?;
+        let Event::Ready(id) = event;
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.announced = false;
+        }
+        Some(event)
+    }
+
+    /// The connection takes input: its transport is to be read. It does not while it is blocked, or has fallen silent.
+    pub fn wants_input(&self, id: ConnectionId) -> bool {
+        self.connections.get(&id).is_some_and(Connection::wants_input)
+    }
+
+    /// What is to become of the connection's transport.
+    pub fn transport(&self, id: ConnectionId) -> Transport {
+        self.connections.get(&id).map_or(Transport::Gone, |connection| connection.link.transport())
+    }
+}
+
+/// What the rooms of the broker share.
+impl State {
+    /// The time of day.
+    pub(super) fn time_of_day(&self, now: Instant) -> Timestamp {
+        let since = now.saturating_duration_since(self.started).as_secs();
+        Timestamp::from_secs(self.settings.started_at.as_secs().saturating_add(since))
+    }
+
+    /// Something changed in a queue.
+    pub(super) fn mark(&mut self, queue: QueueId) {
+        self.changed_queues.insert(queue);
+    }
+
+    /// A number for a new queue.
+    pub(super) fn next_queue_id(&mut self) -> QueueId {
+        self.last_queue += 1;
+        QueueId(self.last_queue)
+    }
+
+    /// Brings about everything that follows from what has just happened.
+    pub(super) fn settle(&mut self, now: Instant) {
+        self.serve_changed(now);
+        self.tell_decided();
+        while let Some(id) = self.touched.pop_first() {
+            self.announce(id);
+        }
+    }
+
+    /// Hands out what waits in queues in which something changed.
+    pub(super) fn serve_changed(&mut self, now: Instant) {
+        while let Some(queue) = self.changed_queues.pop_first() {
+            self.serve(queue, now);
+        }
+    }
+
+    /// Tells whoever moves the connection's octets, once until they are taken.
+    fn announce(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if connection.is_broken() {
+            connection.link.cut();
+        }
+        if !connection.announced {
+            connection.announced = true;
+            self.events.push_back(Event::Ready(id));
+        }
+        self.watch(id);
+    }
+
+    /// Queues a method.
+    pub(super) fn send<M: ProtocolMethod>(&mut self, key: ChannelKey, method: &M) {
+        if let Some(connection) = self.connections.get_mut(&key.connection) {
+            connection.send(key.number, method);
+            self.touched.insert(key.connection);
+        }
+    }
+
+    /// Queues a method with its content.
+    pub(super) fn send_content<M: ProtocolMethod>(&mut self, key: ChannelKey, method: &M, message: &Message) {
+        if let Some(connection) = self.connections.get_mut(&key.connection) {
+            connection.send_content(key.number, method, message);
+            self.touched.insert(key.connection);
+        }
+    }
+
+    /// The channel, if it is open.
+    pub(super) fn channel(&self, key: ChannelKey) -> Option<&Channel> {
+        self.connections.get(&key.connection)?.channels.get(&key.number)
+    }
+
+    /// The channel, if it is open.
+    pub(super) fn channel_mut(&mut self, key: ChannelKey) -> Option<&mut Channel> {
+        self.connections.get_mut(&key.connection)?.channels.get_mut(&key.number)
+    }
+
+    /// Something changed for its driver.
+    pub(super) fn wake(&mut self, id: ConnectionId) {
+        self.touched.insert(id);
+    }
+
+    /// Keeps the deadline of a connection.
+    pub(super) fn watch(&mut self, id: ConnectionId) {
+        let deadline = self.connections.get(&id).and_then(Connection::deadline);
+        self.deadlines.set(Waiting::Connection(id), deadline);
+    }
+
+    /// Does to a connection what a test wants done.
+    pub(super) fn apply(&mut self, id: ConnectionId, fault: Fault) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            fault.apply(&mut connection.link);
+            self.wake(id);
+            self.watch(id);
+        }
+    }
+
+    fn connection_timeout(&mut self, id: ConnectionId, now: Instant) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let late = connection.phase_deadline.is_some_and(|deadline| deadline <= now);
+        connection.link.release(now);
+        if late || connection.miss_deadline().is_some_and(|deadline| deadline <= now) {
+            self.cut(id, now);
+        } else if connection.beat_deadline().is_some_and(|deadline| deadline <= now) {
+            Encoder::heartbeat(&mut connection.link.outbound);
+            connection.last_said = now;
+        }
+        self.wake(id);
+        self.watch(id);
+    }
+}
