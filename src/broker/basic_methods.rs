@@ -24,6 +24,8 @@ impl State {
                 channel.global_prefetch = qos.prefetch_count;
             } else {
                 channel.prefetch = qos.prefetch_count;
+                // The one lifts the other.
+                channel.global_prefetch = 0;
             }
         }
         self.send(key, &basic::QosOk::default());
@@ -34,7 +36,7 @@ impl State {
     pub(super) fn basic_consume(
         &mut self,
         key: ChannelKey,
-        consume: basic::Consume,
+        consume: &basic::Consume,
         now: Instant,
     ) -> Result<(), Refusal> {
         let tag = consume.consumer_tag.clone();
@@ -47,13 +49,13 @@ impl State {
         }
         let tag = if tag.is_empty() { ShortString::from(self.random.name("amq.ctag-")) } else { tag };
         if consume.queue == *DIRECT_REPLY_TO {
-            return self.consume_replies(key, tag, &consume);
+            return self.consume_replies(key, tag, consume);
         }
         let name = self.meant_queue(key, &consume.queue)?;
         self.allow_queue(key, Access::Read, &name)?;
         let queue = self.find_queue(key, &name)?;
         if let Some(hosted) = self.queues.get_mut(&queue) {
-            hosted.queue.add_consumer(ConsumerKey { channel: key, tag: tag.clone() }, &consume, now)?;
+            hosted.queue.add_consumer(ConsumerKey { channel: key, tag: tag.clone() }, consume, now)?;
         }
         if let Some(channel) = self.channel_mut(key) {
             channel.subscribe(tag.clone(), queue, consume.no_ack);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use super::keys::QueueId;
 use super::message::{Entry, Message};
@@ -13,6 +13,8 @@ use crate::wire::ShortString;
 /// A channel.
 #[derive(Debug, Default)]
 pub(super) struct Channel {
+    /// The broker has closed it, and awaits channel.close-ok.
+    pub(super) closing: bool,
     /// The number of the last delivery.
     last_delivery: u64,
     /// The number of the last consumer.
@@ -130,11 +132,19 @@ pub(super) struct Incoming {
 #[derive(Debug)]
 pub(super) struct Content {
     pub(super) properties: Properties,
+    pub(super) encoded: Bytes,
     pub(super) body_size: u64,
+    /// How much of it has come. More than was announced is possible; RabbitMQ then waits for an end that cannot come.
+    pub(super) received: u64,
     pub(super) body: BytesMut,
 }
 
 impl Channel {
+    /// What is left of a channel that the broker has closed.
+    pub(super) fn closing() -> Self {
+        Self { closing: true, ..Self::default() }
+    }
+
     pub(super) fn next_delivery(&mut self) -> u64 {
         self.last_delivery += 1;
         self.last_delivery

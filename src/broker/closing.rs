@@ -21,7 +21,7 @@ impl State {
             Method::ConnectionClose(_) => {
                 self.end_session(id, now);
                 self.send(key, &connection::CloseOk::default());
-                self.finish(id, now);
+                self.await_hang_up(id, now);
             }
             Method::ConnectionUpdateSecret(_) => self.send(key, &connection::UpdateSecretOk::default()),
             other => {
@@ -34,15 +34,27 @@ impl State {
     pub(super) fn method_while_closing(&mut self, id: ConnectionId, method: MethodId, now: Instant) {
         if method == connection::Close::ID {
             self.send(ChannelKey { connection: id, number: 0 }, &connection::CloseOk::default());
-        } else if method == connection::CloseOk::ID {
+        } else if method == connection::CloseOk::ID && self.phase(id) == Some(Phase::Closing) {
             self.finish(id, now);
+        }
+    }
+
+    fn phase(&self, id: ConnectionId) -> Option<Phase> {
+        self.connections.get(&id).map(|connection| connection.phase)
+    }
+
+    /// The client has closed the connection: it hangs up, as §2.2.4 wants it.
+    fn await_hang_up(&mut self, id: ConnectionId, now: Instant) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.phase = Phase::Closed;
+            connection.phase_deadline = Some(now + CLOSING);
         }
     }
 
     /// Refuses what came on a channel: the channel or the whole connection is closed for it.
     pub(super) fn refuse(&mut self, key: ChannelKey, refusal: &Refusal, blamed: MethodId, now: Instant) {
         match refusal.scope {
-            Scope::Channel => self.close_by_broker(key, refusal.code, &refusal.text(), blamed, now),
+            Scope::Channel => self.close_by_broker(key, refusal.code, &refusal.text(), refusal.blamed(blamed), now),
             Scope::Connection => self.refuse_connection(key.connection, refusal, blamed, now),
         }
     }
@@ -62,12 +74,12 @@ impl State {
             channel::Close::default().reply_code(code).reply_text(text).class_id(blamed.class).method_id(blamed.method);
         self.send(key, &close);
         if let Some(connection) = self.connections.get_mut(&key.connection) {
-            connection.closing_channels.insert(key.number);
+            connection.channels.insert(key.number, Channel::closing());
         }
     }
 
     pub(super) fn refuse_connection(&mut self, id: ConnectionId, refusal: &Refusal, blamed: MethodId, now: Instant) {
-        self.close_connection_by_broker(id, refusal.code, &refusal.text(), blamed, now);
+        self.close_connection_by_broker(id, refusal.code, &refusal.text(), refusal.blamed(blamed), now);
     }
 
     /// Closes a connection; only the end of the conversation counts from now on.
@@ -117,7 +129,6 @@ impl State {
     /// Ends all channels of a connection, and the queues that are its own.
     pub(super) fn end_session(&mut self, id: ConnectionId, now: Instant) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        connection.closing_channels.clear();
         let numbers: Vec<_> = connection.channels.keys().copied().collect();
         for number in numbers {
             self.end_channel(ChannelKey { connection: id, number }, now);
@@ -163,7 +174,7 @@ impl State {
         if let Some(host) = self.virtual_hosts.get_mut(&hosted.virtual_host) {
             host.remove_queue(hosted.queue.name());
         }
-        for consumer in hosted.queue.drain_for_deletion().consumers {
+        for consumer in hosted.queue.into_consumers() {
             let Some(channel) = self.channel_mut(consumer.channel) else { continue };
             channel.consumers.remove(&consumer.tag);
             let connection = self.connections.get(&consumer.channel.connection);

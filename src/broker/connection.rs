@@ -5,15 +5,16 @@ use std::time::{Duration, Instant};
 
 use super::channel::Channel;
 use super::link::Link;
-use crate::frame::{Decoder, Encoder};
+use super::message::Message;
+use crate::frame::{Body, Decoder, Encoder, Outbound};
 use crate::protocol::ProtocolMethod;
 use crate::wire::{FieldTable, ShortString};
 
 /// How far a connection has come.
 ///
 /// ```text
-/// Header ─▶ StartOk ─▶ TuneOk ─▶ Open ─▶ Running ─▶ Ending
-///    └─────────┴──────────┴────────┴──▶ Doomed   └─▶ Closing ─▶ Ending
+/// Header ─▶ StartOk ─▶ TuneOk ─▶ Open ─▶ Running ─▶ Closed (the client closes, and hangs up)
+///    └─────────┴──────────┴───▶ Doomed     └─▶ Closing ─▶ Ending (the broker closes, and hangs up)
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -31,6 +32,8 @@ pub(super) enum Phase {
     Closing,
     /// The client did what RabbitMQ answers with silence and, a little later, a reset.
     Doomed,
+    /// The client has said connection.close, and is to hang up.
+    Closed,
     /// Nothing more is taken; what waits goes out.
     Ending,
 }
@@ -54,8 +57,6 @@ pub(super) struct Connection {
     pub(super) virtual_host: ShortString,
     pub(super) client_properties: FieldTable,
     pub(super) channels: BTreeMap<u16, Channel>,
-    /// Channels whose channel.close-ok is awaited.
-    pub(super) closing_channels: BTreeSet<u16>,
     /// It has been told that it is blocked, and is not read.
     pub(super) blocked: bool,
     /// Octets of a refused frame that are still to come.
@@ -89,7 +90,6 @@ impl Connection {
             virtual_host: ShortString::new(),
             client_properties: FieldTable::new(),
             channels: BTreeMap::new(),
-            closing_channels: BTreeSet::new(),
             blocked: false,
             skip: 0,
             announced: false,
@@ -107,20 +107,15 @@ impl Connection {
     }
 
     /// Queues a method with its content.
-    pub(super) fn send_content<M: ProtocolMethod>(
-        &mut self,
-        channel: u16,
-        method: &M,
-        message: &super::message::Message,
-    ) {
+    pub(super) fn send_content<M: ProtocolMethod>(&mut self, channel: u16, method: &M, message: &Message) {
         let out = &mut self.link.outbound;
         let mark = out.mark();
-        let body = crate::frame::Body::from(message.body.clone());
-        let sent = self
-            .encoder
-            .method(out, channel, method)
-            .and_then(|()| self.encoder.header(out, channel, body.len(), Some(&message.properties)));
-        match sent {
+        let body = Body::from(message.body.clone());
+        let header = |out: &mut Outbound| match &message.encoded_properties {
+            Some(octets) => self.encoder.encoded_header(out, channel, body.len(), octets),
+            None => self.encoder.header(out, channel, body.len(), Some(&message.properties)),
+        };
+        match self.encoder.method(out, channel, method).and_then(|()| header(out)) {
             Ok(()) => self.encoder.body(out, channel, &body),
             Err(_) => {
                 out.roll_back(mark);

@@ -12,7 +12,7 @@ const X_DEATH: &str = "x-death";
 /// Its other routing keys (`CC`, `BCC`) stay where its own routing key does, and go where the queue replaces that.
 pub(super) fn dead_letter(queue: &Queue, message: &Message, reason: DropReason, now: Timestamp) -> Option<Message> {
     let exchange = queue.dead_letter_exchange()?.clone();
-    let mut dead = Message { exchange, ..message.clone() };
+    let mut dead = Message { exchange, encoded_properties: None, ..message.clone() };
     let mut headers = dead.properties.headers.take().unwrap_or_default();
     record(&mut headers, death(queue, message, reason, now));
     if let Some(routing_key) = queue.dead_letter_routing_key() {
@@ -113,3 +113,6 @@ fn sorted(table: FieldTable) -> FieldTable {
     fields.sort_by(|(a, _), (b, _)| a.cmp(b));
     fields.into_iter().collect()
 }
+
+#[cfg(test)]
+mod tests;

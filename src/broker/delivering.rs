@@ -28,7 +28,7 @@ impl State {
     /// Hands the messages of a queue to its consumers, as long as they take any, then drops what may not stay.
     pub(super) fn serve(&mut self, queue: QueueId, now: Instant) {
         while let Some((consumer, entry)) = self.next_delivery(queue, now) {
-            self.deliver(queue, consumer, entry);
+            self.deliver(queue, &consumer, entry);
         }
         let Some(hosted) = self.queues.get_mut(&queue) else { return };
         let dropped = hosted.queue.expire(now);
@@ -58,7 +58,7 @@ impl State {
         entry.map(|entry| (consumer, entry))
     }
 
-    fn deliver(&mut self, queue: QueueId, consumer: ConsumerKey, entry: Entry) {
+    fn deliver(&mut self, queue: QueueId, consumer: &ConsumerKey, entry: Entry) {
         let key = consumer.channel;
         let Some(channel) = self.channel_mut(key) else { return };
         let message = Arc::clone(&entry.message);
@@ -149,5 +149,6 @@ pub(super) fn visible(message: &Message) -> Cow<'_, Message> {
     }
     let mut message = message.clone();
     strip_bcc(&mut message.properties);
+    message.encoded_properties = None;
     Cow::Owned(message)
 }

@@ -35,7 +35,7 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn exchange_bind(&mut self, key: ChannelKey, bind: exchange::Bind) -> Result<(), Refusal> {
+    pub(super) fn exchange_bind(&mut self, key: ChannelKey, bind: &exchange::Bind) -> Result<(), Refusal> {
         let (source, name) = (entity_name(&bind.source), entity_name(&bind.destination));
         self.allow_exchange_binding(key, &name, &source)?;
         let destination = Destination::Exchange(name);
@@ -46,7 +46,7 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn exchange_unbind(&mut self, key: ChannelKey, unbind: exchange::Unbind) -> Result<(), Refusal> {
+    pub(super) fn exchange_unbind(&mut self, key: ChannelKey, unbind: &exchange::Unbind) -> Result<(), Refusal> {
         let (source, name) = (entity_name(&unbind.source), entity_name(&unbind.destination));
         self.allow_exchange_binding(key, &name, &source)?;
         let destination = Destination::Exchange(name);

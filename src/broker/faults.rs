@@ -165,7 +165,7 @@ impl State {
     pub fn close_channel(&mut self, connection: ConnectionId, number: u16, code: ReplyCode, text: &str) -> bool {
         let now = self.now;
         let key = ChannelKey { connection, number };
-        if self.channel(key).is_none() {
+        if self.channel(key).is_none_or(|channel| channel.closing) {
             return false;
         }
         self.close_by_broker(key, code, text, MethodId::new(0, 0), now);

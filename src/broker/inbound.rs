@@ -5,16 +5,24 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, BytesMut};
 
 use super::connection::Phase;
+use super::frame_text::frame as frame_text;
 use super::keys::{ChannelKey, ConnectionId};
-use super::octets_text;
 use super::refusal::Refusal;
 use super::state::State;
+use super::term::octets;
 use crate::frame::{Decoded, Frame, FrameKind, split_method};
 use crate::protocol::{Method, MethodId, ReplyCode, constants};
 use crate::wire::{DecodeErrorKind, Reader};
 
 /// How long RabbitMQ says nothing to what it does not want to talk to, before it resets the connection.
 pub(super) const SILENCE: Duration = Duration::from_secs(3);
+
+/// What a close names where it is no method.
+const NOTHING: MethodId = MethodId::new(0, 0);
+
+/// Octets that the payloads of method and header frames have at least.
+const METHOD_MIN: usize = 4;
+const HEADER_MIN: usize = 14;
 
 /// Octets of a frame before its payload, and of a whole frame around it.
 const HEAD: usize = 7;
@@ -88,14 +96,14 @@ impl State {
         let in_handshake = matches!(connection.phase, Phase::StartOk | Phase::TuneOk);
         let (text, lost_step) = if size > frame_max {
             let limit = frame_max.saturating_sub(8);
-            (format!("{}: {{frame_too_large,{size},{limit}}}", octets_text::frame(*kind, &[])), true)
+            (format!("{}: {{frame_too_large,{size},{limit}}}", frame_text(*kind, &[])), true)
         } else {
             let Some((payload, end)) =
                 rest.split_at_checked(len).and_then(|(payload, after)| Some((payload, after.first()?)))
             else {
                 return 0;
             };
-            let what = octets_text::frame(*kind, payload);
+            let what = frame_text(*kind, payload);
             if *end == constants::FRAME_END {
                 (format!("{what}: unknown_frame"), false)
             } else {
@@ -108,11 +116,11 @@ impl State {
         }
         let heartbeat_elsewhere = *kind == constants::FRAME_HEARTBEAT && size == 0 && !lost_step;
         let refusal = if heartbeat_elsewhere {
-            Refusal::connection(ReplyCode::UNEXPECTED_FRAME, octets_text::frame(*kind, &[]))
+            Refusal::connection(ReplyCode::UNEXPECTED_FRAME, frame_text(*kind, &[]))
         } else {
             Refusal::connection(ReplyCode::FRAME_ERROR, text)
         };
-        self.refuse_connection(id, &refusal, MethodId::new(0, 0), now);
+        self.refuse_connection(id, &refusal, NOTHING, now);
         if lost_step {
             self.doom(id, now);
             return input.len();
@@ -122,11 +130,22 @@ impl State {
 
     fn handle_frame(&mut self, id: ConnectionId, frame: &Frame<'_>, now: Instant) {
         let Some(connection) = self.connections.get(&id) else { return };
+        let too_short = match frame.kind {
+            FrameKind::Header => frame.payload.len() < HEADER_MIN,
+            FrameKind::Method => frame.payload.len() < METHOD_MIN,
+            FrameKind::Body | FrameKind::Heartbeat => false,
+        };
+        if too_short && matches!(connection.phase, Phase::Open | Phase::Running) {
+            let kind = if frame.kind == FrameKind::Header { constants::FRAME_HEADER } else { constants::FRAME_METHOD };
+            let text = format!("{}: unknown_frame", frame_text(kind, frame.payload));
+            let refusal = Refusal::connection(ReplyCode::FRAME_ERROR, text).without_blame();
+            return self.refuse_connection(id, &refusal, NOTHING, now);
+        }
         match connection.phase {
             Phase::StartOk | Phase::TuneOk | Phase::Open => self.handshake_frame(id, frame, now),
             Phase::Running if frame.channel == 0 => self.connection_frame(id, frame, now),
             Phase::Running => self.channel_frame(ChannelKey { connection: id, number: frame.channel }, frame, now),
-            Phase::Closing => self.frame_while_closing(id, frame, now),
+            Phase::Closing | Phase::Closed => self.frame_while_closing(id, frame, now),
             Phase::Header | Phase::Doomed | Phase::Ending => {}
         }
     }
@@ -152,39 +171,32 @@ impl State {
             FrameKind::Body => constants::FRAME_BODY,
             FrameKind::Heartbeat => constants::FRAME_HEARTBEAT,
         };
-        let refusal = Refusal::connection(ReplyCode::UNEXPECTED_FRAME, octets_text::frame(kind, frame.payload));
-        self.refuse_connection(id, &refusal, MethodId::new(0, 0), now);
+        let refusal = Refusal::connection(ReplyCode::UNEXPECTED_FRAME, frame_text(kind, frame.payload));
+        self.refuse_connection(id, &refusal, NOTHING, now);
     }
 
     /// Reads a method; what cannot be read is answered as RabbitMQ answers it.
     pub(super) fn decode_method(&mut self, id: ConnectionId, frame: &Frame<'_>, now: Instant) -> Option<Method> {
-        let Ok((method, arguments)) = split_method(frame.payload) else {
-            let what = octets_text::frame(constants::FRAME_METHOD, frame.payload);
-            let refusal = Refusal::connection(ReplyCode::FRAME_ERROR, format!("{what}: unknown_frame"));
-            self.refuse_connection(id, &refusal, MethodId::new(0, 0), now);
-            return None;
-        };
+        let (method, arguments) = split_method(frame.payload).ok()?;
         let arguments_in_common = bytes::Bytes::copy_from_slice(arguments);
         let mut reader = Reader::shared(&arguments_in_common);
         let decoded = Method::decode(method, &mut reader).and_then(|decoded| reader.finish().map(|()| decoded));
-        match decoded.map_err(|error| error.kind()) {
-            Ok(decoded) => Some(decoded),
+        let error = match decoded {
+            Ok(decoded) => return Some(decoded),
+            Err(error) => error,
+        };
+        let in_table = error.offset().is_some_and(|offset| has_whole_table(arguments, offset));
+        match error.kind() {
             // No close frame: the process that reads the socket has crashed there.
-            Err(DecodeErrorKind::UnknownMethod { .. } | DecodeErrorKind::UnknownTypeCode(_)) => {
-                self.cut(id, now);
-                None
-            }
-            Err(_) if frame.channel == 0 => {
-                let refusal = Refusal::connection(ReplyCode::INTERNAL_ERROR, "");
-                self.refuse_connection(id, &refusal, MethodId::new(0, 0), now);
-                None
-            }
-            Err(_) => {
-                let text = format!("cannot decode {}", octets_text::binary(arguments));
+            DecodeErrorKind::UnknownMethod { .. } | DecodeErrorKind::UnknownTypeCode(_) => self.cut(id, now),
+            DecodeErrorKind::Truncated if in_table => self.cut(id, now),
+            _ if frame.channel == 0 => self.refuse_connection(id, &Refusal::internal(), method, now),
+            _ => {
+                let text = format!("cannot decode {}", octets(arguments));
                 self.refuse_connection(id, &Refusal::connection(ReplyCode::FRAME_ERROR, text), method, now);
-                None
             }
         }
+        None
     }
 
     /// After the broker's connection.close only the end of the conversation counts.
@@ -195,4 +207,15 @@ impl State {
         let Ok((method, _)) = split_method(frame.payload) else { return };
         self.method_while_closing(id, method, now);
     }
+}
+
+/// A table that begins before `offset` ends where the arguments do: what is wrong is in it, not in its length.
+fn has_whole_table(arguments: &[u8], offset: usize) -> bool {
+    let before = arguments.get(..offset).unwrap_or(arguments);
+    let starts = before.windows(4).enumerate();
+    let length = |window: &[u8]| window.first_chunk().map(|octets| u64::from(u32::from_be_bytes(*octets)));
+    starts.into_iter().any(|(start, window)| {
+        let rest = arguments.len().saturating_sub(start + 4) as u64;
+        rest > 0 && length(window) == Some(rest)
+    })
 }

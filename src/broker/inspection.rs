@@ -110,6 +110,8 @@ pub struct ConsumerInfo {
     pub no_ack: bool,
     /// Its priority, 0 unless it gave one.
     pub priority: i64,
+    /// The arguments that it was started with.
+    pub arguments: FieldTable,
 }
 
 /// A connection.
@@ -203,6 +205,7 @@ impl State {
                 exclusive: consumer.exclusive,
                 no_ack: consumer.no_ack,
                 priority: consumer.priority,
+                arguments: consumer.arguments.clone(),
             })
         });
         infos.collect()
@@ -217,7 +220,12 @@ impl State {
             virtual_host: connection.virtual_host.clone(),
             open: connection.phase == Phase::Running,
             blocked: connection.blocked,
-            channels: connection.channels.keys().copied().collect(),
+            channels: connection
+                .channels
+                .iter()
+                .filter(|(_, channel)| !channel.closing)
+                .map(|(&number, _)| number)
+                .collect(),
             client_properties: connection.client_properties.clone(),
         };
         self.connections.iter().map(info).collect()

@@ -15,6 +15,8 @@ pub(super) struct Message {
     /// The key that it was published with.
     pub(super) routing_key: ShortString,
     pub(super) properties: Properties,
+    /// The properties as they came, where nothing was changed in them: they go out octet for octet.
+    pub(super) encoded_properties: Option<Bytes>,
     pub(super) body: Bytes,
 }
 

@@ -45,13 +45,15 @@ impl State {
         self.virtual_hosts.entry(name.clone()).or_insert_with(|| VirtualHost::new(name));
     }
 
-    /// Deletes a virtual host with everything in it. The connections to it are closed.
+    /// Deletes a virtual host with everything in it: its consumers are told, then the connections to it are closed.
     pub fn delete_virtual_host(&mut self, name: &str) {
-        let text = format!("CONNECTION_FORCED - vhost '{name}' is deleted");
-        self.force_closed(&text, |connection| connection.virtual_host == *name);
         let inside = self.queues.iter().filter(|(_, hosted)| hosted.virtual_host == *name).map(|(&id, _)| id);
         let inside: Vec<_> = inside.collect();
         inside.into_iter().for_each(|queue| self.remove_queue(queue));
+        let text = format!("CONNECTION_FORCED - vhost '{name}' is deleted");
+        let closed = self.force_closed(&text, |connection| connection.virtual_host == *name);
+        // RabbitMQ does not wait for an answer here.
+        closed.into_iter().for_each(|connection| self.finish(connection, self.now));
         self.virtual_hosts.remove(&ShortString::from(name));
         for user in self.users.values_mut() {
             user.permissions.remove(name);
@@ -59,12 +61,17 @@ impl State {
         self.settle(self.now);
     }
 
-    fn force_closed(&mut self, text: &str, mut whose: impl FnMut(&super::connection::Connection) -> bool) {
+    fn force_closed(
+        &mut self,
+        text: &str,
+        mut whose: impl FnMut(&super::connection::Connection) -> bool,
+    ) -> Vec<ConnectionId> {
         let found =
             self.connections.iter().filter(|(_, connection)| connection.phase == Phase::Running && whose(connection));
         let found: Vec<ConnectionId> = found.map(|(&id, _)| id).collect();
-        for id in found {
+        for &id in &found {
             self.close_connection(id, ReplyCode::CONNECTION_FORCED, text);
         }
+        found
     }
 }

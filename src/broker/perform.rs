@@ -8,7 +8,7 @@ use super::permissions::Access;
 use super::refusal::Refusal;
 use super::state::State;
 use super::virtual_host::VirtualHost;
-use crate::protocol::{Method, ReplyCode, channel, confirm, connection};
+use crate::protocol::{Method, ProtocolMethod, ReplyCode, basic, channel, confirm, connection};
 use crate::wire::ShortString;
 
 impl State {
@@ -16,7 +16,7 @@ impl State {
     pub(super) fn perform(&mut self, key: ChannelKey, method: Method, now: Instant) -> Result<(), Refusal> {
         check_text(&method)?;
         match method {
-            Method::ChannelOpen(_) => Err(Refusal::connection(ReplyCode::CHANNEL_ERROR, "second 'channel.open' seen")),
+            Method::ChannelOpen(_) => Err(Refusal::second_open()),
             Method::ChannelFlow(flow) if flow.active => {
                 self.send(key, &channel::FlowOk::default().active(true));
                 Ok(())
@@ -29,9 +29,9 @@ impl State {
             }
             Method::ExchangeDeclare(declare) => self.exchange_declare(key, &declare),
             Method::ExchangeDelete(delete) => self.exchange_delete(key, &delete),
-            Method::ExchangeBind(bind) => self.exchange_bind(key, bind),
-            Method::ExchangeUnbind(unbind) => self.exchange_unbind(key, unbind),
-            Method::QueueDeclare(declare) => self.queue_declare(key, declare, now),
+            Method::ExchangeBind(bind) => self.exchange_bind(key, &bind),
+            Method::ExchangeUnbind(unbind) => self.exchange_unbind(key, &unbind),
+            Method::QueueDeclare(declare) => self.queue_declare(key, &declare, now),
             Method::QueueBind(bind) => self.queue_bind(key, bind),
             Method::QueueUnbind(unbind) => self.queue_unbind(key, unbind),
             Method::QueuePurge(purge) => self.queue_purge(key, &purge),
@@ -47,7 +47,7 @@ impl State {
     fn perform_more(&mut self, key: ChannelKey, method: Method, now: Instant) -> Result<(), Refusal> {
         match method {
             Method::BasicQos(qos) => self.basic_qos(key, &qos),
-            Method::BasicConsume(consume) => self.basic_consume(key, consume, now),
+            Method::BasicConsume(consume) => self.basic_consume(key, &consume, now),
             Method::BasicCancel(cancel) => self.basic_cancel(key, cancel, now),
             Method::BasicGet(get) => self.basic_get(key, &get, now),
             Method::BasicAck(ack) => self.basic_ack(key, &ack, now),
@@ -63,11 +63,15 @@ impl State {
         }
     }
 
-    /// A publish begins: its content follows. During an alarm nothing more is read from whoever publishes.
-    fn begin_publish(&mut self, key: ChannelKey, publish: crate::protocol::basic::Publish) {
+    /// A publish begins: its content follows.
+    pub(super) fn begin_publish(&mut self, key: ChannelKey, publish: basic::Publish) {
         if let Some(channel) = self.channel_mut(key) {
             channel.incoming = Some(Incoming { publish, content: None });
         }
+    }
+
+    /// During an alarm nothing more is read from who publishes, beginning with what follows the header of the content.
+    pub(super) fn hold_back(&mut self, key: ChannelKey) {
         let Some(reason) = self.faults.alarm().map(str::to_owned) else { return };
         let Some(connection) = self.connections.get_mut(&key.connection) else { return };
         connection.blocked = true;
@@ -89,7 +93,7 @@ impl State {
     }
 
     /// Answers, unless no answer is wanted.
-    pub(super) fn reply<M: crate::protocol::ProtocolMethod>(&mut self, key: ChannelKey, no_wait: bool, method: &M) {
+    pub(super) fn reply<M: ProtocolMethod>(&mut self, key: ChannelKey, no_wait: bool, method: &M) {
         if !no_wait {
             self.send(key, method);
         }
@@ -155,5 +159,5 @@ fn check_text(method: &Method) -> Result<(), Refusal> {
         Method::BasicGet(get) => vec![&get.queue],
         _ => Vec::new(),
     };
-    if texts.iter().all(|text| text.to_str().is_ok()) { Ok(()) } else { Err(Refusal::malformed_text()) }
+    if texts.iter().all(|text| text.to_str().is_ok()) { Ok(()) } else { Err(Refusal::malformed_text().without_blame()) }
 }

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-
-use super::channel::{Mode, Publish, Transaction};
+use super::channel::{Content, Mode, Publish, Transaction};
 use super::delivering::visible;
 use super::keys::ChannelKey;
 use super::message::Message;
@@ -23,8 +21,7 @@ impl State {
         &mut self,
         key: ChannelKey,
         publish: basic::Publish,
-        mut properties: Properties,
-        body: Bytes,
+        content: Content,
         now: Instant,
     ) -> Result<(), Refusal> {
         if publish.immediate {
@@ -32,11 +29,18 @@ impl State {
         }
         self.allow_exchange(key, Access::Write, &publish.exchange)?;
         self.host(key)?.check_publish(&publish.exchange)?;
-        self.address_request(key, &mut properties)?;
+        let Content { mut properties, encoded, body, .. } = content;
+        let changed = self.address_request(key, &mut properties)?;
         self.check_user_id(key, &properties)?;
         check_expiration(&properties)?;
         let number = self.number_publish(key);
-        let message = Message { exchange: publish.exchange, routing_key: publish.routing_key, properties, body };
+        let message = Message {
+            exchange: publish.exchange,
+            routing_key: publish.routing_key,
+            properties,
+            encoded_properties: (!changed).then_some(encoded),
+            body: body.freeze(),
+        };
         let keys = routing_keys(&message)?;
         check_delivery_mode(&message.properties)?;
         let host = self.host(key)?;
@@ -56,10 +60,10 @@ impl State {
     /// Puts a message where it goes; one that goes nowhere is returned, if that was asked for. False where a queue refused it.
     fn distribute(&mut self, key: ChannelKey, publish: &Publish, now: Instant) -> bool {
         let lost = self.faults.unroute();
-        let is_reply = !lost && self.deliver_reply(&publish.message);
         let mut accepted = true;
         let mut routed = false;
-        if !lost && !is_reply {
+        if !lost {
+            self.deliver_reply(&publish.message);
             for &queue in &publish.queues {
                 routed |= self.queues.contains_key(&queue);
                 accepted &= self.enqueue(queue, &publish.message, now);

@@ -17,33 +17,31 @@ impl State {
     pub(super) fn queue_declare(
         &mut self,
         key: ChannelKey,
-        mut declare: queue::Declare,
+        declare: &queue::Declare,
         now: Instant,
     ) -> Result<(), Refusal> {
         let name = entity_name(&declare.queue);
         if let Some(found) = self.declare_reply_address(key, &name) {
             found?;
-            return self.declared(key, &declare, name, (0, 1));
+            return self.declared(key, declare, name, (0, 1));
         }
         if declare.passive {
             let id = self.find_queue(key, &name)?;
-            return self.declared_queue(key, &declare, id, now);
+            return self.declared_queue(key, declare, id, now);
         }
-        // Exclusive queues are never durable.
-        declare.durable &= !declare.exclusive;
         let name =
-            if name.is_empty() { ShortString::from(self.random.name("amq.gen-")) } else { check_name(name, &declare)? };
+            if name.is_empty() { ShortString::from(self.random.name("amq.gen-")) } else { check_name(name, declare)? };
         self.allow_queue(key, Access::Configure, &name)?;
         let virtual_host = self.virtual_host_name(key);
         if let Some(id) = self.host(key)?.queue(&name) {
             if let Some(hosted) = self.queues.get(&id) {
                 hosted.queue.check_access(key.connection)?;
-                hosted.queue.check_equivalent(&declare, &virtual_host)?;
+                hosted.queue.check_equivalent(declare, &virtual_host)?;
             }
-            return self.declared_queue(key, &declare, id, now);
+            return self.declared_queue(key, declare, id, now);
         }
         let owner = declare.exclusive.then_some(key.connection);
-        let queue = Queue::declare(&declare, name.clone(), owner, &virtual_host, now)?;
+        let queue = Queue::declare(declare, name.clone(), owner, &virtual_host, now)?;
         if let Some(exchange) = queue.dead_letter_exchange() {
             self.allow_queue(key, Access::Read, &name)?;
             self.allow_exchange(key, Access::Write, exchange)?;
@@ -51,7 +49,7 @@ impl State {
         let id = self.next_queue_id();
         self.host_mut(key)?.insert_queue(name, id);
         self.queues.insert(id, HostedQueue { queue, virtual_host });
-        self.declared_queue(key, &declare, id, now)
+        self.declared_queue(key, declare, id, now)
     }
 
     fn declared_queue(
@@ -117,7 +115,7 @@ impl State {
         queue: &ShortString,
         routing_key: ShortString,
     ) -> Result<(ShortString, ShortString), Refusal> {
-        let name = self.meant_queue(key, queue)?;
+        let name = self.meant_queue(key, &entity_name(queue))?;
         let routing_key = if queue.is_empty() && routing_key.is_empty() { name.clone() } else { routing_key };
         Ok((name, routing_key))
     }
@@ -139,7 +137,7 @@ impl State {
     }
 
     pub(super) fn queue_delete(&mut self, key: ChannelKey, delete: &queue::Delete) -> Result<(), Refusal> {
-        let name = self.meant_queue(key, &delete.queue)?;
+        let name = self.meant_queue(key, &entity_name(&delete.queue))?;
         self.allow_queue(key, Access::Configure, &name)?;
         let Some(id) = self.host(key)?.queue(&name) else {
             self.reply(key, delete.no_wait, &queue::DeleteOk::default());

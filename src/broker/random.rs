@@ -26,7 +26,7 @@ impl Random {
             if at % 10 == 0 {
                 bits = self.next();
             }
-            let letter = Self::ALPHABET.iter().nth((bits & 63) as usize).copied().unwrap_or(b'A');
+            let letter = Self::ALPHABET.get((bits & 63) as usize).copied().unwrap_or(b'A');
             name.push(char::from(letter));
             bits >>= 6;
         }

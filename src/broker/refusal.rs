@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::protocol::ReplyCode;
+use crate::protocol::{MethodId, ReplyCode};
 
 /// What is closed because of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(super) struct Refusal {
     pub(super) scope: Scope,
     pub(super) code: ReplyCode,
     explanation: String,
+    /// No method is named as its cause.
+    blameless: bool,
 }
 
 impl Refusal {
@@ -27,12 +29,12 @@ impl Refusal {
 
     /// A refusal that closes the channel.
     pub(super) fn channel(code: ReplyCode, explanation: impl Into<String>) -> Self {
-        Self { scope: Scope::Channel, code, explanation: explanation.into() }
+        Self { scope: Scope::Channel, code, explanation: explanation.into(), blameless: false }
     }
 
     /// A refusal that closes the connection.
     pub(super) fn connection(code: ReplyCode, explanation: impl Into<String>) -> Self {
-        Self { scope: Scope::Connection, code, explanation: explanation.into() }
+        Self { scope: Scope::Connection, code, explanation: explanation.into(), blameless: false }
     }
 
     /// 404, such as `NOT_FOUND - no queue 'q' in vhost '/'`.
@@ -42,7 +44,7 @@ impl Refusal {
 
     /// 541, without a word: something went wrong that has no better name.
     pub(super) fn internal() -> Self {
-        Self::connection(ReplyCode::INTERNAL_ERROR, "")
+        Self::connection(ReplyCode::INTERNAL_ERROR, "").without_blame()
     }
 
     /// 501 for a short string that is not UTF-8.
@@ -50,10 +52,25 @@ impl Refusal {
         Self::connection(ReplyCode::FRAME_ERROR, "Malformed UTF-8 in shortstr")
     }
 
-    /// RabbitMQ names the method that it refuses, but where one of its processes crashed over it, and where it met a frame
-    /// that it did not expect outside of a method.
-    pub(super) fn blames_nothing(&self) -> bool {
-        matches!(self.code, ReplyCode::INTERNAL_ERROR | ReplyCode::FRAME_ERROR)
+    /// 504 for opening a channel that is open.
+    pub(super) fn second_open() -> Self {
+        Self::connection(ReplyCode::CHANNEL_ERROR, "second 'channel.open' seen")
+    }
+
+    /// 505 for a frame that comes where others are expected.
+    pub(super) fn unexpected_frame(explanation: impl Into<String>) -> Self {
+        Self::connection(ReplyCode::UNEXPECTED_FRAME, explanation)
+    }
+
+    /// The close names no method: RabbitMQ does not where one of its processes crashed, nor for most frames.
+    pub(super) fn without_blame(mut self) -> Self {
+        self.blameless = true;
+        self
+    }
+
+    /// What the close names as its cause, the method being `method`.
+    pub(super) fn blamed(&self, method: MethodId) -> MethodId {
+        if self.blameless { MethodId::new(0, 0) } else { method }
     }
 
     /// 406 on the channel.

@@ -1,7 +1,5 @@
 //! Direct reply-to: answers that go to the channel of the requester, without a queue.
 
-use std::sync::Arc;
-
 use super::channel::DirectReplies;
 use super::delivering::visible;
 use super::keys::ChannelKey;
@@ -50,31 +48,31 @@ impl State {
     }
 
     /// A request says where its reply goes: the requester's address takes the place of the name that stands for it.
-    pub(super) fn address_request(&self, key: ChannelKey, properties: &mut Properties) -> Result<(), Refusal> {
+    /// Tells whether it did.
+    pub(super) fn address_request(&self, key: ChannelKey, properties: &mut Properties) -> Result<bool, Refusal> {
         if properties.reply_to.as_ref().is_none_or(|reply_to| *reply_to != *DIRECT_REPLY_TO) {
-            return Ok(());
+            return Ok(false);
         }
         let replies = self.channel(key).and_then(|channel| channel.replies.as_ref());
         let replies = replies.ok_or_else(|| Refusal::precondition("fast reply consumer does not exist"))?;
         properties.reply_to = Some(replies.address.clone());
-        Ok(())
+        Ok(true)
     }
 
-    /// Whether a publish goes to a requester instead of to queues; it is handed over, if the requester is still there.
-    pub(super) fn deliver_reply(&mut self, message: &Arc<Message>) -> bool {
-        let is_reply = message.exchange.is_empty() && message.routing_key.as_bytes().starts_with(ADDRESS.as_bytes());
-        if !is_reply {
-            return false;
+    /// Hands a reply over to its requester, if the publish is one and the requester is still there. RabbitMQ does not count
+    /// this as a route: a mandatory reply comes back all the same.
+    pub(super) fn deliver_reply(&mut self, message: &Message) {
+        if !message.exchange.is_empty() {
+            return;
         }
-        let Some(&key) = self.reply_addresses.get(&message.routing_key) else { return true };
-        let Some(channel) = self.channel_mut(key) else { return true };
+        let Some(&key) = self.reply_addresses.get(&message.routing_key) else { return };
+        let Some(channel) = self.channel_mut(key) else { return };
         let tag = channel.replies.as_ref().map(|replies| replies.tag.clone()).unwrap_or_default();
         let deliver = basic::Deliver::default()
             .consumer_tag(tag)
             .delivery_tag(channel.next_delivery())
             .routing_key(&message.routing_key);
         self.send_content(key, &deliver, &visible(message));
-        true
     }
 
     /// Declaring the name that stands for replies, or an address, tells whether somebody is there; none for another name.

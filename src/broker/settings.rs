@@ -41,8 +41,10 @@ pub struct Settings {
     pub handshake_timeout: Duration,
     /// Server-made names of queues and consumers are drawn from this seed: the same seed, the same names.
     pub seed: u64,
-    /// The time of day when the broker starts, from which the `time` of `x-death` is counted.
-    pub started_at: Timestamp,
+    /// The time of day when the broker starts, from which the `time` of `x-death` is counted. Where none is said, a
+    /// [`Broker`](super::Broker) takes the present, and a [`State`](super::State), which has no clock, the first of January
+    /// 2020: the same in every run.
+    pub started_at: Option<Timestamp>,
 }
 
 /// Somebody who may log in.
@@ -89,8 +91,7 @@ impl Default for Settings {
             max_message_size: 128 * 1024 * 1024,
             handshake_timeout: Duration::from_secs(10),
             seed: 0,
-            // The first of January 2020: a time like any other, and the same in every run.
-            started_at: Timestamp::from_secs(1_577_836_800),
+            started_at: None,
         }
     }
 }

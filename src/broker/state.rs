@@ -218,7 +218,8 @@ impl State {
     /// The time of day.
     pub(super) fn time_of_day(&self, now: Instant) -> Timestamp {
         let since = now.saturating_duration_since(self.started).as_secs();
-        Timestamp::from_secs(self.settings.started_at.as_secs().saturating_add(since))
+        let started = self.settings.started_at.unwrap_or(Timestamp::from_secs(1_577_836_800));
+        Timestamp::from_secs(started.as_secs().saturating_add(since))
     }
 
     /// Something changed in a queue.

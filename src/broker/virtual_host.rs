@@ -30,10 +30,6 @@ impl VirtualHost {
         }
     }
 
-    pub(super) const fn name(&self) -> &ShortString {
-        &self.name
-    }
-
     pub(super) fn queue(&self, name: &ShortString) -> Option<QueueId> {
         self.queues.get(name).copied()
     }
@@ -65,14 +61,6 @@ impl VirtualHost {
     pub(super) fn remove_queue(&mut self, name: &ShortString) -> Vec<ShortString> {
         self.queues.remove(name);
         self.remove_destination(&Destination::Queue(name.clone()))
-    }
-
-    /// The alternate exchange of an exchange that a declaration makes: RabbitMQ wants permission to read from the new one and to
-    /// write to this one. None where the exchange exists, or is refused for its name anyway.
-    pub(super) fn alternate_of_new(&self, declare: &protocol::exchange::Declare) -> Option<ShortString> {
-        let name = exchange::entity_name(&declare.exchange);
-        let is_made = !declare.passive && !exchange::is_reserved(&name) && !self.exchanges.contains_key(&name);
-        if is_made { exchange::alternate(&declare.arguments) } else { None }
     }
 
     /// Makes an exchange, or checks that the one that exists is as declared.

@@ -182,6 +182,27 @@ impl Encoder {
         })
     }
 
+    /// Appends a content header frame of the basic class with properties that are encoded already.
+    ///
+    /// # Errors
+    ///
+    /// Properties that do not fit a frame.
+    pub fn encoded_header(
+        &self,
+        out: &mut Outbound,
+        channel: u16,
+        body_size: usize,
+        properties: &[u8],
+    ) -> Result<(), FrameEncodeError> {
+        self.frame(out, constants::FRAME_HEADER, channel, |writer| {
+            writer.short(Properties::CLASS_ID);
+            writer.short(0);
+            writer.longlong(body_size as u64);
+            writer.octets(properties);
+            Ok(())
+        })
+    }
+
     /// Appends body frames, each as large as allowed; none for an empty body.
     #[inline]
     pub fn body(&self, out: &mut Outbound, channel: u16, body: &Body<'_>) {

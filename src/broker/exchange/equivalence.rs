@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::term::{term, type_name};
 use super::{ALTERNATE_EXCHANGE, Exchange, ExchangeKind, title};
 use crate::broker::refusal::Refusal;
+use crate::broker::term::{term, type_name};
 use crate::protocol::exchange;
 use crate::wire::{FieldValue, ShortString};
 

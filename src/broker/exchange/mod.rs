@@ -2,14 +2,13 @@
 
 mod equivalence;
 mod kind;
-pub(super) mod term;
 
 use super::refusal::Refusal;
 use crate::protocol::{ReplyCode, exchange};
 use crate::wire::{FieldTable, FieldValue, ShortString};
 
+use super::term::type_name;
 pub(super) use kind::ExchangeKind;
-use term::type_name;
 
 /// The argument that names the exchange for what is routed nowhere.
 const ALTERNATE_EXCHANGE: &str = "alternate-exchange";
@@ -122,7 +121,7 @@ pub(super) fn check_delete(name: &ShortString, vhost: &ShortString) -> Result<()
 }
 
 /// Names of that prefix are the broker's own.
-pub(super) fn is_reserved(name: &ShortString) -> bool {
+fn is_reserved(name: &ShortString) -> bool {
     name.as_bytes().starts_with(RESERVED_PREFIX)
 }
 

@@ -1,13 +1,60 @@
 //! The consumers of a queue, and whose turn it is.
 
 use std::cmp::Reverse;
+use std::time::Instant;
 
 use crate::broker::keys::ConsumerKey;
 use crate::broker::refusal::Refusal;
 use crate::protocol::{ReplyCode, basic};
 use crate::wire::FieldTable;
 
+use super::Queue;
 use super::arguments::Arguments;
+
+impl Queue {
+    /// How many consumers it has.
+    pub(in crate::broker) fn consumer_count(&self) -> usize {
+        self.consumers.len()
+    }
+
+    /// Its consumers, in the order in which they subscribed.
+    pub(in crate::broker) fn consumers(&self) -> impl Iterator<Item = ConsumerView<'_>> {
+        self.consumers.iter()
+    }
+
+    /// Subscribes a consumer.
+    ///
+    /// # Errors
+    ///
+    /// 406 for an argument of the consumer, 403 where the queue is, or would have to be, another one's alone.
+    pub(in crate::broker) fn add_consumer(
+        &mut self,
+        key: ConsumerKey,
+        consume: &basic::Consume,
+        _now: Instant,
+    ) -> Result<(), Refusal> {
+        let described = self.described();
+        self.consumers.add(key, consume, &described)
+    }
+
+    /// Takes a consumer out. True where an auto-delete queue has lost its last consumer: it is to be deleted.
+    pub(in crate::broker) fn remove_consumer(&mut self, key: &ConsumerKey, now: Instant) -> bool {
+        if !self.consumers.remove(key) || self.consumers.len() > 0 {
+            return false;
+        }
+        self.touch(now);
+        self.auto_delete
+    }
+
+    /// The consumer that the next message goes to, among those that can take one: of the highest priority, and of equals
+    /// the one that has waited longest. It is served from now on, so it moves behind its equals.
+    pub(in crate::broker) fn next_consumer(
+        &mut self,
+        can_take: impl FnMut(&ConsumerKey) -> bool,
+    ) -> Option<ConsumerKey> {
+        self.consumers.next(can_take)
+    }
+}
 
 /// A consumer, for whoever looks at the queue.
 #[derive(Debug, Clone, Copy)]

@@ -17,12 +17,13 @@ impl Queue {
         now.checked_add(ttl)
     }
 
-    /// Drops expired messages from the head, as far as the first that has time left, or is spared.
-    pub(super) fn drop_expired(&mut self, now: Instant, spared: Option<(u64, Instant)>) -> Vec<Dropped> {
+    /// Drops expired messages from the head, as far as the first that has time left, or is fresh.
+    pub(super) fn drop_expired(&mut self, now: Instant, fresh: Option<(u64, Instant)>) -> Vec<Dropped> {
         let mut dropped = Vec::new();
         while let Some(head) = self.messages.head() {
             let is_over = head.expires.is_some_and(|expires| expires <= now);
-            if !is_over || spared == Some((head.position, now)) {
+            let is_fresh = fresh.is_some_and(|(first, since)| since == now && first <= head.position);
+            if !is_over || is_fresh {
                 break;
             }
             let reason = DropReason::Expired;

@@ -13,7 +13,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::protocol::{basic, queue};
+use crate::protocol::queue;
 use crate::wire::{FieldTable, ShortString};
 
 use super::keys::{ConnectionId, ConsumerKey};
@@ -23,7 +23,6 @@ use arguments::{Overflow, Settings};
 use consumers::Consumers;
 use messages::Messages;
 
-pub(in crate::broker) use consumers::ConsumerView;
 pub(in crate::broker) use expiry::check_expiration;
 
 /// A classic queue, kept in memory.
@@ -41,8 +40,8 @@ pub(in crate::broker) struct Queue {
     consumers: Consumers,
     /// When it was declared, asked for a message, or left by its last consumer: what `x-expires` counts from.
     used: Instant,
-    /// The message that was pushed last, while the time is the same: a consumer that is ready may take it, even where its
-    /// time to live is zero.
+    /// The first message that was pushed since limits were enforced, and when. Until then a consumer that is ready may take it
+    /// and those behind it, even where their time to live is zero.
     fresh: Option<(u64, Instant)>,
 }
 
@@ -83,15 +82,6 @@ impl DropReason {
             Self::Rejected => "rejected",
         }
     }
-}
-
-/// What a deleted queue leaves.
-#[derive(Debug)]
-pub(in crate::broker) struct Remains {
-    /// Its consumers, in the order in which they subscribed.
-    pub(in crate::broker) consumers: Vec<ConsumerKey>,
-    /// How many ready messages went with it; they are not dead-lettered.
-    pub(in crate::broker) ready: usize,
 }
 
 impl Queue {
@@ -193,7 +183,8 @@ impl Queue {
         if self.settings.overflow == Overflow::DropHead
             || !self.settings.is_over(self.messages.len() + 1, self.messages.size() + size)
         {
-            self.fresh = Some((entry.position, now));
+            let fresh = self.fresh.filter(|(_, since)| *since == now);
+            self.fresh = fresh.or(Some((entry.position, now)));
             self.messages.insert(entry);
             return Pushed { accepted: true, dropped: Vec::new() };
         }
@@ -220,7 +211,11 @@ impl Queue {
     }
 
     /// Popped messages come back to their places. The limits hold before anything is delivered again.
-    pub(in crate::broker) fn requeue(&mut self, entries: impl IntoIterator<Item = Entry>, now: Instant) -> Vec<Dropped> {
+    pub(in crate::broker) fn requeue(
+        &mut self,
+        entries: impl IntoIterator<Item = Entry>,
+        now: Instant,
+    ) -> Vec<Dropped> {
         for mut entry in entries {
             self.settle();
             entry.redelivered = true;
@@ -248,56 +243,13 @@ impl Queue {
         self.messages.clear()
     }
 
-    /// Ends the queue: it is deleted.
-    pub(in crate::broker) fn drain_for_deletion(self) -> Remains {
-        Remains { ready: self.ready_count(), consumers: self.consumers.into_keys() }
+    /// Ends the queue, which is deleted, without dead-lettering; gives its consumers, in the order in which they subscribed.
+    pub(in crate::broker) fn into_consumers(self) -> Vec<ConsumerKey> {
+        self.consumers.into_keys()
     }
 }
 
 /// How RabbitMQ names a queue in its texts.
 fn described(name: &ShortString, vhost: &ShortString) -> String {
     format!("queue '{name}' in vhost '{vhost}'")
-}
-
-/// Consumers.
-impl Queue {
-    /// How many consumers it has.
-    pub(in crate::broker) fn consumer_count(&self) -> usize {
-        self.consumers.len()
-    }
-
-    /// Its consumers, in the order in which they subscribed.
-    pub(in crate::broker) fn consumers(&self) -> impl Iterator<Item = ConsumerView<'_>> {
-        self.consumers.iter()
-    }
-
-    /// Subscribes a consumer.
-    ///
-    /// # Errors
-    ///
-    /// 406 for an argument of the consumer, 403 where the queue is, or would have to be, another one's alone.
-    pub(in crate::broker) fn add_consumer(
-        &mut self,
-        key: ConsumerKey,
-        consume: &basic::Consume,
-        _now: Instant,
-    ) -> Result<(), Refusal> {
-        let described = self.described();
-        self.consumers.add(key, consume, &described)
-    }
-
-    /// Takes a consumer out. True where an auto-delete queue has lost its last consumer: it is to be deleted.
-    pub(in crate::broker) fn remove_consumer(&mut self, key: &ConsumerKey, now: Instant) -> bool {
-        if !self.consumers.remove(key) || self.consumers.len() > 0 {
-            return false;
-        }
-        self.touch(now);
-        self.auto_delete
-    }
-
-    /// The consumer that the next message goes to, among those that can take one: of the highest priority, and of equals
-    /// the one that has waited longest. It is served from now on, so it moves behind its equals.
-    pub(in crate::broker) fn next_consumer(&mut self, can_take: impl FnMut(&ConsumerKey) -> bool) -> Option<ConsumerKey> {
-        self.consumers.next(can_take)
-    }
 }

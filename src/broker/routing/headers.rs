@@ -1,7 +1,7 @@
 //! The arguments of bindings to headers exchanges, and how they match the headers of a message.
 
-use crate::broker::exchange::term::{octets, term, type_name};
 use crate::broker::refusal::Refusal;
+use crate::broker::term::{octets, term, type_name};
 use crate::wire::{FieldTable, FieldValue, ShortString};
 
 /// The argument that says how many of the others must match, and whether those that start with `x-` count.

@@ -4,10 +4,10 @@ pub(super) mod headers;
 mod topic;
 
 use super::bindings::{Bindings, Destination};
-use super::exchange::term::type_name;
 use super::exchange::{Exchange, ExchangeKind};
 use super::message::Message;
 use super::refusal::Refusal;
+use super::term::type_name;
 use crate::protocol::basic::Properties;
 use crate::wire::{FieldTable, FieldValue, ShortString};
 
@@ -79,7 +79,13 @@ mod tests {
 
     fn published(headers: FieldTable) -> Message {
         let properties = Properties::default().headers(headers);
-        Message { exchange: "x".into(), routing_key: "k".into(), properties, body: "body".into() }
+        Message {
+            exchange: "x".into(),
+            routing_key: "k".into(),
+            properties,
+            encoded_properties: None,
+            body: "body".into(),
+        }
     }
 
     fn strings(keys: &[&str]) -> FieldValue {

@@ -89,9 +89,11 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection<T> {
                 self.timer.as_mut().reset(deadline.into());
                 self.armed = true;
             }
+            if look.transport == Transport::Gone {
+                return Poll::Ready(());
+            }
             let wrote = self.poll_write(context);
             let read = match look.transport {
-                Transport::Gone => return self.finish(context),
                 Transport::Closing if self.writing.is_empty() => self.poll_shut(context),
                 _ if look.wants_input => self.poll_input(context, look.ready),
                 _ => Moved::Nothing,
@@ -178,12 +180,6 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection<T> {
             Poll::Ready(Ok(count)) if count > 0 => Moved::Some,
             Poll::Ready(_) => Moved::Lost,
         }
-    }
-
-    /// The transport is dropped; what the state gave before goes out where that needs no waiting.
-    fn finish(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        while self.poll_write(context) == Moved::Some {}
-        Poll::Ready(())
     }
 
     /// Does what is due.

@@ -10,6 +10,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::net::ToSocketAddrs;
 
 use super::{Settings, State};
+use crate::wire::Timestamp;
 use connection::Connection;
 use shared::Shared;
 use until::Until;
@@ -85,7 +86,8 @@ impl Broker {
     /// assert_eq!(connection.negotiated().heartbeat, 5);
     /// # Ok(()) }
     /// ```
-    pub fn with(settings: Settings) -> Self {
+    pub fn with(mut settings: Settings) -> Self {
+        settings.started_at.get_or_insert_with(Timestamp::now);
         let login = login(&settings);
         let path = path(&settings);
         let shared = Arc::new(Shared::new(State::new(settings, now())));

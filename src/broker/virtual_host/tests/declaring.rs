@@ -148,17 +148,6 @@ fn an_alternate_exchange_is_named_by_a_string() {
 }
 
 #[test]
-fn permission_for_an_alternate_exchange_is_asked_where_an_exchange_is_made() {
-    let mut host = host(&[]);
-    assert_eq!(host.alternate_of_new(&alternate("x", "direct", "ae")), Some("ae".into()));
-    assert_eq!(host.alternate_of_new(&alternate("x", "direct", "ae").passive(true)), None);
-    assert_eq!(host.alternate_of_new(&alternate("amq.x", "direct", "ae")), None);
-    assert_eq!(host.alternate_of_new(&Declare::default().exchange("x").kind("direct")), None);
-    host.make("x", "direct");
-    assert_eq!(host.alternate_of_new(&alternate("x", "direct", "ae")), None);
-}
-
-#[test]
 fn line_ends_are_no_part_of_a_name_that_is_declared_bound_or_deleted() {
     let mut host = host(&["q"]);
     host.make("a\r\nb", "fanout");

@@ -1,1 +1,0 @@
-//! What a queue does, rule by rule.
