@@ -1,20 +1,33 @@
 //! The first program: publishes a message, consumes it, acknowledges it.
 //!
-//! `AMQP_URL=amqp://user:password@host cargo run --example quickstart`; without `AMQP_URL` it tries the broker of this machine.
+//! `cargo run --features broker --example quickstart` needs nothing else: it brings its own broker. To have it use another
+//! one, name it: `AMQP_URL=amqp://user:password@host cargo run --example quickstart`. Without either it tries the broker of
+//! this machine.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example tells what it does")]
 
+use std::env;
 use std::process::ExitCode;
 
 use leveret::{Connection, Result};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let url = std::env::var("AMQP_URL").unwrap_or_else(|_| "amqp://localhost".to_owned());
-    let connection = match Connection::open(url.as_str()).await {
+    // An embedded broker lives as long as this.
+    #[cfg(feature = "broker")]
+    let broker = leveret::broker::Broker::new();
+
+    let connection = match env::var("AMQP_URL") {
+        Ok(url) => Connection::open(url.as_str()).await,
+        #[cfg(feature = "broker")]
+        Err(_) => Connection::open_on(broker.connect(), "amqp://localhost").await,
+        #[cfg(not(feature = "broker"))]
+        Err(_) => Connection::open("amqp://localhost").await,
+    };
+    let connection = match connection {
         Ok(connection) => connection,
         Err(error) => {
-            eprintln!("No connection: {error}. Start a RabbitMQ on this machine, or name another one in AMQP_URL.");
+            eprintln!("No connection: {error}. AMQP_URL names a broker; without it, --features broker brings one.");
             return ExitCode::FAILURE;
         }
     };

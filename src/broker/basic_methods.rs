@@ -33,12 +33,7 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn basic_consume(
-        &mut self,
-        key: ChannelKey,
-        consume: &basic::Consume,
-        now: Instant,
-    ) -> Result<(), Refusal> {
+    pub(super) fn basic_consume(&mut self, key: ChannelKey, consume: &basic::Consume) -> Result<(), Refusal> {
         let tag = consume.consumer_tag.clone();
         let in_use = self.channel(key).is_some_and(|channel| {
             channel.consumers.contains_key(&tag) || channel.replies.as_ref().is_some_and(|replies| replies.tag == tag)
@@ -55,7 +50,7 @@ impl State {
         self.allow_queue(key, Access::Read, &name)?;
         let queue = self.find_queue(key, &name)?;
         if let Some(hosted) = self.queues.get_mut(&queue) {
-            hosted.queue.add_consumer(ConsumerKey { channel: key, tag: tag.clone() }, consume, now)?;
+            hosted.queue.add_consumer(ConsumerKey { channel: key, tag: tag.clone() }, consume)?;
         }
         if let Some(channel) = self.channel_mut(key) {
             channel.subscribe(tag.clone(), queue, consume.no_ack);

@@ -40,10 +40,7 @@ impl State {
     fn next_delivery(&mut self, queue: QueueId, now: Instant) -> Option<(ConsumerKey, Entry)> {
         let Self { queues, connections, .. } = self;
         let hosted = queues.get_mut(&queue)?;
-        if hosted.queue.ready_count() == 0 {
-            return None;
-        }
-        let consumer = hosted.queue.next_consumer(|consumer| {
+        let mut can_take = |consumer: &ConsumerKey| {
             let Some(connection) = connections.get_mut(&consumer.channel.connection) else { return false };
             let channel = connection.channels.get(&consumer.channel.number);
             let wanted = channel.is_some_and(|channel| channel.can_take(&consumer.tag));
@@ -52,7 +49,12 @@ impl State {
                 return false;
             }
             wanted
-        })?;
+        };
+        if hosted.queue.ready_count() == 0 {
+            hosted.queue.queue_up_again(can_take);
+            return None;
+        }
+        let consumer = hosted.queue.next_consumer(&mut can_take)?;
         let (entry, dropped) = hosted.queue.pop(now);
         self.drop_messages(queue, dropped, now);
         entry.map(|entry| (consumer, entry))

@@ -47,7 +47,7 @@ impl State {
     fn perform_more(&mut self, key: ChannelKey, method: Method, now: Instant) -> Result<(), Refusal> {
         match method {
             Method::BasicQos(qos) => self.basic_qos(key, &qos),
-            Method::BasicConsume(consume) => self.basic_consume(key, &consume, now),
+            Method::BasicConsume(consume) => self.basic_consume(key, &consume),
             Method::BasicCancel(cancel) => self.basic_cancel(key, cancel, now),
             Method::BasicGet(get) => self.basic_get(key, &get, now),
             Method::BasicAck(ack) => self.basic_ack(key, &ack, now),

@@ -36,7 +36,7 @@ impl State {
         if let Some(id) = self.host(key)?.queue(&name) {
             if let Some(hosted) = self.queues.get(&id) {
                 hosted.queue.check_access(key.connection)?;
-                hosted.queue.check_equivalent(declare, &virtual_host)?;
+                hosted.queue.check_equivalent(declare)?;
             }
             return self.declared_queue(key, declare, id, now);
         }

@@ -6,17 +6,31 @@
 source "${BASH_SOURCE[0]%/*}/node.sh"
 # shellcheck source=tests/broker/pika.sh
 source "${BASH_SOURCE[0]%/*}/pika.sh"
+# shellcheck source=tests/broker/foreign.sh
+source "${BASH_SOURCE[0]%/*}/foreign.sh"
+
+# The clients that the scenarios set beside leveret; they need no RabbitMQ.
+find_foreign_clients() {
+  find_pika
+  find_amqplib
+  find_amqp_tools
+  LEVERET_TEST_PYTHON=$python
+  LEVERET_TEST_NODE_MODULES=$node_modules
+  export LEVERET_TEST_PYTHON LEVERET_TEST_NODE_MODULES
+}
 
 start_for_live_tests() {
   find_rabbitmq
-  find_pika
+  find_foreign_clients
   start_node quiet
   start_node disturbed
   await_node quiet
   await_node disturbed
+  LEVERET_TEST_BROKER=rabbitmq
   LEVERET_TEST_AMQP_URL=$(node_url quiet)
+  LEVERET_TEST_RABBITMQCTL=$(node_control quiet)
   LEVERET_TEST_DISTURBED_AMQP_URL=$(node_url disturbed)
   LEVERET_TEST_DISTURBED_RABBITMQCTL=$(node_control disturbed)
-  LEVERET_TEST_PYTHON=$python
-  export LEVERET_TEST_AMQP_URL LEVERET_TEST_DISTURBED_AMQP_URL LEVERET_TEST_DISTURBED_RABBITMQCTL LEVERET_TEST_PYTHON
+  export LEVERET_TEST_BROKER LEVERET_TEST_AMQP_URL LEVERET_TEST_RABBITMQCTL
+  export LEVERET_TEST_DISTURBED_AMQP_URL LEVERET_TEST_DISTURBED_RABBITMQCTL
 }

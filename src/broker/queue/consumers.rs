@@ -31,7 +31,6 @@ impl Queue {
         &mut self,
         key: ConsumerKey,
         consume: &basic::Consume,
-        _now: Instant,
     ) -> Result<(), Refusal> {
         let described = self.described();
         self.consumers.add(key, consume, &described)
@@ -44,6 +43,11 @@ impl Queue {
         }
         self.touch(now);
         self.auto_delete
+    }
+
+    /// Consumers that were passed over and have room again stand behind their equals, in the order in which this is seen.
+    pub(in crate::broker) fn queue_up_again(&mut self, can_take: impl FnMut(&ConsumerKey) -> bool) {
+        self.consumers.queue_up_again(can_take);
     }
 
     /// The consumer that the next message goes to, among those that can take one: of the highest priority, and of equals
@@ -174,7 +178,7 @@ impl Consumers {
     }
 
     /// Those that were blocked and can take a message again stand behind their equals.
-    fn queue_up_again(&mut self, mut can_take: impl FnMut(&ConsumerKey) -> bool) {
+    pub(super) fn queue_up_again(&mut self, mut can_take: impl FnMut(&ConsumerKey) -> bool) {
         for consumer in &mut self.all {
             if consumer.blocked && can_take(&consumer.key) {
                 consumer.blocked = false;

@@ -3,7 +3,7 @@
 use crate::broker::keys::ConnectionId;
 use crate::broker::refusal::Refusal;
 use crate::protocol::{ReplyCode, queue};
-use crate::wire::{FieldValue, ShortString};
+use crate::wire::FieldValue;
 
 use super::{Queue, erlang};
 
@@ -42,11 +42,7 @@ impl Queue {
     /// # Errors
     ///
     /// 405 where it is exclusive and the declaration is not, or the other way round; 406 for the first difference otherwise.
-    pub(in crate::broker) fn check_equivalent(
-        &self,
-        declare: &queue::Declare,
-        _vhost: &ShortString,
-    ) -> Result<(), Refusal> {
+    pub(in crate::broker) fn check_equivalent(&self, declare: &queue::Declare) -> Result<(), Refusal> {
         if self.owner.is_some() != declare.exclusive {
             return Err(self.locked());
         }

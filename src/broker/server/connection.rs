@@ -38,7 +38,7 @@ pub(super) struct Connection<T> {
 }
 
 /// Room for one read, and so octets handed in under one hold of the lock.
-const READ_CHUNK: usize = 32 * 1024;
+const READ_CHUNK: usize = 16 * 1024;
 
 /// Slices in one vectored write.
 const SLICES: usize = 64;

@@ -46,8 +46,8 @@ pub use stream::Stream;
 /// included, the broker vanishes: its connections lose their transports without a word, and what it held is gone. A
 /// connection alone does not keep it.
 ///
-/// Its time is tokio's. Where a test [pauses the clock](tokio::time::pause), expiry, heartbeats and delays pass in virtual
-/// time.
+/// Its time is tokio's. Where a test [pauses the clock](https://docs.rs/tokio/latest/tokio/time/fn.pause.html), expiry,
+/// heartbeats and delays pass in virtual time.
 #[derive(Clone)]
 pub struct Broker {
     handle: Arc<Handle>,

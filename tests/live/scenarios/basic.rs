@@ -2,9 +2,9 @@
 
 use leveret::protocol::basic;
 use leveret::{ErrorKind, FieldTable, FieldValue, Properties, ReplyCode, Result};
-use leveret_live_tests::{
-    assert_closed_by_broker, eventually, exclusive_queue, next, open, ready_messages, soon, unique,
-};
+use leveret_live_tests::{eventually, exclusive_queue, next, open, ready_messages, soon, unique};
+
+use crate::refusal::{assert_channel_refusal, no_queue};
 
 #[tokio::test]
 async fn getting_takes_one_message_and_says_how_many_are_left() -> Result<()> {
@@ -27,9 +27,9 @@ async fn getting_takes_one_message_and_says_how_many_are_left() -> Result<()> {
 #[tokio::test]
 async fn getting_from_a_missing_queue_is_not_found() -> Result<()> {
     let (_connection, channel) = open().await;
-    let error = soon(channel.get(unique("missing"))).await.unwrap_err();
-    assert_closed_by_broker(&error, ErrorKind::ChannelClosed, ReplyCode::NOT_FOUND);
-    assert_eq!(error.method(), Some("basic.get"));
+    let missing = unique("missing");
+    let error = soon(channel.get(&missing)).await.unwrap_err();
+    assert_channel_refusal(&error, "basic.get", ReplyCode::NOT_FOUND, &no_queue(&missing));
     Ok(())
 }
 
@@ -151,8 +151,8 @@ async fn an_unknown_delivery_tag_closes_the_channel() -> Result<()> {
     let (connection, channel) = open().await;
     soon(channel.send(basic::Ack::default().delivery_tag(99))).await?;
     let error = soon(channel.queue_declare("").exclusive(true)).await.unwrap_err();
-    assert_closed_by_broker(&error, ErrorKind::ChannelClosed, ReplyCode::PRECONDITION_FAILED);
-    assert_eq!(error.method(), Some("basic.ack"));
+    let text = "PRECONDITION_FAILED - unknown delivery tag 99";
+    assert_channel_refusal(&error, "basic.ack", ReplyCode::PRECONDITION_FAILED, text);
     assert!(connection.is_open());
     Ok(())
 }

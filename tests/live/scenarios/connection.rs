@@ -22,14 +22,19 @@ async fn wrong_credentials_are_refused() {
     assert_eq!(error.kind(), ErrorKind::Authentication, "{error}");
     assert!(error.is_authentication());
     assert_eq!(error.reply_code(), Some(ReplyCode::ACCESS_REFUSED));
+    let text =
+        "ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN. For details see the broker logfile.";
+    assert_eq!(error.reply_text().as_deref(), Some(text));
     assert!(!format!("{error} {error:?}").contains("not the password"));
 }
 
 #[tokio::test]
 async fn a_missing_virtual_host_is_refused() {
-    let error = soon(Connection::open(parameters().virtual_host(unique("missing")))).await.unwrap_err();
+    let host = unique("missing");
+    let error = soon(Connection::open(parameters().virtual_host(&host))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
     assert_eq!(error.reply_code(), Some(ReplyCode::NOT_ALLOWED));
+    assert_eq!(error.reply_text(), Some(format!("NOT_ALLOWED - vhost {host} not found")));
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use leveret::protocol::basic;
 use leveret::{ErrorKind, ReplyCode, Result};
-use leveret_live_tests::{assert_closed_by_broker, exclusive_queue, next, open, ready_messages, soon, unique};
+use leveret_live_tests::{exclusive_queue, next, open, ready_messages, soon, unique};
+
+use crate::refusal::{assert_channel_refusal, no_queue};
 
 #[tokio::test]
 async fn messages_arrive_in_the_order_of_their_publishing() -> Result<()> {
@@ -111,8 +113,8 @@ async fn a_second_consumer_beside_an_exclusive_one_is_refused() -> Result<()> {
     let _consumer = soon(channel.consume(&queue).exclusive(true)).await?;
     let other = soon(connection.open_channel()).await?;
     let error = soon(other.consume(&queue)).await.unwrap_err();
-    assert_closed_by_broker(&error, ErrorKind::ChannelClosed, ReplyCode::ACCESS_REFUSED);
-    assert_eq!(error.method(), Some("basic.consume"));
+    let text = format!("ACCESS_REFUSED - queue '{queue}' in vhost '/' in exclusive use");
+    assert_channel_refusal(&error, "basic.consume", ReplyCode::ACCESS_REFUSED, &text);
     assert!(channel.is_open());
     Ok(())
 }
@@ -120,8 +122,9 @@ async fn a_second_consumer_beside_an_exclusive_one_is_refused() -> Result<()> {
 #[tokio::test]
 async fn consuming_from_a_missing_queue_is_not_found() -> Result<()> {
     let (_connection, channel) = open().await;
-    let error = soon(channel.consume(unique("missing"))).await.unwrap_err();
-    assert_closed_by_broker(&error, ErrorKind::ChannelClosed, ReplyCode::NOT_FOUND);
+    let missing = unique("missing");
+    let error = soon(channel.consume(&missing)).await.unwrap_err();
+    assert_channel_refusal(&error, "basic.consume", ReplyCode::NOT_FOUND, &no_queue(&missing));
     Ok(())
 }
 
@@ -130,9 +133,10 @@ async fn an_error_of_its_channel_ends_a_consumer_with_that_error() -> Result<()>
     let (_connection, channel) = open().await;
     let queue = exclusive_queue(&channel).await;
     let mut consumer = soon(channel.consume(&queue)).await?;
-    soon(channel.queue_declare(unique("missing")).passive(true)).await.unwrap_err();
+    let missing = unique("missing");
+    soon(channel.queue_declare(&missing).passive(true)).await.unwrap_err();
     let error = soon(consumer.next()).await.expect("the cause comes first").unwrap_err();
-    assert_closed_by_broker(&error, ErrorKind::ChannelClosed, ReplyCode::NOT_FOUND);
+    assert_channel_refusal(&error, "queue.declare", ReplyCode::NOT_FOUND, &no_queue(&missing));
     assert!(soon(consumer.next()).await.is_none());
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! Bodies and properties arrive as they were sent.
 
+use leveret::protocol::{MethodId, basic, queue};
 use leveret::wire::Decimal;
 use leveret::{Channel, Connection, FieldTable, FieldValue, Properties, Result, Timestamp};
-use leveret_live_tests::{exclusive_queue, next, open, parameters, soon, user};
+use leveret_live_tests::raw::Raw;
+use leveret_live_tests::{exclusive_queue, next, open, parameters, soon, unique, user};
 
 /// Octets that no neighbour shares, frame ends among them.
 fn octets(length: usize) -> Vec<u8> {
@@ -116,6 +118,58 @@ async fn headers_of_every_type_survive_the_way() -> Result<()> {
         let widened =
             matches!((sent, came), (FieldValue::F32(sent), Some(FieldValue::F64(came))) if f64::from(*sent) == *came);
         assert!(came == Some(sent) || widened, "{key}: sent {sent:?}, came {came:?}");
+    }
+    Ok(())
+}
+
+/// Content headers without a body, as octets: property flags and property list.
+const UNUSUAL_HEADERS: [&[u8]; 4] = [
+    // Headers with a key twice, and an empty one.
+    b"\x20\x00\0\0\0\x10\x01aI\0\0\0\x01\x01aI\0\0\0\x02\0V",
+    // Headers with a number of type L, and a truth value that is neither 0 nor 1.
+    b"\x20\x00\0\0\0\x0f\x01aL\0\0\0\0\0\0\0\x01\x01bt\x05",
+    // Headers without any.
+    b"\x20\x00\0\0\0\0",
+    // A content type of no octets, a message id that is no text, and the reserved property that once was a cluster's id.
+    b"\x80\x84\0\x02\xff\xfe\x01c",
+];
+
+#[tokio::test]
+async fn properties_arrive_octet_for_octet() {
+    let mut peer = Raw::open_channel().await;
+    let queue = unique("queue");
+    peer.call(1, queue::Declare::default().queue(&queue).exclusive(true)).await;
+    for properties in UNUSUAL_HEADERS {
+        // Class basic, weight 0, no body.
+        let header = [b"\0\x3c\0\0\0\0\0\0\0\0\0\0", properties].concat();
+        peer.send(1, basic::Publish::default().routing_key(&queue)).await;
+        peer.send_frame(2, 1, &header).await;
+        peer.send(1, basic::Get::default().queue(&queue).no_ack(true)).await;
+        peer.expect::<basic::GetOk>(1).await;
+        let frame = peer.take_octets(8 + header.len()).await;
+        assert_eq!(frame.get(7..7 + header.len()), Some(&*header));
+    }
+    peer.close().await;
+}
+
+#[tokio::test]
+async fn a_header_of_an_unknown_type_closes_the_connection() {
+    let mut peer = Raw::open_channel().await;
+    peer.send(1, basic::Publish::default().exchange("amq.direct").routing_key("nobody")).await;
+    peer.send_frame(2, 1, b"\0\x3c\0\0\0\0\0\0\0\0\0\0\x20\x00\0\0\0\x04\x01aZ\0").await;
+    peer.expect_connection_close(541, "INTERNAL_ERROR", MethodId::new(0, 0)).await;
+}
+
+#[tokio::test]
+async fn empty_headers_are_not_no_headers() -> Result<()> {
+    let (_connection, channel) = open().await;
+    let queue = exclusive_queue(&channel).await;
+    for sent in
+        [Properties::default().headers(FieldTable::new()), Properties::default(), Properties::default().app_id("")]
+    {
+        soon(channel.publish("", &queue, "bare").properties(&sent)).await?;
+        let message = soon(channel.get(&queue).no_ack(true)).await?.expect("the message");
+        assert_eq!(message.properties()?, sent);
     }
     Ok(())
 }

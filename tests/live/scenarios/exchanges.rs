@@ -1,16 +1,11 @@
 //! Exchanges and their bindings.
 
-use leveret::{Channel, ErrorKind, FieldTable, Properties, ReplyCode, Result};
+use leveret::protocol::{exchange, queue};
+use leveret::{ErrorKind, FieldTable, Properties, ReplyCode, Result};
 use leveret_live_tests::{assert_closed_by_broker, exclusive_queue, open, soon, unique};
 
-/// The bodies that wait in a queue, in order, after all that was published before this was asked.
-async fn bodies(channel: &Channel, queue: &str) -> Vec<String> {
-    let mut bodies = Vec::new();
-    while let Some(delivery) = soon(channel.get(queue).no_ack(true)).await.expect("the queue is there") {
-        bodies.push(String::from_utf8_lossy(delivery.body()).into_owned());
-    }
-    bodies
-}
+use crate::refusal::assert_channel_refusal;
+use crate::routed::{another_channel, bodies, exchange_exists};
 
 #[tokio::test]
 async fn a_direct_exchange_routes_by_the_whole_routing_key() -> Result<()> {
@@ -111,14 +106,15 @@ async fn an_exchange_in_use_is_not_deleted_if_unused_is_asked_for() -> Result<()
     soon(channel.exchange_declare(&exchange, "direct").durable(true)).await?;
     soon(channel.queue_bind(&queue, &exchange, "key")).await?;
     let error = soon(channel.exchange_delete(&exchange).if_unused(true)).await.unwrap_err();
-    assert_closed_by_broker(&error, ErrorKind::ChannelClosed, ReplyCode::PRECONDITION_FAILED);
-    assert_eq!(error.method(), Some("exchange.delete"));
+    let text = format!("PRECONDITION_FAILED - exchange '{exchange}' in vhost '/' in use");
+    assert_channel_refusal(&error, "exchange.delete", ReplyCode::PRECONDITION_FAILED, &text);
 
     let channel = soon(connection.open_channel()).await?;
     soon(channel.queue_unbind(&queue, &exchange, "key")).await?;
     soon(channel.exchange_delete(&exchange).if_unused(true)).await?;
     let error = soon(channel.exchange_declare(&exchange, "direct").passive(true)).await.unwrap_err();
-    assert_closed_by_broker(&error, ErrorKind::ChannelClosed, ReplyCode::NOT_FOUND);
+    let text = format!("NOT_FOUND - no exchange '{exchange}' in vhost '/'");
+    assert_channel_refusal(&error, "exchange.declare", ReplyCode::NOT_FOUND, &text);
     Ok(())
 }
 
@@ -127,9 +123,10 @@ async fn publishing_to_an_unknown_exchange_closes_the_channel_and_nothing_else()
     let (connection, channel) = open().await;
     let neighbour = soon(connection.open_channel()).await?;
     let publisher = soon(channel.confirm_select()).await?;
-    let error = soon(publisher.publish(&unique("missing"), "key", "lost").confirmed()).await.unwrap_err();
-    assert_closed_by_broker(&error, ErrorKind::ChannelClosed, ReplyCode::NOT_FOUND);
-    assert_eq!(error.method(), Some("basic.publish"));
+    let missing = unique("missing");
+    let error = soon(publisher.publish(&missing, "key", "lost").confirmed()).await.unwrap_err();
+    let text = format!("NOT_FOUND - no exchange '{missing}' in vhost '/'");
+    assert_channel_refusal(&error, "basic.publish", ReplyCode::NOT_FOUND, &text);
 
     let later = soon(channel.publish("", "key", "late")).await.unwrap_err();
     assert_closed_by_broker(&later, ErrorKind::ChannelClosed, ReplyCode::NOT_FOUND);
@@ -137,5 +134,61 @@ async fn publishing_to_an_unknown_exchange_closes_the_channel_and_nothing_else()
     assert!(!channel.is_open());
     assert!(connection.is_open());
     exclusive_queue(&neighbour).await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_exchange_is_declared_bound_and_deleted_without_answers() -> Result<()> {
+    let (_connection, channel) = open().await;
+    let (exchange, queue) = (unique("silent"), exclusive_queue(&channel).await);
+    soon(channel.send(exchange::Declare::default().exchange(&exchange).kind("fanout").no_wait(true))).await?;
+    soon(channel.send(queue::Bind::default().queue(&queue).exchange(&exchange).no_wait(true))).await?;
+    soon(channel.send(exchange::Bind::default().destination(&exchange).source(&exchange).no_wait(true))).await?;
+    soon(channel.publish(&exchange, "", "routed")).await?;
+    assert_eq!(bodies(&channel, &queue).await, ["routed"]);
+    soon(channel.send(exchange::Unbind::default().destination(&exchange).source(&exchange).no_wait(true))).await?;
+    soon(channel.send(exchange::Delete::default().exchange(&exchange).no_wait(true))).await?;
+    // The answer shows that the broker has read what has none.
+    soon(channel.basic_qos()).await?;
+    assert!(!exchange_exists(&channel, &exchange).await);
+    Ok(())
+}
+
+#[tokio::test]
+async fn deleting_an_exchange_that_is_not_there_is_answered() -> Result<()> {
+    let (_connection, channel) = open().await;
+    let missing = unique("missing");
+    soon(channel.exchange_delete(&missing)).await?;
+    soon(channel.exchange_delete(&missing).if_unused(true)).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_exchange_that_only_receives_from_others_is_unused() -> Result<()> {
+    let (connection, channel) = open().await;
+    let (source, destination) = (unique("source"), unique("destination"));
+    soon(channel.exchange_declare(&source, "direct")).await?;
+    soon(channel.exchange_declare(&destination, "direct")).await?;
+    soon(channel.exchange_bind(&destination, &source, "key")).await?;
+    let error = soon(another_channel(&connection).await.exchange_delete(&source).if_unused(true)).await.unwrap_err();
+    let text = format!("PRECONDITION_FAILED - exchange '{source}' in vhost '/' in use");
+    assert_channel_refusal(&error, "exchange.delete", ReplyCode::PRECONDITION_FAILED, &text);
+    soon(channel.exchange_delete(&destination).if_unused(true)).await?;
+    soon(channel.exchange_delete(&source).if_unused(true)).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_exchange_with_an_unusual_name_routes() -> Result<()> {
+    let (_connection, channel) = open().await;
+    let queue = exclusive_queue(&channel).await;
+    for name in [unique("with space / slash # ü"), format!("{:x<255}", unique("long"))] {
+        soon(channel.exchange_declare(&name, "direct").auto_delete(true)).await?;
+        soon(channel.queue_bind(&queue, &name, "key ü")).await?;
+        soon(channel.publish(&name, "key ü", "routed")).await?;
+        let message = soon(channel.get(&queue).no_ack(true)).await?.expect("the message");
+        assert_eq!((&*message.exchange(), &*message.routing_key()), (name.as_str(), "key ü"));
+        soon(channel.queue_unbind(&queue, &name, "key ü")).await?;
+    }
     Ok(())
 }

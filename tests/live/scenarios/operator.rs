@@ -1,11 +1,17 @@
-//! What an operator does to a broker: alarms, forced closes, stops, users and virtual hosts. One scenario at a time, on a
-//! broker of its own.
+//! What an operator does to a broker: alarms, forced closes and stops, one scenario at a time on a broker of its own; users,
+//! permissions and virtual hosts on the shared one, which the others do not notice.
+
+mod connections;
+mod permissions;
+mod restricted;
+mod users;
+mod virtual_hosts;
 
 use std::time::Duration;
 
-use leveret::{Connection, Credentials, Error, ErrorKind, ReplyCode, Result};
+use leveret::{Connection, Error, ErrorKind, ReplyCode, Result};
 use leveret_live_tests::{
-    Disturbed, assert_closed_by_broker, eventually, exclusive_queue, next, ready_messages, soon, unique,
+    Alarm, Disturbed, assert_closed_by_broker, eventually, exclusive_queue, next, ready_messages, soon, unique,
 };
 
 /// Waits until the broker has told the connection that publishing is blocked. It tells so once something is published.
@@ -22,7 +28,7 @@ async fn an_alarm_holds_publishes_back_and_nothing_else() -> Result<()> {
     let mut consumer = soon(channel.consume(&queue)).await?;
     let delivery = next(&mut consumer).await;
 
-    broker.raise_alarm().await;
+    broker.raise(Alarm::Memory).await;
     soon(channel.publish("", &queue, "the one that makes the broker block")).await?;
     assert_eq!(until_blocked(&connection).await, "low on memory");
     let refused = channel.publish("", &queue, "now or never").try_publish().unwrap_err();
@@ -38,7 +44,7 @@ async fn an_alarm_holds_publishes_back_and_nothing_else() -> Result<()> {
     soon(idle.close()).await?;
     assert!(!held_back.is_finished(), "it waits for the end of the alarm");
 
-    broker.clear_alarm().await;
+    broker.clear(Alarm::Memory).await;
     soon(held_back).await.expect("the task ends")?;
     assert_eq!(connection.blocked(), None);
     for body in ["the one that makes the broker block", "after the alarm"] {
@@ -52,7 +58,7 @@ async fn an_alarm_holds_publishes_back_and_nothing_else() -> Result<()> {
 #[tokio::test]
 async fn closing_a_blocked_connection_ends_within_its_limit() -> Result<()> {
     let broker = Disturbed::broker().await;
-    broker.raise_alarm().await;
+    broker.raise(Alarm::Memory).await;
     let limit = Duration::from_secs(2);
     let connection = soon(Connection::open(broker.parameters().close_timeout(limit))).await?;
     let channel = soon(connection.open_channel()).await?;
@@ -69,7 +75,7 @@ async fn closing_a_blocked_connection_ends_within_its_limit() -> Result<()> {
     let error = soon(held_back).await.expect("the task ends").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionClosed, "{error}");
     assert!(error.is_not_sent());
-    broker.clear_alarm().await;
+    broker.clear(Alarm::Memory).await;
     Ok(())
 }
 
@@ -87,7 +93,7 @@ async fn a_connection_that_an_operator_closes_resolves_everything_in_flight() ->
     let queue = exclusive_queue(&channel).await;
     let mut consumer = soon(channel.consume(&queue)).await?;
     let publisher = soon(soon(connection.open_channel()).await?.confirm_select()).await?;
-    broker.raise_alarm().await;
+    broker.raise(Alarm::Memory).await;
     // The broker reads no more from a connection that it has blocked: what comes after this stays in flight.
     soon(channel.publish("", &queue, "the one that makes the broker block")).await?;
     until_blocked(&connection).await;
@@ -105,7 +111,7 @@ async fn a_connection_that_an_operator_closes_resolves_everything_in_flight() ->
         tokio::task::yield_now().await;
     }
 
-    broker.control(&["close_all_connections", "--global", "maintenance"]).await;
+    broker.close_all_connections("maintenance").await;
     assert_forced(&soon(call).await.expect("the task ends").unwrap_err());
     assert_forced(&soon(opening).await.expect("the task ends").unwrap_err());
     let publish = soon(held_back).await.expect("the task ends").unwrap_err();
@@ -117,8 +123,8 @@ async fn a_connection_that_an_operator_closes_resolves_everything_in_flight() ->
 
     let later = soon(connection.open_channel()).await.unwrap_err();
     assert_forced(&later);
-    assert!(later.reply_text().is_some_and(|text| text.contains("maintenance")), "{later}");
-    broker.clear_alarm().await;
+    assert_eq!(later.reply_text().as_deref(), Some("CONNECTION_FORCED - maintenance"));
+    broker.clear(Alarm::Memory).await;
     Ok(())
 }
 
@@ -129,67 +135,34 @@ async fn publishes_that_a_stopping_broker_has_not_confirmed_resolve() -> Result<
     let queue = unique("survivor");
     soon(channel.queue_declare(&queue).durable(true)).await?;
     let publisher = soon(channel.confirm_select()).await?;
-    let publishing = tokio::spawn(async move {
-        let persistent = leveret::Properties::default().delivery_mode(2);
-        let mut confirmed = 0;
-        loop {
-            match publisher.publish("", &queue, "kept").properties(&persistent).confirmed().await {
-                Ok(()) => confirmed += 1,
-                Err(error) => return (queue, confirmed, error),
+    let publishing = tokio::spawn({
+        let queue = queue.clone();
+        async move {
+            let persistent = leveret::Properties::default().delivery_mode(2);
+            let mut confirmed = 0;
+            loop {
+                match publisher.publish("", &queue, "kept").properties(&persistent).confirmed().await {
+                    Ok(()) => confirmed += 1,
+                    Err(error) => return (confirmed, error),
+                }
             }
         }
     });
-    eventually(|| async { broker.control(&["list_connections"]).await.contains("running").then_some(()) }).await;
+    let (observer, observing) = broker.open().await;
+    eventually(|| async { (ready_messages(&observing, &queue).await > 0).then_some(()) }).await;
+    soon(observer.close()).await?;
 
-    broker.control(&["stop_app"]).await;
-    let (queue, confirmed, error) = soon(publishing).await.expect("the task ends");
+    broker.stop().await;
+    let (confirmed, error) = soon(publishing).await.expect("the task ends");
     assert_forced(&error);
+    let reason = "CONNECTION_FORCED - broker forced connection closure with reason 'shutdown'";
+    assert_eq!(error.reply_text().as_deref(), Some(reason));
     assert!(!connection.is_open());
 
-    broker.control(&["start_app"]).await;
+    broker.start().await;
     let (_connection, channel) = broker.open().await;
     let kept = ready_messages(&channel, &queue).await;
     assert!(kept == confirmed || kept == confirmed + 1, "{confirmed} were confirmed, {kept} are there");
     soon(channel.queue_delete(&queue)).await?;
     Ok(())
-}
-
-#[tokio::test]
-async fn a_user_without_permission_is_refused_on_its_channel() -> Result<()> {
-    let broker = Disturbed::broker().await;
-    let user = unique("reader");
-    broker.control(&["add_user", &user, "pässword / with signs"]).await;
-    broker.control(&["set_permissions", &user, "^$", "^$", ".*"]).await;
-    let parameters = broker.parameters().credentials(Credentials::plain(&user, "pässword / with signs"));
-    let connection = soon(Connection::open(parameters)).await?;
-    let channel = soon(connection.open_channel()).await?;
-    let error = soon(channel.queue_declare(unique("forbidden")).exclusive(true)).await.unwrap_err();
-    assert_closed_by_broker(&error, ErrorKind::ChannelClosed, ReplyCode::ACCESS_REFUSED);
-    assert!(connection.is_open());
-    broker.control(&["delete_user", &user]).await;
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_virtual_host_with_an_unusual_name_is_opened() -> Result<()> {
-    let broker = Disturbed::broker().await;
-    let host = unique("with space / slash");
-    broker.control(&["add_vhost", &host]).await;
-    broker.control(&["set_permissions", "-p", &host, "guest", ".*", ".*", ".*"]).await;
-    let connection = soon(Connection::open(broker.parameters().virtual_host(&host))).await?;
-    let channel = soon(connection.open_channel()).await?;
-    exclusive_queue(&channel).await;
-    soon(connection.close()).await?;
-    broker.control(&["delete_vhost", &host]).await;
-    Ok(())
-}
-
-#[tokio::test]
-async fn the_connection_is_listed_under_its_name() -> Result<()> {
-    let broker = Disturbed::broker().await;
-    let name = unique("named");
-    let connection = soon(Connection::open(broker.parameters().connection_name(&name))).await?;
-    let listed = broker.control(&["list_connections", "client_properties"]).await;
-    assert!(listed.contains(&name), "{listed}");
-    soon(connection.close()).await
 }

@@ -2,7 +2,9 @@
 
 use leveret::protocol::queue;
 use leveret::{ErrorKind, FieldTable, ReplyCode, Result};
-use leveret_live_tests::{assert_closed_by_broker, connect, exclusive_queue, open, ready_messages, soon, unique};
+use leveret_live_tests::{connect, exclusive_queue, open, ready_messages, soon, unique};
+
+use crate::refusal::{assert_channel_refusal, locked, no_queue};
 
 #[tokio::test]
 async fn declaring_a_queue_answers_its_name_messages_and_consumers() -> Result<()> {
@@ -48,7 +50,8 @@ async fn purging_and_deleting_a_queue_answer_how_many_messages_went() -> Result<
     soon(publisher.publish("", &name, "last").confirmed()).await?;
 
     let error = soon(channel.queue_delete(&name).if_empty(true)).await.unwrap_err();
-    assert_closed_by_broker(&error, ErrorKind::ChannelClosed, ReplyCode::PRECONDITION_FAILED);
+    let text = format!("PRECONDITION_FAILED - queue '{name}' in vhost '/' not empty");
+    assert_channel_refusal(&error, "queue.delete", ReplyCode::PRECONDITION_FAILED, &text);
     let channel = soon(connection.open_channel()).await?;
     assert_eq!(soon(channel.queue_delete(&name)).await?.message_count, 1);
     assert_eq!(soon(channel.queue_delete(&name)).await?.message_count, 0, "a missing queue is deleted too");
@@ -62,7 +65,8 @@ async fn a_queue_with_consumers_is_not_deleted_if_unused_is_asked_for() -> Resul
     let _consumer = soon(channel.consume(&name)).await?;
     let other = soon(connection.open_channel()).await?;
     let error = soon(other.queue_delete(&name).if_unused(true)).await.unwrap_err();
-    assert_closed_by_broker(&error, ErrorKind::ChannelClosed, ReplyCode::PRECONDITION_FAILED);
+    let text = format!("PRECONDITION_FAILED - queue '{name}' in vhost '/' in use");
+    assert_channel_refusal(&error, "queue.delete", ReplyCode::PRECONDITION_FAILED, &text);
     assert!(channel.is_open());
     Ok(())
 }
@@ -74,14 +78,16 @@ async fn declaring_a_queue_otherwise_than_it_is_closes_only_that_channel() -> Re
     let name = exclusive_queue(&channel).await;
     let arguments = FieldTable::from([("x-max-length", 5)]);
     let error = soon(channel.queue_declare(&name).exclusive(true).arguments(arguments)).await.unwrap_err();
-    assert_closed_by_broker(&error, ErrorKind::ChannelClosed, ReplyCode::PRECONDITION_FAILED);
-    assert_eq!(error.method(), Some("queue.declare"));
+    let text = format!(
+        "PRECONDITION_FAILED - inequivalent arg 'x-max-length' for queue '{name}' in vhost '/': received the value '5' of \
+         type 'signedint' but current is none"
+    );
+    assert_channel_refusal(&error, "queue.declare", ReplyCode::PRECONDITION_FAILED, &text);
     assert!(error.is_precondition_failed());
-    assert!(error.reply_text().is_some_and(|text| text.contains("x-max-length")), "{error}");
 
     assert!(!channel.is_open());
     let later = soon(channel.queue_declare(&name)).await.unwrap_err();
-    assert_closed_by_broker(&later, ErrorKind::ChannelClosed, ReplyCode::PRECONDITION_FAILED);
+    assert_channel_refusal(&later, "queue.declare", ReplyCode::PRECONDITION_FAILED, &text);
     assert_eq!(ready_messages(&neighbour, &name).await, 0, "the other channel goes on");
     Ok(())
 }
@@ -89,8 +95,9 @@ async fn declaring_a_queue_otherwise_than_it_is_closes_only_that_channel() -> Re
 #[tokio::test]
 async fn asking_for_a_missing_queue_is_not_found() -> Result<()> {
     let (connection, channel) = open().await;
-    let error = soon(channel.queue_declare(unique("missing")).passive(true)).await.unwrap_err();
-    assert_closed_by_broker(&error, ErrorKind::ChannelClosed, ReplyCode::NOT_FOUND);
+    let missing = unique("missing");
+    let error = soon(channel.queue_declare(&missing).passive(true)).await.unwrap_err();
+    assert_channel_refusal(&error, "queue.declare", ReplyCode::NOT_FOUND, &no_queue(&missing));
     assert!(error.is_not_found());
     assert!(connection.is_open());
     Ok(())
@@ -103,7 +110,7 @@ async fn the_exclusive_queue_of_another_connection_is_locked() -> Result<()> {
     let stranger = connect().await;
     let channel = soon(stranger.open_channel()).await?;
     let error = soon(channel.queue_declare(&name).passive(true)).await.unwrap_err();
-    assert_closed_by_broker(&error, ErrorKind::ChannelClosed, ReplyCode::RESOURCE_LOCKED);
+    assert_channel_refusal(&error, "queue.declare", ReplyCode::RESOURCE_LOCKED, &locked(&name));
     Ok(())
 }
 

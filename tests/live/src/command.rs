@@ -1,4 +1,4 @@
-//! Programs that scenarios run: `rabbitmqctl`, and Pika in Python.
+//! Programs that scenarios run: `rabbitmqctl`, and foreign clients.
 
 use std::process::{Command, Stdio};
 
@@ -21,4 +21,29 @@ pub async fn pika(job: &str, queue: &str) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/pika_peer.py");
     let arguments = [script, job, &crate::url(), queue].map(str::to_owned).to_vec();
     run(variable("LEVERET_TEST_PYTHON"), arguments).await;
+}
+
+/// Has Pika do the job of `tests/foreign` on the shared broker.
+pub async fn pika_job() {
+    job(variable("LEVERET_TEST_PYTHON"), &[], "pika_job.py").await;
+}
+
+/// Has Node's amqplib do it.
+pub async fn amqplib_job() {
+    let modules = format!("NODE_PATH={}", variable("LEVERET_TEST_NODE_MODULES"));
+    job("env".to_owned(), &[&modules, "node"], "amqplib_job.js").await;
+}
+
+/// Has the commands of amqp-tools do it.
+pub async fn amqp_tools_job() {
+    job("bash".to_owned(), &[], "amqp_tools_job.sh").await;
+}
+
+/// Runs a job to its end; one that says nothing has not done it.
+async fn job(program: String, before: &[&str], script: &str) {
+    let script = format!("{}/../foreign/{script}", env!("CARGO_MANIFEST_DIR"));
+    let mut arguments: Vec<String> = before.iter().map(|&argument| argument.to_owned()).collect();
+    arguments.extend([script, crate::url(), crate::unique("foreign")]);
+    let said = run(program, arguments).await;
+    assert_eq!(said.lines().last(), Some("done"), "{said}");
 }

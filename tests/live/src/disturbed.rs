@@ -1,15 +1,21 @@
 //! The broker on which an operator does what would disturb other scenarios.
 
+use std::ops::Deref;
+
 use leveret::{Channel, Connection, ConnectionParameters};
+use tokio::net::TcpStream;
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::{command, soon, variable};
+use crate::operator::Operator;
+use crate::raw::Raw;
+use crate::{disturbed_url, soon};
 
 static TURN: Mutex<()> = Mutex::const_new(());
 
-/// The private broker for alarms, forced closes and stops, which one scenario has at a time.
+/// The private broker for alarms, forced closes and stops, which one scenario has at a time; and its operator, whose
+/// methods it has.
 pub struct Disturbed {
-    control: String,
+    operator: Operator,
     parameters: ConnectionParameters,
     _turn: MutexGuard<'static, ()>,
 }
@@ -18,14 +24,16 @@ impl Disturbed {
     /// Waits for its turn, and puts right what a failed scenario left behind.
     pub async fn broker() -> Self {
         let turn = TURN.lock().await;
-        let url = variable("LEVERET_TEST_DISTURBED_AMQP_URL");
+        let url = disturbed_url();
         let broker = Self {
-            control: variable("LEVERET_TEST_DISTURBED_RABBITMQCTL"),
-            parameters: ConnectionParameters::from_url(&url).expect("LEVERET_TEST_DISTURBED_AMQP_URL is an AMQP URL"),
+            operator: Operator::disturbed(),
+            parameters: ConnectionParameters::from_url(&url).expect("the disturbed broker has an AMQP URL"),
             _turn: turn,
         };
-        broker.control(&["start_app"]).await;
-        broker.clear_alarm().await;
+        if TcpStream::connect((broker.parameters.host.as_str(), broker.parameters.port)).await.is_err() {
+            broker.start().await;
+        }
+        broker.clear_all().await;
         broker
     }
 
@@ -41,19 +49,16 @@ impl Disturbed {
         (connection, channel)
     }
 
-    /// Runs its `rabbitmqctl`, and gives what that prints.
-    pub async fn control(&self, arguments: &[&str]) -> String {
-        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        command::run(self.control.clone(), arguments).await
+    /// A raw peer with a connection to it, and channel 1.
+    pub async fn open_raw(&self) -> Raw {
+        Raw::open_channel_to(self.parameters()).await
     }
+}
 
-    /// The broker claims to be short of memory, and stops taking publishes.
-    pub async fn raise_alarm(&self) {
-        self.control(&["eval", "rabbit_alarm:set_alarm({{resource_limit, memory, node()}, []})."]).await;
-    }
+impl Deref for Disturbed {
+    type Target = Operator;
 
-    /// It has memory again.
-    pub async fn clear_alarm(&self) {
-        self.control(&["eval", "rabbit_alarm:clear_alarm({resource_limit, memory, node()})."]).await;
+    fn deref(&self) -> &Operator {
+        &self.operator
     }
 }

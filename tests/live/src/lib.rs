@@ -4,10 +4,15 @@
 //!
 //! | variable | what it names |
 //! |---|---|
+//! | `LEVERET_TEST_BROKER` | the kind of both brokers: `rabbitmq` or `embedded` |
 //! | `LEVERET_TEST_AMQP_URL` | the broker that all scenarios share |
+//! | `LEVERET_TEST_RABBITMQCTL` | the `rabbitmqctl` of that one, where it is RabbitMQ |
 //! | `LEVERET_TEST_DISTURBED_AMQP_URL` | a private one that raises alarms and closes connections |
-//! | `LEVERET_TEST_DISTURBED_RABBITMQCTL` | the `rabbitmqctl` of that one |
+//! | `LEVERET_TEST_DISTURBED_RABBITMQCTL` | the `rabbitmqctl` of that one, where it is RabbitMQ |
 //! | `LEVERET_TEST_PYTHON` | a Python that imports `pika` |
+//! | `LEVERET_TEST_NODE_MODULES` | a folder in which `node` finds `amqplib` |
+//!
+//! The commands of Debian's amqp-tools are on PATH.
 //!
 //! A scenario fails where one is missing: it is never skipped.
 
@@ -15,6 +20,9 @@
 
 mod command;
 mod disturbed;
+mod embedded;
+mod operator;
+pub mod raw;
 
 use std::env;
 use std::future::Future;
@@ -24,8 +32,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use leveret::{Channel, Connection, ConnectionParameters, Consumer, Delivery, Error, ErrorKind, Initiator, ReplyCode};
 
-pub use command::pika;
+pub use command::{amqp_tools_job, amqplib_job, pika, pika_job};
 pub use disturbed::Disturbed;
+pub use operator::{Alarm, Operator, Permissions};
 
 /// How long anything may take that a healthy broker does at once.
 const SOON: Duration = Duration::from_secs(30);
@@ -41,7 +50,12 @@ fn variable(name: &str) -> String {
 
 /// The broker that all scenarios share.
 pub fn url() -> String {
-    variable("LEVERET_TEST_AMQP_URL")
+    if embedded::is_chosen() { embedded::quiet().url.clone() } else { variable("LEVERET_TEST_AMQP_URL") }
+}
+
+/// The broker of [`Disturbed`].
+fn disturbed_url() -> String {
+    if embedded::is_chosen() { embedded::disturbed().url.clone() } else { variable("LEVERET_TEST_DISTURBED_AMQP_URL") }
 }
 
 /// The parameters of that broker, for scenarios that change some.

@@ -6,7 +6,7 @@ use crate::protocol::basic::Consume;
 use super::*;
 
 fn subscribe(queue: &mut Queue, tag: &str, consume: &Consume) -> Result<(), Refusal> {
-    queue.add_consumer(key(tag), consume, Instant::now())
+    queue.add_consumer(key(tag), consume)
 }
 
 fn of_priority(priority: i32) -> Consume {

@@ -105,7 +105,7 @@ fn a_queue_of_another_type_is_not_implemented() {
 
 /// How `q` of one declaration differs from another.
 fn difference(current: &queue::Declare, received: &queue::Declare) -> Option<String> {
-    let difference = declare(current).unwrap().check_equivalent(received, &"/".into()).err()?.text();
+    let difference = declare(current).unwrap().check_equivalent(received).err()?.text();
     let prefix = "PRECONDITION_FAILED - inequivalent arg ";
     Some(difference.strip_prefix(prefix)?.replace("for queue 'q' in vhost '/': ", ""))
 }
@@ -179,12 +179,12 @@ fn an_exclusive_queue_is_locked_to_others_and_to_declarations_that_are_not_exclu
     let exclusive = queue::Declare::default().exclusive(true).durable(true);
     let queue = declare(&exclusive).unwrap();
     assert!(!queue.durable());
-    assert_eq!(queue.check_equivalent(&exclusive.durable(false), &"/".into()), Ok(()));
+    assert_eq!(queue.check_equivalent(&exclusive.durable(false)), Ok(()));
     assert_eq!(queue.check_access(ConnectionId(1)), Ok(()));
     let locked = queue.check_access(ConnectionId(2)).unwrap_err();
     assert!(locked.text().starts_with(
         "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'q' in vhost '/'. It could be originally \
          declared on another connection"
     ));
-    assert_eq!(queue.check_equivalent(&queue::Declare::default(), &"/".into()), Err(locked));
+    assert_eq!(queue.check_equivalent(&queue::Declare::default()), Err(locked));
 }

@@ -90,7 +90,7 @@ fn deletion_gives_the_consumers_that_are_to_be_told() {
     let (mut queue, now) = queue([("x-dead-letter-exchange", "dlx")]);
     fill(&mut queue, &["a", "b", "c"], now);
     for tag in ["z", "a"] {
-        queue.add_consumer(key(tag), &Default::default(), now).unwrap();
+        queue.add_consumer(key(tag), &Default::default()).unwrap();
     }
     assert_eq!(queue.into_consumers(), [key("z"), key("a")]);
 }

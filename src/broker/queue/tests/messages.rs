@@ -151,7 +151,7 @@ fn a_queue_expires_where_nobody_uses_it() {
 #[test]
 fn a_queue_with_consumers_does_not_expire() {
     let (mut queue, now) = queue([("x-expires", 100)]);
-    queue.add_consumer(key("c"), &Default::default(), now).unwrap();
+    queue.add_consumer(key("c"), &Default::default()).unwrap();
     assert!(!queue.is_expired(now + ms(1000)) && queue.deadline().is_none());
     queue.remove_consumer(&key("c"), now + ms(1000));
     assert_eq!(queue.deadline(), Some(now + ms(1100)));

@@ -1,0 +1,89 @@
+//! An operator of RabbitMQ, through `rabbitmqctl`.
+
+use super::{Act, Alarm};
+use crate::command;
+
+/// The `rabbitmqctl` of one node.
+pub(super) struct RabbitMq {
+    control: String,
+}
+
+impl RabbitMq {
+    pub(super) fn new(control: String) -> Self {
+        Self { control }
+    }
+
+    pub(super) async fn act(&self, act: Act<'_>) {
+        match act {
+            Act::AddUser { name, password } => self.control(&["add_user", name, password]).await,
+            Act::DeleteUser { name } => self.control(&["delete_user", name]).await,
+            Act::SetPermissions { user, virtual_host, allowed } => {
+                let arguments = ["-p", virtual_host, user, allowed.configure, allowed.write, allowed.read];
+                self.control(&[&["set_permissions"], &arguments[..]].concat()).await
+            }
+            Act::ClearPermissions { user, virtual_host } => {
+                self.control(&["clear_permissions", "-p", virtual_host, user]).await
+            }
+            Act::AddVirtualHost { name } => self.control(&["add_vhost", name]).await,
+            Act::DeleteVirtualHost { name } => self.control(&["delete_vhost", name]).await,
+            Act::CloseConnection { name, reason } => {
+                let process = self.process_of(name).await;
+                self.control(&["close_connection", &process, reason]).await
+            }
+            Act::CloseAllConnections { reason } => self.control(&["close_all_connections", "--global", reason]).await,
+            Act::Raise(alarm) => {
+                let resource = resource(alarm);
+                let expression = format!("rabbit_alarm:set_alarm({{{{resource_limit, {resource}, node()}}, []}}).");
+                self.control(&["eval", &expression]).await
+            }
+            Act::Clear(alarm) => self.control(&["eval", &format!("{}.", clear(alarm))]).await,
+            Act::Stop => self.control(&["stop_app"]).await,
+            Act::Start => self.control(&["start_app"]).await,
+        };
+    }
+
+    /// Every alarm at once: starting `rabbitmqctl` is what takes its time.
+    pub(super) async fn clear_all(&self) {
+        let expression = format!("{}, {}.", clear(Alarm::Memory), clear(Alarm::Disk));
+        self.control(&["eval", &expression]).await;
+    }
+
+    pub(super) async fn connection_names(&self) -> Vec<String> {
+        self.named_connections().await.into_iter().map(|(_, name)| name).collect()
+    }
+
+    async fn process_of(&self, name: &str) -> String {
+        let named = self.named_connections().await;
+        let found = named.into_iter().find(|(_, other)| other == name);
+        found.unwrap_or_else(|| panic!("no connection is named {name}")).0
+    }
+
+    /// The process of each connection that has a name, and the name.
+    async fn named_connections(&self) -> Vec<(String, String)> {
+        let listed = self.control(&["-q", "list_connections", "--no-table-headers", "pid", "client_properties"]).await;
+        let named = listed.lines().filter_map(|line| {
+            let (process, properties) = line.split_once('\t')?;
+            let (_, behind) = properties.split_once("{\"connection_name\",\"")?;
+            let (name, _) = behind.split_once('"')?;
+            Some((process.to_owned(), name.to_owned()))
+        });
+        named.collect()
+    }
+
+    async fn control(&self, arguments: &[&str]) -> String {
+        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        command::run(self.control.clone(), arguments).await
+    }
+}
+
+/// The call that clears an alarm.
+fn clear(alarm: Alarm) -> String {
+    format!("rabbit_alarm:clear_alarm({{resource_limit, {}, node()}})", resource(alarm))
+}
+
+fn resource(alarm: Alarm) -> &'static str {
+    match alarm {
+        Alarm::Memory => "memory",
+        Alarm::Disk => "disk",
+    }
+}
