@@ -31,9 +31,11 @@
 //! | [`engine`] | the connection as a state machine, without I/O |
 //! | `driver` | octets and time between an engine and a transport |
 //! | [`asynchronous`] | the async API, re-exported here |
+//! | `broker` | an in-memory broker for tests and first steps (feature `broker`); of the rooms above it uses `wire`, `protocol` and `frame` alone |
 //!
 //! # Features
 //!
+//! * `broker`: an in-memory broker for the tests of applications, in the module `broker`.
 //! * `serde`: `Serialize` and `Deserialize` for the values of [`wire`] and for [`Properties`].
 //!
 //! # Platforms
@@ -68,7 +70,7 @@ pub use frame::Body;
 pub use protocol::{ReplyCode, basic::Properties};
 pub use wire::{FieldTable, FieldValue, LongString, ShortString, Timestamp};
 
-/// The programs of the README compile.
-#[cfg(doctest)]
+/// The programs of the README compile; one of them is about the embedded broker.
+#[cfg(all(doctest, feature = "broker"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

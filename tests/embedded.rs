@@ -9,8 +9,12 @@
 
 #[path = "embedded/by_hand.rs"]
 mod by_hand;
+#[path = "embedded/faults.rs"]
+mod faults;
 #[path = "embedded/handles.rs"]
 mod handles;
+#[path = "embedded/inspection.rs"]
+mod inspection;
 #[path = "embedded/pressure.rs"]
 mod pressure;
 #[path = "embedded/stepped/mod.rs"]

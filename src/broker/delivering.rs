@@ -14,6 +14,7 @@ use super::queue::{DropReason, Dropped};
 use super::routing::{routing_keys, strip_bcc};
 use super::state::State;
 use crate::protocol::basic;
+use crate::wire::ShortString;
 
 impl State {
     /// Puts a message into a queue. False where the queue is full and says so.
@@ -115,21 +116,27 @@ impl State {
         queues.into_iter().for_each(|queue| self.mark(queue));
     }
 
-    /// Dead-letters what a queue dropped, where it has an exchange for that.
+    /// Dead-letters what a queue dropped, where it has an exchange for that. The messages are on their way from here on, and
+    /// are routed before the present call ends: one that is dropped again on its way makes this no deeper.
     pub(super) fn drop_messages(&mut self, queue: QueueId, dropped: Vec<Dropped>, now: Instant) {
         let time = self.time_of_day(now);
-        for Dropped { entry, reason } in dropped {
-            let Some(hosted) = self.queues.get(&queue) else { return };
-            let Some(message) = dead_letter(&hosted.queue, &entry.message, reason, time) else { continue };
-            let Some(host) = self.virtual_hosts.get(&hosted.virtual_host) else { return };
-            let keys = routing_keys(&message).unwrap_or_else(|_| vec![message.routing_key.clone()]);
-            let names = host.route(&message.exchange, &keys, message.properties.headers.as_ref());
-            let targets: Vec<_> =
-                names.iter().filter(|name| !is_cycle(&message, name)).filter_map(|name| host.queue(name)).collect();
-            let message = Arc::new(message);
-            for target in targets {
-                self.enqueue(target, &message, now);
-            }
+        let Some(hosted) = self.queues.get(&queue) else { return };
+        let dead = |dropped: Dropped| dead_letter(&hosted.queue, &dropped.entry.message, dropped.reason, time);
+        let dead: Vec<_> = dropped.into_iter().filter_map(dead).collect();
+        let virtual_host = &hosted.virtual_host;
+        self.dead_letters.extend(dead.into_iter().map(|message| (virtual_host.clone(), message)));
+    }
+
+    /// Routes a message that a queue dropped.
+    pub(super) fn route_dead_letter(&mut self, virtual_host: &ShortString, message: Message, now: Instant) {
+        let Some(host) = self.virtual_hosts.get(virtual_host) else { return };
+        let keys = routing_keys(&message).unwrap_or_else(|_| vec![message.routing_key.clone()]);
+        let names = host.route(&message.exchange, &keys, message.properties.headers.as_ref());
+        let targets: Vec<_> =
+            names.iter().filter(|name| !is_cycle(&message, name)).filter_map(|name| host.queue(name)).collect();
+        let message = Arc::new(message);
+        for target in targets {
+            self.enqueue(target, &message, now);
         }
     }
 

@@ -76,6 +76,8 @@ pub struct State {
     pub(super) deadlines: Deadlines,
     /// Queues in which something changed, to be looked at before the present call ends.
     changed_queues: BTreeSet<QueueId>,
+    /// Messages that queues dropped, on their way to be routed, each with its virtual host.
+    pub(super) dead_letters: VecDeque<(ShortString, Message)>,
     /// Channels with confirms that are decided and not told.
     pub(super) deciding: BTreeSet<ChannelKey>,
     /// Connections whose drivers have something to look at.
@@ -110,6 +112,7 @@ impl State {
             faults: Faults::default(),
             deadlines: Deadlines::default(),
             changed_queues: BTreeSet::new(),
+            dead_letters: VecDeque::new(),
             deciding: BTreeSet::new(),
             touched: BTreeSet::new(),
             events: VecDeque::new(),
@@ -242,10 +245,16 @@ impl State {
         }
     }
 
-    /// Hands out what waits in queues in which something changed.
+    /// Routes what was dropped, and hands out what waits in queues in which something changed.
     pub(super) fn serve_changed(&mut self, now: Instant) {
-        while let Some(queue) = self.changed_queues.pop_first() {
-            self.serve(queue, now);
+        loop {
+            if let Some((virtual_host, message)) = self.dead_letters.pop_front() {
+                self.route_dead_letter(&virtual_host, message, now);
+            } else if let Some(queue) = self.changed_queues.pop_first() {
+                self.serve(queue, now);
+            } else {
+                return;
+            }
         }
     }
 

@@ -15,7 +15,7 @@ use leveret::protocol::{Method, Request, basic};
 
 /// How far the client has come.
 pub(super) enum Side {
-    Handshake(Handshake),
+    Handshake(Box<Handshake>),
     Open(Box<Engine>),
     Failed(String),
 }
@@ -40,7 +40,7 @@ impl Client {
         let handshake = Handshake::new((&ConnectionParameters::default()).into());
         Self {
             id,
-            side: Side::Handshake(handshake),
+            side: Side::Handshake(Box::new(handshake)),
             to_broker: BytesMut::new(),
             at_broker: BytesMut::new(),
             to_client: BytesMut::new(),

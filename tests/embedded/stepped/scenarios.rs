@@ -163,3 +163,23 @@ fn messages_of_a_lost_consumer_go_to_the_next_one_in_their_order() {
     let seen: Vec<_> = deliveries.iter().map(|delivery| (delivery.message.body(), delivery.redelivered)).collect();
     assert_eq!(seen, [(&b"a"[..], true), (b"b", true), (b"c", false)]);
 }
+
+#[test]
+fn a_message_goes_down_a_chain_of_full_queues_of_any_length() {
+    const LENGTH: usize = 2000;
+    let (mut world, client, key) = with_queue(Piece::Whole);
+    let name = |index: usize| format!("full.{index}");
+    for index in 0..LENGTH {
+        let mut arguments = leveret::FieldTable::from([("x-max-length", 0)]);
+        arguments.insert("x-overflow", "reject-publish-dlx");
+        arguments.insert("x-dead-letter-exchange", "");
+        let next = if index + 1 < LENGTH { name(index + 1) } else { QUEUE.to_owned() };
+        arguments.insert("x-dead-letter-routing-key", next);
+        world.clients[client].call(key, queue::Declare::default().queue(name(index)).arguments(arguments), world.now);
+    }
+    world.run();
+    let first = name(0);
+    let publish = world.clients[client].publish(key, &first, "down");
+    let outcome = world.outcome(client, publish);
+    assert!(matches!(outcome, Completion::Confirmed(Confirmation::Nack)), "{outcome:?}");
+}
