@@ -11,12 +11,16 @@
 mod by_hand;
 #[path = "embedded/faults.rs"]
 mod faults;
+#[path = "embedded/guards.rs"]
+mod guards;
 #[path = "embedded/handles.rs"]
 mod handles;
 #[path = "embedded/inspection.rs"]
 mod inspection;
 #[path = "embedded/pressure.rs"]
 mod pressure;
+#[path = "embedded/reviewed/mod.rs"]
+mod reviewed;
 #[path = "embedded/stepped/mod.rs"]
 mod stepped;
 #[path = "embedded/time.rs"]

@@ -21,7 +21,7 @@ impl State {
         }
         if let Some(channel) = self.channel_mut(key) {
             if qos.global {
-                channel.global_prefetch = qos.prefetch_count;
+                channel.limit(qos.prefetch_count);
             } else {
                 channel.prefetch = qos.prefetch_count;
                 // The one lifts the other.
@@ -35,15 +35,17 @@ impl State {
 
     pub(super) fn basic_consume(&mut self, key: ChannelKey, consume: &basic::Consume) -> Result<(), Refusal> {
         let tag = consume.consumer_tag.clone();
+        let wants_replies = consume.queue == *DIRECT_REPLY_TO;
         let in_use = self.channel(key).is_some_and(|channel| {
-            channel.consumers.contains_key(&tag) || channel.replies.as_ref().is_some_and(|replies| replies.tag == tag)
+            let replies = channel.replies.as_ref().filter(|_| !wants_replies);
+            channel.consumers.contains_key(&tag) || replies.is_some_and(|replies| replies.tag == tag)
         });
         if in_use {
             let text = format!("attempt to reuse consumer tag '{tag}'");
             return Err(Refusal::connection(ReplyCode::NOT_ALLOWED, text));
         }
         let tag = if tag.is_empty() { ShortString::from(self.random.name("amq.ctag-")) } else { tag };
-        if consume.queue == *DIRECT_REPLY_TO {
+        if wants_replies {
             return self.consume_replies(key, tag, consume);
         }
         let name = self.meant_queue(key, &consume.queue)?;
@@ -131,15 +133,27 @@ impl State {
         now: Instant,
     ) -> Result<(), Refusal> {
         let Some(channel) = self.channel_mut(key) else { return Ok(()) };
-        let deliveries = channel.settle(tag, multiple);
+        let deliveries = channel.take(tag, multiple);
         let deliveries = deliveries.ok_or_else(|| Refusal::precondition(format!("unknown delivery tag {tag}")))?;
+        let settlement = Settlement { deliveries, outcome };
         if let Mode::Transaction(transaction) = &mut channel.mode {
-            transaction.settlements.push(Settlement { deliveries, outcome });
+            transaction.settlements.push(settlement);
         } else {
-            self.settle_deliveries(deliveries, outcome, now);
+            self.settle_on_channel(key, settlement, now);
         }
-        self.mark_consumed(key);
         Ok(())
+    }
+
+    /// Brings about what was decided on deliveries of a channel, whose consumers may take more now.
+    pub(super) fn settle_on_channel(&mut self, key: ChannelKey, settlement: Settlement, now: Instant) {
+        let Settlement { deliveries, outcome } = settlement;
+        if let Some(channel) = self.channel_mut(key) {
+            deliveries.iter().for_each(|(_, unacked)| channel.forget(unacked));
+            if channel.global_prefetch > 0 {
+                self.mark_consumed(key);
+            }
+        }
+        self.settle_deliveries(deliveries, outcome, now);
     }
 
     pub(super) fn basic_recover(
@@ -152,10 +166,9 @@ impl State {
         if !requeue {
             return Err(Refusal::connection(ReplyCode::NOT_IMPLEMENTED, "requeue=false"));
         }
-        let deliveries = self.channel_mut(key).and_then(|channel| channel.settle(0, true)).unwrap_or_default();
+        let deliveries = self.channel_mut(key).and_then(|channel| channel.take(0, true)).unwrap_or_default();
         self.reply(key, !answered, &basic::RecoverOk::default());
-        self.settle_deliveries(deliveries, Outcome::Requeued, now);
-        self.mark_consumed(key);
+        self.settle_on_channel(key, Settlement { deliveries, outcome: Outcome::Requeued }, now);
         Ok(())
     }
 }

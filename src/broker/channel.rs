@@ -65,6 +65,8 @@ pub(super) struct Transaction {
 pub(super) struct Publish {
     pub(super) message: Arc<Message>,
     pub(super) queues: Vec<QueueId>,
+    /// The addresses of those who get it as a direct reply.
+    pub(super) replies: Vec<ShortString>,
     pub(super) mandatory: bool,
 }
 
@@ -140,9 +142,9 @@ pub(super) struct Content {
 }
 
 impl Channel {
-    /// What is left of a channel that the broker has closed.
-    pub(super) fn closing() -> Self {
-        Self { closing: true, ..Self::default() }
+    /// What is left of a channel that the broker has closed: the rest of a content may still come.
+    pub(super) fn closing(incoming: Option<Incoming>) -> Self {
+        Self { closing: true, incoming, ..Self::default() }
     }
 
     pub(super) fn next_delivery(&mut self) -> u64 {
@@ -177,6 +179,13 @@ impl Channel {
         self.consumers.get_mut(&subscription.tag).filter(|consumer| consumer.number == subscription.number)
     }
 
+    /// Limits the deliveries of all consumers together, beginning with those that are not settled now, messages that were got
+    /// included; 0 lifts the limit.
+    pub(super) fn limit(&mut self, prefetch: u16) {
+        self.global_prefetch = prefetch;
+        self.consumed = u32::try_from(self.unacked.len()).unwrap_or(u32::MAX);
+    }
+
     /// Remembers a delivery until it is settled.
     pub(super) fn remember(&mut self, tag: u64, unacked: Unacked) {
         if let Some(subscription) = &unacked.consumer {
@@ -189,8 +198,8 @@ impl Channel {
     }
 
     /// Takes the deliveries that an acknowledgement means: one, or all up to it, of which 0 stands for all. None where
-    /// there is no such delivery.
-    pub(super) fn settle(&mut self, tag: u64, multiple: bool) -> Option<Vec<(u64, Unacked)>> {
+    /// there is no such delivery. They count for their consumers until [`forget`](Self::forget) says otherwise.
+    pub(super) fn take(&mut self, tag: u64, multiple: bool) -> Option<Vec<(u64, Unacked)>> {
         let taken: Vec<(u64, Unacked)>;
         if multiple {
             if tag == 0 {
@@ -205,14 +214,11 @@ impl Channel {
         } else {
             taken = vec![self.unacked.remove_entry(&tag)?];
         }
-        for (_, unacked) in &taken {
-            self.forget(unacked);
-        }
         Some(taken)
     }
 
     /// A delivery no longer counts for its consumer.
-    fn forget(&mut self, unacked: &Unacked) {
+    pub(super) fn forget(&mut self, unacked: &Unacked) {
         let Some(subscription) = &unacked.consumer else { return };
         self.consumed = self.consumed.saturating_sub(1);
         if let Some(consumer) = self.consumer_mut(subscription) {

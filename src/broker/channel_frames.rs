@@ -126,9 +126,7 @@ impl State {
             return Err(Refusal::unexpected_frame(text));
         }
         let encoded = Bytes::copy_from_slice(header.properties);
-        let mut reader = Reader::shared(&encoded);
-        let properties = Properties::decode(&mut reader).and_then(|properties| reader.finish().map(|()| properties));
-        let properties = properties.map_err(|_| Refusal::internal())?;
+        let properties = read_properties(&encoded).ok_or_else(Refusal::internal)?;
         let Some(channel) = self.channel_mut(key) else { return Ok(()) };
         if let Some(incoming) = &mut channel.incoming {
             incoming.content =
@@ -168,6 +166,28 @@ impl State {
         }
         self.publish(key, publish, content, now)
     }
+}
+
+/// Reads what RabbitMQ can read: a flag that belongs to no property is passed over, a second word of flags is not understood.
+fn read_properties(encoded: &Bytes) -> Option<Properties> {
+    const MORE_FLAGS: u8 = 1;
+    const NO_PROPERTY: u8 = 2;
+
+    let flags = *encoded.get(1)?;
+    if flags & MORE_FLAGS != 0 {
+        return None;
+    }
+    let known = if flags & NO_PROPERTY == 0 {
+        encoded.clone()
+    } else {
+        let mut known = BytesMut::from(&encoded[..]);
+        *known.get_mut(1)? ^= NO_PROPERTY;
+        known.freeze()
+    };
+    let mut reader = Reader::shared(&known);
+    let properties = Properties::decode(&mut reader).ok()?;
+    reader.finish().ok()?;
+    Some(properties)
 }
 
 fn no_header() -> Refusal {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::channel::{Channel, Mode, Outcome, Unacked};
+use super::channel::{Channel, Incoming, Mode, Outcome, Unacked};
 use super::connection::Phase;
 use super::keys::{ChannelKey, ConnectionId, ConsumerKey, QueueId};
-use super::refusal::{Refusal, Scope};
+use super::refusal::{Refusal, Scope, short_text};
 use super::state::State;
 use crate::protocol::{Method, MethodId, ProtocolMethod, ReplyCode, basic, channel, connection};
 
@@ -69,12 +69,15 @@ impl State {
         now: Instant,
     ) {
         self.tell_decided();
-        self.end_channel(key, now);
-        let close =
-            channel::Close::default().reply_code(code).reply_text(text).class_id(blamed.class).method_id(blamed.method);
+        let incoming = self.end_channel(key, now);
+        let close = channel::Close::default()
+            .reply_code(code)
+            .reply_text(short_text(text))
+            .class_id(blamed.class)
+            .method_id(blamed.method);
         self.send(key, &close);
         if let Some(connection) = self.connections.get_mut(&key.connection) {
-            connection.channels.insert(key.number, Channel::closing());
+            connection.channels.insert(key.number, Channel::closing(incoming));
         }
     }
 
@@ -95,7 +98,7 @@ impl State {
         self.end_session(id, now);
         let close = connection::Close::default()
             .reply_code(code)
-            .reply_text(text)
+            .reply_text(short_text(text))
             .class_id(blamed.class)
             .method_id(blamed.method);
         self.send(ChannelKey { connection: id, number: 0 }, &close);
@@ -117,11 +120,15 @@ impl State {
         self.wake(id);
     }
 
-    /// Drops the transport without a word.
+    /// Drops the transport without a word. Through a silent one not even that is heard.
     pub(super) fn cut(&mut self, id: ConnectionId, now: Instant) {
         self.end_session(id, now);
         if let Some(connection) = self.connections.get_mut(&id) {
-            connection.link.cut();
+            connection.phase = Phase::Ending;
+            connection.phase_deadline = None;
+            if !connection.link.is_silent() {
+                connection.link.cut();
+            }
         }
         self.wake(id);
     }
@@ -142,12 +149,12 @@ impl State {
         }
     }
 
-    /// Ends a channel: its consumers go, then what it had not acknowledged goes back.
-    pub(super) fn end_channel(&mut self, key: ChannelKey, now: Instant) {
+    /// Ends a channel: its consumers go, then what it had not acknowledged goes back. Gives the publish of which not
+    /// everything has come.
+    pub(super) fn end_channel(&mut self, key: ChannelKey, now: Instant) -> Option<Incoming> {
         let connection = self.connections.get_mut(&key.connection);
-        let Some(mut channel) = connection.and_then(|connection| connection.channels.remove(&key.number)) else {
-            return;
-        };
+        let mut channel = connection.and_then(|connection| connection.channels.remove(&key.number))?;
+        let incoming = channel.incoming.take();
         if let Some(replies) = channel.replies.take() {
             self.reply_addresses.remove(&replies.address);
         }
@@ -155,6 +162,7 @@ impl State {
             self.leave_queue(consumer.queue, &ConsumerKey { channel: key, tag }, now);
         }
         self.settle_deliveries(unsettled(channel), Outcome::Requeued, now);
+        incoming
     }
 
     /// A consumer is gone: an auto-delete queue goes with the last one.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use super::Transport;
 use super::channel::Channel;
 use super::link::Link;
 use super::message::Message;
@@ -59,8 +60,10 @@ pub(super) struct Connection {
     pub(super) channels: BTreeMap<u16, Channel>,
     /// It has been told that it is blocked, and is not read.
     pub(super) blocked: bool,
-    /// Octets of a refused frame that are still to come.
-    pub(super) skip: usize,
+    /// Octets that were handed in and not used: handed in again, they are no sign of life.
+    pub(super) left_over: usize,
+    /// Since when more waits for it than it may, so that it is not read.
+    pub(super) stalled_since: Option<Instant>,
     /// Whoever moves its octets has been told to look.
     pub(super) announced: bool,
     /// Something was sent that does not fit the frames that were agreed on.
@@ -73,10 +76,16 @@ impl Connection {
     /// Octets that may wait before consumers get no more.
     const HIGH_WATER: usize = 1024 * 1024;
 
+    /// Octets that may wait before nothing more is read: answers, too, go to who reads them.
+    const FULL: usize = 4 * 1024 * 1024;
+
+    /// How long RabbitMQ bears with a client that does not read.
+    const STALL: Duration = Duration::from_secs(30);
+
     pub(super) fn new(now: Instant, handshake_timeout: Duration) -> Self {
         Self {
             phase: Phase::Header,
-            phase_deadline: Some(now + handshake_timeout),
+            phase_deadline: now.checked_add(handshake_timeout),
             link: Link::default(),
             // What was not agreed on yet: start and start-ok may be longer than the smallest frame_max.
             decoder: Decoder::new(Self::FRAME_MAX_BEFORE_TUNING),
@@ -91,7 +100,8 @@ impl Connection {
             client_properties: FieldTable::new(),
             channels: BTreeMap::new(),
             blocked: false,
-            skip: 0,
+            left_over: 0,
+            stalled_since: None,
             announced: false,
             broken: false,
             held_back: BTreeSet::new(),
@@ -111,9 +121,11 @@ impl Connection {
         let out = &mut self.link.outbound;
         let mark = out.mark();
         let body = Body::from(message.body.clone());
+        // RabbitMQ does not split headers, nor does it hold them to what was agreed on.
+        let unlimited = Encoder::new(0);
         let header = |out: &mut Outbound| match &message.encoded_properties {
-            Some(octets) => self.encoder.encoded_header(out, channel, body.len(), octets),
-            None => self.encoder.header(out, channel, body.len(), Some(&message.properties)),
+            Some(octets) => unlimited.encoded_header(out, channel, body.len(), octets),
+            None => unlimited.header(out, channel, body.len(), Some(&message.properties)),
         };
         match self.encoder.method(out, channel, method).and_then(|()| header(out)) {
             Ok(()) => self.encoder.body(out, channel, &body),
@@ -124,9 +136,19 @@ impl Connection {
         }
     }
 
-    /// What it was to be told could not be put into its frames.
-    pub(super) fn is_broken(&self) -> bool {
-        self.broken
+    /// What it was to be told could not be put into frames. Tells so once.
+    pub(super) fn take_broken(&mut self) -> bool {
+        std::mem::take(&mut self.broken)
+    }
+
+    /// So much waits for it that it is not read until it has read some.
+    pub(super) fn is_full(&self) -> bool {
+        self.link.waiting() >= Self::FULL
+    }
+
+    /// Notes since when it is full.
+    pub(super) fn note_stall(&mut self, now: Instant) {
+        self.stalled_since = self.is_full().then(|| self.stalled_since.unwrap_or(now));
     }
 
     /// Its consumers can be sent more.
@@ -136,7 +158,7 @@ impl Connection {
 
     /// Octets are to be read and handed in.
     pub(super) fn wants_input(&self) -> bool {
-        !self.blocked && !self.link.is_silent() && self.link.transport() == super::Transport::Open
+        !self.blocked && !self.is_full() && !self.link.is_silent() && self.link.transport() == Transport::Open
     }
 
     /// The client said that it understands something.
@@ -152,23 +174,26 @@ impl Connection {
 
     /// When it wants to be looked at.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        if self.link.transport() == super::Transport::Gone || self.link.is_silent() {
+        if self.link.transport() == Transport::Gone {
             return None;
         }
-        [self.phase_deadline, self.beat_deadline(), self.miss_deadline(), self.link.deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        [self.beat_deadline(), self.link.deadline(), self.end_deadline()].into_iter().flatten().min()
+    }
+
+    /// When it is given up: a step has taken too long, it gives no sign of life, or it does not read.
+    pub(super) fn end_deadline(&self) -> Option<Instant> {
+        let stalled = self.stalled_since.map(|since| since + Self::STALL);
+        [self.phase_deadline, self.miss_deadline(), stalled].into_iter().flatten().min()
     }
 
     /// When a sign of life is due.
     pub(super) fn beat_deadline(&self) -> Option<Instant> {
-        self.is_beating().then(|| self.last_said + self.heartbeat / 2)
+        (self.is_beating() && !self.link.is_silent()).then(|| self.last_said + self.heartbeat / 2)
     }
 
     /// When the client counts as dead. A client whose octets are not read cannot give a sign of life.
-    pub(super) fn miss_deadline(&self) -> Option<Instant> {
-        (self.is_beating() && !self.blocked).then(|| self.last_heard + self.heartbeat * 2)
+    fn miss_deadline(&self) -> Option<Instant> {
+        (self.is_beating() && !self.blocked && !self.is_full()).then(|| self.last_heard + self.heartbeat * 2)
     }
 
     fn is_beating(&self) -> bool {

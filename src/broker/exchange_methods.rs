@@ -1,7 +1,7 @@
 //! The methods of the exchange class.
 
 use super::bindings::Destination;
-use super::exchange::{alternate, check_declare, check_delete, entity_name};
+use super::exchange::{RESERVED_PREFIX, alternate, check_declare, check_delete, entity_name};
 use super::keys::ChannelKey;
 use super::permissions::Access;
 use super::refusal::Refusal;
@@ -15,7 +15,7 @@ impl State {
         if !declare.passive {
             let name = entity_name(&declare.exchange);
             self.allow_exchange(key, Access::Configure, &name)?;
-            let new = self.host(key)?.exchange(&name).is_none() && !name.as_bytes().starts_with(b"amq.");
+            let new = self.host(key)?.exchange(&name).is_none() && !name.as_bytes().starts_with(RESERVED_PREFIX);
             if let Some(alternate) = alternate(&declare.arguments).filter(|_| new) {
                 self.allow_exchange(key, Access::Read, &name)?;
                 self.allow_exchange(key, Access::Write, &alternate)?;

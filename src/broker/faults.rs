@@ -32,9 +32,11 @@ use crate::wire::ShortString;
 pub enum Fault {
     /// It is lost at once.
     Drop,
-    /// It stays, and the broker neither reads nor writes any more: what a broken network looks like.
+    /// It stays, and the broker neither reads nor writes any more: what a broken network looks like. The broker hears nothing
+    /// either: after two heartbeat intervals it gives the connection up, and what was unacknowledged goes back. Its client sees
+    /// no end, and has to find out by itself.
     Silence,
-    /// Whatever the broker says comes this much later.
+    /// Whatever the broker says comes this much later, a century at most.
     Delay(Duration),
     /// It is lost after so many octets from the broker to the client: frames are cut in the middle.
     CutOutput(u64),

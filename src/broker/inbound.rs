@@ -35,11 +35,6 @@ impl State {
             if !connection.wants_input() {
                 return;
             }
-            connection.last_heard = now;
-            let skipped = connection.skip.min(input.len());
-            input.advance(skipped);
-            connection.skip -= skipped;
-            connection.link.handle_read(skipped);
             if matches!(connection.phase, Phase::Doomed | Phase::Ending) {
                 input.clear();
                 return;
@@ -74,6 +69,9 @@ impl State {
             let Some(header) = input.first_chunk::<8>() else { return 0 };
             self.greet(id, *header, now);
             return header.len();
+        }
+        if exceeds(input, connection.frame_max) {
+            return self.refuse_octets(id, input, now);
         }
         let decoder = connection.decoder.clone();
         match decoder.decode(input) {
@@ -110,7 +108,10 @@ impl State {
                 (format!("{what}: {{invalid_frame_end_marker,{end}}}"), true)
             }
         };
-        if in_handshake {
+        if matches!(connection.phase, Phase::Closing | Phase::Closed) && !lost_step {
+            return len + OVERHEAD;
+        }
+        if in_handshake || matches!(connection.phase, Phase::Closing | Phase::Closed) {
             self.doom(id, now);
             return input.len();
         }
@@ -136,8 +137,7 @@ impl State {
             FrameKind::Body | FrameKind::Heartbeat => false,
         };
         if too_short && matches!(connection.phase, Phase::Open | Phase::Running) {
-            let kind = if frame.kind == FrameKind::Header { constants::FRAME_HEADER } else { constants::FRAME_METHOD };
-            let text = format!("{}: unknown_frame", frame_text(kind, frame.payload));
+            let text = format!("{}: unknown_frame", frame_text(type_of(frame), frame.payload));
             let refusal = Refusal::connection(ReplyCode::FRAME_ERROR, text).without_blame();
             return self.refuse_connection(id, &refusal, NOTHING, now);
         }
@@ -165,13 +165,7 @@ impl State {
 
     /// 505 for a frame that has no business where it is.
     pub(super) fn refuse_frame(&mut self, id: ConnectionId, frame: &Frame<'_>, now: Instant) {
-        let kind = match frame.kind {
-            FrameKind::Method => constants::FRAME_METHOD,
-            FrameKind::Header => constants::FRAME_HEADER,
-            FrameKind::Body => constants::FRAME_BODY,
-            FrameKind::Heartbeat => constants::FRAME_HEARTBEAT,
-        };
-        let refusal = Refusal::connection(ReplyCode::UNEXPECTED_FRAME, frame_text(kind, frame.payload));
+        let refusal = Refusal::connection(ReplyCode::UNEXPECTED_FRAME, frame_text(type_of(frame), frame.payload));
         self.refuse_connection(id, &refusal, NOTHING, now);
     }
 
@@ -218,4 +212,20 @@ fn has_whole_table(arguments: &[u8], offset: usize) -> bool {
         let rest = arguments.len().saturating_sub(start + 4) as u64;
         rest > 0 && length(window) == Some(rest)
     })
+}
+
+/// The first frame is announced to be larger than it may be.
+fn exceeds(input: &[u8], frame_max: u32) -> bool {
+    let head = input.first_chunk::<HEAD>();
+    head.is_some_and(|[_, _, _, s0, s1, s2, s3]| u32::from_be_bytes([*s0, *s1, *s2, *s3]) > frame_max)
+}
+
+/// The octet that says what a frame is.
+fn type_of(frame: &Frame<'_>) -> u8 {
+    match frame.kind {
+        FrameKind::Method => constants::FRAME_METHOD,
+        FrameKind::Header => constants::FRAME_HEADER,
+        FrameKind::Body => constants::FRAME_BODY,
+        FrameKind::Heartbeat => constants::FRAME_HEARTBEAT,
+    }
 }

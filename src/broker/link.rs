@@ -15,6 +15,8 @@ pub(super) struct Link {
     held: VecDeque<(Instant, Outbound)>,
     /// What was held back, and may go.
     released: VecDeque<Outbound>,
+    /// Octets in these two.
+    late: usize,
     delay: Duration,
     silent: bool,
     /// Octets that may still go out.
@@ -25,8 +27,22 @@ pub(super) struct Link {
 }
 
 impl Link {
+    /// The longest delay: adding it to a point in time cannot overflow.
+    const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+    /// What is to become of the transport. It closes no sooner than what is held back for it may go, and not at all while it is
+    /// silent.
     pub(super) fn transport(&self) -> Transport {
-        self.ending.unwrap_or(Transport::Open)
+        let waits = self.silent || self.late > 0 || !(self.delay.is_zero() || self.outbound.is_empty());
+        match self.ending {
+            Some(Transport::Closing) if waits => Transport::Open,
+            ending => ending.unwrap_or(Transport::Open),
+        }
+    }
+
+    /// It has been cut, or is to be closed.
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.is_some()
     }
 
     pub(super) fn is_silent(&self) -> bool {
@@ -35,8 +51,7 @@ impl Link {
 
     /// Octets that were said and not taken.
     pub(super) fn waiting(&self) -> usize {
-        let held = self.held.iter().map(|(_, held)| held.len()).sum::<usize>();
-        self.outbound.len() + held + self.released.iter().map(Outbound::len).sum::<usize>()
+        self.outbound.len() + self.late
     }
 
     /// Nothing more is said; what waits still goes out.
@@ -50,6 +65,7 @@ impl Link {
         self.outbound = Outbound::new();
         self.held.clear();
         self.released.clear();
+        self.late = 0;
     }
 
     /// Neither reads nor writes from now on, and keeps the transport.
@@ -59,7 +75,8 @@ impl Link {
 
     /// Everything said from now on goes out this much later.
     pub(super) fn delay(&mut self, delay: Duration) {
-        self.delay = delay;
+        // A delay without end is one that nobody sees the end of.
+        self.delay = delay.min(Self::LONGEST);
     }
 
     pub(super) fn cut_output_after(&mut self, octets: u64) {
@@ -107,10 +124,12 @@ impl Link {
         }
         if !said.is_empty() {
             let due = self.held.back().map_or(now, |&(last, _)| last.max(now)).max(now + self.delay);
+            self.late += said.len();
             self.held.push_back((due, said));
         }
         self.release(now);
         let released = self.released.pop_front()?;
+        self.late = self.late.saturating_sub(released.len());
         self.limit(released)
     }
 
@@ -136,7 +155,9 @@ impl Link {
         }
         self.cut();
         self.ending = Some(Transport::Closing);
-        Some(front(out, usize::try_from(left).unwrap_or(usize::MAX)))
+        self.output_left = Some(0);
+        let out = front(out, usize::try_from(left).unwrap_or(usize::MAX));
+        (!out.is_empty()).then_some(out)
     }
 }
 

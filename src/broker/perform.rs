@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::channel::{Incoming, Mode};
 use super::keys::ChannelKey;
 use super::permissions::Access;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, short_text};
 use super::state::State;
 use super::virtual_host::VirtualHost;
 use crate::protocol::{Method, ProtocolMethod, ReplyCode, basic, channel, confirm, connection};
@@ -76,7 +76,7 @@ impl State {
         let Some(connection) = self.connections.get_mut(&key.connection) else { return };
         connection.blocked = true;
         if connection.is_capable("connection.blocked") {
-            self.send(ChannelKey { number: 0, ..key }, &connection::Blocked::default().reason(reason));
+            self.send(ChannelKey { number: 0, ..key }, &connection::Blocked::default().reason(short_text(&reason)));
         }
         self.wake(key.connection);
     }

@@ -46,7 +46,8 @@ impl State {
         let host = self.host(key)?;
         let names = host.route(&message.exchange, &keys, message.properties.headers.as_ref());
         let queues = names.iter().filter_map(|name| host.queue(name)).collect();
-        let publish = Publish { message: Arc::new(message), queues, mandatory: publish.mandatory };
+        let replies = if message.exchange.is_empty() { self.requesters(&keys) } else { Vec::new() };
+        let publish = Publish { message: Arc::new(message), queues, replies, mandatory: publish.mandatory };
         let channel = self.channel_mut(key);
         if let Some(Mode::Transaction(transaction)) = channel.map(|channel| &mut channel.mode) {
             transaction.publishes.push(publish);
@@ -63,7 +64,9 @@ impl State {
         let mut accepted = true;
         let mut routed = false;
         if !lost {
-            self.deliver_reply(&publish.message);
+            for address in &publish.replies {
+                self.deliver_reply(address, &publish.message);
+            }
             for &queue in &publish.queues {
                 routed |= self.queues.contains_key(&queue);
                 accepted &= self.enqueue(queue, &publish.message, now);
@@ -152,7 +155,7 @@ impl State {
             accepted &= self.distribute(key, publish, now);
         }
         for settlement in transaction.settlements {
-            self.settle_deliveries(settlement.deliveries, settlement.outcome, now);
+            self.settle_on_channel(key, settlement, now);
         }
         if !accepted {
             return Err(Refusal::precondition("partial tx completion"));
@@ -165,7 +168,8 @@ impl State {
         let transaction = self.take_transaction(key)?;
         if let Some(channel) = self.channel_mut(key) {
             for (tag, unacked) in transaction.settlements.into_iter().flat_map(|settlement| settlement.deliveries) {
-                channel.remember(tag, unacked);
+                // It has counted for its consumer all the while.
+                channel.unacked.insert(tag, unacked);
             }
         }
         self.send(key, &tx::RollbackOk::default());

@@ -3,12 +3,11 @@
 use std::time::Instant;
 
 use super::bindings::Destination;
-use super::exchange::entity_name;
+use super::exchange::{RESERVED_PREFIX, entity_name};
 use super::keys::{ChannelKey, QueueId};
 use super::permissions::Access;
 use super::queue::Queue;
 use super::refusal::Refusal;
-use super::replies::DIRECT_REPLY_TO;
 use super::state::{HostedQueue, State};
 use crate::protocol::{ReplyCode, queue};
 use crate::wire::ShortString;
@@ -29,8 +28,7 @@ impl State {
             let id = self.find_queue(key, &name)?;
             return self.declared_queue(key, declare, id, now);
         }
-        let name =
-            if name.is_empty() { ShortString::from(self.random.name("amq.gen-")) } else { check_name(name, declare)? };
+        let name = if name.is_empty() { ShortString::from(self.random.name("amq.gen-")) } else { check_name(name)? };
         self.allow_queue(key, Access::Configure, &name)?;
         let virtual_host = self.virtual_host_name(key);
         if let Some(id) = self.host(key)?.queue(&name) {
@@ -178,8 +176,8 @@ impl State {
 }
 
 /// 403 for a name that only the broker may give.
-fn check_name(name: ShortString, declare: &queue::Declare) -> Result<ShortString, Refusal> {
-    if name.as_bytes().starts_with(b"amq.") && name != *DIRECT_REPLY_TO && !declare.passive {
+fn check_name(name: ShortString) -> Result<ShortString, Refusal> {
+    if name.as_bytes().starts_with(RESERVED_PREFIX) {
         let text = format!("queue name '{name}' contains reserved prefix 'amq.*'");
         return Err(Refusal::channel(ReplyCode::ACCESS_REFUSED, text));
     }

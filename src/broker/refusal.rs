@@ -24,9 +24,6 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// The longest reply text: it goes out as a short string.
-    const MAX_TEXT: usize = 255;
-
     /// A refusal that closes the channel.
     pub(super) fn channel(code: ReplyCode, explanation: impl Into<String>) -> Self {
         Self { scope: Scope::Channel, code, explanation: explanation.into(), blameless: false }
@@ -81,14 +78,20 @@ impl Refusal {
     /// The reply text as it goes out: `NAME - explanation`, cut where a short string ends.
     pub(super) fn text(&self) -> String {
         let name = constant_name(self.code);
-        let mut text = if self.explanation.is_empty() { name } else { format!("{name} - {}", self.explanation) };
-        if text.len() > Self::MAX_TEXT {
-            let end = (0..=Self::MAX_TEXT - 3).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
-            text.truncate(end);
-            text.push_str("...");
-        }
-        text
+        short_text(&if self.explanation.is_empty() { name } else { format!("{name} - {}", self.explanation) })
     }
+}
+
+/// The longest text: it goes out as a short string.
+const MAX_TEXT: usize = 255;
+
+/// A text that fits a short string: cut, and so marked, where it is too long.
+pub(super) fn short_text(text: &str) -> String {
+    if text.len() <= MAX_TEXT {
+        return text.to_owned();
+    }
+    let end = (0..=MAX_TEXT - 3).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    format!("{}...", text.get(..end).unwrap_or_default())
 }
 
 /// `NOT_FOUND` for `not-found`.

@@ -1,6 +1,9 @@
 //! Direct reply-to: answers that go to the channel of the requester, without a queue.
 
+use std::collections::BTreeSet;
+
 use super::channel::DirectReplies;
+use super::connection::Connection;
 use super::delivering::visible;
 use super::keys::ChannelKey;
 use super::message::Message;
@@ -59,13 +62,20 @@ impl State {
         Ok(true)
     }
 
-    /// Hands a reply over to its requester, if the publish is one and the requester is still there. RabbitMQ does not count
-    /// this as a route: a mandatory reply comes back all the same.
-    pub(super) fn deliver_reply(&mut self, message: &Message) {
-        if !message.exchange.is_empty() {
+    /// The addresses of requesters among the keys of a message.
+    pub(super) fn requesters(&self, keys: &[ShortString]) -> Vec<ShortString> {
+        let addresses: BTreeSet<_> = keys.iter().filter(|key| self.reply_addresses.contains_key(*key)).collect();
+        addresses.into_iter().cloned().collect()
+    }
+
+    /// Hands a reply over to its requester, if that is still there. RabbitMQ does not count this as a route: a mandatory
+    /// reply comes back all the same.
+    pub(super) fn deliver_reply(&mut self, address: &ShortString, message: &Message) {
+        let Some(&key) = self.reply_addresses.get(address) else { return };
+        // Who does not read its replies loses them in the end: nothing else bounds what others send it.
+        if self.connections.get(&key.connection).is_none_or(Connection::is_full) {
             return;
         }
-        let Some(&key) = self.reply_addresses.get(&message.routing_key) else { return };
         let Some(channel) = self.channel_mut(key) else { return };
         let tag = channel.replies.as_ref().map(|replies| replies.tag.clone()).unwrap_or_default();
         let deliver = basic::Deliver::default()

@@ -6,18 +6,19 @@ use std::time::Instant;
 use bytes::BytesMut;
 
 use super::channel::Channel;
-use super::connection::Connection;
+use super::connection::{Connection, Phase};
 use super::deadlines::{Deadlines, Waiting};
 use super::faults::{Fault, Faults};
 use super::keys::{ChannelKey, ConnectionId, QueueId};
 use super::message::Message;
 use super::queue::Queue;
 use super::random::Random;
+use super::refusal::Refusal;
 use super::settings::{Settings, User};
 use super::virtual_host::VirtualHost;
 use super::{Event, Transport};
 use crate::frame::{Encoder, Outbound};
-use crate::protocol::ProtocolMethod;
+use crate::protocol::{MethodId, ProtocolMethod};
 use crate::wire::{ShortString, Timestamp};
 
 /// An in-memory broker without I/O: no socket, clock, thread or randomness, so that the same input gives the same output.
@@ -144,7 +145,16 @@ impl State {
             input.clear();
             return;
         }
+        if let Some(connection) = self.connections.get_mut(&id)
+            && input.len() > connection.left_over
+        {
+            connection.last_heard = now;
+        }
         self.read_frames(id, input, now);
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.left_over = input.len();
+        }
+        self.notice_end(id, now);
         self.settle(now);
         self.watch(id);
     }
@@ -177,15 +187,20 @@ impl State {
     pub fn poll_transmit(&mut self, id: ConnectionId, now: Instant) -> Option<Outbound> {
         self.now = self.now.max(now);
         let connection = self.connections.get_mut(&id)?;
+        let (was_full, transport) = (connection.is_full(), connection.link.transport());
         let out = connection.link.take(now);
         if out.is_some() {
             connection.last_said = now;
         }
+        if (was_full && !connection.is_full()) || connection.link.transport() != transport {
+            self.touched.insert(id);
+        }
         if !connection.held_back.is_empty() && connection.has_room() {
             let held_back = std::mem::take(&mut connection.held_back);
             self.changed_queues.extend(held_back);
-            self.settle(now);
         }
+        self.notice_end(id, now);
+        self.settle(now);
         self.watch(id);
         out
     }
@@ -261,8 +276,9 @@ impl State {
     /// Tells whoever moves the connection's octets, once until they are taken.
     fn announce(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        if connection.is_broken() {
-            connection.link.cut();
+        if connection.take_broken() {
+            let refusal = Refusal::internal();
+            return self.refuse_connection(id, &refusal, MethodId::new(0, 0), self.now);
         }
         if !connection.announced {
             connection.announced = true;
@@ -304,7 +320,11 @@ impl State {
 
     /// Keeps the deadline of a connection.
     pub(super) fn watch(&mut self, id: ConnectionId) {
-        let deadline = self.connections.get(&id).and_then(Connection::deadline);
+        let now = self.now;
+        let deadline = self.connections.get_mut(&id).and_then(|connection| {
+            connection.note_stall(now);
+            connection.deadline()
+        });
         self.deadlines.set(Waiting::Connection(id), deadline);
     }
 
@@ -312,16 +332,27 @@ impl State {
     pub(super) fn apply(&mut self, id: ConnectionId, fault: Fault) {
         if let Some(connection) = self.connections.get_mut(&id) {
             fault.apply(&mut connection.link);
+            self.notice_end(id, self.now);
             self.wake(id);
             self.watch(id);
         }
     }
 
+    /// A transport that a fault has ended takes its connection with it.
+    fn notice_end(&mut self, id: ConnectionId, now: Instant) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if connection.link.is_ending() && connection.phase != Phase::Ending {
+            connection.phase = Phase::Ending;
+            connection.phase_deadline = None;
+            self.end_session(id, now);
+            self.wake(id);
+        }
+    }
+
     fn connection_timeout(&mut self, id: ConnectionId, now: Instant) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        let late = connection.phase_deadline.is_some_and(|deadline| deadline <= now);
         connection.link.release(now);
-        if late || connection.miss_deadline().is_some_and(|deadline| deadline <= now) {
+        if connection.end_deadline().is_some_and(|deadline| deadline <= now) {
             self.cut(id, now);
         } else if connection.beat_deadline().is_some_and(|deadline| deadline <= now) {
             Encoder::heartbeat(&mut connection.link.outbound);

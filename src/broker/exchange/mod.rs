@@ -14,7 +14,7 @@ pub(super) use kind::ExchangeKind;
 const ALTERNATE_EXCHANGE: &str = "alternate-exchange";
 
 /// What the names of exchanges and queues that the broker declares itself start with.
-const RESERVED_PREFIX: &[u8] = b"amq.";
+pub(super) const RESERVED_PREFIX: &[u8] = b"amq.";
 
 /// An exchange of a virtual host.
 #[derive(Debug, Clone, PartialEq)]

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::Sleep;
 
 use super::now;
-use super::shared::Shared;
+use super::shared::{Left, Shared};
 use crate::broker::{ConnectionId, Transport};
 use crate::frame::Outbound;
 
@@ -33,7 +33,7 @@ pub(super) struct Connection<T> {
     ending: Option<Pin<Box<Sleep>>>,
     /// The last octet is written, and the client told so.
     shut: bool,
-    /// A step is being taken: a panic in it leaves this set.
+    /// A step is being taken: a panic in it leaves this set. One that tells that this thread holds a guard comes before.
     stepping: bool,
 }
 
@@ -60,13 +60,15 @@ enum Moved {
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection<T> {
     /// Sets off the task that serves the client at the other end of `transport`.
     pub(super) fn start(shared: &Arc<Shared>, transport: T) {
+        // First, as it panics where there is no runtime with a clock: nobody has come then.
+        let timer = Box::pin(tokio::time::sleep(Duration::ZERO));
         let connection = Self {
             id: shared.connect(now()),
             transport,
             shared: Arc::clone(shared),
             input: BytesMut::new(),
             writing: Outbound::new(),
-            timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            timer,
             armed: false,
             ending: None,
             shut: false,
@@ -80,6 +82,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection<T> {
         if !self.shared.running(self.id, context) {
             return Poll::Ready(());
         }
+        self.stepping = true;
         for _ in 0..BUDGET {
             let look = self.shared.look(self.id, self.writing.is_empty(), now());
             if let Some(outbound) = look.outbound {
@@ -204,7 +207,6 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Future for Connection<T
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        this.stepping = true;
         let done = this.run(context);
         this.stepping = false;
         done
@@ -213,6 +215,6 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Future for Connection<T
 
 impl<T> Drop for Connection<T> {
     fn drop(&mut self) {
-        self.shared.disconnect(self.id, !self.stepping, now());
+        self.shared.leave(Left::Connection { id: self.id, sound: !self.stepping, at: now() });
     }
 }

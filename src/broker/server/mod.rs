@@ -12,12 +12,13 @@ use tokio::net::ToSocketAddrs;
 use super::{Settings, State};
 use crate::wire::Timestamp;
 use connection::Connection;
-use shared::Shared;
+use shared::{Left, Shared};
 use until::Until;
 
 mod connection;
 mod guard;
 mod listener;
+mod lock;
 mod shared;
 mod stream;
 mod until;
@@ -47,7 +48,8 @@ pub use stream::Stream;
 /// connection alone does not keep it.
 ///
 /// Its time is tokio's. Where a test [pauses the clock](https://docs.rs/tokio/latest/tokio/time/fn.pause.html), expiry,
-/// heartbeats and delays pass in virtual time.
+/// heartbeats and delays pass in virtual time. Runtimes that share a broker are to agree on the time: all of them paused at
+/// once, or none.
 #[derive(Clone)]
 pub struct Broker {
     handle: Arc<Handle>,
@@ -100,7 +102,7 @@ impl Broker {
     ///
     /// # Panics
     ///
-    /// There is no tokio runtime here.
+    /// There is no tokio runtime here, or none with `enable_time`; this thread holds a [`StateGuard`].
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
@@ -128,7 +130,7 @@ impl Broker {
     ///
     /// # Panics
     ///
-    /// There is no tokio runtime here, or none with `enable_io`.
+    /// There is no tokio runtime here, or none with `enable_io` and `enable_time`.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
@@ -147,11 +149,11 @@ impl Broker {
     /// The broker's state, to look at it and to inject faults: all that there is for tests, in one place.
     ///
     /// The broker stands still until this is dropped; then the connections that have something to do are woken. It is not
-    /// to be held across an `await`.
+    /// to be held across an `await`. Several on one thread may read at once: see [`StateGuard`].
     ///
     /// # Panics
     ///
-    /// This thread holds one already.
+    /// This thread holds one already, and has changed something through it.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
@@ -179,7 +181,8 @@ impl Broker {
     ///
     /// # Panics
     ///
-    /// There is no tokio runtime here; the predicate asks the broker's handle instead of its argument.
+    /// There is no tokio runtime here, or none with `enable_time`; this thread holds a [`StateGuard`]; the predicate changes
+    /// the state by way of the broker's handle.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
@@ -222,7 +225,7 @@ impl fmt::Debug for Broker {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.shared.vanish();
+        self.shared.leave(Left::Handle);
     }
 }
 

@@ -6,6 +6,7 @@ use std::task::{Context, Waker};
 use std::thread::{self, ThreadId};
 use std::time::Instant;
 
+use super::lock::{Inspection, Lock, Locked};
 use crate::broker::{ConnectionId, Event, State, Transport};
 use crate::frame::Outbound;
 
@@ -13,9 +14,20 @@ use crate::frame::Outbound;
 ///
 /// It is held for one short step, never across I/O. Wakers are woken and dropped when it is free.
 pub(super) struct Shared {
-    held: Mutex<Held>,
-    /// The thread that looks at the state through a guard.
-    inspector: Mutex<Option<ThreadId>>,
+    lock: Lock<Held>,
+    /// Who left while this thread inspected, and so could not be taken leave of.
+    left: Mutex<Vec<(ThreadId, Left)>>,
+}
+
+/// Who leaves, when it is dropped. That may be anywhere, in the middle of an inspection and of a panic too.
+#[derive(Clone, Copy)]
+pub(super) enum Left {
+    /// A connection's task, and its transport with it, at this time; `sound` unless the state failed under it.
+    Connection { id: ConnectionId, sound: bool, at: Instant },
+    /// Somebody who waits for changes.
+    Watcher(u64),
+    /// The last handle: all connections end.
+    Handle,
 }
 
 /// What is behind the lock.
@@ -58,6 +70,12 @@ pub(super) struct Look {
 #[derive(Default)]
 pub(super) struct Wakes(Vec<Waker>);
 
+impl Wakes {
+    pub(super) fn append(&mut self, mut more: Self) {
+        self.0.append(&mut more.0);
+    }
+}
+
 impl Drop for Wakes {
     fn drop(&mut self) {
         for waker in self.0.drain(..) {
@@ -69,7 +87,7 @@ impl Drop for Wakes {
 impl Shared {
     pub(super) fn new(state: State) -> Self {
         let held = Held { state, tasks: BTreeMap::new(), watchers: BTreeMap::new(), next_watcher: 0, vanished: false };
-        Self { held: Mutex::new(held), inspector: Mutex::new(None) }
+        Self { lock: Lock::new(held), left: Mutex::default() }
     }
 
     /// Takes one step under the lock, on behalf of the connection `own` where there is one; then wakes whom it concerns.
@@ -86,22 +104,45 @@ impl Shared {
     ///
     /// # Panics
     ///
-    /// This thread holds a guard, and would wait for itself.
-    #[allow(clippy::panic, reason = "a test that says what is wrong is better than one that hangs")]
-    pub(super) fn lock(&self) -> MutexGuard<'_, Held> {
-        let me = thread::current().id();
-        assert!(
-            *self.inspector.lock().unwrap_or_else(PoisonError::into_inner) != Some(me),
-            "this thread holds a guard of the broker's state already, maybe across an await or twice in one expression"
-        );
-        // A failed assertion of a test that holds the guard poisons the lock, and leaves the state as it was.
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    /// This thread inspects the state, and would wait for itself.
+    pub(super) fn lock(&self) -> Locked<'_, Held> {
+        self.lock.lock()
     }
 
-    /// Notes that this thread holds a guard, or no longer does.
-    pub(super) fn set_inspected(&self, inspected: bool) {
-        let inspector = inspected.then(|| thread::current().id());
-        *self.inspector.lock().unwrap_or_else(PoisonError::into_inner) = inspector;
+    /// The state for a test to look at. To be followed by [`Shared::inspected`].
+    pub(super) fn inspect(&self, prepare: impl FnOnce(&mut Held)) -> Inspection<'_, Held> {
+        self.lock.inspect(prepare)
+    }
+
+    /// An inspection ended: does what had to wait for it.
+    pub(super) fn inspected(&self) {
+        if !self.lock.is_inspected_here() {
+            let me = thread::current().id();
+            let left: Vec<_> = self.left().extract_if(.., |&mut (thread, _)| thread == me).collect();
+            left.into_iter().for_each(|(_, left)| self.take_leave(left));
+        }
+    }
+
+    /// Takes leave of a task, a watcher or the handles: now, or when this thread's inspection ends. It never panics, being
+    /// for destructors.
+    pub(super) fn leave(&self, left: Left) {
+        if self.lock.is_inspected_here() {
+            self.left().push((thread::current().id(), left));
+        } else {
+            self.take_leave(left);
+        }
+    }
+
+    fn left(&self) -> MutexGuard<'_, Vec<(ThreadId, Left)>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_leave(&self, left: Left) {
+        match left {
+            Left::Connection { id, sound, at } => self.disconnect(id, sound, at),
+            Left::Watcher(watcher) => self.unwatch(watcher),
+            Left::Handle => self.vanish(),
+        }
     }
 
     /// A transport came.
@@ -130,9 +171,7 @@ impl Shared {
     /// Looks at what there is to do for a connection, and takes what is to be written where `takes` says so.
     pub(super) fn look(&self, id: ConnectionId, takes: bool, now: Instant) -> Look {
         let mut held = self.lock();
-        let outbound = if takes { held.state.poll_transmit(id, now) } else { None };
-        // Taking makes room for more deliveries, and nothing else here changes anything.
-        let wakes = if takes { held.settle(Some(id)) } else { held.notify(Some(id)) };
+        let (outbound, wakes) = if takes { held.take(id, now) } else { (None, Wakes::default()) };
         let deadline = held.state.poll_deadline();
         let transport = held.state.transport(id);
         let wants_input = held.state.wants_input(id);
@@ -158,8 +197,7 @@ impl Shared {
         drop(wakes);
     }
 
-    /// The transport of a connection is gone, and its task with it. `sound` unless the state failed under it.
-    pub(super) fn disconnect(&self, id: ConnectionId, sound: bool, now: Instant) {
+    fn disconnect(&self, id: ConnectionId, sound: bool, now: Instant) {
         let mut held = self.lock();
         let task = held.tasks.remove(&id);
         if sound {
@@ -170,8 +208,7 @@ impl Shared {
         drop((task, wakes));
     }
 
-    /// The last handle is gone: all connections end.
-    pub(super) fn vanish(&self) {
+    fn vanish(&self) {
         let mut held = self.lock();
         held.vanished = true;
         let wakes = Wakes(held.tasks.values_mut().filter_map(|task| task.waker.take()).collect());
@@ -186,8 +223,14 @@ impl Shared {
         held.next_watcher
     }
 
-    /// Forgets somebody who waited.
-    pub(super) fn unwatch(&self, watcher: u64) {
+    /// Remembers whom the next change wakes.
+    pub(super) fn watch(&self, watcher: u64, waker: Waker) {
+        let replaced = self.lock().watchers.insert(watcher, waker);
+        // It is foreign, and goes outside the lock.
+        drop(replaced);
+    }
+
+    fn unwatch(&self, watcher: u64) {
         let waker = self.lock().watchers.remove(&watcher);
         drop(waker);
     }
@@ -197,17 +240,30 @@ impl Held {
     /// Does what is due; tells whether anything was.
     pub(super) fn catch_up(&mut self, now: Instant) -> bool {
         let due = self.state.poll_deadline().is_some_and(|deadline| deadline <= now);
-        if due {
-            self.state.handle_timeout(now);
-        }
+        self.state.handle_timeout(now);
         due
+    }
+
+    /// Takes what is to be written to a connection's transport. That alone changes nothing that a watcher could see; what it
+    /// makes room for, or ends, does, and comes with an event.
+    fn take(&mut self, id: ConnectionId, now: Instant) -> (Option<Outbound>, Wakes) {
+        let outbound = self.state.poll_transmit(id, now);
+        let (mut wakes, notified) = self.notify(Some(id));
+        if notified {
+            wakes.append(self.wake_watchers());
+        }
+        (outbound, wakes)
     }
 
     /// Collects who is to be woken after a step. The task of `own` is awake, and finds out by itself.
     pub(super) fn settle(&mut self, own: Option<ConnectionId>) -> Wakes {
-        let mut wakes = self.notify(own);
-        wakes.0.extend(std::mem::take(&mut self.watchers).into_values());
+        let (mut wakes, _) = self.notify(own);
+        wakes.append(self.wake_watchers());
         wakes
+    }
+
+    fn wake_watchers(&mut self) -> Wakes {
+        Wakes(std::mem::take(&mut self.watchers).into_values().collect())
     }
 
     /// The same after a step that no task's timer may know of: the tasks whose timers are late set them anew.
@@ -220,21 +276,21 @@ impl Held {
         wakes
     }
 
-    /// Hands the state's events to the tasks.
-    fn notify(&mut self, own: Option<ConnectionId>) -> Wakes {
+    /// Hands the state's events to the tasks; tells whether there were any.
+    fn notify(&mut self, own: Option<ConnectionId>) -> (Wakes, bool) {
         let mut wakes = Wakes::default();
+        let mut notified = false;
         while let Some(Event::Ready(id)) = self.state.poll_event() {
+            notified = true;
             let Some(task) = self.tasks.get_mut(&id) else { continue };
             task.ready = true;
             if Some(id) != own {
                 wakes.0.extend(task.waker.take());
             }
         }
-        wakes
-    }
-
-    /// Remembers whom the next change wakes; gives the waker that this displaces, to be dropped outside the lock.
-    pub(super) fn watch(&mut self, watcher: u64, waker: Waker) -> Option<Waker> {
-        self.watchers.insert(watcher, waker)
+        (wakes, notified)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
-use super::shared::{Shared, Wakes};
+use super::guard::StateGuard;
+use super::shared::{Left, Shared};
 use crate::broker::State;
 
 /// Waits until a predicate holds: what [`Broker::until`](super::Broker::until) gives.
@@ -27,18 +28,13 @@ impl<P: FnMut(&State) -> bool + Unpin> Until<P> {
         Self { watcher: shared.watcher(), shared: Arc::clone(shared), predicate, timer, armed: None }
     }
 
-    /// Asks the predicate; where it does not hold, sees to it that the next change wakes.
+    /// Asks the predicate; sees to it that the next change wakes.
     fn look(&mut self, context: &Context<'_>) -> (bool, Option<Instant>) {
-        let waker = context.waker().clone();
-        let mut held = self.shared.lock();
-        let changed = held.catch_up(super::now());
-        let wakes = if changed { held.settle(None) } else { Wakes::default() };
-        let holds = (self.predicate)(&held.state);
-        let deadline = held.state.poll_deadline();
-        let dropped = if holds { Some(waker) } else { held.watch(self.watcher, waker) };
-        drop(held);
-        drop((wakes, dropped));
-        (holds, deadline)
+        // First, so that no change is missed that comes before the look.
+        self.shared.watch(self.watcher, context.waker().clone());
+        // The predicate is a test's, and may do what a test may do that looks at the state.
+        let state = StateGuard::new(&self.shared);
+        ((self.predicate)(&state), state.poll_deadline())
     }
 }
 
@@ -67,6 +63,6 @@ impl<P: FnMut(&State) -> bool + Unpin> Future for Until<P> {
 
 impl<P> Drop for Until<P> {
     fn drop(&mut self) {
-        self.shared.unwatch(self.watcher);
+        self.shared.leave(Left::Watcher(self.watcher));
     }
 }

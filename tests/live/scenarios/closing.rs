@@ -111,3 +111,31 @@ async fn frames_that_arrive_in_pieces_are_put_together() {
     peer.expect::<basic::QosOk>(1).await;
     peer.close().await;
 }
+
+#[tokio::test]
+async fn after_the_brokers_close_a_frame_of_an_unknown_type_is_skipped() {
+    let mut peer = closing().await;
+    peer.send_frame(4, 0, b"abc").await;
+    peer.send_frame(1, 1, &[0, 50]).await;
+    peer.send(0, connection::CloseOk::default()).await;
+    peer.expect_end().await;
+}
+
+#[tokio::test]
+async fn after_the_clients_close_a_frame_of_an_unknown_type_is_skipped() {
+    let mut peer = Raw::open().await;
+    peer.call(0, connection::Close::default()).await;
+    peer.send_frame(4, 0, b"abc").await;
+    peer.call(0, connection::Close::default()).await;
+}
+
+#[tokio::test]
+async fn after_the_brokers_close_what_cannot_be_framed_is_not_answered() {
+    // A frame with a wrong end, and the head of one over the negotiated size.
+    for octets in [&[8, 0, 0, 0, 0, 0, 0, 0][..], &[3, 0, 1, 0, 4, 0, 0]] {
+        let mut peer = closing().await;
+        peer.send_octets(octets).await;
+        peer.send(0, connection::CloseOk::default()).await;
+        peer.expect_end().await;
+    }
+}

@@ -1,7 +1,7 @@
 //! Methods, headers and bodies in the wrong order and in unusual pieces.
 
-use leveret::Properties;
 use leveret::protocol::{Method, ProtocolMethod, basic, channel, connection, queue};
+use leveret::{FieldTable, Properties};
 use leveret_live_tests::raw::{Close, Raw, Received};
 use leveret_live_tests::{soon, unique};
 
@@ -18,6 +18,17 @@ fn publish(queue: &str) -> basic::Publish {
 async fn publishing() -> Raw {
     let mut peer = Raw::open_channel().await;
     peer.send(1, publish("nowhere")).await;
+    peer
+}
+
+/// A peer on channel 1 that has agreed to the smallest frames.
+async fn with_small_frames() -> Raw {
+    let mut peer = Raw::connect().await;
+    peer.until_tune().await;
+    let (tune_ok, open) = (peer.tune_ok().frame_max(4096), peer.virtual_host());
+    peer.send(0, tune_ok).await;
+    peer.call(0, open).await;
+    peer.call(1, channel::Open::default()).await;
     peer
 }
 
@@ -113,8 +124,9 @@ async fn a_header_with_a_weight_is_none() {
 
 #[tokio::test]
 async fn properties_that_cannot_be_read_are_an_internal_error() {
-    // A string that is cut short, octets too many, and a table with a value of an unknown type.
-    for properties in [&b"\x80\0\x05ab"[..], b"\x10\0\x02junk", b"\x20\0\0\0\0\x03\x01a?"] {
+    // A string that is cut short, octets too many, a table with a value of an unknown type, and more flags to come.
+    let unreadable = [&b"\x80\0\x05ab"[..], b"\x10\0\x02junk", b"\x20\0\0\0\0\x03\x01a?", b"\0\x01\0\0"];
+    for properties in unreadable {
         let mut peer = publishing().await;
         let header = [&[0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], properties].concat();
         peer.send_frame(2, 1, &header).await;
@@ -204,12 +216,7 @@ async fn a_message_is_delivered_in_frames_of_the_consumers_size() {
     let body = vec![7; 10_000];
     peer.publish(1, "", &queue, &body).await;
 
-    let mut small = Raw::connect().await;
-    small.until_tune().await;
-    let (tune_ok, open) = (small.tune_ok().frame_max(4096), small.virtual_host());
-    small.send(0, tune_ok).await;
-    small.call(0, open).await;
-    small.call(1, channel::Open::default()).await;
+    let mut small = with_small_frames().await;
     let consume = basic::Consume::default().queue(&*queue).consumer_tag("small").no_ack(true);
     small.call(1, consume).await;
     let (_, content) = small.expect_delivery(1).await;
@@ -232,5 +239,59 @@ async fn frames_up_to_the_negotiated_size_are_taken_end_marker_not_counted() {
         assert_eq!(body.len(), size);
         assert_eq!(pieces[0], 131_064, "what the broker sends keeps to the size, all counted");
     }
+    peer.close().await;
+}
+
+#[tokio::test]
+async fn a_flag_of_no_property_is_handed_on() {
+    let mut peer = Raw::open_channel().await;
+    let queue = declare(&mut peer).await;
+    for properties in [&b"\0\x02"[..], b"\x80\x02\x01a"] {
+        peer.send(1, publish(&queue)).await;
+        let payload = [b"\0\x3c\0\0\0\0\0\0\0\0\0\0", properties].concat();
+        peer.send_frame(2, 1, &payload).await;
+        peer.send(1, basic::Get::default().queue(&*queue).no_ack(true)).await;
+        peer.expect::<basic::GetOk>(1).await;
+        let head = [2, 0, 1, 0, 0, 0, u8::try_from(payload.len()).unwrap()];
+        assert_eq!(peer.take_octets(head.len() + payload.len() + 1).await, [&head[..], &payload, b"\xce"].concat());
+    }
+    peer.close().await;
+}
+
+#[tokio::test]
+async fn a_header_that_is_larger_than_the_consumers_frames_is_delivered_whole() {
+    let mut peer = Raw::open_channel().await;
+    let queue = unique("content-frames");
+    peer.call(1, queue::Declare::default().queue(&*queue).durable(true)).await;
+    let large = FieldTable::from([("large", "x".repeat(5000).as_str())]);
+    let properties = Properties::default().headers(large);
+    let body = vec![7; 5000];
+    peer.publish_with(1, "", &queue, &properties, &body).await;
+
+    let mut small = with_small_frames().await;
+    small.call(1, basic::Consume::default().queue(&*queue).consumer_tag("small").no_ack(true)).await;
+    let (_, content) = small.expect_delivery(1).await;
+    assert_eq!((content.properties, content.pieces), (properties, vec![4088, 912]));
+    assert_eq!(content.body, body);
+    small.close().await;
+    peer.call(1, queue::Delete::default().queue(&*queue)).await;
+    peer.close().await;
+}
+
+#[tokio::test]
+async fn a_content_that_was_begun_may_be_ended_though_its_channel_is_closed() {
+    let mut peer = Raw::open_channel().await;
+    peer.send(1, basic::Ack::default().delivery_tag(99)).await;
+    peer.send(1, publish("nowhere")).await;
+    peer.send_header(1, 10).await;
+    peer.send_body(1, b"hello").await;
+    let refusal = Close::channel(1, 406, "PRECONDITION_FAILED - unknown delivery tag 99", basic::Ack::ID);
+    assert_eq!(peer.expect_close().await, refusal);
+    peer.send_body(1, b"hello").await;
+    peer.send(1, channel::CloseOk::default()).await;
+    peer.call(1, channel::Open::default()).await;
+    let queue = declare(&mut peer).await;
+    peer.publish(1, "", &queue, "afterwards").await;
+    assert_eq!(get_soon(&mut peer, &queue).await, b"afterwards");
     peer.close().await;
 }

@@ -2,7 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use leveret::protocol::{basic, exchange, queue};
 use leveret::{Channel, FieldTable, FieldValue, Properties, Result};
+use leveret_live_tests::raw::{Close, Raw};
 use leveret_live_tests::{eventually, exclusive_queue, open, ready_messages, soon, unique};
 
 use crate::messages::{body, fill, get, get_many, get_soon, put, queue_with, take_bodies};
@@ -213,4 +215,33 @@ async fn giving_back_is_not_dying() -> Result<()> {
     assert!(again.is_redelivered());
     assert_eq!(again.properties()?, Properties::default());
     Ok(())
+}
+
+#[tokio::test]
+async fn a_message_whose_new_key_is_too_long_to_be_told_cannot_be_delivered() {
+    for consumed in [false, true] {
+        let mut peer = Raw::open_channel().await;
+        let (queue, graveyard, exchange) = (unique("mortal"), unique("graveyard"), unique("exchange"));
+        peer.call(1, exchange::Declare::default().exchange(&*exchange).kind("fanout").auto_delete(true)).await;
+        let arguments = FieldTable::from([
+            ("x-dead-letter-exchange", FieldValue::from(exchange.as_str())),
+            ("x-dead-letter-routing-key", "k".repeat(256).as_str().into()),
+            ("x-max-length", 0.into()),
+        ]);
+        peer.call(1, queue::Declare::default().queue(&*queue).exclusive(true).arguments(arguments)).await;
+        peer.call(1, queue::Declare::default().queue(&*graveyard).exclusive(true)).await;
+        peer.call(1, queue::Bind::default().queue(&*graveyard).exchange(&*exchange)).await;
+        peer.publish(1, "", &queue, "mortal").await;
+        soon(async {
+            let passive = queue::Declare::default().queue(&*graveyard).passive(true);
+            while peer.call(1, passive.clone()).await.message_count == 0 {}
+        })
+        .await;
+        if consumed {
+            peer.send(1, basic::Consume::default().queue(&*graveyard).no_wait(true)).await;
+        } else {
+            peer.send(1, basic::Get::default().queue(&*graveyard)).await;
+        }
+        peer.expect_connection_close(541, "INTERNAL_ERROR", Close::NO_METHOD).await;
+    }
 }

@@ -53,3 +53,12 @@ async fn without_heartbeats_a_client_may_be_silent() {
     peer.call(1, basic::Qos::default().prefetch_count(1)).await;
     peer.close().await;
 }
+
+#[tokio::test]
+async fn a_part_of_a_frame_is_no_lasting_sign_of_life() {
+    let mut peer = with_heartbeat(1).await;
+    peer.send_octets(&[1, 0, 0]).await;
+    // What has come is a part of a frame still when the broker has said something itself.
+    assert_eq!(soon(peer.receive()).await, Some(Received::Heartbeat));
+    peer.expect_end_within(Duration::from_secs(8)).await;
+}

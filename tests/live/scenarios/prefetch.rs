@@ -201,3 +201,67 @@ async fn what_a_cancelled_consumer_holds_takes_no_room_of_a_new_one() -> Result<
     assert_left(&channel, &queue, 8).await;
     Ok(())
 }
+
+#[tokio::test]
+async fn in_a_transaction_a_settled_message_makes_room_once_that_is_committed() -> Result<()> {
+    for global in [false, true] {
+        let (_connection, channel) = open().await;
+        let queue = full_queue(&channel).await;
+        soon(channel.tx_select()).await?;
+        soon(channel.basic_qos().prefetch_count(1).global(global)).await?;
+        let mut consumer = soon(channel.consume(&queue)).await?;
+        next(&mut consumer).await.ack().await?;
+        assert_left(&channel, &queue, 9).await;
+        soon(channel.tx_commit()).await?;
+        next(&mut consumer).await.reject(false).await?;
+        assert_left(&channel, &queue, 8).await;
+        soon(channel.tx_commit()).await?;
+        take(&mut consumer, &["2"]).await;
+        assert_left(&channel, &queue, 7).await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_acknowledgement_that_is_rolled_back_makes_no_room() -> Result<()> {
+    for global in [false, true] {
+        let (_connection, channel) = open().await;
+        let queue = full_queue(&channel).await;
+        soon(channel.tx_select()).await?;
+        soon(channel.basic_qos().prefetch_count(2).global(global)).await?;
+        let mut consumer = soon(channel.consume(&queue)).await?;
+        let (zero, one) = (next(&mut consumer).await, next(&mut consumer).await);
+        let tag = zero.delivery_tag();
+        one.ack_multiple().await?;
+        soon(channel.tx_rollback()).await?;
+        assert_left(&channel, &queue, 8).await;
+
+        soon(channel.send(basic::Ack::default().delivery_tag(tag))).await?;
+        soon(channel.tx_commit()).await?;
+        take(&mut consumer, &["2"]).await;
+        assert_left(&channel, &queue, 7).await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_got_before_a_global_prefetch_count_was_set_takes_room_for_good() -> Result<()> {
+    let (_connection, channel) = open().await;
+    let queue = full_queue(&channel).await;
+    let zero = get(&channel, &queue).await;
+    soon(channel.basic_qos().prefetch_count(2).global(true)).await?;
+    let mut consumer = soon(channel.consume(&queue)).await?;
+    let one = next(&mut consumer).await;
+    assert_left(&channel, &queue, 8).await;
+    zero.ack().await?;
+    assert_left(&channel, &queue, 8).await;
+    one.ack().await?;
+    let two = next(&mut consumer).await;
+    assert_left(&channel, &queue, 7).await;
+
+    get(&channel, &queue).await.ack().await?;
+    two.ack().await?;
+    take(&mut consumer, &["4"]).await;
+    assert_left(&channel, &queue, 5).await;
+    Ok(())
+}

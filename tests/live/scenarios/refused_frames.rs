@@ -112,14 +112,16 @@ async fn a_frame_over_the_negotiated_size_is_refused_from_its_head_alone() {
     let text = "FRAME_ERROR - type 3, all octets = <<>>: {frame_too_large,131073,131064}";
     assert_eq!(peer.expect_close().await, Close::connection(501, text, Close::NO_METHOD));
 
-    let mut peer = Raw::connect().await;
-    peer.until_tune().await;
-    let (tune_ok, open) = (peer.tune_ok().frame_max(4096), peer.virtual_host());
-    peer.send(0, tune_ok).await;
-    peer.call(0, open).await;
-    peer.send_octets(&[1, 0, 1, 0, 0, 0x10, 0x01]).await;
-    let text = "FRAME_ERROR - type 1, all octets = <<>>: {frame_too_large,4097,4088}";
-    assert_eq!(peer.expect_close().await, Close::connection(501, text, Close::NO_METHOD));
+    for kind in [1, 2, 3] {
+        let mut peer = Raw::connect().await;
+        peer.until_tune().await;
+        let (tune_ok, open) = (peer.tune_ok().frame_max(4096), peer.virtual_host());
+        peer.send(0, tune_ok).await;
+        peer.call(0, open).await;
+        peer.send_octets(&[kind, 0, 1, 0, 0, 0x10, 0x01]).await;
+        let text = format!("FRAME_ERROR - type {kind}, all octets = <<>>: {{frame_too_large,4097,4088}}");
+        assert_eq!(peer.expect_close().await, Close::connection(501, text, Close::NO_METHOD));
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! Direct reply-to: requests whose answers need no queue.
 
-use leveret::protocol::{basic, queue};
-use leveret::{Channel, Delivery, Properties, ReplyCode, Result};
+use leveret::protocol::{ProtocolMethod, basic, queue};
+use leveret::{Channel, Delivery, FieldTable, FieldValue, Properties, ReplyCode, Result};
+use leveret_live_tests::raw::Raw;
 use leveret_live_tests::{connect, exclusive_queue, next, open, soon, unique};
 
 use crate::messages::{body, get};
@@ -182,4 +183,35 @@ async fn the_way_back_is_not_a_queue_otherwise() {
     assert_channel_refusal(&error, "queue.purge", ReplyCode::NOT_FOUND, &no_queue(REPLY_TO));
     let error = refused(&connection, queue::Bind::default().queue(REPLY_TO).exchange("amq.direct")).await;
     assert_channel_refusal(&error, "queue.bind", ReplyCode::NOT_FOUND, &no_queue(REPLY_TO));
+}
+
+#[tokio::test]
+async fn an_answer_comes_by_a_further_key_too_and_once() -> Result<()> {
+    let (connection, client) = open().await;
+    let server = soon(connection.open_channel()).await?;
+    let queue = exclusive_queue(&server).await;
+    let mut answers = soon(client.consume(REPLY_TO).no_ack(true)).await?;
+    let name = ask(&client, &server, &queue).await;
+    let nowhere = unique("nowhere");
+    for (header, key) in [("CC", &nowhere), ("BCC", &nowhere), ("CC", &name)] {
+        let keys = FieldValue::Array(vec![name.as_str().into(), name.as_str().into()]);
+        let properties = Properties::default().headers(FieldTable::from([(header, keys)]));
+        soon(server.publish("", key, header).properties(&properties)).await?;
+        let delivery = next(&mut answers).await;
+        assert_eq!((body(&delivery).as_str(), &*delivery.routing_key()), (header, key.as_str()));
+    }
+    soon(server.publish("", &name, "the last")).await?;
+    assert_eq!(next(&mut answers).await.body(), b"the last");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_second_consumer_of_answers_is_one_too_many_though_it_has_the_tag_of_the_first() {
+    let mut peer = Raw::open_channel().await;
+    let consume = basic::Consume::default().queue(REPLY_TO).consumer_tag("answers").no_ack(true);
+    peer.call(1, consume.clone()).await;
+    peer.send(1, consume).await;
+    let text = "PRECONDITION_FAILED - reply consumer already set";
+    peer.expect_channel_close(1, 406, text, basic::Consume::ID).await;
+    peer.close().await;
 }
