@@ -50,8 +50,10 @@ impl Violation {
             | Self::UnknownPublish(_)
             | Self::UnknownConsumer(_) => ReplyCode::COMMAND_INVALID,
             Self::ChannelNotOpen(_) | Self::NotOnChannelZero => ReplyCode::CHANNEL_ERROR,
-            Self::UnexpectedContent(_) | Self::ContentExpected(_) => ReplyCode::UNEXPECTED_FRAME,
-            Self::BodyTooLong(_) | Self::WrongContentClass(_) => ReplyCode::FRAME_ERROR,
+            // Content that is incomplete or badly formatted (§4.2.6).
+            Self::UnexpectedContent(_) | Self::ContentExpected(_) | Self::BodyTooLong(_) => ReplyCode::UNEXPECTED_FRAME,
+            // The class has a code of its own (§4.2.6.1).
+            Self::WrongContentClass(_) => ReplyCode::FRAME_ERROR,
         }
     }
 

@@ -102,13 +102,13 @@ fn misbehaviour() -> Vec<Misbehaviour> {
         (
             "more body than declared",
             joined(&[method(1, deliver().into()), header(3), body_octets(1, b"four", 9)]),
-            frame,
+            unexpected,
             (0, 0),
         ),
         (
             "more body than declared, all in one frame",
             joined(&[method(1, deliver().into()), header(4087), body_octets(1, &[1; 4088], 4088)]),
-            frame,
+            unexpected,
             (0, 0),
         ),
         ("a header cut short", joined(&[method(1, deliver().into()), raw_frame(2, 1, &[0, 60, 0])]), syntax, (0, 0)),

@@ -162,7 +162,7 @@ def misplaced():
     yield frames("a second header", back + header + header, "UnexpectedContent(1)", 505)
     yield frames("a body longer than announced", back + header + body + body, "UnexpectedContent(1)", 505)
     yield frames("a body frame that overruns", back + pamqp_header(1, 4, pamqp_properties([])) + body,
-                 "BodyTooLong(1)", 501)
+                 "BodyTooLong(1)", 505)
     yield frames("a header of another class", back + foreign, "WrongContentClass(90)", 501)
     yield frames("a header on channel 0", pamqp_header(0, 5, pamqp_properties([ALL[3]])), "NotOnChannelZero", 504)
     yield frames("a body on channel 0", pamqp_body(0, FRAME_MAX, b"hello"), "NotOnChannelZero", 504)
