@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::returns::same_message;
 use super::{Confirmation, Returned, Settled, WaiterId};
+use crate::protocol::{MethodId, ProtocolMethod, basic};
 
 /// The confirms of one channel. The first publish after `confirm.select` is number 1.
 #[derive(Debug, Default)]
@@ -62,6 +63,16 @@ pub(super) struct Decided {
 pub(super) enum Verdict {
     Ack,
     Nack,
+}
+
+impl Verdict {
+    /// The method that brings it.
+    pub(super) fn method(self) -> MethodId {
+        match self {
+            Self::Ack => basic::Ack::ID,
+            Self::Nack => basic::Nack::ID,
+        }
+    }
 }
 
 impl Confirms {

@@ -138,9 +138,10 @@ impl Engine {
     ) -> Result<(), Violation> {
         let channel = self.channels.by_number(number).ok_or(Violation::ChannelNotOpen(number))?;
         let key = channel.key;
-        let confirms = channel.confirms.as_mut().ok_or(Violation::UnknownPublish(tag))?;
+        let confirms = channel.confirms.as_mut().ok_or(Violation::UnknownPublish(verdict.method(), tag))?;
         let mut decided = Decided::default();
-        confirms.decide(tag, multiple, verdict, &mut decided).map_err(Violation::UnknownPublish)?;
+        let unknown = |tag| Violation::UnknownPublish(verdict.method(), tag);
+        confirms.decide(tag, multiple, verdict, &mut decided).map_err(unknown)?;
         self.gate.arrive(decided.count);
         for (waiter, confirmation) in decided.confirmed {
             self.events.push_back(Event::Completed(waiter, Completion::Confirmed(confirmation)));

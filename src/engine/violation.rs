@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::frame::FrameError;
-use crate::protocol::{MethodId, ReplyCode, method_name};
+use crate::protocol::{MethodId, ProtocolMethod, ReplyCode, basic, method_name};
 use crate::wire::{DecodeError, DecodeErrorKind};
 
 /// Something that no correct broker sends. It closes the connection.
@@ -28,8 +28,8 @@ pub enum Violation {
     WrongContentClass(u16),
     /// More octets of body than the header declared.
     BodyTooLong(u16),
-    /// A confirm for a publish that was not made.
-    UnknownPublish(u64),
+    /// A confirm (ack or nack) for a publish that was not made, by its tag.
+    UnknownPublish(MethodId, u64),
     /// A delivery for a consumer that does not exist.
     UnknownConsumer(u16),
     /// Content or a method on channel 0 that belongs to others.
@@ -47,7 +47,7 @@ impl Violation {
             Self::Decode(..) => ReplyCode::SYNTAX_ERROR,
             Self::UnexpectedMethod(_)
             | Self::UnexpectedReply(_)
-            | Self::UnknownPublish(_)
+            | Self::UnknownPublish(..)
             | Self::UnknownConsumer(_) => ReplyCode::COMMAND_INVALID,
             Self::ChannelNotOpen(_) | Self::NotOnChannelZero => ReplyCode::CHANNEL_ERROR,
             // Content that is incomplete or badly formatted (§4.2.6).
@@ -60,7 +60,8 @@ impl Violation {
     /// The method at fault, where there is one.
     pub fn method(&self) -> Option<MethodId> {
         match self {
-            Self::UnexpectedMethod(id) | Self::UnexpectedReply(id) => Some(*id),
+            Self::UnexpectedMethod(id) | Self::UnexpectedReply(id) | Self::UnknownPublish(id, _) => Some(*id),
+            Self::UnknownConsumer(_) => Some(<basic::Deliver as ProtocolMethod>::ID),
             Self::Decode(id, _) => *id,
             _ => None,
         }
@@ -106,7 +107,7 @@ impl fmt::Display for Violation {
             Self::ContentExpected(channel) => write!(f, "content was due on channel {channel}"),
             Self::WrongContentClass(class) => write!(f, "content of class {class} where basic was due"),
             Self::BodyTooLong(channel) => write!(f, "more body on channel {channel} than its header declared"),
-            Self::UnknownPublish(tag) => write!(f, "a confirm for publish {tag}, which was not made"),
+            Self::UnknownPublish(_, tag) => write!(f, "a confirm for publish {tag}, which was not made"),
             Self::UnknownConsumer(channel) => write!(f, "a delivery on channel {channel} for an unknown consumer"),
             Self::NotOnChannelZero => f.write_str("a frame on channel 0 that belongs on another"),
         }

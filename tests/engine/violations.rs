@@ -128,15 +128,15 @@ fn misbehaviour() -> Vec<Misbehaviour> {
             "a confirm for what was not published",
             method(1, basic::Ack::default().delivery_tag(1).into()),
             invalid,
-            (0, 0),
+            (60, 80),
         ),
         (
             "a refusal of what was not published",
             method(1, basic::Nack::default().delivery_tag(9).into()),
             invalid,
-            (0, 0),
+            (60, 120),
         ),
-        ("a delivery for nobody", method(1, deliver().consumer_tag("other").into()), invalid, (0, 0)),
+        ("a delivery for nobody", method(1, deliver().consumer_tag("other").into()), invalid, (60, 60)),
         (
             "a message that nobody wanted to get",
             content_octets(1, basic::GetOk::default(), &Properties::default(), b"", 10),
