@@ -119,6 +119,11 @@ impl Channel {
         number
     }
 
+    /// The oldest call is one that `reply` answers.
+    pub(super) fn expects(&self, reply: MethodId) -> bool {
+        self.calls.front().is_some_and(|call| call.replies.contains(&reply))
+    }
+
     /// The call that `reply` answers: the oldest, or none.
     pub(super) fn answered(&mut self, reply: MethodId) -> Option<PendingCall> {
         self.calls.pop_front_if(|call| call.replies.contains(&reply))

@@ -68,6 +68,10 @@ impl Engine {
                 self.handle_verdict(key.number, nack.delivery_tag, nack.multiple, Verdict::Nack)?;
             }
             Method::BasicCancel(cancel) => self.handle_cancel(key, &cancel),
+            // Told before its content, which may be large, or never come.
+            Method::BasicGetOk(_) if !self.channels.get(key).is_some_and(|channel| channel.expects(method.id())) => {
+                return Err(Violation::UnexpectedReply(method.id()));
+            }
             Method::BasicGetOk(ok) => {
                 let (delivery_tag, redelivered, message_count) = (ok.delivery_tag, ok.redelivered, ok.message_count);
                 let target = Target::Get { delivery_tag, redelivered, message_count };
