@@ -116,13 +116,14 @@ impl Engine {
         let delivery_tag = reader.longlong().map_err(undecodable)?;
         let redelivered = reader.octet().map_err(undecodable)? & 1 != 0;
         let head = keep_head(&mut reader, &mut channel.scratch).map_err(undecodable)?;
-        let target = if channel.state == ChannelState::Open {
+        let target = if channel.state == ChannelState::Closing {
+            Target::Nobody
+        } else {
+            // One that is opening has no consumers either.
             let known = find_consumer(channel.recent, &channel.consumers, &self.consumers, tag);
             let consumer = known.ok_or(Violation::UnknownConsumer(number))?;
             channel.recent = Some(consumer);
             Target::Delivery { consumer, delivery_tag, redelivered }
-        } else {
-            Target::Nobody
         };
         channel.assembly = Assembly::Header(target, head);
         Ok(())

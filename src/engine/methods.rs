@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::channel::ChannelState;
 use super::confirms::Verdict;
 use super::content::{Assembly, Target};
 use super::message::Head;
@@ -30,7 +31,12 @@ impl Engine {
         if number == 0 {
             return self.handle_connection_method(method, now);
         }
-        let key = self.channels.by_number(number).ok_or(Violation::ChannelNotOpen(number))?.key;
+        let channel = self.channels.by_number(number).ok_or(Violation::ChannelNotOpen(number))?;
+        let opens = matches!(method, Method::ChannelOpenOk(_) | Method::ChannelClose(_));
+        if channel.state == ChannelState::Opening && !opens {
+            return Err(Violation::UnexpectedMethod(id));
+        }
+        let key = channel.key;
         self.handle_channel_method(key, method)
     }
 
