@@ -11,7 +11,7 @@ use super::content::{Assembly, Gathering, Progress, Target, handle_header};
 use super::message::Head;
 use super::{ChannelKey, Completion, ConsumerKey, Delivery, Engine, Failure, Message, Returned, Settle, Violation};
 use crate::frame::{BY_REFERENCE, ContentHeader, Decoded, FRAME_OVERHEAD, Frame, FrameKind, split_method};
-use crate::protocol::{ProtocolMethod, basic, channel};
+use crate::protocol::{MethodId, ProtocolMethod, basic, channel, connection};
 use crate::wire::{DecodeError, Reader};
 
 /// Octets of a frame before its payload.
@@ -87,7 +87,7 @@ impl Engine {
     fn handle_method_frame(&mut self, number: u16, payload: &[u8], now: Instant) -> Result<(), Violation> {
         let (id, arguments) = split_method(payload)?;
         if number != 0 && self.state.is_listening() {
-            let channel = self.channels.by_number(number).ok_or(Violation::ChannelNotOpen(number))?;
+            let channel = self.channels.by_number(number).ok_or_else(|| not_open(number, id))?;
             let closes = id == <channel::Close as ProtocolMethod>::ID;
             if !matches!(channel.assembly, Assembly::Idle) && !closes {
                 return Err(Violation::ContentExpected(number));
@@ -260,6 +260,12 @@ impl Engine {
 
 fn is_large_body(frame: &Frame<'_>) -> bool {
     frame.kind == FrameKind::Body && frame.payload.len() >= BY_REFERENCE
+}
+
+/// A method on a channel that is not open; the connection's have no place on any (AMQP 0-9-1 §4.2.3).
+#[cold]
+fn not_open(number: u16, id: MethodId) -> Violation {
+    if id.class == connection::CLASS_ID { Violation::UnexpectedMethod(id) } else { Violation::ChannelNotOpen(number) }
 }
 
 fn undecodable(error: DecodeError) -> Violation {
