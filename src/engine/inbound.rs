@@ -36,11 +36,13 @@ impl Engine {
                     at = 0;
                     let payload = input.split_to(len).freeze();
                     input.advance(FRAME_OVERHEAD - HEAD);
-                    self.handle_large_body(channel, payload)
+                    let handled = self.handle_large_body(channel, payload);
+                    handled.or_else(|violation| self.forgive(channel, violation))
                 }
                 Ok(Decoded::Frame(frame, taken)) => {
                     at += taken;
-                    self.handle_frame(frame, now)
+                    let (channel, handled) = (frame.channel, self.handle_frame(frame, now));
+                    handled.or_else(|violation| self.forgive(channel, violation))
                 }
                 Err(error) => Err(error.into()),
             };
@@ -77,6 +79,20 @@ impl Engine {
         }
     }
 
+    /// After `channel.close`, whatever comes on the channel is discarded but close and close-ok (§1.5.2.5). What is a
+    /// violation on an open channel breaks off the content that it meets, and nothing else.
+    #[cold]
+    fn forgive(&mut self, number: u16, violation: Violation) -> Result<(), Violation> {
+        let closing = self.channels.by_number(number).filter(|channel| channel.state == ChannelState::Closing);
+        match closing {
+            Some(channel) if !violation.method().is_some_and(is_close) => {
+                channel.assembly = Assembly::Idle;
+                Ok(())
+            }
+            _ => Err(violation),
+        }
+    }
+
     fn handle_large_body(&mut self, number: u16, payload: Bytes) -> Result<(), Violation> {
         let Some(gathering) = self.take_gathering(number)? else { return Ok(()) };
         let progress = gathering.push_shared(payload, number)?;
@@ -88,7 +104,10 @@ impl Engine {
         let (id, arguments) = split_method(payload)?;
         if number != 0 && self.state.is_listening() {
             let channel = self.channels.by_number(number).ok_or_else(|| not_open(number, id))?;
-            let closes = id == <channel::Close as ProtocolMethod>::ID;
+            let closes = match channel.state {
+                ChannelState::Closing => is_close(id),
+                _ => id == <channel::Close as ProtocolMethod>::ID,
+            };
             if !matches!(channel.assembly, Assembly::Idle) && !closes {
                 return Err(Violation::ContentExpected(number));
             }
@@ -260,6 +279,10 @@ impl Engine {
 
 fn is_large_body(frame: &Frame<'_>) -> bool {
     frame.kind == FrameKind::Body && frame.payload.len() >= BY_REFERENCE
+}
+
+fn is_close(id: MethodId) -> bool {
+    id == <channel::Close as ProtocolMethod>::ID || id == <channel::CloseOk as ProtocolMethod>::ID
 }
 
 /// A method on a channel that is not open; the connection's have no place on any (AMQP 0-9-1 §4.2.3).
