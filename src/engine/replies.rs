@@ -3,15 +3,27 @@
 use super::channel::{ChannelState, Effect, Ending, PendingCall};
 use super::{ChannelKey, Completion, ConsumerEnd, Engine, Failure, Fate, Message, Reply, Violation};
 use crate::protocol::{Method, ReplyCode};
+use crate::wire::ShortString;
 
 impl Engine {
     /// Takes a reply that came without content.
     pub(super) fn handle_reply(&mut self, key: ChannelKey, method: Method) -> Result<(), Violation> {
         let id = method.id();
+        if let Method::BasicConsumeOk(ok) = &method {
+            self.check_tag(key, &ok.consumer_tag)?;
+        }
         let call = self.channels.get_mut(key).and_then(|channel| channel.answered(id));
         let call = call.ok_or(Violation::UnexpectedReply(id))?;
         self.finish_call(key, call, method, None);
         Ok(())
+    }
+
+    /// A consumer that starts has a tag of its own. It would take the deliveries of the one that has it already, which
+    /// would wait for ever.
+    fn check_tag(&self, key: ChannelKey, tag: &ShortString) -> Result<(), Violation> {
+        let taken = self.channels.get(key).and_then(|channel| channel.consumers.get(tag));
+        let taken = taken.is_some_and(|consumer| !self.is_abandoned(*consumer));
+        if taken { Err(Violation::ConsumerTagInUse(key.number)) } else { Ok(()) }
     }
 
     /// Resolves a call.

@@ -32,6 +32,8 @@ pub enum Violation {
     UnknownPublish(MethodId, u64),
     /// A delivery for a consumer that does not exist.
     UnknownConsumer(u16),
+    /// A consumer started with the tag of another one of its channel.
+    ConsumerTagInUse(u16),
     /// Content or a method on channel 0 that belongs to others.
     NotOnChannelZero,
 }
@@ -48,7 +50,8 @@ impl Violation {
             Self::UnexpectedMethod(_)
             | Self::UnexpectedReply(_)
             | Self::UnknownPublish(..)
-            | Self::UnknownConsumer(_) => ReplyCode::COMMAND_INVALID,
+            | Self::UnknownConsumer(_)
+            | Self::ConsumerTagInUse(_) => ReplyCode::COMMAND_INVALID,
             Self::ChannelNotOpen(_) | Self::NotOnChannelZero => ReplyCode::CHANNEL_ERROR,
             // Content that is incomplete or badly formatted (§4.2.6).
             Self::UnexpectedContent(_) | Self::ContentExpected(_) | Self::BodyTooLong(_) => ReplyCode::UNEXPECTED_FRAME,
@@ -62,6 +65,7 @@ impl Violation {
         match self {
             Self::UnexpectedMethod(id) | Self::UnexpectedReply(id) | Self::UnknownPublish(id, _) => Some(*id),
             Self::UnknownConsumer(_) => Some(<basic::Deliver as ProtocolMethod>::ID),
+            Self::ConsumerTagInUse(_) => Some(<basic::ConsumeOk as ProtocolMethod>::ID),
             Self::Decode(id, _) => *id,
             _ => None,
         }
@@ -109,6 +113,7 @@ impl fmt::Display for Violation {
             Self::BodyTooLong(channel) => write!(f, "more body on channel {channel} than its header declared"),
             Self::UnknownPublish(_, tag) => write!(f, "a confirm for publish {tag}, which was not made"),
             Self::UnknownConsumer(channel) => write!(f, "a delivery on channel {channel} for an unknown consumer"),
+            Self::ConsumerTagInUse(channel) => write!(f, "a consumer on channel {channel} with the tag of another"),
             Self::NotOnChannelZero => f.write_str("a frame on channel 0 that belongs on another"),
         }
     }
