@@ -132,9 +132,11 @@ async fn negotiate<T: AsyncRead + AsyncWrite + Unpin>(
         }
         written.map_err(ConnectError::Io)?;
         match transport.read_buf(input).await {
+            // Half of an answer blames neither the credentials nor the virtual host.
+            Ok(0) if !input.is_empty() => return Err(ConnectError::Io(io::ErrorKind::UnexpectedEof.into())),
             Ok(0) => return Err(ConnectError::EndOfStream(step)),
             Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset && input.is_empty() => {
                 return Err(ConnectError::EndOfStream(step));
             }
             Err(error) => return Err(ConnectError::Io(error)),
