@@ -1,7 +1,7 @@
 //! The kinds of errors, and which failure is of which.
 
 use crate::driver::ConnectError;
-use crate::engine::{Failure, HandshakeError, HandshakeStep, Reason, Scope};
+use crate::engine::{Failure, HandshakeError, HandshakeStep, Initiator, Reason, Scope};
 use crate::protocol::ReplyCode;
 
 /// What kind of thing went wrong.
@@ -65,6 +65,16 @@ pub(super) fn connect_kind(error: &ConnectError) -> ErrorKind {
             HandshakeError::Encode(_) => ErrorKind::Encode,
             _ => ErrorKind::Protocol,
         },
+    }
+}
+
+/// Who ended a handshake; nobody where the broker was not reached, or the time was over.
+pub(super) fn connect_initiator(error: &ConnectError) -> Option<Initiator> {
+    match error {
+        ConnectError::Tcp(_) | ConnectError::TimedOut(_) | ConnectError::Handshake(HandshakeError::Encode(_)) => None,
+        ConnectError::Io(_) | ConnectError::EndOfStream(_) => Some(Initiator::Transport),
+        ConnectError::Handshake(HandshakeError::Refused { .. }) => Some(Initiator::Broker),
+        ConnectError::Handshake(_) => Some(Initiator::Client),
     }
 }
 

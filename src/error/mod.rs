@@ -15,7 +15,7 @@ use crate::wire::DecodeError;
 
 pub use kind::ErrorKind;
 
-use kind::{connect_kind, failure_kind};
+use kind::{connect_initiator, connect_kind, failure_kind};
 
 /// A result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -80,9 +80,12 @@ impl Error {
         }
     }
 
-    /// Who closed the channel or connection, where that is the reason.
+    /// Who closed the channel or connection, or ended its handshake, where that is the reason.
     pub fn initiator(&self) -> Option<Initiator> {
-        self.closure().map(Closure::initiator)
+        match &*self.cause {
+            Cause::Connect(error) => connect_initiator(error),
+            _ => self.closure().map(Closure::initiator),
+        }
     }
 
     /// The code of the close or refusal that is the reason, the broker's or the client's own, or of a returned message.
@@ -161,9 +164,10 @@ impl Error {
     }
 
     /// Another connection may well succeed: the transport failed, it took too long, or the broker was told to close the
-    /// connection (320).
+    /// connection (320), be it in the handshake.
     pub fn is_retryable(&self) -> bool {
         match self.kind() {
+            _ if self.is_forced_handshake() => true,
             ErrorKind::Io | ErrorKind::TimedOut | ErrorKind::Backpressure => true,
             ErrorKind::ConnectionClosed => {
                 self.initiator() == Some(Initiator::Transport)
@@ -172,6 +176,11 @@ impl Error {
             }
             _ => false,
         }
+    }
+
+    /// A broker that shuts down says so in the handshake too.
+    fn is_forced_handshake(&self) -> bool {
+        matches!(&*self.cause, Cause::Connect(_)) && self.reply_code() == Some(ReplyCode::CONNECTION_FORCED)
     }
 
     pub(crate) fn consumer_cancelled() -> Self {
