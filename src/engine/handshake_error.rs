@@ -57,7 +57,7 @@ impl fmt::Display for HandshakeError {
                 write!(f, "the broker offers the mechanisms {offered}, not {wanted}")
             }
             Self::ChallengeNotSupported => f.write_str("the broker asks for more than the mechanism can answer"),
-            Self::Refused { code, text, step: HandshakeStep::Authentication } => {
+            Self::Refused { code, text, step: HandshakeStep::Authentication } if *code == ReplyCode::ACCESS_REFUSED => {
                 write!(f, "the broker refused the credentials: {code}: {text}")
             }
             Self::Refused { code, text, .. } => write!(f, "the broker refused the connection: {code}: {text}"),
