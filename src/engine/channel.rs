@@ -25,7 +25,8 @@ pub(super) enum ChannelState {
     Opening,
     /// Everything is possible.
     Open,
-    /// `channel.close` was sent. Replies and confirms that were on their way still count; deliveries do not.
+    /// `channel.close` was sent. Replies and confirms that were on their way still count; deliveries do not, and what has
+    /// no place on an open channel is passed over.
     Closing,
 }
 
