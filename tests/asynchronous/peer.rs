@@ -239,6 +239,13 @@ impl Peer {
         }
     }
 
+    /// Ends the stream in the direction of the client, whose words are still heard.
+    pub(crate) async fn end(&mut self) {
+        let Some(stream) = &mut self.stream else { return };
+        let ended = stream.shutdown().await;
+        drop(ended);
+    }
+
     /// Octets that were read and not yet looked at.
     pub(crate) fn unread(&self) -> usize {
         self.input.len()
