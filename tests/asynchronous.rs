@@ -23,6 +23,8 @@ mod flow;
 mod hostile;
 #[path = "asynchronous/loss.rs"]
 mod loss;
+#[path = "asynchronous/misbehaving/mod.rs"]
+mod misbehaving;
 #[path = "asynchronous/peer.rs"]
 mod peer;
 #[path = "asynchronous/program.rs"]
