@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::channel::{ChannelState, Effect};
+use super::channel::{ChannelLife, Effect};
 use super::confirms::Verdict;
 use super::consumers::Consumers;
 use super::content::{Assembly, Gathering, Progress, Target, handle_header};
@@ -57,6 +57,7 @@ impl Engine {
 
     /// The transport accepted octets.
     pub fn handle_written(&mut self, count: usize, now: Instant) {
+        self.detect_backpressure();
         self.written = self.written.saturating_add(count as u64).min(self.taken);
         self.heartbeat.sent(now);
         self.gate.set_queued(self.queued());
@@ -116,7 +117,7 @@ impl Engine {
         let delivery_tag = reader.longlong().map_err(undecodable)?;
         let redelivered = reader.octet().map_err(undecodable)? & 1 != 0;
         let head = keep_head(&mut reader, &mut channel.scratch).map_err(undecodable)?;
-        let target = if channel.state == ChannelState::Open {
+        let target = if channel.state == ChannelLife::Open {
             let known = find_consumer(channel.recent, &channel.consumers, &self.consumers, tag);
             let consumer = known.ok_or(Violation::UnknownConsumer(number))?;
             channel.recent = Some(consumer);
