@@ -27,7 +27,7 @@
 //! | [`wire`] | octets ↔ primitive values |
 //! | [`protocol`] | the methods, properties and constants, generated from the specification in `spec/` |
 //! | [`frame`] | octets ↔ frames |
-//! | [`config`] | connection parameters and URLs |
+//! | [`config`] | connection parameters, URLs, credentials, TLS settings |
 //! | [`engine`] | the connection as a state machine, without I/O |
 //! | `driver` | octets and time between an engine and a transport |
 //! | [`asynchronous`] | the async API, re-exported here |
@@ -36,6 +36,7 @@
 //! # Features
 //!
 //! * `broker`: an in-memory broker for the tests of applications, in the module `broker`.
+//! * `tls`: connections over TLS (`amqps`), by rustls.
 //! * `serde`: `Serialize` and `Deserialize` for the values of [`wire`] and for [`Properties`].
 //!
 //! # Platforms
@@ -62,9 +63,12 @@ pub mod frame;
 pub mod protocol;
 pub mod wire;
 
-pub use asynchronous::{Channel, Confirm, Connection, Consumer, Delivery, Publisher, Returns};
+pub use asynchronous::{
+    Channel, ChannelEvent, Confirm, Connection, ConnectionEvent, Consumer, Delivery, Publisher, Returns,
+};
 pub use config::{ConnectionParameters, Credentials};
-pub use engine::{Initiator, Negotiated, Returned, Settled};
+pub use driver::{Attempt, Phase};
+pub use engine::{ChannelState, ConnectionState, Initiator, Negotiated, Returned, Settled};
 pub use error::{Error, ErrorKind, Result};
 pub use frame::Body;
 pub use protocol::{ReplyCode, basic::Properties};

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::Channel;
-use super::wait::{Wait, now};
+use crate::driver::{Wait, now};
 use crate::engine::{Completion, Reply};
 use crate::error::{Error, Result};
 use crate::protocol::{Method, Request};

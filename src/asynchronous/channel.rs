@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::connection::ConnectionHandle;
 use super::publisher::Publisher;
-use super::wait::{Wait, now};
-use super::{Call, Consume, Get, Publish, Returns, SendMethod};
+use super::{Call, ChannelEvents, Closed, Consume, Get, Publish, Returns, SendMethod};
 use crate::driver::Shared;
-use crate::engine::{ChannelKey, Failure, Fate};
+use crate::driver::{Wait, now};
+use crate::engine::{ChannelKey, ChannelState};
 use crate::error::{Error, Result};
 use crate::frame::Body;
 use crate::protocol::{ChannelMethod, Method, ReplyCode, Request, confirm};
@@ -181,6 +181,22 @@ impl Channel {
         wait.await.map(drop)
     }
 
+    /// Waits until the channel is over, by itself or with its connection; gives why. It holds no handle: it does not keep the
+    /// channel open.
+    pub fn closed(&self) -> Closed {
+        Closed::new(self.shared(), Some(self.key()))
+    }
+
+    /// What happens to the channel from now on. It holds no handle: it does not keep the channel open.
+    pub fn events(&self) -> ChannelEvents {
+        ChannelEvents::new(self.shared(), self.key())
+    }
+
+    /// Where the channel is in its life.
+    pub fn state(&self) -> ChannelState {
+        self.shared().with(|state| state.engine.channel_state(self.key()))
+    }
+
     /// The channel takes requests.
     pub fn is_open(&self) -> bool {
         self.closed_by().is_none()
@@ -189,7 +205,7 @@ impl Channel {
     /// Why the channel is closed, once it is: what any later call would fail with.
     pub fn closed_by(&self) -> Option<Error> {
         let closure = self.shared().with(|state| state.engine.channel_closure(self.key()))?;
-        Some(Failure::Closed { closure, fate: Fate::NotSent }.into())
+        Some(super::events::closed(closure))
     }
 
     /// The connection that it is a channel of.

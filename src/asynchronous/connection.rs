@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::Channel;
-use super::wait::{Wait, now};
-use crate::config::ConnectionParameters;
-use crate::driver::{self, Agreed, Driver, Shared};
-use crate::engine::{Completion, Negotiated};
+use super::{Channel, Closed, ConnectionEvents};
+use crate::config::{ConnectionParameters, Secret};
+use crate::driver::{self, Agreed, Shared, Wait, now};
+use crate::engine::{Completion, ConnectionState, Negotiated};
 use crate::error::{Error, Result};
 use crate::protocol::ReplyCode;
+use crate::wire::ShortString;
 
 /// A connection to a broker, driven by a task of the tokio runtime that it was opened on.
 ///
@@ -39,14 +39,16 @@ pub(super) struct ConnectionHandle {
 }
 
 impl Connection {
-    /// Connects to the broker that a URL or [`ConnectionParameters`] name, and opens the virtual host.
+    /// Connects to the broker, or to one of the brokers, that a URL or [`ConnectionParameters`] name, and opens the virtual host.
     ///
-    /// Dropped before it is done, it leaves nothing behind but a closed socket.
+    /// Endpoints and their addresses are tried in turn, `connection_attempts` times, each step with its deadline. Dropped before
+    /// it is done, it leaves nothing behind but a closed socket.
     ///
     /// # Errors
     ///
-    /// Wrong parameters; a broker that cannot be reached, takes longer than `open_timeout`, refuses the credentials or
-    /// the virtual host, or speaks another protocol.
+    /// Wrong parameters; otherwise all attempts failed, and [`Error::attempts`] lists them: a broker that cannot be reached,
+    /// takes too long, refuses TLS, the credentials or the virtual host, or speaks another protocol. The error's kind is that of
+    /// the attempt that came furthest.
     pub async fn open<P>(parameters: P) -> Result<Self>
     where
         P: TryInto<ConnectionParameters>,
@@ -54,10 +56,17 @@ impl Connection {
     {
         let parameters = parameters.try_into()?;
         parameters.validate()?;
+        if parameters.driver_thread {
+            let open = async move || driver::open(&parameters).await;
+            return Ok(Self::of_shared(driver::open_on_thread(open).await?));
+        }
         Ok(Self::start(driver::open(&parameters).await?))
     }
 
-    /// The same over a transport of the caller's: a socket with options of its own, a tunnel, an in-memory pipe.
+    /// The same over a transport of the caller's: a socket with options of its own, a tunnel, an in-memory pipe. Of the
+    /// parameters, those that are about the network and TLS have no effect.
+    ///
+    /// With `driver_thread`, a transport that belongs to a runtime, such as tokio's sockets, still depends on that runtime.
     ///
     /// # Errors
     ///
@@ -70,6 +79,10 @@ impl Connection {
     {
         let parameters = parameters.try_into()?;
         parameters.validate()?;
+        if parameters.driver_thread {
+            let open = async move || driver::open_on(transport, &parameters).await;
+            return Ok(Self::of_shared(driver::open_on_thread(open).await?));
+        }
         Ok(Self::start(driver::open_on(transport, &parameters).await?))
     }
 
@@ -78,8 +91,13 @@ impl Connection {
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let Agreed { transport, shared, input } = agreed;
-        tokio::spawn(Driver::new(transport, Arc::clone(&shared), input));
+        let (shared, driver) = driver::drive(agreed);
+        tokio::spawn(driver);
+        Self::of_shared(shared)
+    }
+
+    /// The first handle.
+    fn of_shared(shared: Arc<Shared>) -> Self {
         Self { handle: Arc::new(ConnectionHandle { shared }) }
     }
 
@@ -117,6 +135,72 @@ impl Connection {
         wait.await.map(drop)
     }
 
+    /// Tells the broker a new secret in the place of the one that the connection was opened with (`connection.update_secret`),
+    /// such as a token that replaces one which expires. A [provider](crate::Credentials::provided_by) does so by itself.
+    ///
+    /// Dropped before it is done, the broker may have taken it.
+    ///
+    /// # Errors
+    ///
+    /// The connection is closed, no answer came in time, or the secret does not fit a frame. RabbitMQ closes the connection where
+    /// it does not accept the secret.
+    pub async fn update_secret(&self, secret: impl Into<Secret>, reason: &str) -> Result<()> {
+        let secret = secret.into();
+        let wait = Wait::begin(&self.handle.shared, |state, id| {
+            state.engine.update_secret(&secret, ShortString::from(reason), id, now())
+        })?;
+        wait.await.map(drop)
+    }
+
+    /// Waits until the connection is over; gives why. It holds no handle: it does not keep the connection open.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
+    /// # #[cfg(feature = "broker")] {
+    /// # use leveret::{Connection, Initiator, broker::Broker};
+    /// let broker = Broker::new();
+    /// let connection = Connection::open_on(broker.connect(), "amqp://localhost").await?;
+    /// let closed = connection.closed();
+    /// drop(broker);
+    /// assert_eq!(closed.await.initiator(), Some(Initiator::Transport));
+    /// # }
+    /// # Ok(()) }
+    /// ```
+    pub fn closed(&self) -> Closed {
+        Closed::new(&self.handle.shared, None)
+    }
+
+    /// What happens to the connection from now on. It holds no handle: it does not keep the connection open.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
+    /// # #[cfg(feature = "broker")] {
+    /// # use leveret::{Connection, ConnectionEvent, broker::Broker};
+    /// # let broker = Broker::new();
+    /// let connection = Connection::open_on(broker.connect(), "amqp://localhost").await?;
+    /// let mut events = connection.events();
+    /// connection.close().await?;
+    /// assert!(matches!(events.next().await, Some(ConnectionEvent::Closed(_))));
+    /// assert!(events.next().await.is_none());
+    /// # }
+    /// # Ok(()) }
+    /// ```
+    pub fn events(&self) -> ConnectionEvents {
+        ConnectionEvents::new(&self.handle.shared)
+    }
+
+    /// Where the connection is in its life.
+    pub fn state(&self) -> ConnectionState {
+        self.handle.shared.with(|state| state.engine.connection_state())
+    }
+
+    /// Changes how many average frames may wait before the [detector] of Pika 0.x speaks. It changes nothing while that is off.
+    ///
+    /// [detector]: crate::ConnectionParameters#structfield.backpressure_detection
+    pub fn set_backpressure_multiplier(&self, multiplier: u32) {
+        self.handle.shared.with(|state| state.engine.set_backpressure_multiplier(multiplier));
+    }
+
     /// The connection takes requests.
     pub fn is_open(&self) -> bool {
         self.closed_by().is_none()
@@ -125,7 +209,7 @@ impl Connection {
     /// Why the connection is closed, once it is: what any later call would fail with.
     pub fn closed_by(&self) -> Option<Error> {
         let closure = self.handle.shared.with(|state| state.engine.closure().cloned())?;
-        Some(crate::engine::Failure::Closed { closure, fate: crate::engine::Fate::NotSent }.into())
+        Some(super::events::closed(closure))
     }
 
     /// The broker's reason for blocking publishes (`connection.blocked`), while it does. Publishes wait until it is over;

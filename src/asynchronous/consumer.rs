@@ -9,8 +9,8 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::call::ReplyFuture;
-use super::wait::{Wait, now};
 use super::{Channel, Delivery};
+use crate::driver::{Wait, now};
 use crate::engine::{ConsumerEnd, ConsumerKey, Failure, Fate, Settle, Taken, WaiterId};
 use crate::error::{Error, Result};
 use crate::protocol::{Method, Request, basic};

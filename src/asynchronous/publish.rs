@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::Channel;
-use super::wait::Wait;
 use crate::driver::State;
+use crate::driver::Wait;
 use crate::engine::{Admission, ChannelKey, Completion, Failure, WaiterId};
 use crate::error::{Error, Result};
 use crate::frame::{self, BY_REFERENCE, Body};

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::publish::Passage;
-use super::wait::Wait;
 use super::{Channel, Publish};
 use crate::driver::State;
+use crate::driver::Wait;
 use crate::engine::{Completion, Confirmation, Failure, Settled, WaiterId};
 use crate::error::{Error, Result};
 use crate::frame::Body;

@@ -1,178 +1,206 @@
-//! The keys of a URL's query: for each its name, its bounds, and how it is read, checked and printed.
+//! The keys of a URL's query that are more than one value of one field, and how keys are found.
 
 use std::time::Duration;
 
-use super::values::{NONE, Refusal, optional, print_seconds, seconds, whole};
-use super::{ConnectionParameters, Heartbeat};
-
-/// One key. A field that has two keys is printed and checked by the first.
-#[derive(Debug)]
-pub(super) struct Key {
-    pub(super) name: &'static str,
-    /// What may be given, to complete "allowed is …".
-    pub(super) allowed: &'static str,
-    /// Takes a text over into the field.
-    pub(super) read: fn(&mut ConnectionParameters, &str) -> Result<(), Refusal>,
-    /// The field is within its bounds.
-    pub(super) check: fn(&ConnectionParameters) -> bool,
-    /// The field as text; none where it is not set, or has no text.
-    pub(super) print: fn(&ConnectionParameters) -> Option<String>,
-    /// A key that sets the same field, and that cannot be given together with this one.
-    pub(super) rival: Option<&'static str>,
-}
+use super::credentials::Choice;
+use super::parameters::ROWS;
+use super::secret::REDACTED;
+use super::table::{Access, Key};
+use super::values::{NONE, Refusal, either, is_deadline, optional, print_seconds, seconds, whole};
+use super::{ConnectionParameters, Pem, Secret, Tls, json};
 
 /// Every key, in the order of the fields.
-pub(super) const KEYS: &[Key] = &[
-    Key {
-        name: "channel_max",
-        allowed: "a whole number from 1 to 65535",
-        read: |p, text| whole(text).map(|value| p.channel_max = value),
-        check: |p| p.channel_max > 0,
-        print: |p| Some(p.channel_max.to_string()),
-        rival: None,
-    },
-    Key {
-        name: "frame_max",
-        allowed: "a whole number from 4096 to 4294967295",
-        read: |p, text| whole(text).map(|value| p.frame_max = value),
-        check: |p| p.frame_max >= 4096,
-        print: |p| Some(p.frame_max.to_string()),
-        rival: None,
-    },
-    Key {
-        name: "heartbeat",
-        allowed: "a whole number of seconds from 0 (no heartbeats) to 65535",
-        read: |p, text| whole(text).map(|value| p.heartbeat = Heartbeat::every(value)),
-        check: |_| true,
-        print: |p| p.heartbeat.wanted().map(|seconds| seconds.to_string()),
-        rival: None,
-    },
-    Key {
-        name: "socket_timeout",
-        allowed: SECONDS_OR_NONE,
-        read: |p, text| optional(text, seconds).map(|value| p.connect_timeout = value),
-        check: |p| p.connect_timeout.is_none_or(is_deadline),
-        print: |p| Some(print_optional(p.connect_timeout)),
-        rival: Some("connection_timeout"),
-    },
-    Key {
-        name: "connection_timeout",
-        allowed: "a whole number of milliseconds from 1 to 31536000000 (a year), or none",
-        read: |p, text| optional(text, milliseconds).map(|value| p.connect_timeout = value),
-        check: |_| true,
-        print: |_| None,
-        rival: Some("socket_timeout"),
-    },
-    Key {
-        name: "stack_timeout",
-        allowed: SECONDS_OR_NONE,
-        read: |p, text| optional(text, seconds).map(|value| p.open_timeout = value),
-        check: |p| p.open_timeout.is_none_or(is_deadline),
-        print: |p| Some(print_optional(p.open_timeout)),
-        rival: None,
-    },
-    Key {
-        name: "call_timeout",
-        allowed: SECONDS_OR_NONE,
-        read: |p, text| optional(text, seconds).map(|value| p.call_timeout = value),
-        check: |p| p.call_timeout.is_none_or(is_deadline),
-        print: |p| Some(print_optional(p.call_timeout)),
-        rival: None,
-    },
-    Key {
-        name: "close_timeout",
-        allowed: "seconds above 0, such as 0.25, up to 31536000 (a year)",
-        read: |p, text| seconds(text).map(|value| p.close_timeout = value),
-        check: |p| is_deadline(p.close_timeout),
-        print: |p| Some(print_seconds(p.close_timeout)),
-        rival: None,
-    },
-    Key {
-        name: "locale",
-        allowed: "a name of 1 to 255 octets, such as en_US",
-        read: |p, text| {
-            text.clone_into(&mut p.locale);
-            Ok(())
-        },
-        check: |p| (1..=255).contains(&p.locale.len()),
-        print: |p| Some(p.locale.clone()),
-        rival: None,
-    },
-    Key {
-        name: "connection_name",
-        allowed: "a name of at least one character",
-        read: |p, text| {
-            p.connection_name = Some(text.to_owned());
-            Ok(())
-        },
-        check: |p| p.connection_name.as_ref().is_none_or(|name| !name.is_empty()),
-        print: |p| p.connection_name.clone(),
-        rival: None,
-    },
-    Key {
-        name: "write_high_water",
-        allowed: "a whole number of octets, at least 1",
-        read: |p, text| whole(text).map(|value| p.write_high_water = value),
-        check: |p| p.write_high_water > 0,
-        print: |p| Some(p.write_high_water.to_string()),
-        rival: None,
-    },
-    Key {
-        name: "write_low_water",
-        allowed: "a whole number of octets, less than write_high_water",
-        read: |p, text| whole(text).map(|value| p.write_low_water = Some(value)),
-        check: |p| p.low_water() < p.write_high_water,
-        print: |p| p.write_low_water.map(|octets| octets.to_string()),
-        rival: None,
-    },
-    Key {
-        name: "max_unconfirmed",
-        allowed: "a whole number from 1 to 4294967295",
-        read: |p, text| whole(text).map(|value| p.max_unconfirmed = Some(value)),
-        check: |p| p.max_unconfirmed != Some(0),
-        print: |p| p.max_unconfirmed.map(|count| count.to_string()),
-        rival: None,
-    },
-    Key {
-        name: "max_message_size",
-        allowed: "a whole number of octets, at least 1",
-        read: |p, text| whole(text).map(|value| p.max_message_size = value),
-        check: |p| p.max_message_size > 0,
-        print: |p| Some(p.max_message_size.to_string()),
-        rival: None,
-    },
-];
-
-const SECONDS_OR_NONE: &str = "seconds above 0, such as 0.25, up to 31536000 (a year), or none";
-
-/// The longest deadline: adding it to a point in time cannot overflow.
-const YEAR: Duration = Duration::from_secs(31_536_000);
-
-fn is_deadline(duration: Duration) -> bool {
-    !duration.is_zero() && duration <= YEAR
-}
-
-/// Checks its bounds itself, so that an error names this key and not the other one of its field.
-fn milliseconds(text: &str) -> Result<Duration, Refusal> {
-    let duration = whole(text).map(Duration::from_millis)?;
-    if is_deadline(duration) { Ok(duration) } else { Err(Refusal::OutOfRange) }
-}
-
-fn print_optional(duration: Option<Duration>) -> String {
-    duration.map_or_else(|| NONE.to_owned(), print_seconds)
+pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
+    ROWS.iter().flat_map(|row| row.keys)
 }
 
 /// The key that is called so.
 pub(super) fn find(name: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.name == name)
+    keys().find(|key| key.name == name)
 }
 
 /// The name of the key that takes the fewest changes to get to; upper or lower case is no change.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
     // What is much longer than any key is as far from one as from another.
     let wanted: String = name.chars().take(64).map(|letter| letter.to_ascii_lowercase()).collect();
-    KEYS.iter().map(|key| key.name).min_by_key(|known| strsim::levenshtein(&wanted, known))
+    keys().map(|key| key.name).min_by_key(|known| strsim::levenshtein(&wanted, known))
 }
+
+pub(super) const SOCKET_TIMEOUT: Access = Access {
+    read: |p, text| optional(text, seconds).map(|value| p.connect_timeout = value),
+    check: |p| p.connect_timeout.is_none_or(is_deadline),
+    print: |p| vec![p.connect_timeout.map_or_else(|| NONE.to_owned(), print_seconds)],
+    rivals: &["connection_timeout"],
+    ..Access::PLAIN
+};
+
+/// It checks its bounds itself, so that an error names this key and not the other one of its field.
+pub(super) const CONNECTION_TIMEOUT: Access = Access {
+    read: |p, text| {
+        let timeout = optional(text, |text| whole(text).map(Duration::from_millis))?;
+        if !timeout.is_none_or(is_deadline) {
+            return Err(Refusal::OutOfRange);
+        }
+        p.connect_timeout = timeout;
+        Ok(())
+    },
+    rivals: &["socket_timeout"],
+    ..Access::PLAIN
+};
+
+/// Lower case, as RabbitMQ's URIs have them.
+pub(super) const AUTH_MECHANISM: Access = Access {
+    read: |p, text| {
+        let choice = |name| match name {
+            "plain" => Ok(Choice::Plain),
+            "amqplain" => Ok(Choice::AmqPlain),
+            "external" => Ok(Choice::External),
+            _ => Err(Refusal::Malformed),
+        };
+        let choices = text.split(REPEATED).map(choice).collect::<Result<_, _>>()?;
+        p.credentials.set_choices(choices);
+        Ok(())
+    },
+    print: |p| match p.credentials.choices() {
+        [Choice::Plain] => Vec::new(),
+        choices => choices.iter().filter_map(named).map(str::to_owned).collect(),
+    },
+    repeats: true,
+    ..Access::PLAIN
+};
+
+/// What stands between the texts of a key that came several times.
+pub(super) const REPEATED: char = ',';
+
+/// What a URL calls a mechanism; it has no name for an application's own.
+fn named(choice: &Choice) -> Option<&'static str> {
+    match choice {
+        Choice::Plain => Some("plain"),
+        Choice::AmqPlain => Some("amqplain"),
+        Choice::External => Some("external"),
+        Choice::Custom(_) => None,
+    }
+}
+
+pub(super) const ERASE_ON_CONNECT: Access = Access {
+    read: |p, text| {
+        let erase = either(text, "false", "true")?;
+        p.credentials = std::mem::take(&mut p.credentials).erase_on_connect(erase);
+        Ok(())
+    },
+    print: |p| vec![p.credentials.erases_on_connect().to_string()],
+    ..Access::PLAIN
+};
+
+/// The settings of TLS, which a URL has that begins with amqps.
+fn tls(parameters: &mut ConnectionParameters) -> Result<&mut Tls, Refusal> {
+    parameters.tls.as_mut().ok_or(Refusal::NeedsTls)
+}
+
+/// The path of a file; what is in memory has none.
+fn path(pem: Option<&Pem>) -> Vec<String> {
+    match pem {
+        Some(Pem::File(path)) => path.to_str().map(str::to_owned).into_iter().collect(),
+        Some(Pem::Memory(_)) | None => Vec::new(),
+    }
+}
+
+fn tls_text(parameters: &ConnectionParameters, print: impl FnOnce(&Tls) -> Vec<String>) -> Vec<String> {
+    parameters.tls.as_ref().map(print).unwrap_or_default()
+}
+
+const ALL_TLS: &[&str] = &["ssl_options"];
+
+pub(super) const CA_FILE: Access = Access {
+    read: |p, text| tls(p).map(|tls| tls.ca = Some(Pem::file(text))),
+    print: |p| tls_text(p, |tls| path(tls.ca.as_ref())),
+    rivals: ALL_TLS,
+    ..Access::PLAIN
+};
+
+pub(super) const CERTIFICATE_FILE: Access = Access {
+    read: |p, text| tls(p).map(|tls| tls.certificate = Some(Pem::file(text))),
+    print: |p| tls_text(p, |tls| path(tls.certificate.as_ref())),
+    rivals: ALL_TLS,
+    ..Access::PLAIN
+};
+
+pub(super) const KEY_FILE: Access = Access {
+    read: |p, text| tls(p).map(|tls| tls.key = Some(Pem::file(text))),
+    print: |p| tls_text(p, |tls| path(tls.key.as_ref())),
+    rivals: ALL_TLS,
+    ..Access::PLAIN
+};
+
+pub(super) const KEY_PASSWORD: Access = Access {
+    read: |p, text| {
+        if text == REDACTED {
+            let advice = "it was redacted when the URL was printed, put the real one in its place";
+            return Err(Refusal::Because(advice.to_owned()));
+        }
+        tls(p).map(|tls| tls.key_password = Some(Secret::from(text)))
+    },
+    print: |p| tls_text(p, |tls| tls.key_password.iter().map(ToString::to_string).collect()),
+    rivals: ALL_TLS,
+    secret: true,
+    ..Access::PLAIN
+};
+
+pub(super) const VERIFY: Access = Access {
+    read: |p, text| {
+        let verify = either(text, "verify_none", "verify_peer")?;
+        tls(p).map(|tls| tls.verify = verify)
+    },
+    print: |p| tls_text(p, |tls| if tls.verify { Vec::new() } else { vec!["verify_none".to_owned()] }),
+    ..Access::PLAIN
+};
+
+pub(super) const FAIL_IF_NO_PEER_CERT: Access = Access {
+    read: |p, text| {
+        let fail = either(text, "false", "true")?;
+        tls(p).map(|tls| tls.fail_if_no_peer_cert = Some(fail))
+    },
+    print: |p| tls_text(p, |tls| tls.fail_if_no_peer_cert.iter().map(bool::to_string).collect()),
+    ..Access::PLAIN
+};
+
+/// `disable` is Erlang's word for telling no name.
+pub(super) const SERVER_NAME: Access = Access {
+    read: |p, text| {
+        tls(p).map(|tls| match text {
+            "disable" => tls.send_server_name = false,
+            name => tls.server_name = Some(name.to_owned()),
+        })
+    },
+    print: |p| {
+        tls_text(p, |tls| match &tls.server_name {
+            Some(name) => vec![name.clone()],
+            None if !tls.send_server_name => vec!["disable".to_owned()],
+            None => Vec::new(),
+        })
+    },
+    rivals: ALL_TLS,
+    ..Access::PLAIN
+};
+
+pub(super) const SSL_OPTIONS: Access = Access {
+    read: |p, text| json::read_tls(tls(p)?, text),
+    rivals: &["cacertfile", "certfile", "keyfile", "password", "server_name_indication"],
+    secret: true,
+    ..Access::PLAIN
+};
+
+pub(super) const TCP_OPTIONS: Access = Access {
+    read: json::read_tcp_options,
+    rivals: &["tcp_keepalive_idle", "tcp_keepalive_interval", "tcp_keepalive_count", "tcp_user_timeout"],
+    ..Access::PLAIN
+};
+
+pub(super) const CLIENT_PROPERTIES: Access = Access {
+    read: |p, text| json::read_table(text).map(|properties| p.client_properties = properties),
+    print: |p| json::print_table(&p.client_properties).into_iter().collect(),
+    ..Access::PLAIN
+};
 
 #[cfg(test)]
 mod tests {
@@ -187,11 +215,11 @@ mod tests {
     }
 
     #[test]
-    fn names_are_unique_and_rivals_know_each_other() {
-        for (index, key) in KEYS.iter().enumerate() {
-            assert_eq!(KEYS.iter().position(|other| other.name == key.name), Some(index));
-            if let Some(rival) = key.rival {
-                assert_eq!(find(rival).and_then(|rival| rival.rival), Some(key.name));
+    fn names_are_unique_and_rivals_are_keys() {
+        for (index, key) in keys().enumerate() {
+            assert_eq!(keys().position(|other| other.name == key.name), Some(index), "{}", key.name);
+            for rival in key.access.rivals {
+                assert!(find(rival).is_some(), "{rival}");
             }
         }
     }
@@ -199,12 +227,12 @@ mod tests {
     #[test]
     fn every_default_is_within_its_bounds_and_reads_back() {
         let defaults = ConnectionParameters::default();
-        for key in KEYS {
-            assert!((key.check)(&defaults), "{}", key.name);
-            if let Some(text) = (key.print)(&defaults) {
+        for Key { name, access, .. } in keys() {
+            assert!((access.check)(&defaults), "{name}");
+            for text in (access.print)(&defaults) {
                 let mut read = defaults.clone();
-                assert_eq!((key.read)(&mut read, &text), Ok(()), "{}", key.name);
-                assert_eq!((key.print)(&read), Some(text), "{}", key.name);
+                assert_eq!((access.read)(&mut read, &text), Ok(()), "{name}");
+                assert_eq!((access.print)(&read), [text], "{name}");
             }
         }
     }

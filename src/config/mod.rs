@@ -15,15 +15,16 @@
 //! let by_url = ConnectionParameters::from_url("amqp://shop:s3cret@rabbit.example/orders?call_timeout=20")?;
 //!
 //! assert_eq!(by_field.to_string(), by_url.to_string());
-//! assert_eq!(by_url.to_string(), "amqp://shop:<redacted>@rabbit.example:5672/orders?call_timeout=20");
+//! assert_eq!(by_url.to_string(), "amqp://shop:<redacted>@rabbit.example/orders?call_timeout=20");
 //! # Ok::<(), leveret::config::ParametersError>(())
 //! ```
 //!
 //! # The URL
 //!
-//! `amqp://user:password@host:port/virtual_host?key=value&…`. Every part may be missing: `amqp://` alone is the broker
-//! of this machine. Scheme and host are case-insensitive. User, password, host and virtual host are percent-decoded,
-//! and a `+` in them is a plus; keys and values of the query are decoded as a form's, where a `+` is a space.
+//! `amqp://user:password@host:port,host:port/virtual_host?key=value&…`, or `amqps://` for TLS. Every part may be missing:
+//! `amqp://` alone is the broker of this machine. Scheme and hosts are case-insensitive. User, password, host and virtual host
+//! are percent-decoded, and a `+` in them is a plus; keys and values of the query are decoded as a form's, where a `+` is a
+//! space. The keys stand with the fields of [`ConnectionParameters`]; those of Pika and of RabbitMQ's URIs are among them.
 //!
 //! No virtual host, `/` and `/%2F` all mean the virtual host `/`, as in Pika; `//` is the one whose name is empty. A
 //! user without a password gets the default one.
@@ -33,19 +34,31 @@
 
 mod credentials;
 mod display;
+mod endpoint;
 mod error;
 mod heartbeat;
+mod json;
 mod keys;
+mod mechanism;
 mod parameters;
 mod properties;
-mod setters;
+mod provider;
+mod secret;
+mod table;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod url;
 mod validate;
 mod values;
 
-pub use credentials::{Credentials, Secret};
+pub use credentials::Credentials;
+pub(crate) use credentials::Offer;
+pub use endpoint::{Endpoint, EndpointOrder};
 pub use error::{ParametersError, ParametersErrorKind};
 pub use heartbeat::Heartbeat;
+pub use mechanism::{Exchange, Mechanism, MechanismError};
 pub use parameters::ConnectionParameters;
+pub use provider::{CredentialsProvider, Provided, ProvidedFuture, ProviderError};
+pub use secret::{Secret, SecretOctets};
+pub use tls::{Pem, Tls};

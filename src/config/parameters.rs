@@ -1,160 +1,305 @@
-//! The parameters of a connection, and their defaults.
+//! The table of parameters: every field of [`ConnectionParameters`] with its meaning, default and URL keys.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Credentials, Heartbeat};
+use super::keys::{
+    AUTH_MECHANISM, CA_FILE, CERTIFICATE_FILE, CLIENT_PROPERTIES, CONNECTION_TIMEOUT, ERASE_ON_CONNECT,
+    FAIL_IF_NO_PEER_CERT, KEY_FILE, KEY_PASSWORD, SERVER_NAME, SOCKET_TIMEOUT, SSL_OPTIONS, TCP_OPTIONS, VERIFY,
+};
+use super::table::{Access, Key, Row, parameters};
+use super::values::{
+    ADDRESS, DEADLINE, DEADLINE_OR_NONE, DELAY, DELAY_OR_NONE, FRAME_MAX, HEARTBEAT, LIMIT, LOCALE, MARK, NAME, ORDER,
+    POSITIVE_U16, POSITIVE_U32, POSITIVE_U64, POSITIVE_USIZE, PROBES, SOCKET_MILLISECONDS, SOCKET_SECONDS, SOME_USIZE,
+    T_OR_F, TRUE_OR_FALSE,
+};
+use super::{Credentials, Endpoint, EndpointOrder, Heartbeat, Tls};
 use crate::wire::FieldTable;
 
-/// What a connection is opened with.
-///
-/// Start from the defaults or from a URL, and change what differs: each field has a setter of its name. `Debug` and
-/// `Display` never show a secret; `Display` gives a URL.
-///
-/// What is wrong in a URL is told when it is read; what is wrong in a field is told by [`validate`](Self::validate),
-/// which opening a connection calls first.
-///
-/// ```
-/// use leveret::config::ConnectionParameters;
-///
-/// let parameters = ConnectionParameters::default().host("rabbit.example").connection_name("invoices");
-/// assert_eq!(parameters.port, 5672);
-/// assert!(parameters.validate().is_ok());
-/// ```
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct ConnectionParameters {
-    /// The broker's name or address; an IPv6 address stands here without brackets. Not empty.
+parameters! {
+    /// What a connection is opened with.
     ///
-    /// Default `localhost`; in a URL its host.
-    pub host: String,
-
-    /// The broker's TCP port, 1–65535.
+    /// Start from the defaults or from a URL, and change what differs: each field has a setter of its name. `Debug` and
+    /// `Display` never show a secret; `Display` gives a URL.
     ///
-    /// Default 5672; in a URL its port.
-    pub port: u16,
-
-    /// The virtual host to open, at most 255 octets. It may be empty.
+    /// What is wrong in a URL is told when it is read; what is wrong in a field is told by [`validate`](Self::validate),
+    /// which opening a connection calls first.
     ///
-    /// Default `/`; in a URL its path.
-    pub virtual_host: String,
-
-    /// Who the client is.
+    /// ```
+    /// use leveret::config::{ConnectionParameters, Endpoint};
     ///
-    /// Default `guest` with the password `guest`, whom a broker accepts from its own machine only; in a URL its user
-    /// and password.
-    pub credentials: Credentials,
+    /// let parameters = ConnectionParameters::default().host("rabbit.example").connection_name("invoices");
+    /// assert_eq!(parameters.endpoints, [Endpoint::new("rabbit.example")]);
+    /// assert!(parameters.validate().is_ok());
+    /// ```
+    #[derive(Debug, Clone)]
+    #[non_exhaustive]
+    struct;
 
-    /// The most channels that may be open at a time, 1–65535. The smaller of this and the server's limit holds.
-    ///
-    /// Default 65535; URL key `channel_max`.
-    pub channel_max: u16,
+    endpoints: Vec<Endpoint> = vec![Endpoint::default()], "`localhost`, port 5672, with TLS 5671",
+        "Where the broker is, or the brokers of a cluster, at least one; every address that a name resolves to is tried. \
+         In a URL: `host:port`, or several, as in `a:5672,b:5673`.",
+        set |endpoints: impl IntoIterator<Item = impl Into<Endpoint>>| endpoints.into_iter().map(Into::into).collect(),
+        keys {}
 
-    /// The largest frame in octets, at least 4096. The smaller of this and the server's limit holds; RabbitMQ from 4.1
-    /// on refuses less than 8192.
-    ///
-    /// Default 131072; URL key `frame_max`.
-    pub frame_max: u32,
+    endpoint_order: EndpointOrder = EndpointOrder::InOrder, "`in_order`",
+        "The order in which the endpoints are tried.",
+        set |endpoint_order: EndpointOrder| endpoint_order,
+        keys { "endpoint_order" "in_order or shuffled" codec ORDER; }
 
-    /// How often heartbeats are sent, and so how soon a dead peer is noticed. The client's choice wins over the
-    /// server's.
-    ///
-    /// Default [`Heartbeat::Server`]; URL key `heartbeat`, in seconds, 0 for none.
-    pub heartbeat: Heartbeat,
+    virtual_host: String = "/".to_owned(), "`/`",
+        "The virtual host to open, at most 255 octets. It may be empty. In a URL: the path.",
+        set |virtual_host: impl Into<String>| virtual_host.into(),
+        keys {}
 
-    /// How long resolving the host and connecting to it by TCP may take; more than 0, a year at most, or none for no
-    /// limit.
-    ///
-    /// Default 10 s; URL key `socket_timeout` in seconds, or `connection_timeout` in milliseconds, either may be
-    /// `none`; both together are an error.
-    pub connect_timeout: Option<Duration>,
-
-    /// How long opening the connection may take, from the first TCP packet to the open virtual host; more than 0, a
-    /// year at most, or none for no limit.
-    ///
-    /// Default 15 s; URL key `stack_timeout`, in seconds or `none`.
-    pub open_timeout: Option<Duration>,
-
-    /// How long a call waits for the broker's reply; more than 0, a year at most, or none for no limit.
-    ///
-    /// The default is generous, because declaring or deleting a large replicated queue takes a busy cluster its time;
-    /// it is there so that nothing waits for ever. Default 60 s; URL key `call_timeout`, in seconds or `none`.
-    pub call_timeout: Option<Duration>,
-
-    /// How long closing waits for what is queued to be written and for the broker's answer; more than 0, a year at
-    /// most.
-    ///
-    /// Default 10 s; URL key `close_timeout`, in seconds.
-    pub close_timeout: Duration,
-
-    /// The language of the broker's texts, 1–255 octets. RabbitMQ has `en_US` alone.
-    ///
-    /// Default `en_US`; URL key `locale`.
-    pub locale: String,
-
-    /// What the client tells of itself beyond the defaults, or in place of them; see
-    /// [`announced_properties`](Self::announced_properties).
-    ///
-    /// Default none; a URL does not carry them.
-    pub client_properties: FieldTable,
-
-    /// What the management page calls this connection. Not empty.
-    ///
-    /// Default none; URL key `connection_name`.
-    pub connection_name: Option<String>,
-
-    /// Octets waiting for the socket at which publishing pauses; at least 1.
-    ///
-    /// Default 1048576 (1 MiB); URL key `write_high_water`.
-    pub write_high_water: usize,
-
-    /// Octets waiting for the socket at which publishing goes on; less than
-    /// [`write_high_water`](Self::write_high_water), of which it is half where none is given: see
-    /// [`low_water`](Self::low_water).
-    ///
-    /// Default none; URL key `write_low_water`.
-    pub write_low_water: Option<usize>,
-
-    /// Publishes waiting for their confirms at which publishing pauses; at least 1, or none for no limit.
-    ///
-    /// Default none; URL key `max_unconfirmed`, a number or `none`.
-    pub max_unconfirmed: Option<u32>,
-
-    /// The largest inbound message body in octets, at least 1. It bounds what one message can make this process
-    /// allocate.
-    ///
-    /// Default 536870912 (512 MiB), the most that RabbitMQ 3.x can be configured to pass on: lower it where the
-    /// application knows better. URL key `max_message_size`.
-    pub max_message_size: u64,
-}
-
-impl Default for ConnectionParameters {
-    fn default() -> Self {
-        Self {
-            host: "localhost".to_owned(),
-            port: 5672,
-            virtual_host: "/".to_owned(),
-            credentials: Credentials::default(),
-            channel_max: u16::MAX,
-            frame_max: 128 * 1024,
-            heartbeat: Heartbeat::Server,
-            connect_timeout: Some(Duration::from_secs(10)),
-            open_timeout: Some(Duration::from_secs(15)),
-            call_timeout: Some(Duration::from_secs(60)),
-            close_timeout: Duration::from_secs(10),
-            locale: "en_US".to_owned(),
-            client_properties: FieldTable::new(),
-            connection_name: None,
-            write_high_water: 1024 * 1024,
-            write_low_water: None,
-            max_unconfirmed: None,
-            max_message_size: 512 * 1024 * 1024,
+    credentials: Credentials = Credentials::default(), "`guest` with the password `guest`, by PLAIN",
+        "Who the client is. RabbitMQ lets `guest` in from its own machine only. In a URL: `user:password@`.",
+        set |credentials: Credentials| credentials,
+        keys {
+            "auth_mechanism" "plain, amqplain or external, several times in order of preference" access AUTH_MECHANISM;
+            "erase_on_connect" "true or false: whether the password is forgotten after use" access ERASE_ON_CONNECT;
         }
-    }
+
+    credentials_timeout: Option<Duration> = Some(Duration::from_secs(10)), "10 s",
+        "How long a provider of credentials may take.",
+        set |credentials_timeout: impl Into<Option<Duration>>| credentials_timeout.into(),
+        keys {
+            "credentials_timeout" "seconds above 0, such as 0.25, up to 31536000 (a year), or none" codec DEADLINE_OR_NONE;
+        }
+
+    tls: Option<Tls> = None, "none",
+        "TLS, and its settings. In a URL: the scheme `amqps`, which the keys here need.",
+        set |tls: impl Into<Option<Tls>>| tls.into(),
+        keys {
+            "cacertfile" "the path of a PEM file with the authorities that are trusted" access CA_FILE;
+            "certfile" "the path of a PEM file with the client's certificate" access CERTIFICATE_FILE;
+            "keyfile" "the path of a PEM file with the certificate's private key" access KEY_FILE;
+            "password" "the password of the private key" access KEY_PASSWORD;
+            "verify" "verify_peer or verify_none (which trusts anybody)" access VERIFY;
+            "fail_if_no_peer_cert" "true or false, which make no difference: a broker always shows one"
+                access FAIL_IF_NO_PEER_CERT;
+            "server_name_indication" "the name that the broker's certificate is for, or disable to tell it none"
+                access SERVER_NAME;
+            "ssl_options" "a JSON object of ca_certs, certfile, keyfile, password and server_hostname" access SSL_OPTIONS;
+        }
+
+    connection_attempts: u32 = 1, "1",
+        "How many times all addresses of all endpoints are tried before opening fails; at least 1. A cycle in which every \
+         failure was one that time does not heal, such as refused credentials, is the last.",
+        set |connection_attempts: u32| connection_attempts,
+        keys { "connection_attempts" "a whole number from 1 to 4294967295" codec POSITIVE_U32; }
+
+    retry_delay: Duration = Duration::from_secs(2), "2 s",
+        "The pause between two of these cycles.",
+        set |retry_delay: Duration| retry_delay,
+        keys { "retry_delay" "seconds from 0, such as 0.25, up to 31536000 (a year)" codec DELAY; }
+
+    connect_timeout: Option<Duration> = Some(Duration::from_secs(10)), "10 s",
+        "How long resolving a name may take, and how long connecting to one address by TCP. Both keys together are an error.",
+        set |connect_timeout: impl Into<Option<Duration>>| connect_timeout.into(),
+        keys {
+            "socket_timeout" "seconds above 0, such as 0.25, up to 31536000 (a year), or none" access SOCKET_TIMEOUT;
+            "connection_timeout" "a whole number of milliseconds from 1 to 31536000000 (a year), or none"
+                access CONNECTION_TIMEOUT;
+        }
+
+    tls_timeout: Option<Duration> = Some(Duration::from_secs(10)), "10 s",
+        "How long the handshake of TLS may take.",
+        set |tls_timeout: impl Into<Option<Duration>>| tls_timeout.into(),
+        keys { "tls_timeout" "seconds above 0, such as 0.25, up to 31536000 (a year), or none" codec DEADLINE_OR_NONE; }
+
+    handshake_timeout: Option<Duration> = Some(Duration::from_secs(10)), "10 s",
+        "How long the handshake of AMQP may take, from the protocol header to the open virtual host.",
+        set |handshake_timeout: impl Into<Option<Duration>>| handshake_timeout.into(),
+        keys {
+            "handshake_timeout" "seconds above 0, such as 0.25, up to 31536000 (a year), or none" codec DEADLINE_OR_NONE;
+        }
+
+    stack_timeout: Option<Duration> = Some(Duration::from_secs(15)), "15 s",
+        "How long one attempt may take: TCP, TLS and AMQP with one address together.",
+        set |stack_timeout: impl Into<Option<Duration>>| stack_timeout.into(),
+        keys { "stack_timeout" "seconds above 0, such as 0.25, up to 31536000 (a year), or none" codec DEADLINE_OR_NONE; }
+
+    open_timeout: Option<Duration> = None, "none: the attempts have their own",
+        "How long opening may take as a whole: all attempts, and the pauses between.",
+        set |open_timeout: impl Into<Option<Duration>>| open_timeout.into(),
+        keys { "open_timeout" "seconds above 0, such as 0.25, up to 31536000 (a year), or none" codec DEADLINE_OR_NONE; }
+
+    call_timeout: Option<Duration> = Some(Duration::from_secs(60)), "60 s",
+        "How long a call waits for the broker's reply. It is generous, because declaring or deleting a large replicated queue \
+         takes a busy cluster its time; it is there so that nothing waits for ever.",
+        set |call_timeout: impl Into<Option<Duration>>| call_timeout.into(),
+        keys { "call_timeout" "seconds above 0, such as 0.25, up to 31536000 (a year), or none" codec DEADLINE_OR_NONE; }
+
+    close_timeout: Duration = Duration::from_secs(10), "10 s",
+        "How long closing waits for what is queued to be written and for the broker's answer.",
+        set |close_timeout: Duration| close_timeout,
+        keys { "close_timeout" "seconds above 0, such as 0.25, up to 31536000 (a year)" codec DEADLINE; }
+
+    blocked_connection_timeout: Option<Duration> = None, "none: it may last",
+        "How long the broker may block the connection before it is given up.",
+        set |blocked_connection_timeout: impl Into<Option<Duration>>| blocked_connection_timeout.into(),
+        keys {
+            "blocked_connection_timeout" "seconds from 0, such as 0.25, up to 31536000 (a year), or none"
+                codec DELAY_OR_NONE;
+        }
+
+    channel_max: u16 = u16::MAX, "65535",
+        "The most channels that may be open at a time. The smaller of this and the server's limit holds.",
+        set |channel_max: u16| channel_max,
+        keys { "channel_max" "a whole number from 1 to 65535" codec POSITIVE_U16; }
+
+    frame_max: u32 = 128 * 1024, "131072",
+        "The largest frame in octets. The smaller of this and the server's limit holds; RabbitMQ from 4.1 on refuses less than \
+         8192.",
+        set |frame_max: u32| frame_max,
+        keys { "frame_max" "a whole number from 4096 to 4294967295" codec FRAME_MAX; }
+
+    heartbeat: Heartbeat = Heartbeat::Server, "the server's",
+        "How often heartbeats are sent, and so how soon a dead peer is noticed. The client's choice wins over the server's.",
+        set |heartbeat: impl Into<Heartbeat>| heartbeat.into(),
+        keys { "heartbeat" "a whole number of seconds from 0 (no heartbeats) to 65535" codec HEARTBEAT; }
+
+    locale: String = "en_US".to_owned(), "`en_US`",
+        "The language of the broker's texts. RabbitMQ has `en_US` alone.",
+        set |locale: impl Into<String>| locale.into(),
+        keys { "locale" "a name of 1 to 255 octets, such as en_US" codec LOCALE; }
+
+    client_properties: FieldTable = FieldTable::new(), "none",
+        "What the client tells of itself beyond the defaults, or in place of them; see \
+         [`announced_properties`](ConnectionParameters::announced_properties). Values that JSON does not have, such as \
+         timestamps, are left out of the URL.",
+        set |client_properties: impl Into<FieldTable>| client_properties.into(),
+        keys { "client_properties" "a JSON object" access CLIENT_PROPERTIES; }
+
+    connection_name: Option<String> = None, "none",
+        "What the management page calls this connection.",
+        set |connection_name: impl Into<String>| Some(connection_name.into()),
+        keys { "connection_name" "a name of at least one character" codec NAME; }
+
+    driver_thread: bool = false, "false",
+        "The connection is driven by a thread of its own, for programs whose tasks block their runtime: heartbeats flow \
+         whatever they do.",
+        set |driver_thread: bool| driver_thread,
+        keys { "driver_thread" "true or false" codec TRUE_OR_FALSE; }
+
+    tcp_nodelay: bool = true, "true",
+        "A lone frame goes out at once (TCP_NODELAY); what waits is coalesced whatever this says.",
+        set |tcp_nodelay: bool| tcp_nodelay,
+        keys { "tcp_nodelay" "true or false" codec TRUE_OR_FALSE; }
+
+    tcp_keepalive: bool = false, "false",
+        "TCP probes a quiet connection (SO_KEEPALIVE). Each of the three settings below turns it on.",
+        set |tcp_keepalive: bool| tcp_keepalive,
+        keys {
+            "tcp_keepalive" "true or false" codec TRUE_OR_FALSE;
+            "tcp_options" "a JSON object of TCP_KEEPIDLE, TCP_KEEPINTVL (both in seconds), TCP_KEEPCNT and \
+                           TCP_USER_TIMEOUT (in milliseconds)" access TCP_OPTIONS;
+        }
+
+    tcp_keepalive_idle: Option<Duration> = None, "the system's",
+        "How long a connection is quiet before the first probe (TCP_KEEPIDLE), in whole seconds.",
+        set |tcp_keepalive_idle: impl Into<Option<Duration>>| tcp_keepalive_idle.into(),
+        keys { "tcp_keepalive_idle" "a whole number of seconds from 1 to 32767" codec SOCKET_SECONDS; }
+
+    tcp_keepalive_interval: Option<Duration> = None, "the system's",
+        "The pause between two probes (TCP_KEEPINTVL), in whole seconds.",
+        set |tcp_keepalive_interval: impl Into<Option<Duration>>| tcp_keepalive_interval.into(),
+        keys { "tcp_keepalive_interval" "a whole number of seconds from 1 to 32767" codec SOCKET_SECONDS; }
+
+    tcp_keepalive_count: Option<u32> = None, "the system's",
+        "How many probes are lost before the connection is (TCP_KEEPCNT).",
+        set |tcp_keepalive_count: impl Into<Option<u32>>| tcp_keepalive_count.into(),
+        keys { "tcp_keepalive_count" "a whole number from 1 to 127" codec PROBES; }
+
+    tcp_user_timeout: Option<Duration> = None, "the system's",
+        "How long sent octets may wait to be acknowledged before the connection is lost (TCP_USER_TIMEOUT, Linux alone), in \
+         whole milliseconds. It can kill a connection that the broker has blocked.",
+        set |tcp_user_timeout: impl Into<Option<Duration>>| tcp_user_timeout.into(),
+        keys { "tcp_user_timeout" "seconds from 0.001, such as 0.25, to 2147483.647" codec SOCKET_MILLISECONDS; }
+
+    tcp_send_buffer: Option<usize> = None, "the system's",
+        "Octets of the socket's buffer for what goes out (SO_SNDBUF).",
+        set |tcp_send_buffer: impl Into<Option<usize>>| tcp_send_buffer.into(),
+        keys { "tcp_send_buffer" "a whole number of octets, at least 1" codec SOME_USIZE; }
+
+    tcp_receive_buffer: Option<usize> = None, "the system's",
+        "Octets of the socket's buffer for what comes in (SO_RCVBUF).",
+        set |tcp_receive_buffer: impl Into<Option<usize>>| tcp_receive_buffer.into(),
+        keys { "tcp_receive_buffer" "a whole number of octets, at least 1" codec SOME_USIZE; }
+
+    local_address: Option<IpAddr> = None, "the system's",
+        "The address of this machine to connect from. Addresses of the broker of the other family are passed over.",
+        set |local_address: impl Into<Option<IpAddr>>| local_address.into(),
+        keys { "local_address" "an IPv4 or IPv6 address, without brackets" codec ADDRESS; }
+
+    write_high_water: usize = 1024 * 1024, "1048576 (1 MiB)",
+        "Octets waiting for the socket at which publishing pauses.",
+        set |write_high_water: usize| write_high_water,
+        keys { "write_high_water" "a whole number of octets, at least 1" codec POSITIVE_USIZE; }
+
+    write_low_water: Option<usize> = None, "half of `write_high_water`",
+        "Octets waiting for the socket at which publishing goes on: see [`low_water`](ConnectionParameters::low_water).",
+        set |write_low_water: impl Into<Option<usize>>| write_low_water.into(),
+        keys { "write_low_water" "a whole number of octets, less than write_high_water" codec MARK; }
+
+    max_unconfirmed: Option<u32> = None, "none",
+        "Publishes waiting for their confirms at which publishing pauses.",
+        set |max_unconfirmed: impl Into<Option<u32>>| max_unconfirmed.into(),
+        keys { "max_unconfirmed" "a whole number from 1 to 4294967295, or none" codec LIMIT; }
+
+    max_message_size: u64 = 512 * 1024 * 1024, "536870912 (512 MiB)",
+        "The largest inbound message body in octets: it bounds what one message can make this process allocate. The default is \
+         the most that RabbitMQ 3.x can be configured to pass on; lower it where the application knows better.",
+        set |max_message_size: u64| max_message_size,
+        keys { "max_message_size" "a whole number of octets, at least 1" codec POSITIVE_U64; }
+
+    backpressure_detection: bool = false, "off",
+        "The detector of Pika 0.x: an [event](crate::ConnectionEvent::Backpressure) for each frame that is queued while more \
+         than `backpressure_multiplier` average frames wait. It pauses nothing, and a large message after small ones is a false \
+         alarm of its rule.",
+        set |backpressure_detection: bool| backpressure_detection,
+        keys { "backpressure_detection" "t or f" codec T_OR_F; }
+
+    backpressure_multiplier: u32 = 10, "10",
+        "How many average frames may wait before the detector speaks.",
+        set |backpressure_multiplier: u32| backpressure_multiplier,
+        keys { "backpressure_multiplier" "a whole number from 1 to 4294967295" codec POSITIVE_U32; }
 }
 
 impl ConnectionParameters {
+    /// Sets the one endpoint's host, its port staying the first one's.
+    #[must_use]
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        let port = self.endpoints.first().and_then(|endpoint| endpoint.port);
+        self.endpoints = vec![Endpoint { host: host.into(), port }];
+        self
+    }
+
+    /// Sets the port of every endpoint that there is.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        for endpoint in &mut self.endpoints {
+            endpoint.port = Some(port);
+        }
+        self
+    }
+
+    /// The port of an endpoint: its own, or the usual one, 5672, with TLS 5671.
+    pub fn port_of(&self, endpoint: &Endpoint) -> u16 {
+        endpoint.port.unwrap_or(if self.tls.is_some() { 5671 } else { 5672 })
+    }
+
     /// The low water mark that holds: [`write_low_water`](Self::write_low_water), or half of the high one.
     pub fn low_water(&self) -> usize {
         self.write_low_water.unwrap_or(self.write_high_water / 2)
+    }
+
+    /// TCP probes a quiet connection: asked for by itself, or by one of its settings.
+    pub fn keeps_alive(&self) -> bool {
+        self.tcp_keepalive
+            || self.tcp_keepalive_idle.is_some()
+            || self.tcp_keepalive_interval.is_some()
+            || self.tcp_keepalive_count.is_some()
     }
 }

@@ -1,16 +1,17 @@
 //! Parameters from a URL.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
 
-use super::credentials::REDACTED;
-use super::keys::{KEYS, Key, find, nearest};
+use super::keys::{REPEATED, find, keys, nearest};
+use super::secret::REDACTED;
+use super::table::Key;
 use super::validate::{ALLOWED_HOST, ALLOWED_PORT};
 use super::values::{Refusal, whole};
-use super::{ConnectionParameters, Credentials, ParametersError, ParametersErrorKind, Secret};
+use super::{ConnectionParameters, Endpoint, ParametersError, ParametersErrorKind, Secret, Tls};
 
 use ParametersErrorKind::{Conflict, Empty, Malformed, OutOfRange, RepeatedKey, Scheme, Unsupported};
 
@@ -32,12 +33,12 @@ impl ConnectionParameters {
     ///
     /// The first thing in it that is wrong.
     pub fn from_url(url: &str) -> Result<Self, ParametersError> {
-        let rest = after_scheme(url)?;
+        let (has_tls, rest) = after_scheme(url)?;
         let (before, query) = rest.split_once('?').map_or((rest, None), |(before, query)| (before, Some(query)));
         let (authority, path) = before.split_at(before.find('/').unwrap_or(before.len()));
         refuse_stray_characters(rest, authority)?;
 
-        let mut parameters = Self::default();
+        let mut parameters = Self { tls: has_tls.then(Tls::default), ..Self::default() };
         parameters.read_authority(authority)?;
         if let Some(virtual_host) = read_path(path)? {
             parameters.virtual_host = virtual_host;
@@ -50,25 +51,23 @@ impl ConnectionParameters {
     }
 
     fn read_authority(&mut self, authority: &str) -> Result<(), ParametersError> {
-        let endpoint = match authority.split_once('@') {
-            Some((user_info, endpoint)) => {
-                self.credentials = read_user_info(user_info)?;
-                endpoint
+        let endpoints = match authority.split_once('@') {
+            Some((user_info, endpoints)) => {
+                let (user, password) = read_user_info(user_info)?;
+                self.credentials.set_login(user, password);
+                endpoints
             }
             None => authority,
         };
-        let (host, port) = split_endpoint(endpoint)?;
-        if !host.is_empty() {
-            self.host = host;
-        }
-        if let Some(port) = port {
-            self.port = read_port(port)?;
-        }
+        self.endpoints = match endpoints.contains(',') {
+            true => endpoints.split(',').map(read_one_of_several).collect::<Result<_, _>>()?,
+            false => vec![read_endpoint(endpoints)?],
+        };
         Ok(())
     }
 
     fn read_query(&mut self, query: &str) -> Result<(), ParametersError> {
-        let mut seen = BTreeSet::new();
+        let mut given: BTreeMap<&str, String> = BTreeMap::new();
         for pair in query.split('&') {
             let (key, text) = pair.split_once('=').unwrap_or((pair, ""));
             let name = decode_form(key, "url")?;
@@ -76,17 +75,27 @@ impl ConnectionParameters {
                 return Err(ParametersError::new(Empty, "a key of the query", "a pair is written key=value"));
             }
             let key = find(&name).ok_or_else(|| unknown(&name))?;
-            if !seen.insert(key.name) {
-                return Err(ParametersError::new(RepeatedKey, key.name, "give it once"));
+            let text = decode_form(text, key.name)?;
+            let are_rivals =
+                |other: &&Key| key.access.rivals.contains(&other.name) || other.access.rivals.contains(&key.name);
+            if let Some(rival) = given.keys().filter_map(|name| find(name)).find(are_rivals) {
+                let advice = format!("{} sets the same; give one of them", rival.name);
+                return Err(ParametersError::new(Conflict, key.name, advice));
             }
-            if let Some(rival) = key.rival.filter(|rival| seen.contains(rival)) {
-                return Err(ParametersError::new(
-                    Conflict,
-                    key.name,
-                    format!("{rival} sets the same; give one of them"),
-                ));
+            match given.get_mut(key.name) {
+                None => drop(given.insert(key.name, text)),
+                Some(earlier) if key.access.repeats && !text.is_empty() => {
+                    earlier.push(REPEATED);
+                    earlier.push_str(&text);
+                }
+                Some(_) => return Err(ParametersError::new(RepeatedKey, key.name, "give it once")),
             }
-            self.read_value(key, &decode_form(text, key.name)?)?;
+        }
+        // In the order of the table: whether the values can be meant does not depend on where they stand.
+        for key in keys() {
+            if let Some(text) = given.get(key.name) {
+                self.read_value(key, text)?;
+            }
         }
         Ok(())
     }
@@ -96,24 +105,34 @@ impl ConnectionParameters {
         if text.is_empty() {
             return Err(ParametersError::new(Empty, key.name, allowed));
         }
-        (key.read)(self, text).map_err(|refusal| match refusal {
-            Refusal::Malformed => ParametersError::new(Malformed, key.name, allowed).given(text),
-            Refusal::OutOfRange => ParametersError::new(OutOfRange, key.name, allowed).given(text),
+        let given = |error: ParametersError| if key.access.secret { error } else { error.given(text) };
+        (key.access.read)(self, text).map_err(|refusal| match refusal {
+            Refusal::Malformed => given(ParametersError::new(Malformed, key.name, allowed)),
+            Refusal::OutOfRange => given(ParametersError::new(OutOfRange, key.name, allowed)),
+            Refusal::Because(reason) => given(ParametersError::new(Malformed, key.name, reason)),
+            Refusal::NeedsTls => ParametersError::new(
+                Conflict,
+                key.name,
+                "it is about TLS: begin the URL with amqps://, or leave it out",
+            ),
         })
     }
 }
 
-/// What follows `amqp://`.
-fn after_scheme(url: &str) -> Result<&str, ParametersError> {
-    const ADVICE: &str = "a URL begins with amqp://";
+/// Whether it is about TLS, and what follows `amqp://`.
+fn after_scheme(url: &str) -> Result<(bool, &str), ParametersError> {
+    const ADVICE: &str = "a URL begins with amqp:// or amqps://";
     let Some((scheme, rest)) = url.split_once("://") else {
         return Err(ParametersError::new(Scheme, "scheme", ADVICE));
     };
     if scheme.eq_ignore_ascii_case("amqp") {
-        return Ok(rest);
+        return Ok((false, rest));
     }
     let error = if scheme.eq_ignore_ascii_case("amqps") {
-        ParametersError::new(Unsupported, "scheme", "this version has no TLS, use amqp://")
+        if cfg!(feature = "tls") {
+            return Ok((true, rest));
+        }
+        ParametersError::new(Unsupported, "scheme", NO_TLS)
     } else {
         ParametersError::new(Scheme, "scheme", ADVICE)
     };
@@ -121,6 +140,9 @@ fn after_scheme(url: &str) -> Result<&str, ParametersError> {
     let is_scheme = scheme.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"+-.".contains(&octet));
     Err(if is_scheme { error.given(scheme) } else { error })
 }
+
+/// Why TLS cannot be had.
+pub(super) const NO_TLS: &str = "leveret was built without TLS; enable its feature `tls`";
 
 /// Refuses what has no place in a URL as it stands. Most of it is a password that was not encoded, so none of it is
 /// shown, and nothing is guessed: a guess could send the end of a password to a name server.
@@ -137,19 +159,34 @@ fn refuse_stray_characters(rest: &str, authority: &str) -> Result<(), Parameters
     Err(ParametersError::new(Malformed, "url", advice))
 }
 
-fn read_user_info(user_info: &str) -> Result<Credentials, ParametersError> {
+/// The user, and the password where one is given.
+fn read_user_info(user_info: &str) -> Result<(String, Option<Secret>), ParametersError> {
     if user_info.is_empty() {
         return Err(ParametersError::new(Empty, "user", "write user:password before the `@`, or leave the `@` out"));
     }
-    let (user, password) = match user_info.split_once(':') {
+    match user_info.split_once(':') {
         Some((_, REDACTED)) => {
             let advice = "it was redacted when the URL was printed, put the real one in its place";
-            return Err(ParametersError::new(Malformed, "password", advice));
+            Err(ParametersError::new(Malformed, "password", advice))
         }
-        Some((user, password)) => (user, Secret::from(decode(password, "password")?)),
-        None => (user_info, Credentials::default().password().clone()),
-    };
-    Ok(Credentials::plain(decode(user, "user")?, password))
+        Some((user, password)) => Ok((decode(user, "user")?, Some(Secret::from(decode(password, "password")?)))),
+        None => Ok((decode(user_info, "user")?, None)),
+    }
+}
+
+/// An endpoint of a list, in which none may be missing.
+fn read_one_of_several(text: &str) -> Result<Endpoint, ParametersError> {
+    if text.is_empty() {
+        return Err(ParametersError::new(Empty, "host", "between two commas stands host:port"));
+    }
+    read_endpoint(text)
+}
+
+/// Reads `host:port`; a missing host is this machine.
+pub(super) fn read_endpoint(text: &str) -> Result<Endpoint, ParametersError> {
+    let (host, port) = split_endpoint(text)?;
+    let host = if host.is_empty() { Endpoint::default().host } else { host };
+    Ok(Endpoint { host, port: port.map(read_port).transpose()? })
 }
 
 /// Host (decoded, without brackets) and port.
@@ -215,7 +252,7 @@ fn decode(text: &str, part: &str) -> Result<String, ParametersError> {
 }
 
 fn unknown(name: &str) -> ParametersError {
-    let known: Vec<_> = KEYS.iter().map(|key| key.name).collect();
+    let known: Vec<_> = keys().map(|key| key.name).collect();
     ParametersError::unknown(name, nearest(name), &known.join(", "))
 }
 

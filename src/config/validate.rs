@@ -2,11 +2,14 @@
 
 use std::net::Ipv6Addr;
 
-use super::keys::KEYS;
-use super::{ConnectionParameters, ParametersError, ParametersErrorKind};
+use super::keys::keys;
+use super::url::NO_TLS;
+use super::{ConnectionParameters, Endpoint, ParametersError, ParametersErrorKind, Tls};
+
+use ParametersErrorKind::{Conflict, Empty, Malformed, OutOfRange, Unsupported};
 
 pub(super) const ALLOWED_HOST: &str =
-    "allowed is one name, IPv4 address or IPv6 address (in a URL in brackets, as in [::1])";
+    "allowed is a name, an IPv4 address or an IPv6 address (in a URL in brackets, as in [::1])";
 pub(super) const ALLOWED_PORT: &str = "allowed is a whole number from 1 to 65535";
 
 /// Octets of a short string, in which the virtual host travels.
@@ -19,29 +22,68 @@ impl ConnectionParameters {
     ///
     /// The first field, in the order of the struct, that cannot be meant.
     pub fn validate(&self) -> Result<(), ParametersError> {
-        use ParametersErrorKind::{Malformed, OutOfRange};
-
-        if !is_host(&self.host) {
-            return Err(ParametersError::new(Malformed, "host", ALLOWED_HOST).given(&self.host));
+        if self.endpoints.is_empty() {
+            return Err(ParametersError::new(Empty, "host", "give at least one endpoint"));
         }
-        if self.port == 0 {
-            return Err(ParametersError::new(OutOfRange, "port", ALLOWED_PORT).given("0"));
-        }
+        self.endpoints.iter().try_for_each(check_endpoint)?;
         if self.virtual_host.len() > SHORT_STRING_MAX {
             let error = ParametersError::new(OutOfRange, "virtual_host", "allowed is a name of at most 255 octets");
             return Err(error.given(&self.virtual_host));
         }
-        for (part, text) in [("user", self.credentials.user()), ("password", self.credentials.password().expose())] {
-            if text.contains('\0') {
+        self.check_credentials()?;
+        self.tls.as_ref().map_or(Ok(()), check_tls)?;
+        if let Some(key) = keys().find(|key| !(key.access.check)(self)) {
+            let error = ParametersError::new(OutOfRange, key.name, format!("allowed is {}", key.allowed));
+            return Err(error.given((key.access.print)(self).join(", ")));
+        }
+        if self.low_water() >= self.write_high_water {
+            let advice = "allowed is a whole number of octets, less than write_high_water";
+            let error = ParametersError::new(OutOfRange, "write_low_water", advice);
+            return Err(error.given(self.low_water().to_string()));
+        }
+        Ok(())
+    }
+
+    fn check_credentials(&self) -> Result<(), ParametersError> {
+        let password = self.credentials.password();
+        let parts =
+            [("user", self.credentials.user().contains('\0')), ("password", password.expose(|it| it.contains('\0')))];
+        for (part, has_nul) in parts {
+            if has_nul {
                 return Err(ParametersError::new(Malformed, part, "a NUL cannot be sent in it"));
             }
         }
-        let Some(key) = KEYS.iter().find(|key| !(key.check)(self)) else {
-            return Ok(());
-        };
-        let error = ParametersError::new(OutOfRange, key.name, format!("allowed is {}", key.allowed));
-        Err(error.given((key.print)(self).unwrap_or_default()))
+        let names = self.credentials.mechanism_names();
+        if let Some(name) = names.iter().find(|name| name.len() > SHORT_STRING_MAX || name.contains(' ')) {
+            let advice = "allowed is a name of at most 255 octets and without a space";
+            return Err(ParametersError::new(Malformed, "auth_mechanism", advice).given(*name));
+        }
+        Ok(())
     }
+}
+
+fn check_endpoint(endpoint: &Endpoint) -> Result<(), ParametersError> {
+    if !is_host(&endpoint.host) {
+        return Err(ParametersError::new(Malformed, "host", ALLOWED_HOST).given(&endpoint.host));
+    }
+    if endpoint.port == Some(0) {
+        return Err(ParametersError::new(OutOfRange, "port", ALLOWED_PORT).given("0"));
+    }
+    Ok(())
+}
+
+fn check_tls(tls: &Tls) -> Result<(), ParametersError> {
+    if cfg!(not(feature = "tls")) {
+        return Err(ParametersError::new(Unsupported, "tls", NO_TLS));
+    }
+    if tls.key.is_some() && tls.certificate.is_none() {
+        return Err(ParametersError::new(Conflict, "keyfile", "a key goes with a certificate: give certfile too"));
+    }
+    if tls.key_password.is_some() && tls.certificate.is_none() {
+        let advice = "it is the password of a key, which goes with a certificate: give certfile too";
+        return Err(ParametersError::new(Conflict, "password", advice));
+    }
+    Ok(())
 }
 
 /// Whether this may be resolved. A comma would be several endpoints; the rest are mistakes in composing a URL.

@@ -1,13 +1,21 @@
-//! The text of single values: numbers and durations, read strictly and printed so that they read back.
+//! The text of single values: numbers, durations and words, read strictly and printed so that they read back.
 
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
+
+use super::table::Codec;
+use super::{EndpointOrder, Heartbeat};
 
 /// Why the text of a value was not taken.
 #[derive(Debug, PartialEq)]
 pub(super) enum Refusal {
     Malformed,
     OutOfRange,
+    /// It cannot be read, for a reason that `allowed` does not tell.
+    Because(String),
+    /// It is about TLS, and the URL is not.
+    NeedsTls,
 }
 
 /// Reads a whole number in decimal digits.
@@ -51,6 +59,142 @@ pub(super) const NONE: &str = "none";
 pub(super) fn optional<T>(text: &str, read: impl FnOnce(&str) -> Result<T, Refusal>) -> Result<Option<T>, Refusal> {
     if text == NONE { Ok(None) } else { read(text).map(Some) }
 }
+
+/// Reads one of two words.
+pub(super) fn either(text: &str, no: &str, yes: &str) -> Result<bool, Refusal> {
+    if text == yes { Ok(true) } else { (text == no).then_some(false).ok_or(Refusal::Malformed) }
+}
+
+/// The longest deadline: adding it to a point in time cannot overflow.
+const YEAR: Duration = Duration::from_secs(31_536_000);
+
+pub(super) fn is_deadline(duration: Duration) -> bool {
+    !duration.is_zero() && duration <= YEAR
+}
+
+fn print_or_none<T>(value: Option<&T>, print: impl FnOnce(&T) -> String) -> Option<String> {
+    Some(value.map_or_else(|| NONE.to_owned(), print))
+}
+
+macro_rules! whole_codec {
+    ($type:ty, $check:expr) => {
+        Codec::<$type> { read: whole, check: $check, print: |value| Some(value.to_string()) }
+    };
+}
+
+/// A whole number that is within the bounds of its type.
+pub(super) const POSITIVE_U16: Codec<u16> = whole_codec!(u16, |value| *value > 0);
+pub(super) const POSITIVE_U32: Codec<u32> = whole_codec!(u32, |value| *value > 0);
+pub(super) const POSITIVE_U64: Codec<u64> = whole_codec!(u64, |value| *value > 0);
+pub(super) const POSITIVE_USIZE: Codec<usize> = whole_codec!(usize, |value| *value > 0);
+pub(super) const FRAME_MAX: Codec<u32> = whole_codec!(u32, |value| *value >= 4096);
+
+/// A number, or nothing, in which case the key is left out.
+pub(super) const SOME_USIZE: Codec<Option<usize>> = Codec {
+    read: |text| whole(text).map(Some),
+    check: |value| *value != Some(0),
+    print: |value| value.map(|value| value.to_string()),
+};
+pub(super) const SOME_U32: Codec<Option<u32>> = Codec {
+    read: |text| whole(text).map(Some),
+    check: |value| *value != Some(0),
+    print: |value| value.map(|value| value.to_string()),
+};
+
+/// A mark that may be zero.
+pub(super) const MARK: Codec<Option<usize>> = Codec { check: |_| true, ..SOME_USIZE };
+
+/// A limit, or `none`.
+pub(super) const LIMIT: Codec<Option<u32>> = Codec {
+    read: |text| optional(text, whole),
+    check: |value| *value != Some(0),
+    print: |value| print_or_none(value.as_ref(), u32::to_string),
+};
+
+/// Seconds above zero, or `none`.
+pub(super) const DEADLINE_OR_NONE: Codec<Option<Duration>> = Codec {
+    read: |text| optional(text, seconds),
+    check: |value| value.is_none_or(is_deadline),
+    print: |value| print_or_none(value.as_ref(), |duration| print_seconds(*duration)),
+};
+
+/// Seconds, zero among them, or `none`.
+pub(super) const DELAY_OR_NONE: Codec<Option<Duration>> =
+    Codec { check: |value| value.is_none_or(|delay| delay <= YEAR), ..DEADLINE_OR_NONE };
+
+/// Seconds above zero.
+pub(super) const DEADLINE: Codec<Duration> =
+    Codec { read: seconds, check: |value| is_deadline(*value), print: |value| Some(print_seconds(*value)) };
+
+/// Seconds, zero among them.
+pub(super) const DELAY: Codec<Duration> =
+    Codec { read: seconds, check: |value| *value <= YEAR, print: |value| Some(print_seconds(*value)) };
+
+/// Whole seconds that a socket option takes, or nothing, in which case the system's choice holds.
+pub(super) const SOCKET_SECONDS: Codec<Option<Duration>> = Codec {
+    read: |text| whole::<u64>(text).map(Duration::from_secs).map(Some),
+    check: |value| value.is_none_or(|it| it.subsec_nanos() == 0 && (1..=32_767).contains(&it.as_secs())),
+    print: |value| value.map(print_seconds),
+};
+
+/// Seconds that a socket option takes in milliseconds, or nothing.
+pub(super) const SOCKET_MILLISECONDS: Codec<Option<Duration>> = Codec {
+    read: |text| seconds(text).map(Some),
+    check: |value| {
+        value.is_none_or(|it| it.subsec_nanos() % 1_000_000 == 0 && it <= LONGEST_USER_TIMEOUT && !it.is_zero())
+    },
+    print: |value| value.map(print_seconds),
+};
+
+/// What fits the option's 31 bits of milliseconds.
+const LONGEST_USER_TIMEOUT: Duration = Duration::from_millis(2_147_483_647);
+
+/// Probes of TCP that a socket option takes.
+pub(super) const PROBES: Codec<Option<u32>> =
+    Codec { check: |value| value.is_none_or(|probes| (1..=127).contains(&probes)), ..SOME_U32 };
+
+pub(super) const TRUE_OR_FALSE: Codec<bool> =
+    Codec { read: |text| either(text, "false", "true"), check: |_| true, print: |value| Some(value.to_string()) };
+
+/// Pika's way to write yes and no.
+pub(super) const T_OR_F: Codec<bool> = Codec {
+    read: |text| either(text, "f", "t"),
+    check: |_| true,
+    print: |value| Some(if *value { "t" } else { "f" }.to_owned()),
+};
+
+pub(super) const HEARTBEAT: Codec<Heartbeat> = Codec {
+    read: |text| whole(text).map(Heartbeat::every),
+    check: |_| true,
+    print: |heartbeat| heartbeat.wanted().map(|seconds| seconds.to_string()),
+};
+
+pub(super) const ORDER: Codec<EndpointOrder> = Codec {
+    read: |text| {
+        either(text, "in_order", "shuffled")
+            .map(|shuffled| if shuffled { EndpointOrder::Shuffled } else { EndpointOrder::InOrder })
+    },
+    check: |_| true,
+    print: |order| Some(if *order == EndpointOrder::Shuffled { "shuffled" } else { "in_order" }.to_owned()),
+};
+
+pub(super) const ADDRESS: Codec<Option<IpAddr>> = Codec {
+    read: |text| text.parse().map(Some).map_err(|_| Refusal::Malformed),
+    check: |_| true,
+    print: |address| address.map(|address| address.to_string()),
+};
+
+pub(super) const LOCALE: Codec<String> = Codec {
+    read: |text| Ok(text.to_owned()),
+    check: |name| (1..=255).contains(&name.len()),
+    print: |name| Some(name.clone()),
+};
+
+pub(super) const NAME: Codec<Option<String>> = Codec {
+    read: |text| Ok(Some(text.to_owned())),
+    check: |name| name.as_ref().is_none_or(|name| !name.is_empty()),
+    print: Option::clone,
+};
 
 #[cfg(test)]
 mod tests {

@@ -5,13 +5,37 @@
 //! never while it does I/O. Nothing foreign runs under the lock: wakers and bodies leave it first.
 
 mod connect;
+mod observation;
+mod renewal;
 mod shared;
 mod task;
 #[cfg(test)]
 mod tests;
+mod thread;
+mod wait;
 mod waiters;
 
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
 pub(crate) use connect::{Agreed, ConnectError, open, open_on};
+pub use connect::{Attempt, Phase};
+pub(crate) use observation::Observation;
 pub(crate) use shared::{Shared, State};
 pub(crate) use task::Driver;
+pub(crate) use thread::open_on_thread;
+pub(crate) use wait::{Wait, now};
 pub(crate) use waiters::{Polled, Waiters};
+
+/// What handles share, and what drives it: a future, to be run on the runtime that this is called on.
+pub(crate) fn drive<T>(agreed: Agreed<T>) -> (Arc<Shared>, Driver<T>)
+where
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let Agreed { transport, shared, input, renewal } = agreed;
+    if let Some(renewal) = renewal {
+        tokio::spawn(renewal::renew(Arc::clone(&shared), renewal));
+    }
+    (Arc::clone(&shared), Driver::new(transport, shared, input))
+}

@@ -327,7 +327,7 @@ async fn an_idle_connection_gives_its_buffers_back_and_takes_them_again() {
     let (transport, mut peer) = Peer::new(1024 * 1024);
     let parameters = parameters();
     let (agreed, ()) = tokio::join!(open_on(transport, &parameters), peer.shake_hands());
-    let Ok(Agreed { transport, shared, input }) = agreed else { panic!("the handshake fails") };
+    let Ok(Agreed { transport, shared, input, .. }) = agreed else { panic!("the handshake fails") };
     let mut driver = Driver::new(transport, Arc::clone(&shared), input);
     for _ in 0..2 {
         let now = tokio::time::Instant::now().into_std();

@@ -20,7 +20,7 @@ use crate::wire::ShortString;
 ///  gone: close-ok is sent, the number is free           gone at close-ok
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ChannelState {
+pub(super) enum ChannelLife {
     /// `channel.open` was sent.
     Opening,
     /// Everything is possible.
@@ -75,7 +75,7 @@ pub(super) enum Ending {
 #[derive(Debug)]
 pub(super) struct Channel {
     pub(super) key: ChannelKey,
-    pub(super) state: ChannelState,
+    pub(super) state: ChannelLife,
     pub(super) calls: VecDeque<PendingCall>,
     /// Calls made so far.
     pub(super) calls_made: u64,
@@ -97,7 +97,7 @@ impl Channel {
     pub(super) fn new(key: ChannelKey) -> Self {
         Self {
             key,
-            state: ChannelState::Opening,
+            state: ChannelLife::Opening,
             calls: VecDeque::new(),
             calls_made: 0,
             closers: Vec::new(),

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::channel::{Channel, ChannelState};
+use super::channel::{Channel, ChannelLife};
 use super::closing::broker_closure;
 use super::content::Assembly;
 use super::{
-    ChannelKey, Closure, Completion, ConsumerEnd, Engine, Event, Failure, Fate, Reason, Scope, Violation, WaiterId,
+    ChannelKey, ChannelNotice, Closure, Completion, ConsumerEnd, Engine, Event, Failure, Fate, Reason, Scope,
+    Violation, WaiterId,
 };
 use crate::protocol::{MethodId, ProtocolMethod, ReplyCode, channel};
 use crate::wire::ShortString;
@@ -41,7 +42,7 @@ impl Engine {
         waiter: Option<WaiterId>,
     ) -> Result<(), Failure> {
         let known = self.channels.get_mut(key);
-        if let Some(channel) = known.filter(|channel| channel.state == ChannelState::Closing) {
+        if let Some(channel) = known.filter(|channel| channel.state == ChannelLife::Closing) {
             channel.closers.extend(waiter);
             return Ok(());
         }
@@ -66,7 +67,7 @@ impl Engine {
         self.channels.record(key, &closure);
         self.evict_from_gate(Some(key), &closure);
         if let Some(channel) = self.channels.get_mut(key) {
-            channel.state = ChannelState::Closing;
+            channel.state = ChannelLife::Closing;
             channel.closers.extend(waiter);
         }
         self.end_consumers(key, &closure);
@@ -86,7 +87,7 @@ impl Engine {
     pub(super) fn handle_channel_close(&mut self, key: ChannelKey, close: &channel::Close) {
         let queued = self.encoder.method(&mut self.outbound, key.number, &channel::CloseOk::default());
         debug_assert!(queued.is_ok(), "close-ok always fits");
-        if let Some(closing) = self.channels.get_mut(key).filter(|channel| channel.state == ChannelState::Closing) {
+        if let Some(closing) = self.channels.get_mut(key).filter(|channel| channel.state == ChannelLife::Closing) {
             // Both sides closed at once: the broker still answers ours (AMQP 0-9-1 §1.5.2.5), and nothing else comes.
             closing.assembly = Assembly::Idle;
             return;
@@ -99,7 +100,7 @@ impl Engine {
     /// The broker agrees to the close of a channel.
     pub(super) fn handle_channel_close_ok(&mut self, key: ChannelKey) -> Result<(), Violation> {
         let unexpected = Violation::UnexpectedMethod(<channel::CloseOk as ProtocolMethod>::ID);
-        let closing = self.channels.get(key).filter(|channel| channel.state == ChannelState::Closing);
+        let closing = self.channels.get(key).filter(|channel| channel.state == ChannelLife::Closing);
         closing.ok_or(unexpected)?;
         if let Some(closure) = self.channels.closure(key).cloned() {
             self.remove_channel(key, &closure);
@@ -120,6 +121,7 @@ impl Engine {
         // A channel that was closing has a cause of its own, which came first.
         let first = self.channels.closure(key).cloned().unwrap_or_else(|| Arc::clone(closure));
         self.resolve_channel(*channel, &first, closure);
+        self.tell_channel(key, &ChannelNotice::Closed(first));
     }
 
     /// Resolves everything on a channel with the first cause, and its closers by how it ended in the end.

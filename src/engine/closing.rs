@@ -16,7 +16,7 @@ use crate::wire::ShortString;
 ///    └───────── close (broker's), a transport lost, a stream out of step ────────┘
 /// ```
 #[derive(Debug)]
-pub(super) enum ConnectionState {
+pub(super) enum ConnectionLife {
     /// Everything is possible.
     Open,
     /// `connection.close` was sent.
@@ -31,7 +31,7 @@ pub(super) enum ConnectionState {
     Closed { closure: Arc<Closure>, flush_until: Option<Instant> },
 }
 
-impl ConnectionState {
+impl ConnectionLife {
     pub(super) fn closure(&self) -> Option<&Arc<Closure>> {
         match self {
             Self::Open => None,
@@ -78,16 +78,16 @@ impl Engine {
         now: Instant,
     ) -> Result<(), Failure> {
         match &mut self.state {
-            ConnectionState::Open => {}
-            ConnectionState::Closing { closers, .. } => {
+            ConnectionLife::Open => {}
+            ConnectionLife::Closing { closers, .. } => {
                 closers.extend(waiter);
                 return Ok(());
             }
-            ConnectionState::Closed { closure, .. } if closure.is_requested() => {
+            ConnectionLife::Closed { closure, .. } if closure.is_requested() => {
                 self.complete(waiter, Completion::Closed);
                 return Ok(());
             }
-            ConnectionState::Closed { closure, .. } => return Err(Failure::refused(closure)),
+            ConnectionLife::Closed { closure, .. } => return Err(Failure::refused(closure)),
         }
         let text = text.into();
         let close = connection::Close::default().reply_code(code).reply_text(text.clone());
@@ -107,12 +107,12 @@ impl Engine {
         let deadline = now + self.settings.close_timeout;
         let closers = waiter.into_iter().collect();
         self.evict_from_gate(None, &closure);
-        self.state = ConnectionState::Closing { closure, deadline, graceful, closers };
+        self.state = ConnectionLife::Closing { closure, deadline, graceful, closers };
     }
 
     /// The broker broke the protocol: tell it, and let go of everything.
     pub(super) fn handle_violation(&mut self, violation: Violation, now: Instant) {
-        if !matches!(self.state, ConnectionState::Open) {
+        if !matches!(self.state, ConnectionLife::Open) {
             if violation.is_framing() {
                 self.lose(Reason::Violation(violation));
             }
@@ -154,7 +154,7 @@ impl Engine {
 
     /// The broker agrees to a close.
     pub(super) fn handle_connection_close_ok(&mut self, now: Instant) -> Result<(), Violation> {
-        let ConnectionState::Closing { closure, .. } = &self.state else {
+        let ConnectionLife::Closing { closure, .. } = &self.state else {
             return Err(Violation::UnexpectedMethod(<connection::CloseOk as ProtocolMethod>::ID));
         };
         let closure = Arc::clone(closure);
@@ -200,13 +200,14 @@ impl Engine {
             Reason::CloseTimedOut => Some(Failure::TimedOut(<connection::Close as ProtocolMethod>::NAME)),
             _ => failed,
         };
-        let closing = std::mem::replace(&mut self.state, ConnectionState::Open);
+        let was_closed = self.state.is_closed();
+        let closing = std::mem::replace(&mut self.state, ConnectionLife::Open);
         let (closure, closers) = match closing {
-            ConnectionState::Open => (last, Vec::new()),
-            ConnectionState::Closing { closure, closers, .. } => (closure, closers),
-            ConnectionState::Closed { closure, .. } => (closure, Vec::new()),
+            ConnectionLife::Open => (last, Vec::new()),
+            ConnectionLife::Closing { closure, closers, .. } => (closure, closers),
+            ConnectionLife::Closed { closure, .. } => (closure, Vec::new()),
         };
-        self.state = ConnectionState::Closed { closure: Arc::clone(&closure), flush_until };
+        self.state = ConnectionLife::Closed { closure: Arc::clone(&closure), flush_until };
         if let Some(failure) = &failed {
             // The closes of channels did not end well either.
             self.fail_channel_closers(failure);
@@ -216,11 +217,16 @@ impl Engine {
         for closer in closers {
             self.complete(Some(closer), failed.clone().map_or(Completion::Closed, Completion::Failed));
         }
+        if !was_closed {
+            self.tell_end(&closure);
+        }
     }
 
     /// Resolves everything in flight with the first cause.
     fn tear_down(&mut self, closure: &Arc<Closure>) {
         self.evict_from_gate(None, closure);
+        self.fail_secret_updates(closure);
+        self.blocked_until = None;
         for key in self.channels.keys() {
             self.remove_channel(key, closure);
         }

@@ -38,6 +38,8 @@ pub enum Reason {
     Violation(Violation),
     /// Nothing came from the broker for two heartbeat intervals.
     HeartbeatsMissed,
+    /// The broker blocked the connection for longer than `blocked_connection_timeout`.
+    BlockedTooLong,
     /// The broker did not answer a close in time.
     CloseTimedOut,
     /// The broker closed the transport without a word.
@@ -84,9 +86,11 @@ impl Closure {
     /// Whose decision it was.
     pub fn initiator(&self) -> Initiator {
         match self.reason {
-            Reason::Requested | Reason::Violation(_) | Reason::HeartbeatsMissed | Reason::CloseTimedOut => {
-                Initiator::Client
-            }
+            Reason::Requested
+            | Reason::Violation(_)
+            | Reason::HeartbeatsMissed
+            | Reason::BlockedTooLong
+            | Reason::CloseTimedOut => Initiator::Client,
             Reason::Broker => Initiator::Broker,
             Reason::EndOfStream | Reason::Io(..) | Reason::DriverGone => Initiator::Transport,
         }
@@ -105,6 +109,9 @@ impl fmt::Display for Reason {
             Self::Broker => f.write_str("closed by the broker"),
             Self::Violation(violation) => write!(f, "the broker broke the protocol: {violation}"),
             Self::HeartbeatsMissed => f.write_str("no heartbeat from the broker for two intervals"),
+            Self::BlockedTooLong => {
+                f.write_str("the broker blocked the connection for longer than blocked_connection_timeout")
+            }
             Self::CloseTimedOut => f.write_str("the broker did not answer the close in time"),
             Self::EndOfStream => f.write_str("the broker closed the transport without a word"),
             Self::Io(_, text) => write!(f, "the transport failed: {text}"),

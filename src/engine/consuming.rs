@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::channel::{ChannelState, Effect, Ending, Expected};
+use super::channel::{ChannelLife, Effect, Ending, Expected};
 use super::consumers::Consumer;
 use super::{ChannelKey, ConsumerEnd, ConsumerKey, Delivery, Engine, Event, Failure, Settle, WaiterId};
 use crate::protocol::{Method, Request, basic};
@@ -118,7 +118,7 @@ impl Engine {
         let (channel, no_ack, ended) = (consumer.channel, consumer.no_ack, consumer.end.is_some());
         let tag = consumer.tag.clone();
         let waiting = std::mem::take(&mut consumer.ready);
-        let open = self.channels.get(channel).is_some_and(|channel| channel.state == ChannelState::Open);
+        let open = self.channels.get(channel).is_some_and(|channel| channel.state == ChannelLife::Open);
         if open && !no_ack {
             for delivery in waiting {
                 self.requeue(channel, delivery.delivery_tag);

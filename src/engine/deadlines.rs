@@ -72,6 +72,10 @@ impl Engine {
         while self.next_call_deadline().is_some_and(|at| at <= now) {
             self.give_up_oldest_call();
         }
+        self.give_up_secret_updates(now);
+        if self.blocked_until.is_some_and(|at| at <= now) {
+            return self.lose(Reason::BlockedTooLong);
+        }
         match self.heartbeat.due(now) {
             Due::Nothing => {}
             // What waits for the socket is a sign of life itself, once the socket takes it.

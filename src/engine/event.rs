@@ -30,6 +30,8 @@ pub enum Completion {
     Settled(ChannelKey, Settled),
     /// The gate is open for one publish on this channel.
     Admitted(ChannelKey),
+    /// The broker took the new secret.
+    SecretUpdated,
     /// The close is complete.
     Closed,
     /// It failed.

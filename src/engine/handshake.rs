@@ -1,6 +1,8 @@
 //! The handshake: from the protocol header to an open virtual host, a type for each awaited answer.
 //!
 //! ```text
+//!                                                     ┌─────────┐ secure / secure-ok
+//!                                                     ▼         │
 //!   protocol header ─▶ AwaitStart ─ start / start-ok ─▶ AwaitTune ─ tune / tune-ok, open ─▶ AwaitOpenOk ─ open-ok ─▶ done
 //!                          │                                │                                   │
 //!                          └──── connection.close, a protocol header, a violation, silence ─────┘──▶ HandshakeError
@@ -8,20 +10,19 @@
 
 use std::fmt;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::{HandshakeError, HandshakeStep, Violation};
+use crate::config::{Credentials, Exchange, Heartbeat, Offer};
 use crate::frame::{Decoded, Decoder, Encoder, FrameError, FrameKind, Outbound, split_method};
-use crate::protocol::{Method, connection, constants};
+use crate::protocol::{Method, ProtocolMethod, connection, constants};
 use crate::wire::{FieldTable, LongString, Reader, ShortString};
 
 /// What the client brings to the handshake.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct HandshakeParameters {
-    /// The SASL mechanism, such as `PLAIN`.
-    pub mechanism: ShortString,
-    /// The initial response of the mechanism.
-    pub response: LongString,
+    /// Who the client is, and the SASL mechanisms that prove it.
+    pub credentials: Credentials,
     /// The virtual host to open.
     pub virtual_host: ShortString,
     /// The locale of reply texts.
@@ -32,21 +33,8 @@ pub struct HandshakeParameters {
     pub channel_max: u16,
     /// The largest frames that it wants; 0 for no limit of its own.
     pub frame_max: u32,
-    /// The heartbeat interval that it wants in seconds; none takes the server's.
-    pub heartbeat: Option<u16>,
-}
-
-impl fmt::Debug for HandshakeParameters {
-    /// Shows everything but the response, which holds a secret.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HandshakeParameters")
-            .field("mechanism", &self.mechanism)
-            .field("virtual_host", &self.virtual_host)
-            .field("channel_max", &self.channel_max)
-            .field("frame_max", &self.frame_max)
-            .field("heartbeat", &self.heartbeat)
-            .finish_non_exhaustive()
-    }
+    /// The heartbeat interval that it wants.
+    pub heartbeat: Heartbeat,
 }
 
 /// What the two sides agreed on.
@@ -68,11 +56,18 @@ struct AwaitStart {
     parameters: HandshakeParameters,
 }
 
-/// Waiting for `connection.tune`.
-#[derive(Debug)]
+/// Waiting for `connection.tune`, or for another challenge.
 struct AwaitTune {
     parameters: HandshakeParameters,
     server_properties: FieldTable,
+    mechanism: Offer,
+    exchange: Box<dyn Exchange>,
+}
+
+impl fmt::Debug for AwaitTune {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AwaitTune").field("mechanism", &self.mechanism).finish_non_exhaustive()
+    }
 }
 
 /// Waiting for `connection.open-ok`.
@@ -156,7 +151,10 @@ impl Handshake {
                 self.awaited = Awaited::Tune(state.handle_start(start, &encoder, &mut self.outbound)?);
                 Ok(None)
             }
-            (Awaited::Tune(_), Method::ConnectionSecure(_)) => Err(HandshakeError::ChallengeNotSupported),
+            (Awaited::Tune(state), Method::ConnectionSecure(secure)) => {
+                self.awaited = Awaited::Tune(state.handle_secure(&secure, &encoder, &mut self.outbound)?);
+                Ok(None)
+            }
             (Awaited::Tune(state), Method::ConnectionTune(tune)) => {
                 self.awaited = Awaited::OpenOk(state.handle_tune(&tune, &encoder, &mut self.outbound)?);
                 Ok(None)
@@ -193,22 +191,69 @@ impl AwaitStart {
             return Err(HandshakeError::NotAmqp(FrameError::ProtocolHeader(version)));
         }
         let parameters = self.parameters;
-        let mut offered = start.mechanisms.as_bytes().split(|octet| *octet == b' ');
-        if !offered.any(|mechanism| mechanism == parameters.mechanism.as_bytes()) {
-            let offered = String::from_utf8_lossy(start.mechanisms.as_bytes()).into_owned();
-            return Err(HandshakeError::NoCommonMechanism { wanted: parameters.mechanism, offered });
-        }
+        let mechanism = choose(&parameters.credentials, start.mechanisms.as_bytes())?;
+        let mut exchange = mechanism.begin();
+        let response = respond(&mechanism, &mut *exchange, None)?;
         let start_ok = connection::StartOk::default()
             .client_properties(parameters.client_properties.clone())
-            .mechanism(parameters.mechanism.clone())
-            .response(parameters.response.clone())
+            .mechanism(mechanism.name())
             .locale(parameters.locale.clone());
-        encoder.method(outbound, 0, &start_ok)?;
-        Ok(AwaitTune { parameters, server_properties: start.server_properties })
+        let secret = response.len();
+        encode_secret(encoder, outbound, &start_ok.clone(), &start_ok.response(response), secret)?;
+        Ok(AwaitTune { parameters, server_properties: start.server_properties, mechanism, exchange })
     }
 }
 
+/// The first mechanism of the client's that the server offers, under exactly its name.
+fn choose(credentials: &Credentials, offered: &[u8]) -> Result<Offer, HandshakeError> {
+    let is_offered = |offer: &Offer| offered.split(|octet| *octet == b' ').any(|name| name == offer.name().as_bytes());
+    credentials.offers().into_iter().find(is_offered).ok_or_else(|| HandshakeError::NoCommonMechanism {
+        wanted: credentials.mechanism_names().join(" "),
+        offered: String::from_utf8_lossy(offered).into_owned(),
+    })
+}
+
+/// The mechanism's response, in memory that is overwritten when it is dropped.
+fn respond(
+    mechanism: &Offer,
+    exchange: &mut dyn Exchange,
+    challenge: Option<&[u8]>,
+) -> Result<LongString, HandshakeError> {
+    match exchange.respond(challenge) {
+        Ok(response) => Ok(LongString::from(Bytes::from_owner(response))),
+        Err(error) => Err(HandshakeError::Mechanism { name: mechanism.name().to_owned(), error: error.into() }),
+    }
+}
+
+/// Queues a method that holds `secret` octets of a secret, in memory that does not move meanwhile: what is left behind by
+/// growing would not be overwritten. `without` is the same method without it.
+fn encode_secret<M: ProtocolMethod>(
+    encoder: &Encoder,
+    outbound: &mut Outbound,
+    without: &M,
+    method: &M,
+    secret: usize,
+) -> Result<(), HandshakeError> {
+    let mut measured = Outbound::new();
+    encoder.method(&mut measured, 0, without)?;
+    outbound.reserve(measured.len() + secret);
+    Ok(encoder.method(outbound, 0, method)?)
+}
+
 impl AwaitTune {
+    fn handle_secure(
+        mut self,
+        secure: &connection::Secure,
+        encoder: &Encoder,
+        outbound: &mut Outbound,
+    ) -> Result<Self, HandshakeError> {
+        let response = respond(&self.mechanism, &mut *self.exchange, Some(secure.challenge.as_bytes()))?;
+        let secure_ok = connection::SecureOk::default();
+        let secret = response.len();
+        encode_secret(encoder, outbound, &secure_ok.clone(), &secure_ok.response(response), secret)?;
+        Ok(self)
+    }
+
     fn handle_tune(
         self,
         tune: &connection::Tune,
@@ -222,7 +267,7 @@ impl AwaitTune {
         let negotiated = Negotiated {
             channel_max: agree(wanted.channel_max, tune.channel_max),
             frame_max,
-            heartbeat: wanted.heartbeat.unwrap_or(tune.heartbeat),
+            heartbeat: wanted.heartbeat.interval(tune.heartbeat),
             server_properties: self.server_properties,
         };
         let tune_ok = connection::TuneOk::default()

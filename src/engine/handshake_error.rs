@@ -1,14 +1,17 @@
 //! Why a handshake failed, and where in it.
 
+use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use super::Violation;
+use crate::config::MechanismError;
 use crate::frame::{FrameEncodeError, FrameError};
 use crate::protocol::ReplyCode;
 use crate::wire::ShortString;
 
 /// The step of the handshake at which something happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HandshakeStep {
     /// Before `connection.start`.
     Start,
@@ -26,15 +29,20 @@ pub enum HandshakeError {
     NotAmqp(FrameError),
     /// The server broke the protocol.
     Violation(Violation),
-    /// The server does not offer the client's mechanism.
+    /// The server offers none of the client's mechanisms.
     NoCommonMechanism {
-        /// What the client wanted.
-        wanted: ShortString,
+        /// What the client wanted, in order of preference.
+        wanted: String,
         /// What the server offers.
         offered: String,
     },
-    /// The server wants another round of authentication, which the mechanism does not have.
-    ChallengeNotSupported,
+    /// The client's mechanism has no response.
+    Mechanism {
+        /// Which mechanism.
+        name: String,
+        /// Its own words.
+        error: ForeignError,
+    },
     /// The server refused: credentials, the virtual host, a limit.
     Refused {
         /// Where in the handshake.
@@ -54,9 +62,9 @@ impl fmt::Display for HandshakeError {
             Self::NotAmqp(error) => write!(f, "not an AMQP 0-9-1 server: {error}"),
             Self::Violation(violation) => write!(f, "the broker broke the protocol: {violation}"),
             Self::NoCommonMechanism { wanted, offered } => {
-                write!(f, "the broker offers the mechanisms {offered}, not {wanted}")
+                write!(f, "no common authentication mechanism: the client has {wanted}, the broker offers {offered}")
             }
-            Self::ChallengeNotSupported => f.write_str("the broker asks for more than the mechanism can answer"),
+            Self::Mechanism { name, error } => write!(f, "the mechanism {name} has no response: {error}"),
             Self::Refused { code, text, step: HandshakeStep::Authentication } if *code == ReplyCode::ACCESS_REFUSED => {
                 write!(f, "the broker refused the credentials: {code}: {text}")
             }
@@ -66,7 +74,46 @@ impl fmt::Display for HandshakeError {
     }
 }
 
-impl std::error::Error for HandshakeError {}
+impl Error for HandshakeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NotAmqp(error) => Some(error),
+            Self::Violation(violation) => Some(violation),
+            Self::Mechanism { error, .. } => Some(&*error.0),
+            Self::Encode(error) => Some(error),
+            Self::NoCommonMechanism { .. } | Self::Refused { .. } => None,
+        }
+    }
+}
+
+/// An error of somebody else's code. Two are equal that say the same.
+#[derive(Debug, Clone)]
+pub struct ForeignError(Arc<dyn Error + Send + Sync>);
+
+impl ForeignError {
+    /// The error itself.
+    pub fn get_ref(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &*self.0
+    }
+}
+
+impl From<MechanismError> for ForeignError {
+    fn from(error: MechanismError) -> Self {
+        Self(Arc::from(error))
+    }
+}
+
+impl PartialEq for ForeignError {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+impl fmt::Display for ForeignError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
 
 impl From<FrameEncodeError> for HandshakeError {
     fn from(error: FrameEncodeError) -> Self {

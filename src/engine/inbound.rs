@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::channel::{ChannelState, Effect};
+use super::channel::{ChannelLife, Effect};
 use super::confirms::Verdict;
 use super::consumers::Consumers;
 use super::content::{Assembly, Gathering, Progress, Target, handle_header};
@@ -59,6 +59,7 @@ impl Engine {
 
     /// The transport accepted octets.
     pub fn handle_written(&mut self, count: usize, now: Instant) {
+        self.detect_backpressure();
         self.written = self.written.saturating_add(count as u64).min(self.taken);
         self.heartbeat.sent(now);
         self.gate.set_queued(self.queued());
@@ -83,7 +84,7 @@ impl Engine {
     /// violation on an open channel breaks off the content that it meets, and nothing else.
     #[cold]
     fn forgive(&mut self, number: u16, violation: Violation) -> Result<(), Violation> {
-        let closing = self.channels.by_number(number).filter(|channel| channel.state == ChannelState::Closing);
+        let closing = self.channels.by_number(number).filter(|channel| channel.state == ChannelLife::Closing);
         match closing {
             Some(channel) if !violation.method().is_some_and(is_close) => {
                 channel.assembly = Assembly::Idle;
@@ -105,7 +106,7 @@ impl Engine {
         if number != 0 && self.state.is_listening() {
             let channel = self.channels.by_number(number).ok_or_else(|| not_open(number, id))?;
             let closes = match channel.state {
-                ChannelState::Closing => is_close(id),
+                ChannelLife::Closing => is_close(id),
                 _ => id == <channel::Close as ProtocolMethod>::ID,
             };
             if !matches!(channel.assembly, Assembly::Idle) && !closes {
@@ -135,7 +136,7 @@ impl Engine {
         let delivery_tag = reader.longlong().map_err(undecodable)?;
         let redelivered = reader.octet().map_err(undecodable)? & 1 != 0;
         let head = keep_head(&mut reader, &mut channel.scratch).map_err(undecodable)?;
-        let target = if channel.state == ChannelState::Closing {
+        let target = if channel.state == ChannelLife::Closing {
             Target::Nobody
         } else {
             // One that is opening has no consumers either.

@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use super::channel::ChannelState;
+use super::channel::ChannelLife;
 use super::confirms::Verdict;
 use super::content::{Assembly, Target};
 use super::message::Head;
-use super::{ChannelKey, ConsumerEnd, Engine, Violation};
+use super::{ChannelKey, ChannelNotice, ConnectionNotice, ConsumerEnd, Engine, Violation};
 use crate::protocol::{Method, MethodId, SentBy, basic, channel, connection};
 use crate::wire::Reader;
 
@@ -33,7 +33,7 @@ impl Engine {
         }
         let channel = self.channels.by_number(number).ok_or(Violation::ChannelNotOpen(number))?;
         let opens = matches!(method, Method::ChannelOpenOk(_) | Method::ChannelClose(_));
-        if channel.state == ChannelState::Opening && !opens {
+        if channel.state == ChannelLife::Opening && !opens {
             return Err(Violation::UnexpectedMethod(id));
         }
         let key = channel.key;
@@ -54,15 +54,30 @@ impl Engine {
         match method {
             Method::ConnectionClose(close) => self.handle_connection_close(&close, now),
             Method::ConnectionCloseOk(_) => self.handle_connection_close_ok(now)?,
-            Method::ConnectionBlocked(blocked) => self.gate.set_blocked(Some(blocked.reason.to_string())),
-            Method::ConnectionUnblocked(_) => {
-                self.gate.set_blocked(None);
-                self.admit();
-            }
+            Method::ConnectionBlocked(blocked) => self.handle_blocked(blocked.reason.to_string(), now),
+            Method::ConnectionUnblocked(_) => self.handle_unblocked(),
+            Method::ConnectionUpdateSecretOk(_) => self.handle_update_secret_ok()?,
             other if other.id().class == connection::CLASS_ID => return Err(Violation::UnexpectedMethod(other.id())),
             _ => return Err(Violation::NotOnChannelZero),
         }
         Ok(())
+    }
+
+    /// The broker blocks publishes. A second time, with another reason perhaps, the first limit stands.
+    fn handle_blocked(&mut self, reason: String, now: Instant) {
+        let timeout = self.settings.blocked_timeout;
+        self.blocked_until = self.blocked_until.or_else(|| timeout.map(|timeout| now + timeout));
+        self.gate.set_blocked(Some(reason.clone()));
+        self.tell_connection(&ConnectionNotice::Blocked(reason));
+    }
+
+    fn handle_unblocked(&mut self) {
+        self.blocked_until = None;
+        if self.gate.blocked().is_some() {
+            self.gate.set_blocked(None);
+            self.tell_connection(&ConnectionNotice::Unblocked);
+        }
+        self.admit();
     }
 
     fn handle_channel_method(&mut self, key: ChannelKey, method: Method) -> Result<(), Violation> {
@@ -112,6 +127,7 @@ impl Engine {
         if let Some(channel) = self.channels.get_mut(key) {
             channel.flow_stopped = !active;
         }
+        self.tell_channel(key, if active { &ChannelNotice::Resumed } else { &ChannelNotice::Stopped });
         self.admit();
     }
 
@@ -120,6 +136,7 @@ impl Engine {
         let known = self.channels.get(key).and_then(|channel| channel.consumers.get(&cancel.consumer_tag).copied());
         if let Some(consumer) = known {
             self.end_consumer(consumer, ConsumerEnd::CancelledByBroker);
+            self.tell_channel(key, &ChannelNotice::ConsumerCancelled(cancel.consumer_tag.clone()));
         }
         if !cancel.no_wait && self.check_channel(key).is_ok() {
             let cancel_ok = basic::CancelOk::default().consumer_tag(cancel.consumer_tag.clone());

@@ -57,6 +57,7 @@ mod consumers;
 mod consuming;
 mod content;
 mod deadlines;
+mod detector;
 mod event;
 mod failure;
 mod gate;
@@ -67,14 +68,17 @@ mod inbound;
 mod keys;
 mod message;
 mod methods;
+mod observers;
 mod publishing;
 mod replies;
 mod requests;
 mod returns;
+mod secrets;
 mod settings;
+mod state;
 mod violation;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -86,25 +90,30 @@ pub use consuming::Taken;
 pub use event::{Completion, Confirmation, Discarded, Event, Reply, Returned, Settled};
 pub use failure::Failure;
 pub use handshake::{Handshake, HandshakeParameters, Negotiated};
-pub use handshake_error::{HandshakeError, HandshakeStep};
+pub use handshake_error::{ForeignError, HandshakeError, HandshakeStep};
 pub use keys::{ChannelKey, ConsumerKey, WaiterId};
 pub use message::Message;
+pub use observers::Interest;
 pub use publishing::Admission;
 pub use requests::Settle;
 pub use settings::Settings;
+pub use state::{ChannelNotice, ChannelState, ConnectionNotice, ConnectionState};
 pub use violation::Violation;
 
 use channels::Channels;
-use closing::ConnectionState;
+use closing::ConnectionLife;
 use consumers::Consumers;
 use deadlines::Deadlines;
+use detector::Detector;
 use gate::Gate;
 use heartbeat::Heartbeat;
+use observers::Observers;
+use secrets::SecretUpdates;
 
 /// A connection, from the end of its handshake on.
 #[derive(Debug)]
 pub struct Engine {
-    state: ConnectionState,
+    state: ConnectionLife,
     negotiated: Negotiated,
     settings: Settings,
     decoder: Decoder,
@@ -121,6 +130,13 @@ pub struct Engine {
     gate: Gate,
     heartbeat: Heartbeat,
     deadlines: Deadlines,
+    /// When a connection that the broker blocks is given up.
+    blocked_until: Option<Instant>,
+    secret_updates: SecretUpdates,
+    detector: Detector,
+    observers: Observers<ConnectionNotice>,
+    /// By the incarnation of the channel; they outlive it.
+    channel_observers: BTreeMap<u64, Observers<ChannelNotice>>,
     events: VecDeque<Event>,
     discarded: Discarded,
 }
@@ -131,7 +147,7 @@ impl Engine {
     pub fn new(negotiated: Negotiated, settings: Settings, now: Instant) -> Self {
         let high = settings.high_water as u64;
         Self {
-            state: ConnectionState::Open,
+            state: ConnectionLife::Open,
             decoder: Decoder::new(negotiated.frame_max),
             encoder: Encoder::new(negotiated.frame_max),
             outbound: Outbound::new(),
@@ -143,6 +159,11 @@ impl Engine {
             gate: Gate::new(high, settings.low_water as u64, settings.max_unconfirmed),
             heartbeat: Heartbeat::new(negotiated.heartbeat, now),
             deadlines: Deadlines::default(),
+            blocked_until: None,
+            secret_updates: SecretUpdates::default(),
+            detector: Detector::new(settings.backpressure_multiplier),
+            observers: Observers::default(),
+            channel_observers: BTreeMap::new(),
             events: VecDeque::new(),
             discarded: Discarded::default(),
             negotiated,
@@ -228,6 +249,8 @@ impl Engine {
         if self.outbound.is_empty() || !empty.is_empty() {
             return false;
         }
+        self.detect_backpressure();
+        self.forget_seen_frames();
         std::mem::swap(&mut self.outbound, empty);
         self.taken += empty.len() as u64;
         true
@@ -239,12 +262,17 @@ impl Engine {
             return self.state.deadline();
         }
         let calls = self.next_call_deadline();
-        [self.heartbeat.deadline(), self.state.deadline(), calls].into_iter().flatten().min()
+        let secrets = self.secret_updates.deadline();
+        [self.heartbeat.deadline(), self.state.deadline(), calls, secrets, self.blocked_until]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The next event, in the order in which they happened.
     #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
+        self.detect_backpressure();
         self.events.pop_front()
     }
 

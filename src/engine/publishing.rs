@@ -1,6 +1,6 @@
 //! Publishing: the gate, the frames, the sequence number and the accounting, all in one step.
 
-use super::channel::{Channel, ChannelState};
+use super::channel::{Channel, ChannelLife};
 use super::confirms::{Confirms, Decided, Mandatory, Verdict};
 use super::returns::Returns;
 use super::{ChannelKey, Completion, Engine, Event, Failure, Returned, Settled, Violation, WaiterId};
@@ -122,7 +122,7 @@ impl Engine {
         self.gate.set_queued(self.queued());
         let channels = &self.channels;
         let may_publish =
-            |key| channels.get(key).is_some_and(|it: &Channel| it.state == ChannelState::Open && !it.flow_stopped);
+            |key| channels.get(key).is_some_and(|it: &Channel| it.state == ChannelLife::Open && !it.flow_stopped);
         while let Some((waiter, channel)) = self.gate.admit(may_publish) {
             self.events.push_back(Event::Completed(waiter, Completion::Admitted(channel)));
         }

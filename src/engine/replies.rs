@@ -1,6 +1,6 @@
 //! Replies of the broker: each answers the oldest call of its channel, and changes what that call was to change.
 
-use super::channel::{ChannelState, Effect, Ending, PendingCall};
+use super::channel::{ChannelLife, Effect, Ending, PendingCall};
 use super::{ChannelKey, Completion, ConsumerEnd, Engine, Failure, Fate, Message, Reply, Violation};
 use crate::protocol::{Method, ReplyCode};
 use crate::wire::ShortString;
@@ -31,8 +31,8 @@ impl Engine {
         let mut reply = Box::new(Reply { channel: key, method, content, consumer: None, unsettled: None });
         match (call.effect, &reply.method) {
             (Effect::Open, _) => {
-                if let Some(channel) = self.channels.get_mut(key).filter(|it| it.state == ChannelState::Opening) {
-                    channel.state = ChannelState::Open;
+                if let Some(channel) = self.channels.get_mut(key).filter(|it| it.state == ChannelLife::Opening) {
+                    channel.state = ChannelLife::Open;
                 }
                 self.complete(call.waiter, Completion::Opened(key));
                 return;
@@ -71,7 +71,7 @@ impl Engine {
                 }
             }
             Completion::Settled(key, settled) => self.return_settled(key, settled),
-            Completion::Confirmed(_) | Completion::Closed | Completion::Failed(_) => {}
+            Completion::Confirmed(_) | Completion::SecretUpdated | Completion::Closed | Completion::Failed(_) => {}
         }
     }
 

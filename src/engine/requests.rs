@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::channel::{ChannelState, Effect, Ending, Expected};
-use super::closing::ConnectionState;
+use super::channel::{ChannelLife, Effect, Ending, Expected};
+use super::closing::ConnectionLife;
 use super::{ChannelKey, Closure, Engine, Event, Failure, Fate, Reason, Scope, WaiterId};
 use crate::protocol::{Method, MethodId, ProtocolMethod, Request, basic, channel};
 
@@ -147,8 +147,8 @@ impl Engine {
     #[inline]
     pub(super) fn check_open(&self) -> Result<(), Failure> {
         match &self.state {
-            ConnectionState::Open => Ok(()),
-            ConnectionState::Closing { closure, .. } | ConnectionState::Closed { closure, .. } => {
+            ConnectionLife::Open => Ok(()),
+            ConnectionLife::Closing { closure, .. } | ConnectionLife::Closed { closure, .. } => {
                 Err(Failure::refused(closure))
             }
         }
@@ -157,8 +157,8 @@ impl Engine {
     /// The channel takes requests.
     #[inline]
     pub(super) fn check_channel(&self, key: ChannelKey) -> Result<(), Failure> {
-        let open = matches!(self.state, ConnectionState::Open)
-            && self.channels.get(key).is_some_and(|channel| channel.state == ChannelState::Open);
+        let open = matches!(self.state, ConnectionLife::Open)
+            && self.channels.get(key).is_some_and(|channel| channel.state == ChannelLife::Open);
         if open { Ok(()) } else { Err(self.channel_refusal(key)) }
     }
 

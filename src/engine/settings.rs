@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::HandshakeParameters;
 use crate::config::ConnectionParameters;
-use crate::wire::{LongString, ShortString};
+use crate::wire::ShortString;
 
 /// The numbers that an application may set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,10 @@ pub struct Settings {
     pub max_unconfirmed: Option<u32>,
     /// Octets of the largest body that is taken in.
     pub max_message_size: u64,
+    /// How long the broker may block the connection; none for as long as it likes.
+    pub blocked_timeout: Option<Duration>,
+    /// How many average frames may wait before the classic detector speaks; none turns it off.
+    pub backpressure_multiplier: Option<u32>,
 }
 
 impl Default for Settings {
@@ -33,6 +37,8 @@ impl Default for Settings {
             low_water: 512 * 1024,
             max_unconfirmed: None,
             max_message_size: 512 * 1024 * 1024,
+            blocked_timeout: None,
+            backpressure_multiplier: None,
         }
     }
 }
@@ -46,6 +52,8 @@ impl From<&ConnectionParameters> for Settings {
             low_water: parameters.low_water(),
             max_unconfirmed: parameters.max_unconfirmed,
             max_message_size: parameters.max_message_size,
+            blocked_timeout: parameters.blocked_connection_timeout,
+            backpressure_multiplier: parameters.backpressure_detection.then_some(parameters.backpressure_multiplier),
         }
     }
 }
@@ -53,14 +61,13 @@ impl From<&ConnectionParameters> for Settings {
 impl From<&ConnectionParameters> for HandshakeParameters {
     fn from(parameters: &ConnectionParameters) -> Self {
         Self {
-            mechanism: ShortString::from_static(parameters.credentials.mechanism()),
-            response: LongString::from(parameters.credentials.plain_response()),
+            credentials: parameters.credentials.clone(),
             virtual_host: ShortString::from(parameters.virtual_host.as_str()),
             locale: ShortString::from(parameters.locale.as_str()),
             client_properties: parameters.announced_properties(),
             channel_max: parameters.channel_max,
             frame_max: parameters.frame_max,
-            heartbeat: parameters.heartbeat.wanted(),
+            heartbeat: parameters.heartbeat.clone(),
         }
     }
 }

@@ -1,8 +1,6 @@
 //! The kinds of errors, and which failure is of which.
 
-use crate::driver::ConnectError;
-use crate::engine::{Failure, HandshakeError, HandshakeStep, Initiator, Reason, Scope};
-use crate::protocol::ReplyCode;
+use crate::engine::{Failure, Reason, Scope};
 
 /// What kind of thing went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -12,14 +10,16 @@ pub enum ErrorKind {
     Parameters,
     /// The broker cannot be reached, or the transport failed.
     Io,
+    /// TLS cannot be set up, or one side refused the other: a certificate, a name, a version.
+    Tls,
     /// A wait took longer than its parameter allows.
     TimedOut,
     /// The other side does not speak AMQP 0-9-1, or broke the protocol.
     Protocol,
-    /// The broker refused the credentials.
+    /// The broker refused the credentials, there is no mechanism in common, or a provider has no credentials.
     Authentication,
-    /// The broker refused the virtual host, or something else about the connection.
-    Refused,
+    /// The broker refused the virtual host, or something else about the connection, when it was opened.
+    AccessRefused,
     /// The connection is closed, or was while this was in flight.
     ConnectionClosed,
     /// The channel is closed, or was while this was in flight.
@@ -42,40 +42,6 @@ pub enum ErrorKind {
     MessageTooLarge,
     /// Publishing is paused, and the caller did not want to wait.
     Backpressure,
-}
-
-/// The kind of a failed attempt to connect.
-pub(super) fn connect_kind(error: &ConnectError) -> ErrorKind {
-    match error {
-        ConnectError::Tcp(_) | ConnectError::Io(_) => ErrorKind::Io,
-        ConnectError::TimedOut(_) => ErrorKind::TimedOut,
-        ConnectError::EndOfStream(HandshakeStep::Authentication) => ErrorKind::Authentication,
-        ConnectError::EndOfStream(HandshakeStep::Start) => ErrorKind::Protocol,
-        ConnectError::EndOfStream(HandshakeStep::Open) => ErrorKind::Refused,
-        ConnectError::Handshake(error) => match error {
-            HandshakeError::NoCommonMechanism { .. } | HandshakeError::ChallengeNotSupported => {
-                ErrorKind::Authentication
-            }
-            HandshakeError::Refused { step: HandshakeStep::Authentication, code, .. }
-                if *code == ReplyCode::ACCESS_REFUSED =>
-            {
-                ErrorKind::Authentication
-            }
-            HandshakeError::Refused { .. } => ErrorKind::Refused,
-            HandshakeError::Encode(_) => ErrorKind::Encode,
-            _ => ErrorKind::Protocol,
-        },
-    }
-}
-
-/// Who ended a handshake; nobody where the broker was not reached, or the time was over.
-pub(super) fn connect_initiator(error: &ConnectError) -> Option<Initiator> {
-    match error {
-        ConnectError::Tcp(_) | ConnectError::TimedOut(_) | ConnectError::Handshake(HandshakeError::Encode(_)) => None,
-        ConnectError::Io(_) | ConnectError::EndOfStream(_) => Some(Initiator::Transport),
-        ConnectError::Handshake(HandshakeError::Refused { .. }) => Some(Initiator::Broker),
-        ConnectError::Handshake(_) => Some(Initiator::Client),
-    }
 }
 
 /// The kind of what the engine refused or could not finish.

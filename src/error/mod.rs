@@ -8,14 +8,14 @@ use std::io;
 use std::sync::Arc;
 
 use crate::config::ParametersError;
-use crate::driver::ConnectError;
-use crate::engine::{Closure, Failure, Fate, HandshakeError, Initiator, Reason, Returned};
+use crate::driver::{Attempt, ConnectError};
+use crate::engine::{Closure, Failure, Fate, Initiator, Reason, Returned};
 use crate::protocol::{MethodId, ReplyCode, method_name};
 use crate::wire::DecodeError;
 
 pub use kind::ErrorKind;
 
-use kind::{connect_initiator, connect_kind, failure_kind};
+use kind::failure_kind;
 
 /// A result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -61,7 +61,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match &*self.cause {
             Cause::Parameters(_) => ErrorKind::Parameters,
-            Cause::Connect(error) => connect_kind(error),
+            Cause::Connect(error) => error.kind(),
             Cause::Failure(failure) => failure_kind(failure),
             Cause::Decode(_) => ErrorKind::Decode,
             Cause::ConsumerCancelled => ErrorKind::ConsumerCancelled,
@@ -80,18 +80,31 @@ impl Error {
         }
     }
 
-    /// Who closed the channel or connection, or ended its handshake, where that is the reason.
+    /// Every attempt to connect, in order, where that is what failed.
+    pub fn attempts(&self) -> &[Attempt] {
+        match &*self.cause {
+            Cause::Connect(error) => error.attempts(),
+            _ => &[],
+        }
+    }
+
+    /// Whose decision it was, where the channel or connection is closed or could not be opened.
     pub fn initiator(&self) -> Option<Initiator> {
         match &*self.cause {
-            Cause::Connect(error) => connect_initiator(error),
+            Cause::Connect(error) => error.initiator(),
             _ => self.closure().map(Closure::initiator),
         }
+    }
+
+    /// Why the channel or connection is closed, where that is what failed.
+    pub fn close_reason(&self) -> Option<&Reason> {
+        self.closure().map(|closure| &closure.reason)
     }
 
     /// The code of the close or refusal that is the reason, the broker's or the client's own, or of a returned message.
     pub fn reply_code(&self) -> Option<ReplyCode> {
         match &*self.cause {
-            Cause::Connect(ConnectError::Handshake(HandshakeError::Refused { code, .. })) => Some(*code),
+            Cause::Connect(error) => error.refusal().map(|(code, _)| code),
             Cause::Returned(returned) => Some(returned.reply_code),
             _ => self.closure().and_then(|closure| closure.reply_code),
         }
@@ -100,7 +113,7 @@ impl Error {
     /// The text that goes with it: the broker's words; where it said nothing, the client's.
     pub fn reply_text(&self) -> Option<String> {
         match &*self.cause {
-            Cause::Connect(ConnectError::Handshake(HandshakeError::Refused { text, .. })) => Some(text.to_string()),
+            Cause::Connect(error) => error.refusal().map(|(_, text)| text.to_string()),
             Cause::Returned(returned) => Some(returned.reply_text.to_string()),
             _ => self.closure().map(|closure| closure.reply_text.clone()),
         }
@@ -153,9 +166,28 @@ impl Error {
         self.reply_code() == Some(ReplyCode::PRECONDITION_FAILED)
     }
 
-    /// The broker refused the credentials.
+    /// 405: the queue is exclusive to another connection, or exclusively consumed.
+    pub fn is_resource_locked(&self) -> bool {
+        self.reply_code() == Some(ReplyCode::RESOURCE_LOCKED)
+    }
+
+    /// 403: the user lacks a permission; or the virtual host was refused.
+    pub fn is_access_refused(&self) -> bool {
+        match self.kind() {
+            ErrorKind::AccessRefused => true,
+            ErrorKind::Authentication => false,
+            _ => self.reply_code() == Some(ReplyCode::ACCESS_REFUSED),
+        }
+    }
+
+    /// The broker refused the credentials, there is no mechanism in common, or a provider has no credentials.
     pub fn is_authentication(&self) -> bool {
         self.kind() == ErrorKind::Authentication
+    }
+
+    /// TLS was not agreed on.
+    pub fn is_tls(&self) -> bool {
+        self.kind() == ErrorKind::Tls
     }
 
     /// A wait took longer than its parameter allows.
@@ -163,24 +195,37 @@ impl Error {
         self.kind() == ErrorKind::TimedOut
     }
 
-    /// Another connection may well succeed: the transport failed, it took too long, or the broker was told to close the
-    /// connection (320), be it in the handshake.
+    /// Nothing came from the broker for two heartbeat intervals.
+    pub fn is_heartbeat_missed(&self) -> bool {
+        self.close_reason() == Some(&Reason::HeartbeatsMissed)
+    }
+
+    /// The broker blocked the connection for longer than `blocked_connection_timeout`.
+    pub fn is_blocked_too_long(&self) -> bool {
+        self.close_reason() == Some(&Reason::BlockedTooLong)
+    }
+
+    /// The application closed it, or dropped its last handle: nothing went wrong.
+    pub fn is_requested(&self) -> bool {
+        self.close_reason() == Some(&Reason::Requested)
+    }
+
+    /// The same on another connection, or a little later, may well succeed: the transport failed, it took too long, the broker
+    /// was told to close the connection (320), publishing was paused.
     pub fn is_retryable(&self) -> bool {
+        if let Cause::Connect(error) = &*self.cause {
+            return error.is_retryable();
+        }
         match self.kind() {
-            _ if self.is_forced_handshake() => true,
-            ErrorKind::Io | ErrorKind::TimedOut | ErrorKind::Backpressure => true,
+            ErrorKind::TimedOut | ErrorKind::Backpressure => true,
             ErrorKind::ConnectionClosed => {
                 self.initiator() == Some(Initiator::Transport)
                     || self.reply_code() == Some(ReplyCode::CONNECTION_FORCED)
-                    || self.closure().is_some_and(|closure| closure.reason == Reason::HeartbeatsMissed)
+                    || self.is_heartbeat_missed()
+                    || self.is_blocked_too_long()
             }
             _ => false,
         }
-    }
-
-    /// A broker that shuts down says so in the handshake too.
-    fn is_forced_handshake(&self) -> bool {
-        matches!(&*self.cause, Cause::Connect(_)) && self.reply_code() == Some(ReplyCode::CONNECTION_FORCED)
     }
 
     pub(crate) fn consumer_cancelled() -> Self {
@@ -235,7 +280,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &*self.cause {
             Cause::Connect(error) => std::error::Error::source(error),
-            Cause::Failure(Failure::Encode(error)) => Some(error),
+            Cause::Failure(failure) => std::error::Error::source(failure),
             Cause::Decode(error) => Some(error),
             _ => None,
         }

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use bytes::Bytes;
+
 use super::{BY_REFERENCE, Body, FRAME_HEAD, FRAME_OVERHEAD, Outbound};
 use crate::protocol::{
     ContentProperties, Method, MethodId, ProtocolMethod,
     basic::{self, Properties},
-    constants,
+    connection, constants,
 };
-use crate::wire::{EncodeError, Writer};
+use crate::wire::{EncodeError, ShortString, Writer};
 
 /// Octets of the protocol header that opens a connection (§4.2.2).
 pub const PROTOCOL_HEADER_LEN: usize = constants::PROTOCOL_HEADER.len();
@@ -127,6 +129,38 @@ impl Encoder {
         })
     }
 
+    /// Appends `connection.update-secret`, of which the secret is taken by reference: its owner overwrites it once it is
+    /// written.
+    ///
+    /// # Errors
+    ///
+    /// A reason that is too long, or a secret that does not fit a frame.
+    pub fn update_secret(
+        &self,
+        out: &mut Outbound,
+        secret: Bytes,
+        reason: &ShortString,
+    ) -> Result<(), FrameEncodeError> {
+        let mut before = Vec::new();
+        let mut writer = Writer::new(&mut before);
+        write_id(&mut writer, connection::UpdateSecret::ID);
+        let length = u32::try_from(secret.len()).unwrap_or(u32::MAX);
+        writer.long(length);
+        let mut after = Vec::new();
+        Writer::new(&mut after).short_string_octets(reason.as_bytes())?;
+
+        let size = before.len() + secret.len() + after.len();
+        if size > self.max_payload {
+            return Err(FrameEncodeError::TooLarge { size, max: self.max_payload });
+        }
+        out.extend(&frame_head(constants::FRAME_METHOD, 0, size));
+        out.extend(&before);
+        out.append_body(secret);
+        out.extend(&after);
+        out.extend(&[constants::FRAME_END]);
+        Ok(())
+    }
+
     /// Appends `basic.publish` with its whole content.
     ///
     /// # Errors
@@ -221,7 +255,7 @@ impl Encoder {
         }
     }
 
-    fn body_by_reference(&self, out: &mut Outbound, channel: u16, body: &bytes::Bytes) {
+    fn body_by_reference(&self, out: &mut Outbound, channel: u16, body: &Bytes) {
         let mut from = 0;
         while from < body.len() {
             let until = body.len().min(from.saturating_add(self.max_payload));

@@ -11,6 +11,7 @@ mod decoder;
 mod encoder;
 mod error;
 mod outbound;
+mod walk;
 
 pub use body::{BY_REFERENCE, Body};
 pub use content::ContentHeader;
@@ -18,6 +19,7 @@ pub use decoder::{Decoded, Decoder, Frame, FrameKind, split_method};
 pub use encoder::{Encoder, FrameEncodeError, PROTOCOL_HEADER_LEN, Publish};
 pub use error::FrameError;
 pub use outbound::{Mark, Outbound};
+pub use walk::FrameWalk;
 
 /// Octets of a frame around its payload: type, channel, size, and the end marker.
 pub const FRAME_OVERHEAD: usize = 8;

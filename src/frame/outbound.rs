@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::IoSlice;
 
 use bytes::Bytes;
+use zeroize::Zeroize;
 
 /// Octets on their way out, in order.
 ///
@@ -58,6 +59,17 @@ impl Outbound {
     /// Octets of memory held for reuse.
     pub fn capacity(&self) -> usize {
         self.run.capacity()
+    }
+
+    /// Makes room for this many more octets, which will not move while they are appended.
+    pub fn reserve(&mut self, octets: usize) {
+        self.run.reserve(octets);
+    }
+
+    /// Overwrites everything that it holds or held, and lets go of it.
+    pub fn wipe(&mut self) {
+        self.run.zeroize();
+        *self = Self::new();
     }
 
     /// The present end, for [`Outbound::roll_back`].
@@ -149,6 +161,16 @@ impl Outbound {
         }
     }
 
+    /// The run of octets, those that are gone included.
+    pub(super) fn run(&self) -> &[u8] {
+        &self.run
+    }
+
+    /// The bodies, each with the position in the run before which it goes.
+    pub(super) fn bodies(&self) -> &VecDeque<(usize, Bytes)> {
+        &self.bodies
+    }
+
     /// The shared bodies that were not written.
     pub(crate) fn into_bodies(self) -> impl Iterator<Item = Bytes> {
         self.bodies.into_iter().map(|(_, body)| body)
@@ -214,6 +236,13 @@ mod tests {
         outbound.append_body(Bytes::from_static(b"Z"));
         outbound.roll_back(mark);
         assert_eq!(contents(&outbound), b"abCDEFGhiJ");
+    }
+
+    #[test]
+    fn a_buffer_that_is_wiped_is_empty() {
+        let mut outbound = sample();
+        outbound.wipe();
+        assert_eq!((outbound.len(), outbound.capacity(), contents(&outbound)), (0, 0, Vec::new()));
     }
 
     #[test]

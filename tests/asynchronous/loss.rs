@@ -144,7 +144,7 @@ async fn a_stream_that_is_cut_after_any_octet_ends_every_wait() {
         let handshake = match octets {
             octets if octets <= steps[0] => Some(ErrorKind::Protocol),
             octets if octets <= steps[0] + steps[1] => Some(ErrorKind::Authentication),
-            octets if octets < steps.iter().sum() => Some(ErrorKind::Refused),
+            octets if octets < steps.iter().sum() => Some(ErrorKind::AccessRefused),
             _ => None,
         };
         let io_is_possible = error.kind() == ErrorKind::Io;

@@ -85,7 +85,7 @@ async fn reaching_the_broker_and_agreeing_with_it_share_one_deadline() {
 async fn the_end_of_the_stream_means_something_else_at_each_step() {
     assert_eq!(met(Until::Start, &[]).await.kind(), ErrorKind::Protocol);
     assert_eq!(met(Until::Tune, &[]).await.kind(), ErrorKind::Authentication);
-    assert_eq!(met(Until::OpenOk, &[]).await.kind(), ErrorKind::Refused);
+    assert_eq!(met(Until::OpenOk, &[]).await.kind(), ErrorKind::AccessRefused);
 }
 
 #[tokio::test(start_paused = true)]
@@ -99,7 +99,7 @@ async fn credentials_that_are_refused_are_an_error_of_authentication() {
 #[tokio::test(start_paused = true)]
 async fn a_virtual_host_that_is_refused_is_told_with_its_code() {
     let error = met(Until::OpenOk, &close(ReplyCode::NOT_ALLOWED)).await;
-    assert_eq!((error.kind(), error.reply_code()), (ErrorKind::Refused, Some(ReplyCode::NOT_ALLOWED)));
+    assert_eq!((error.kind(), error.reply_code()), (ErrorKind::AccessRefused, Some(ReplyCode::NOT_ALLOWED)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,10 +2,11 @@
 
 use bytes::BytesMut;
 use leveret::ReplyCode;
+use leveret::config::{Credentials, Exchange, Heartbeat, Mechanism, MechanismError, SecretOctets};
 use leveret::engine::{Handshake, HandshakeError, HandshakeParameters, HandshakeStep, Negotiated, Violation};
 use leveret::frame::FrameError;
 use leveret::protocol::{Method, connection, queue};
-use leveret::wire::{FieldTable, LongString};
+use leveret::wire::FieldTable;
 
 use crate::peer::{Sent, method_octets, octets_of, raw_frame, read_frames, sent};
 
@@ -13,14 +14,13 @@ fn parameters() -> HandshakeParameters {
     let mut client_properties = FieldTable::new();
     client_properties.insert("product", "test");
     HandshakeParameters {
-        mechanism: "PLAIN".into(),
-        response: LongString::from("\0guest\0guest"),
+        credentials: Credentials::plain("guest", "guest"),
         virtual_host: "/".into(),
         locale: "en_US".into(),
         client_properties,
         channel_max: 0,
         frame_max: 0,
-        heartbeat: None,
+        heartbeat: Heartbeat::Server,
     }
 }
 
@@ -115,6 +115,7 @@ fn the_agreed_limits_are_the_smaller_ones_and_zero_is_no_limit() {
         ((1, 100, None), (2047, 131_072, 60), (1, 4096, 60)),
     ];
     for ((channel_max, frame_max, heartbeat), theirs, expected) in cases {
+        let heartbeat = heartbeat.map_or(Heartbeat::Server, Heartbeat::every);
         let mut talk = Talk::new(HandshakeParameters { channel_max, frame_max, heartbeat, ..parameters() });
         talk.say(start()).unwrap();
         talk.sent();
@@ -152,7 +153,92 @@ fn a_close_at_each_step_is_answered_and_tells_the_step_code_and_text() {
 fn a_challenge_is_more_than_plain_can_answer() {
     let mut talk = Talk::at(HandshakeStep::Authentication);
     let error = talk.say(connection::Secure::default().challenge("who?")).unwrap_err();
-    assert_eq!(error, HandshakeError::ChallengeNotSupported);
+    assert!(matches!(&error, HandshakeError::Mechanism { name, .. } if name == "PLAIN"), "{error:?}");
+    assert!(error.to_string().contains("asks for another"), "{error}");
+    assert_eq!(talk.sent(), []);
+}
+
+/// A mechanism that answers each challenge with the challenge itself, in brackets, until it is asked for the end.
+struct Echo;
+
+impl Mechanism for Echo {
+    fn name(&self) -> &str {
+        "X-ECHO"
+    }
+
+    fn begin(&self) -> Box<dyn Exchange> {
+        let mut rounds = 0;
+        Box::new(move |challenge: Option<&[u8]>| -> Result<SecretOctets, MechanismError> {
+            rounds += 1;
+            match challenge {
+                None => Ok("first".into()),
+                Some(b"the end") => Err("it is over".into()),
+                Some(challenge) => Ok([b"<", challenge, rounds.to_string().as_bytes(), b">"].concat().into()),
+            }
+        })
+    }
+}
+
+/// A handshake with a mechanism of one's own, its first response sent.
+fn echoing() -> Talk {
+    let mut talk = Talk::new(HandshakeParameters { credentials: Credentials::mechanism(Echo), ..parameters() });
+    talk.say(start().mechanisms("PLAIN X-ECHO")).unwrap();
+    let sent = talk.sent();
+    let Some(Sent::Method(0, Method::ConnectionStartOk(ok))) = sent.last() else { panic!("{sent:?}") };
+    assert_eq!((ok.mechanism.to_string(), ok.response.to_string()), ("X-ECHO".to_owned(), "first".to_owned()));
+    talk
+}
+
+#[test]
+fn a_mechanism_of_ones_own_answers_as_many_challenges_as_come() {
+    let mut talk = echoing();
+    for (challenge, response) in [("a", "<a2>"), ("", "<3>"), ("b", "<b4>")] {
+        assert_eq!(talk.say(connection::Secure::default().challenge(challenge)), Ok(None));
+        assert_eq!(talk.sent(), [sent(0, connection::SecureOk::default().response(response))]);
+        assert_eq!(talk.handshake.step(), HandshakeStep::Authentication);
+    }
+    talk.say(tune(1, 4096, 0)).unwrap();
+    assert!(talk.say(connection::OpenOk::default()).unwrap().is_some());
+}
+
+#[test]
+fn what_a_mechanism_cannot_answer_ends_the_handshake_with_its_own_words() {
+    let error = echoing().say(connection::Secure::default().challenge("the end")).unwrap_err();
+    assert_eq!(error.to_string(), "the mechanism X-ECHO has no response: it is over");
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "it is over");
+}
+
+#[test]
+fn the_first_mechanism_that_both_sides_have_is_used() {
+    let credentials = || Credentials::external().or(Credentials::amqplain("u", "p")).or(Credentials::plain("u", "p"));
+    for (offered, expected) in [
+        ("PLAIN AMQPLAIN EXTERNAL", Some(("EXTERNAL", ""))),
+        ("PLAIN AMQPLAIN", Some(("AMQPLAIN", "\u{5}LOGINS\0\0\0\u{1}u\u{8}PASSWORDS\0\0\0\u{1}p"))),
+        ("external PLAIN", Some(("PLAIN", "\0u\0p"))),
+        ("plain", None),
+    ] {
+        let mut talk = Talk::new(HandshakeParameters { credentials: credentials(), ..parameters() });
+        let said = talk.say(start().mechanisms(offered));
+        let Some((mechanism, response)) = expected else {
+            let wanted = "EXTERNAL AMQPLAIN PLAIN".into();
+            assert_eq!(said, Err(HandshakeError::NoCommonMechanism { wanted, offered: offered.into() }));
+            continue;
+        };
+        let sent = talk.sent();
+        let Some(Sent::Method(0, Method::ConnectionStartOk(ok))) = sent.last() else { panic!("{sent:?}") };
+        assert_eq!((ok.mechanism.to_string(), ok.response.to_string()), (mechanism.to_owned(), response.to_owned()));
+    }
+}
+
+#[test]
+fn an_erased_password_is_not_sent_as_an_empty_one() {
+    let credentials = Credentials::plain("guest", "guest");
+    credentials.password().erase();
+    let mut talk = Talk::new(HandshakeParameters { credentials, ..parameters() });
+    talk.sent();
+    let error = talk.say(start()).unwrap_err();
+    assert!(error.to_string().contains("erase_on_connect"), "{error}");
+    assert_eq!(talk.sent(), []);
 }
 
 #[test]
@@ -287,7 +373,7 @@ fn the_servers_octets_may_come_one_by_one() {
 
 #[test]
 fn no_secret_shows_in_a_debug_view() {
-    let secret = HandshakeParameters { response: LongString::from("\0guest\0hunter2"), ..parameters() };
+    let secret = HandshakeParameters { credentials: Credentials::plain("guest", "hunter2"), ..parameters() };
     let mut handshake = Handshake::new(secret.clone());
     let mut input = BytesMut::from(&method_octets(0, start())[..]);
     let before = format!("{secret:?} {handshake:?}");

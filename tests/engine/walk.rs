@@ -148,7 +148,7 @@ impl Walk {
                     self.timed_out.insert(waiter);
                 }
             }
-            Completion::Confirmed(_) | Completion::Settled(..) | Completion::Closed => {}
+            Completion::Confirmed(_) | Completion::Settled(..) | Completion::SecretUpdated | Completion::Closed => {}
         }
     }
 
@@ -201,6 +201,7 @@ fn name(completion: &Completion) -> &'static str {
         Completion::Confirmed(Confirmation::Returned(_)) => "returned",
         Completion::Settled(..) => "settled",
         Completion::Admitted(_) => "admitted",
+        Completion::SecretUpdated => "secret updated",
         Completion::Closed => "closed",
         Completion::Failed(Failure::TimedOut(_)) => "timed out",
         Completion::Failed(Failure::Closed { fate: Fate::NotSent, .. }) => "not sent",

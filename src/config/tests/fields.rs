@@ -3,9 +3,22 @@
 use std::time::Duration;
 
 use super::{base, plain};
-use crate::config::Heartbeat;
-use crate::config::ParametersErrorKind::{Malformed, OutOfRange};
+use crate::config::ParametersErrorKind::{Empty, Malformed, OutOfRange};
+use crate::config::{Credentials, Endpoint, Exchange, Heartbeat, Mechanism};
 use crate::wire::{FieldTable, FieldValue};
+
+/// A mechanism whose name no broker can offer.
+struct Spaced;
+
+impl Mechanism for Spaced {
+    fn name(&self) -> &str {
+        "a b"
+    }
+
+    fn begin(&self) -> Box<dyn Exchange> {
+        panic!("it is never begun")
+    }
+}
 
 #[test]
 fn fields_are_checked_like_keys() {
@@ -21,7 +34,20 @@ fn fields_are_checked_like_keys() {
         (base().channel_max(0), OutOfRange, "channel_max"),
         (base().frame_max(0), OutOfRange, "frame_max"),
         (base().connect_timeout(Duration::ZERO), OutOfRange, "socket_timeout"),
-        (base().open_timeout(Duration::ZERO), OutOfRange, "stack_timeout"),
+        (base().stack_timeout(Duration::ZERO), OutOfRange, "stack_timeout"),
+        (base().open_timeout(Duration::ZERO), OutOfRange, "open_timeout"),
+        (base().tls_timeout(Duration::ZERO), OutOfRange, "tls_timeout"),
+        (base().handshake_timeout(Duration::ZERO), OutOfRange, "handshake_timeout"),
+        (base().credentials_timeout(Duration::ZERO), OutOfRange, "credentials_timeout"),
+        (base().blocked_connection_timeout(Duration::MAX), OutOfRange, "blocked_connection_timeout"),
+        (base().retry_delay(Duration::MAX), OutOfRange, "retry_delay"),
+        (base().connection_attempts(0), OutOfRange, "connection_attempts"),
+        (base().tcp_keepalive_idle(Duration::from_millis(1500)), OutOfRange, "tcp_keepalive_idle"),
+        (base().tcp_user_timeout(Duration::from_micros(1)), OutOfRange, "tcp_user_timeout"),
+        (base().tcp_send_buffer(0), OutOfRange, "tcp_send_buffer"),
+        (base().backpressure_multiplier(0), OutOfRange, "backpressure_multiplier"),
+        (base().endpoints([] as [Endpoint; 0]), Empty, "host"),
+        (base().credentials(Credentials::mechanism(Spaced)), Malformed, "auth_mechanism"),
         (base().call_timeout(Duration::MAX), OutOfRange, "call_timeout"),
         (base().close_timeout(Duration::ZERO), OutOfRange, "close_timeout"),
         (base().locale(""), OutOfRange, "locale"),
@@ -52,7 +78,8 @@ fn the_clients_heartbeat_wins_over_the_servers() {
     assert_eq!(Heartbeat::Server.interval(60), 60);
     assert_eq!(Heartbeat::every(90).interval(60), 90);
     assert_eq!(Heartbeat::Off.interval(60), 0);
-    assert_eq!(Heartbeat::every(0), Heartbeat::Off);
+    assert_eq!(Heartbeat::every(0).interval(60), 0);
+    assert_eq!(Heartbeat::choose(|proposal| proposal / 2).interval(60), 30);
 }
 
 #[test]
@@ -81,4 +108,30 @@ fn the_users_properties_replace_defaults_and_a_capability_at_a_time() {
     assert_eq!(capabilities.get("connection.blocked"), Some(&FieldValue::Bool(false)));
     assert_eq!(capabilities.get("basic.nack"), Some(&FieldValue::Bool(true)));
     assert_eq!(capabilities.len(), 9);
+}
+
+#[test]
+fn endpoints_know_their_ports_and_setters_of_one_field_leave_the_others() {
+    let parameters = base().host("a").port(7).host("b");
+    assert_eq!(parameters.endpoints, [Endpoint::from(("b", 7))]);
+    let parameters = base().endpoints(["a".parse().unwrap(), Endpoint::new("::1").with_port(9)]);
+    let ports: Vec<_> = parameters.endpoints.iter().map(|endpoint| parameters.port_of(endpoint)).collect();
+    assert_eq!(ports, [5672, 9]);
+    let parameters = parameters.tls(crate::config::Tls::default());
+    assert_eq!(parameters.port_of(&Endpoint::new("a")), 5671);
+    assert_eq!(Endpoint::new("::1").with_port(9).to_string(), "[::1]:9");
+    assert!("a:b:c".parse::<Endpoint>().is_err());
+}
+
+#[test]
+fn each_setting_of_keepalive_turns_it_on() {
+    let second = Duration::from_secs(1);
+    assert!(!base().keeps_alive());
+    let each = [
+        base().tcp_keepalive(true),
+        base().tcp_keepalive_idle(second),
+        base().tcp_keepalive_interval(second),
+        base().tcp_keepalive_count(1),
+    ];
+    assert!(each.iter().all(crate::config::ConnectionParameters::keeps_alive));
 }

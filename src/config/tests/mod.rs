@@ -1,11 +1,11 @@
 //! Parameters from URLs and by field, told from outside the room.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
 mod fields;
 mod printing;
-mod reading;
-mod refusing;
+mod readme;
+mod urls;
 
 use super::{ConnectionParameters, Credentials, ParametersError};
 
@@ -22,7 +22,7 @@ fn refused(url: &str) -> ParametersError {
 
 /// All that there is, the password too.
 fn everything(parameters: &ConnectionParameters) -> String {
-    format!("{parameters:?} {}", parameters.credentials.password().expose())
+    format!("{parameters:?} {}", parameters.credentials.password().expose(str::to_owned))
 }
 
 fn base() -> ConnectionParameters {

@@ -4,7 +4,7 @@ use leveret::protocol::MethodId;
 use leveret::{Error, ErrorKind, Initiator, ReplyCode};
 
 /// The kind of an error where the broker refused the virtual host, or something else about the connection.
-pub(super) const REFUSED: ErrorKind = ErrorKind::Refused;
+pub(super) const REFUSED: ErrorKind = ErrorKind::AccessRefused;
 
 /// No method is to blame.
 pub(super) const NO_METHOD: (u16, u16) = (0, 0);
@@ -222,7 +222,8 @@ impl Misbehaviour {
     pub(super) fn times_out(self) -> Case {
         let leaves = self.when.is_handshake() || self.when == When::Closing;
         let says = if leaves { Says::Ends } else { Says::GoesOn };
-        self.fails(ErrorKind::TimedOut, None, says).retryable()
+        let initiator = self.when.is_handshake().then_some(Initiator::Client);
+        self.fails(ErrorKind::TimedOut, initiator, says).retryable()
     }
 
     /// The transport is gone, which is of this kind: worth a retry, unless the end is the broker's way to refuse.
@@ -231,7 +232,7 @@ impl Misbehaviour {
         if matches!(kind, ErrorKind::Io | ErrorKind::ConnectionClosed) { case.retryable() } else { case }
     }
 
-    /// The client takes the broker for dead, and leaves without a word (AMQP 0-9-1 §4.2.7).
+    /// The client takes the broker for dead, or of no use, and leaves without a word (AMQP 0-9-1 §4.2.7).
     pub(super) fn gives_up(self) -> Case {
         self.fails(ErrorKind::ConnectionClosed, Some(Initiator::Client), Says::Ends).retryable()
     }

@@ -62,11 +62,14 @@ fn channel_close(code: ReplyCode) -> channel::Close {
     channel::Close::default().reply_code(code).reply_text("the broker's words")
 }
 
-/// At each step of the handshake with each code. 403 right after the credentials is about them.
+/// At each step of the handshake with each code. 403 right after the credentials is about them; a shutdown is no refusal.
 fn handshake() -> Vec<Case> {
     let row = |(at, code)| {
-        let credentials = at == Tune && code == ReplyCode::ACCESS_REFUSED;
-        let kind = if credentials { ErrorKind::Authentication } else { REFUSED };
+        let kind = match code {
+            ReplyCode::ACCESS_REFUSED if at == Tune => ErrorKind::Authentication,
+            ReplyCode::CONNECTION_FORCED => ErrorKind::ConnectionClosed,
+            _ => REFUSED,
+        };
         sends(at, format!("a close with {code}"), method(0, close(code))).closes(kind, code)
     };
     [Start, Tune, OpenOk].into_iter().flat_map(|at| CODES.map(|code| (at, code))).map(row).collect()

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use leveret::protocol::{Method, channel, connection};
-use leveret::{Connection, ConnectionParameters, ErrorKind, ReplyCode, Result};
+use leveret::{Connection, ConnectionParameters, ErrorKind, Initiator, ReplyCode, Result};
 use tokio::time::Instant;
 
 use crate::peer::{Peer, Received, parameters};
@@ -124,13 +124,18 @@ async fn timed<T>(doing: impl Future<Output = T>) -> (T, Duration) {
 const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(7);
+const BLOCKED_TIMEOUT: Duration = Duration::from_secs(40);
 const HEARTBEAT: u16 = 10;
 
 /// A limit to every wait; heartbeats only where the peer is to miss them, and then sooner than those limits.
 fn parameters_of(case: &Case) -> ConnectionParameters {
     match case.does {
         Does::MissesHeartbeats => parameters().heartbeat(HEARTBEAT).call_timeout(LIMIT).close_timeout(LIMIT),
-        _ => parameters().open_timeout(OPEN_TIMEOUT).call_timeout(CALL_TIMEOUT).close_timeout(CLOSE_TIMEOUT),
+        _ => parameters()
+            .open_timeout(OPEN_TIMEOUT)
+            .call_timeout(CALL_TIMEOUT)
+            .close_timeout(CLOSE_TIMEOUT)
+            .blocked_connection_timeout(BLOCKED_TIMEOUT),
     }
 }
 
@@ -143,6 +148,10 @@ fn limit_of(case: &Case) -> Duration {
             _ => CALL_TIMEOUT,
         },
         _ if matches!(case.does, Does::MissesHeartbeats) => Duration::from_secs(2 * u64::from(HEARTBEAT)),
+        // The client's own decision, and no violation: the one that is left.
+        (Outcome::Fails(Failed { kind: ErrorKind::ConnectionClosed, initiator: Some(Initiator::Client), .. }), _) => {
+            BLOCKED_TIMEOUT
+        }
         (Outcome::Succeeds, When::Open) => WATCHED,
         _ => Duration::ZERO,
     }

@@ -14,7 +14,7 @@ use super::stage::deliver;
 use crate::peer::{start, tune};
 
 pub(super) fn table() -> Vec<Case> {
-    [silent(), slow(), dead(), gone(), gone_within_a_frame(), last_words()].into_iter().flatten().collect()
+    [silent(), slow(), blocked(), dead(), gone(), gone_within_a_frame(), last_words()].into_iter().flatten().collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -43,6 +43,12 @@ fn slow() -> Vec<Case> {
         sends(Getting, "a message whose header never comes", got.clone()).times_out(),
         sends(Getting, "a message whose body never comes", [got, header(1, 10)].concat()).times_out(),
     ]
+}
+
+/// The broker blocks the connection, and never unblocks it.
+fn blocked() -> Vec<Case> {
+    let octets = method(0, connection::Blocked::default().reason("memory"));
+    [Consuming, Confirming].map(|at| sends(at, "blocked for ever", octets.clone()).gives_up()).into()
 }
 
 /// Heartbeats were agreed on, and do not come for two intervals.

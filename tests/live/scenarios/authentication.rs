@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use leveret::FieldTable;
 use leveret::protocol::{ProtocolMethod, connection};
 use leveret::wire::Writer;
-use leveret::{Credentials, FieldTable};
 use leveret_live_tests::raw::{Close, Raw, capabilities};
-use leveret_live_tests::{parameters, unique, user};
+use leveret_live_tests::{password, unique, user};
 
 /// A peer that has answered `connection.start` with this mechanism and response.
 async fn logging_in(mechanism: &str, response: Vec<u8>) -> Raw {
@@ -18,7 +18,7 @@ async fn logging_in(mechanism: &str, response: Vec<u8>) -> Raw {
 }
 
 fn plain(user: &str, password: &str) -> Vec<u8> {
-    Credentials::plain(user, password).plain_response()
+    format!("\0{user}\0{password}").into_bytes()
 }
 
 /// The response of AMQPLAIN: a table without the octets that say its size.
@@ -26,12 +26,6 @@ fn amqplain<const N: usize>(fields: [(&'static str, &str); N]) -> Vec<u8> {
     let mut octets = Vec::new();
     Writer::new(&mut octets).table(&fields.into_iter().collect::<FieldTable>()).expect("a table that can be encoded");
     octets.split_off(4)
-}
-
-/// The password of the shared broker's user.
-fn password() -> String {
-    let response = parameters().credentials.plain_response();
-    String::from_utf8_lossy(response.rsplit(|&octet| octet == 0).next().expect("there is a password")).into_owned()
 }
 
 fn refused_login(mechanism: &str) -> String {

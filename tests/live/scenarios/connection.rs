@@ -32,7 +32,7 @@ async fn wrong_credentials_are_refused() {
 async fn a_missing_virtual_host_is_refused() {
     let host = unique("missing");
     let error = soon(Connection::open(parameters().virtual_host(&host))).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    assert_eq!(error.kind(), ErrorKind::AccessRefused, "{error}");
     assert_eq!(error.reply_code(), Some(ReplyCode::NOT_ALLOWED));
     assert_eq!(error.reply_text(), Some(format!("NOT_ALLOWED - vhost {host} not found")));
 }

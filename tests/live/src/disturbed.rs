@@ -30,7 +30,7 @@ impl Disturbed {
             parameters: ConnectionParameters::from_url(&url).expect("the disturbed broker has an AMQP URL"),
             _turn: turn,
         };
-        if TcpStream::connect((broker.parameters.host.as_str(), broker.parameters.port)).await.is_err() {
+        if TcpStream::connect(crate::address(&broker.parameters)).await.is_err() {
             broker.start().await;
         }
         broker.clear_all().await;

@@ -65,10 +65,18 @@ pub fn parameters() -> ConnectionParameters {
 
 /// The user of that broker, which a message may name as its sender.
 pub fn user() -> String {
-    // NUL, user, NUL, password (RFC 4616).
-    let response = parameters().credentials.plain_response();
-    let user = response.split(|&octet| octet == 0).nth(1).expect("there is a user");
-    String::from_utf8_lossy(user).into_owned()
+    parameters().credentials.user().to_owned()
+}
+
+/// The password of that user.
+pub fn password() -> String {
+    parameters().credentials.password().expose(str::to_owned)
+}
+
+/// Where the broker of these parameters listens.
+fn address(parameters: &ConnectionParameters) -> (String, u16) {
+    let endpoint = parameters.endpoints.first().expect("parameters have an endpoint");
+    (endpoint.host.clone(), parameters.port_of(endpoint))
 }
 
 /// A connection to that broker.

@@ -97,7 +97,7 @@ impl Raw {
 
     /// A socket to another broker, or one for another user or virtual host.
     pub async fn connect_to(parameters: ConnectionParameters) -> Self {
-        let address = (parameters.host.clone(), parameters.port);
+        let address = crate::address(&parameters);
         let stream = soon(TcpStream::connect(address)).await.expect("the broker listens");
         stream.set_nodelay(true).expect("a socket has this option");
         Self { stream, input: Vec::new(), encoder: Encoder::new(FRAME_MAX), parameters }
@@ -152,6 +152,7 @@ impl Raw {
 
     /// The answer to `connection.start` with the parameters' credentials, announcing every capability.
     pub fn start_ok(&self) -> connection::StartOk {
+        let (user, password) = (crate::user(), crate::password());
         connection::StartOk::default()
             .client_properties(capabilities(&[
                 "authentication_failure_close",
@@ -162,7 +163,7 @@ impl Raw {
                 "publisher_confirms",
             ]))
             .mechanism("PLAIN")
-            .response(self.parameters.credentials.plain_response())
+            .response(format!("\0{user}\0{password}"))
             .locale("en_US")
     }
 

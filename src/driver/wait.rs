@@ -5,14 +5,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::driver::{Polled, Shared, State};
+use super::{Polled, Shared, State};
 use crate::engine::{Completion, Failure, WaiterId};
 use crate::error::Error;
 
 /// A slot in the table of waiters, freed when it is dropped. What comes afterwards is put right: a channel that opens is
 /// closed again, a message that was got goes back.
 #[derive(Debug)]
-pub(super) struct Wait {
+pub(crate) struct Wait {
     shared: Arc<Shared>,
     id: WaiterId,
     over: bool,
@@ -20,7 +20,7 @@ pub(super) struct Wait {
 
 impl Wait {
     /// Takes a slot and asks the engine for something in one step.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         shared: &Arc<Shared>,
         ask: impl FnOnce(&mut State, WaiterId) -> Result<(), Failure>,
     ) -> Result<Self, Error> {
@@ -36,20 +36,20 @@ impl Wait {
     }
 
     /// Stands for a slot that was taken already.
-    pub(super) fn new(shared: Arc<Shared>, id: WaiterId) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, id: WaiterId) -> Self {
         Self { shared, id, over: false }
     }
 
-    pub(super) fn shared(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 
-    pub(super) fn id(&self) -> WaiterId {
+    pub(crate) fn id(&self) -> WaiterId {
         self.id
     }
 
     /// The completion was taken.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.over
     }
 }
@@ -84,6 +84,6 @@ impl Drop for Wait {
 }
 
 /// The runtime's clock, so that tests can turn it.
-pub(super) fn now() -> std::time::Instant {
+pub(crate) fn now() -> std::time::Instant {
     tokio::time::Instant::now().into_std()
 }

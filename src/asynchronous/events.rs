@@ -1,0 +1,227 @@
+//! What happens to a connection or a channel, as streams, and the future for its end.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+
+use crate::driver::{Observation, Shared};
+use crate::engine::{ChannelKey, ChannelNotice, Closure, ConnectionNotice, Engine, Failure, Fate, Interest};
+use crate::error::Error;
+use crate::wire::ShortString;
+
+/// Something that happened to a connection.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum ConnectionEvent {
+    /// The broker blocks publishes, for this reason (`connection.blocked`). They wait; everything else goes on.
+    Blocked(String),
+    /// It does so no more (`connection.unblocked`).
+    Unblocked,
+    /// The detector of Pika 0.x ([`backpressure_detection`]): a frame was queued while more waited than
+    /// [`backpressure_multiplier`] average frames.
+    ///
+    /// [`backpressure_detection`]: crate::ConnectionParameters#structfield.backpressure_detection
+    /// [`backpressure_multiplier`]: crate::ConnectionParameters#structfield.backpressure_multiplier
+    Backpressure {
+        /// Octets that waited with this frame.
+        queued: u64,
+        /// Octets of an average frame, rounded down.
+        average: u64,
+    },
+    /// The broker took a new secret: the provider's, or that of [`Connection::update_secret`](super::Connection::update_secret).
+    SecretUpdated,
+    /// The provider had no new secret, or the broker did not take it: why. It is asked again.
+    SecretNotUpdated(String),
+    /// It is over, and why: the last event.
+    Closed(Error),
+}
+
+/// Something that happened to a channel.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum ChannelEvent {
+    /// The broker asks for no more content (`channel.flow`): publishes wait.
+    Stopped,
+    /// Content may flow again.
+    Resumed,
+    /// The broker cancelled the consumer of this tag: its queue is gone, for instance.
+    ConsumerCancelled(ShortString),
+    /// It is over, and why: the last event.
+    Closed(Error),
+}
+
+/// What later calls fail with.
+pub(super) fn closed(closure: Arc<Closure>) -> Error {
+    Failure::Closed { closure, fate: Fate::NotSent }.into()
+}
+
+impl From<ConnectionNotice> for ConnectionEvent {
+    fn from(notice: ConnectionNotice) -> Self {
+        match notice {
+            ConnectionNotice::Blocked(reason) => Self::Blocked(reason),
+            ConnectionNotice::Unblocked => Self::Unblocked,
+            ConnectionNotice::Backpressure { queued, average } => Self::Backpressure { queued, average },
+            ConnectionNotice::SecretUpdated => Self::SecretUpdated,
+            ConnectionNotice::SecretNotUpdated(why) => Self::SecretNotUpdated(why),
+            ConnectionNotice::Closed(closure) => Self::Closed(closed(closure)),
+        }
+    }
+}
+
+impl From<ChannelNotice> for ChannelEvent {
+    fn from(notice: ChannelNotice) -> Self {
+        match notice {
+            ChannelNotice::Stopped => Self::Stopped,
+            ChannelNotice::Resumed => Self::Resumed,
+            ChannelNotice::ConsumerCancelled(tag) => Self::ConsumerCancelled(tag),
+            ChannelNotice::Closed(closure) => Self::Closed(closed(closure)),
+        }
+    }
+}
+
+/// The stream of what happens to a connection, from when it was made on: [`Connection::events`](super::Connection::events).
+///
+/// It keeps up to 1024 events that nobody has taken; beyond that the oldest go, and [`lost`](Self::lost) counts them.
+pub struct ConnectionEvents {
+    observation: Observation,
+    over: bool,
+}
+
+impl ConnectionEvents {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        Self { observation: Observation::new(shared, None, Interest::Everything), over: false }
+    }
+
+    /// The next event; none behind [`ConnectionEvent::Closed`]. Dropped before it is done, no event is lost.
+    pub async fn next(&mut self) -> Option<ConnectionEvent> {
+        poll_fn(|context| self.poll_event(context)).await
+    }
+
+    /// How many events went by because they were not taken in time.
+    pub fn lost(&self) -> u64 {
+        self.observation.lost()
+    }
+
+    fn poll_event(&mut self, context: &Context<'_>) -> Poll<Option<ConnectionEvent>> {
+        if self.over {
+            return Poll::Ready(None);
+        }
+        self.observation.poll(context, Engine::take_connection_notice).map(|notice| {
+            self.over = matches!(notice, ConnectionNotice::Closed(_));
+            Some(notice.into())
+        })
+    }
+}
+
+impl Stream for ConnectionEvents {
+    type Item = ConnectionEvent;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<ConnectionEvent>> {
+        self.poll_event(context)
+    }
+}
+
+/// The stream of what happens to a channel, from when it was made on: [`Channel::events`](super::Channel::events).
+///
+/// It keeps up to 1024 events that nobody has taken; beyond that the oldest go, and [`lost`](Self::lost) counts them.
+pub struct ChannelEvents {
+    observation: Observation,
+    key: ChannelKey,
+    over: bool,
+}
+
+impl ChannelEvents {
+    pub(super) fn new(shared: &Arc<Shared>, key: ChannelKey) -> Self {
+        Self { observation: Observation::new(shared, Some(key), Interest::Everything), key, over: false }
+    }
+
+    /// The next event; none behind [`ChannelEvent::Closed`]. Dropped before it is done, no event is lost.
+    pub async fn next(&mut self) -> Option<ChannelEvent> {
+        poll_fn(|context| self.poll_event(context)).await
+    }
+
+    /// How many events went by because they were not taken in time.
+    pub fn lost(&self) -> u64 {
+        self.observation.lost()
+    }
+
+    fn poll_event(&mut self, context: &Context<'_>) -> Poll<Option<ChannelEvent>> {
+        if self.over {
+            return Poll::Ready(None);
+        }
+        let key = self.key;
+        self.observation.poll(context, |engine, waiter| engine.take_channel_notice(key, waiter)).map(|notice| {
+            self.over = matches!(notice, ChannelNotice::Closed(_));
+            Some(notice.into())
+        })
+    }
+}
+
+impl Stream for ChannelEvents {
+    type Item = ChannelEvent;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<ChannelEvent>> {
+        self.poll_event(context)
+    }
+}
+
+/// Waits until a connection or channel is over; gives why.
+#[must_use = "it waits when it is awaited"]
+pub struct Closed {
+    observation: Observation,
+    /// Known from the first time on.
+    why: Option<Error>,
+}
+
+impl Closed {
+    pub(super) fn new(shared: &Arc<Shared>, channel: Option<ChannelKey>) -> Self {
+        Self { observation: Observation::new(shared, channel, Interest::End), why: None }
+    }
+}
+
+impl Future for Closed {
+    type Output = Error;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Error> {
+        if let Some(why) = &self.why {
+            return Poll::Ready(why.clone());
+        }
+        let channel = self.observation.channel();
+        let taken = self.observation.poll(context, |engine, waiter| match channel {
+            Some(key) => match engine.take_channel_notice(key, waiter)? {
+                ChannelNotice::Closed(closure) => Some(closure),
+                _ => None,
+            },
+            None => match engine.take_connection_notice(waiter)? {
+                ConnectionNotice::Closed(closure) => Some(closure),
+                _ => None,
+            },
+        });
+        taken.map(|closure| self.why.insert(closed(closure)).clone())
+    }
+}
+
+impl fmt::Debug for ConnectionEvents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionEvents").field("over", &self.over).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ChannelEvents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChannelEvents")
+            .field("channel", &self.key.number)
+            .field("over", &self.over)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Closed").field("why", &self.why).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,130 @@
+//! Text that must not be seen, and is wiped when it is not needed any more.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use zeroize::{Zeroize, Zeroizing};
+
+/// What stands in the place of a secret.
+pub(crate) const REDACTED: &str = "<redacted>";
+
+/// Text that is never printed (`Debug` and `Display` give `<redacted>`), and that is overwritten in memory when the last clone
+/// is dropped or when it is [erased](Secret::erase).
+///
+/// Clones share the text: what is erased through one is erased for all.
+///
+/// ```
+/// use leveret::config::Secret;
+///
+/// let secret = Secret::from("hunter2");
+/// assert_eq!(format!("{secret} {secret:?}"), "<redacted> <redacted>");
+/// assert_eq!(secret.expose(str::len), 7);
+///
+/// let clone = secret.clone();
+/// secret.erase();
+/// assert!(clone.is_erased() && clone.expose(str::is_empty));
+/// ```
+#[derive(Clone)]
+pub struct Secret {
+    /// None once it is erased.
+    text: Arc<RwLock<Option<Zeroizing<String>>>>,
+}
+
+impl Secret {
+    /// Shows the text to `look`; an erased one is empty. Take care where it goes.
+    pub fn expose<R>(&self, look: impl FnOnce(&str) -> R) -> R {
+        let text = self.text.read().unwrap_or_else(PoisonError::into_inner);
+        look(text.as_ref().map_or("", |text| text.as_str()))
+    }
+
+    /// Overwrites the text, for all clones.
+    pub fn erase(&self) {
+        *self.text.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The text is gone.
+    pub fn is_erased(&self) -> bool {
+        self.text.read().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self { text: Arc::new(RwLock::new(Some(Zeroizing::new(text)))) }
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self::from(text.to_owned())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+/// Octets that are never printed, and that are overwritten when they are dropped: a response of a
+/// [`Mechanism`](super::Mechanism), a private key.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct SecretOctets(Zeroizing<Vec<u8>>);
+
+impl SecretOctets {
+    /// The octets themselves. Take care where they go.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Room for `capacity` octets: what is appended within it leaves no copy behind.
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self(Zeroizing::new(Vec::with_capacity(capacity)))
+    }
+
+    pub(crate) fn extend(&mut self, octets: &[u8]) {
+        if self.0.capacity() - self.0.len() < octets.len() {
+            let mut larger = Vec::with_capacity(2 * (self.0.len() + octets.len()));
+            larger.extend_from_slice(&self.0);
+            self.0.zeroize();
+            self.0 = Zeroizing::new(larger);
+        }
+        self.0.extend_from_slice(octets);
+    }
+}
+
+impl AsRef<[u8]> for SecretOctets {
+    fn as_ref(&self) -> &[u8] {
+        self.expose()
+    }
+}
+
+impl From<Vec<u8>> for SecretOctets {
+    fn from(octets: Vec<u8>) -> Self {
+        Self(Zeroizing::new(octets))
+    }
+}
+
+impl From<&[u8]> for SecretOctets {
+    fn from(octets: &[u8]) -> Self {
+        Self::from(octets.to_vec())
+    }
+}
+
+impl From<&str> for SecretOctets {
+    fn from(text: &str) -> Self {
+        Self::from(text.as_bytes())
+    }
+}
+
+impl fmt::Debug for SecretOctets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}

@@ -1,0 +1,294 @@
+//! Why no connection came about: each attempt, with its phase and its cause.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::Progress;
+use crate::config::{Endpoint, ProviderError};
+use crate::engine::{HandshakeError, HandshakeStep, Initiator};
+use crate::error::ErrorKind;
+use crate::protocol::ReplyCode;
+use crate::wire::ShortString;
+
+/// How far an attempt to connect came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Finding the addresses of a name.
+    Resolve,
+    /// Connecting to an address by TCP.
+    Connect,
+    /// Agreeing on TLS.
+    Tls,
+    /// Fetching credentials from their provider.
+    Credentials,
+    /// The handshake of AMQP, from the protocol header to the open virtual host.
+    Handshake,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Resolve => "resolve",
+            Self::Connect => "connect",
+            Self::Tls => "TLS",
+            Self::Credentials => "credentials",
+            Self::Handshake => "handshake",
+        })
+    }
+}
+
+/// Why a phase failed.
+#[derive(Debug)]
+pub(crate) enum Cause {
+    /// The transport's own words.
+    Io(io::Error),
+    /// TLS cannot be set up, or was refused by either side.
+    Tls(Box<dyn Error + Send + Sync>),
+    /// It took longer than this parameter allows.
+    TimedOut { parameter: &'static str, limit: Duration },
+    /// The provider of credentials has none.
+    Provider(ProviderError),
+    /// The broker closed the transport in the middle of the handshake, without a word.
+    EndOfStream(HandshakeStep),
+    /// The handshake failed.
+    Handshake(HandshakeError),
+}
+
+impl Cause {
+    /// TLS is at fault, though it may have shown later: a broker that misses a certificate says so after the handshake.
+    pub(super) fn is_tls(&self) -> bool {
+        match self {
+            Self::Tls(_) => true,
+            #[cfg(feature = "tls")]
+            Self::Io(error) => super::tls::is_tls(error),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn kind(&self) -> ErrorKind {
+        match self {
+            _ if self.is_tls() => ErrorKind::Tls,
+            Self::Io(_) => ErrorKind::Io,
+            Self::Tls(_) => ErrorKind::Tls,
+            Self::TimedOut { .. } => ErrorKind::TimedOut,
+            Self::Provider(_) | Self::EndOfStream(HandshakeStep::Authentication) => ErrorKind::Authentication,
+            Self::EndOfStream(HandshakeStep::Start) => ErrorKind::Protocol,
+            Self::EndOfStream(HandshakeStep::Open) => ErrorKind::AccessRefused,
+            Self::Handshake(error) => handshake_kind(error),
+        }
+    }
+
+    fn initiator(&self) -> Initiator {
+        match self {
+            Self::Io(_) | Self::EndOfStream(_) => Initiator::Transport,
+            Self::Handshake(HandshakeError::Refused { .. }) => Initiator::Broker,
+            Self::Tls(_) | Self::TimedOut { .. } | Self::Provider(_) | Self::Handshake(_) => Initiator::Client,
+        }
+    }
+
+    /// The same may well succeed a little later.
+    fn is_retryable(&self) -> bool {
+        match self {
+            Self::Handshake(HandshakeError::Refused { code, .. }) => *code == ReplyCode::CONNECTION_FORCED,
+            _ => matches!(self.kind(), ErrorKind::Io | ErrorKind::TimedOut),
+        }
+    }
+
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Tls(error) | Self::Provider(error) => Some(&**error),
+            Self::Handshake(error) => Some(error),
+            Self::TimedOut { .. } | Self::EndOfStream(_) => None,
+        }
+    }
+
+    /// The broker's code and text, where it refused.
+    fn refusal(&self) -> Option<(ReplyCode, &ShortString)> {
+        match self {
+            Self::Handshake(HandshakeError::Refused { code, text, .. }) => Some((*code, text)),
+            _ => None,
+        }
+    }
+}
+
+fn handshake_kind(error: &HandshakeError) -> ErrorKind {
+    match error {
+        HandshakeError::NoCommonMechanism { .. } | HandshakeError::Mechanism { .. } => ErrorKind::Authentication,
+        HandshakeError::Refused { code: ReplyCode::CONNECTION_FORCED, .. } => ErrorKind::ConnectionClosed,
+        HandshakeError::Refused { step: HandshakeStep::Authentication, code: ReplyCode::ACCESS_REFUSED, .. } => {
+            ErrorKind::Authentication
+        }
+        HandshakeError::Refused { .. } => ErrorKind::AccessRefused,
+        HandshakeError::Encode(_) => ErrorKind::Encode,
+        _ => ErrorKind::Protocol,
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "{error}"),
+            Self::Tls(error) => write!(f, "{error}"),
+            Self::TimedOut { parameter, limit } => write!(f, "not done within {limit:?} ({parameter})"),
+            Self::Provider(error) => write!(f, "no credentials: {error}"),
+            Self::EndOfStream(HandshakeStep::Start) => {
+                f.write_str("the broker closed the transport at once: it may want TLS (amqps), or is no AMQP server")
+            }
+            Self::EndOfStream(HandshakeStep::Authentication) => f.write_str(
+                "the broker closed the transport after it got the credentials: they are wrong, or it refuses a limit",
+            ),
+            Self::EndOfStream(HandshakeStep::Open) => {
+                f.write_str("the broker closed the transport when the virtual host was opened")
+            }
+            Self::Handshake(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+/// One attempt to connect: where, how far it came, and why it failed.
+///
+/// Its `Display` is that in one line; its source is the cause.
+#[derive(Debug)]
+pub struct Attempt {
+    endpoint: Option<Endpoint>,
+    address: Option<SocketAddr>,
+    phase: Phase,
+    pub(super) cause: Cause,
+}
+
+impl Attempt {
+    pub(super) fn new(endpoint: Option<Endpoint>, progress: &Progress, cause: Cause) -> Self {
+        Self { endpoint, address: progress.address, phase: progress.phase, cause }
+    }
+
+    /// The endpoint that was tried; none where the transport was the caller's.
+    pub fn endpoint(&self) -> Option<&Endpoint> {
+        self.endpoint.as_ref()
+    }
+
+    /// The address that was tried, once there was one.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// How far it came.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// What kind of thing went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.cause.kind()
+    }
+
+    /// The same may well succeed a little later.
+    pub fn is_retryable(&self) -> bool {
+        self.cause.is_retryable()
+    }
+
+    /// Where it was, as people write it.
+    fn place(&self) -> Option<String> {
+        let endpoint = self.endpoint.as_ref()?;
+        Some(match self.address {
+            Some(address) if address.to_string() == endpoint.to_string() => address.to_string(),
+            Some(address) => format!("{endpoint} at {address}"),
+            None => endpoint.to_string(),
+        })
+    }
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.place() {
+            Some(place) => write!(f, "{place}, {}: {}", self.phase, self.cause),
+            None => write!(f, "{}: {}", self.phase, self.cause),
+        }
+    }
+}
+
+impl Error for Attempt {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.source()
+    }
+}
+
+/// Why no connection came about.
+#[derive(Debug)]
+pub(crate) struct ConnectError {
+    attempts: Vec<Attempt>,
+    /// The time for all of it was over.
+    out_of_time: Option<Cause>,
+}
+
+impl ConnectError {
+    pub(super) fn new(attempts: Vec<Attempt>, out_of_time: Option<Cause>) -> Self {
+        Self { attempts, out_of_time }
+    }
+
+    /// The connection was to have a thread of its own.
+    pub(crate) fn no_thread(error: &io::Error) -> Self {
+        let text = format!("no thread for the connection (driver_thread): {error}");
+        let progress = Progress::new(None, Phase::Connect);
+        Self::new(vec![Attempt::new(None, &progress, Cause::Io(io::Error::new(error.kind(), text)))], None)
+    }
+
+    pub(crate) fn attempts(&self) -> &[Attempt] {
+        &self.attempts
+    }
+
+    /// The attempt that tells most: the last one of those that came furthest.
+    fn telling(&self) -> Option<&Attempt> {
+        self.attempts.iter().max_by_key(|attempt| attempt.phase)
+    }
+
+    pub(crate) fn kind(&self) -> ErrorKind {
+        match (&self.out_of_time, self.telling()) {
+            (Some(_), _) | (None, None) => ErrorKind::TimedOut,
+            (None, Some(attempt)) => attempt.kind(),
+        }
+    }
+
+    /// Whose decision it was: where the time was over, or what the other side said could not be, this side's.
+    pub(crate) fn initiator(&self) -> Option<Initiator> {
+        match (&self.out_of_time, self.telling()) {
+            (Some(_), _) => Some(Initiator::Client),
+            (None, attempt) => Some(attempt?.cause.initiator()),
+        }
+    }
+
+    pub(crate) fn is_retryable(&self) -> bool {
+        self.out_of_time.is_some() || self.attempts.iter().any(Attempt::is_retryable)
+    }
+
+    pub(crate) fn refusal(&self) -> Option<(ReplyCode, &ShortString)> {
+        self.telling()?.cause.refusal()
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cannot connect")?;
+        if let Some(cause) = &self.out_of_time {
+            write!(f, ": {cause}")?;
+        }
+        match &self.attempts[..] {
+            [] => Ok(()),
+            [attempt] => write!(f, ": {attempt}"),
+            attempts => {
+                write!(f, " in {} attempts", attempts.len())?;
+                attempts.iter().zip(1..).try_for_each(|(attempt, number)| write!(f, "; {number}. {attempt}"))
+            }
+        }
+    }
+}
+
+impl Error for ConnectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.telling().map(|attempt| attempt as _)
+    }
+}

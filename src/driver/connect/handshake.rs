@@ -1,0 +1,77 @@
+//! Moves the octets of a handshake.
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+
+use super::ConnectCause;
+use crate::config::{ConnectionParameters, Credentials};
+use crate::engine::{Handshake, HandshakeParameters, HandshakeStep, Negotiated};
+use crate::frame::Outbound;
+
+/// Agrees with the broker. `responded` tells whether a response of the credentials was sent; what was read beyond the
+/// agreement is left in `input`.
+pub(super) async fn negotiate<T: AsyncRead + AsyncWrite + Unpin>(
+    transport: &mut T,
+    parameters: &ConnectionParameters,
+    credentials: &Credentials,
+    responded: &mut bool,
+    input: &mut BytesMut,
+) -> Result<Negotiated, ConnectCause> {
+    let parameters = HandshakeParameters { credentials: credentials.clone(), ..HandshakeParameters::from(parameters) };
+    let mut handshake = Handshake::new(parameters);
+    loop {
+        let agreed = handshake.handle_bytes(input);
+        let step = handshake.step();
+        *responded |= step > HandshakeStep::Start;
+        let written = write_all(transport, handshake.poll_transmit()).await;
+        // The handshake's own error tells more than a write that failed because of it.
+        if let Some(negotiated) = agreed.map_err(ConnectCause::Handshake)? {
+            written.map_err(ConnectCause::Io)?;
+            return Ok(negotiated);
+        }
+        written.map_err(ConnectCause::Io)?;
+        match transport.read_buf(input).await {
+            // Half of an answer blames neither the credentials nor the virtual host.
+            Ok(0) if !input.is_empty() => return Err(ConnectCause::Io(io::ErrorKind::UnexpectedEof.into())),
+            Ok(0) => return Err(ConnectCause::EndOfStream(step)),
+            Ok(_) => {}
+            // A broker that closes a socket which it has not read to the end resets it.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset && input.is_empty() => {
+                return Err(ConnectCause::EndOfStream(step));
+            }
+            Err(error) => return Err(ConnectCause::Io(error)),
+        }
+    }
+}
+
+/// Writes everything, and overwrites it: it may hold a secret.
+async fn write_all<T: AsyncWrite + Unpin>(transport: &mut T, outbound: Option<Outbound>) -> io::Result<()> {
+    let Some(outbound) = outbound else { return Ok(()) };
+    let mut outbound = Wiped(outbound);
+    while !outbound.0.is_empty() {
+        let count = poll_fn(|context| {
+            let mut slices = [IoSlice::new(&[]); 4];
+            let filled = outbound.0.slices(&mut slices);
+            Pin::new(&mut *transport).poll_write_vectored(context, slices.get(..filled).unwrap_or_default())
+        })
+        .await?;
+        if count == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        outbound.0.advance(count);
+    }
+    poll_fn(|context| Pin::new(&mut *transport).poll_flush(context)).await
+}
+
+/// Overwritten when it is dropped, in the middle of a write too.
+struct Wiped(Outbound);
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        self.0.wipe();
+    }
+}

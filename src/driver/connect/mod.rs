@@ -1,0 +1,227 @@
+//! From parameters to a connection: endpoints in turn, their addresses in turn, and with each TCP, TLS and the handshake of AMQP,
+//! every step with its deadline.
+
+mod error;
+mod handshake;
+mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
+mod transport;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::Shared;
+use crate::config::{ConnectionParameters, Credentials, CredentialsProvider, Endpoint, EndpointOrder};
+use crate::engine::{Engine, Settings};
+
+pub use error::{Attempt, Phase};
+pub(crate) use error::{Cause as ConnectCause, ConnectError};
+pub(crate) use transport::Transport;
+
+/// A transport on which both sides have agreed: what they share from here on, and what was read beyond the handshake.
+pub(crate) struct Agreed<T> {
+    pub(crate) transport: T,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) input: BytesMut,
+    /// Whom to ask for a new secret, and how long the present one is good for.
+    pub(crate) renewal: Option<Renewal>,
+}
+
+/// Credentials that expire.
+pub(crate) struct Renewal {
+    pub(crate) provider: Arc<dyn CredentialsProvider>,
+    pub(crate) valid_for: Duration,
+    /// How long the provider may take.
+    pub(crate) limit: Option<Duration>,
+}
+
+/// How far an attempt has come.
+struct Progress {
+    address: Option<SocketAddr>,
+    phase: Phase,
+    /// A password was used.
+    responded: bool,
+}
+
+impl Progress {
+    fn new(address: Option<SocketAddr>, phase: Phase) -> Self {
+        Self { address, phase, responded: false }
+    }
+}
+
+/// Reaches a broker over the network and agrees with it.
+pub(crate) async fn open(parameters: &ConnectionParameters) -> Result<Agreed<Transport>, ConnectError> {
+    let mut attempts = Attempts::default();
+    let opened = within("open_timeout", parameters.open_timeout, try_all(parameters, &mut attempts)).await;
+    attempts.forget_passwords();
+    match opened {
+        Ok(Some(agreed)) => Ok(agreed),
+        Ok(None) => Err(ConnectError::new(attempts.failed, None)),
+        Err(cause) => Err(ConnectError::new(attempts.failed, Some(cause))),
+    }
+}
+
+/// Agrees with the broker at the other end of a transport.
+pub(crate) async fn open_on<T: AsyncRead + AsyncWrite + Unpin>(
+    transport: T,
+    parameters: &ConnectionParameters,
+) -> Result<Agreed<T>, ConnectError> {
+    let mut attempts = Attempts::default();
+    let mut progress = Progress::new(None, Phase::Credentials);
+    let opening = async {
+        let stack = async { handshake(transport, parameters, &mut progress, &mut attempts.used).await };
+        within("stack_timeout", parameters.stack_timeout, stack).await.flatten()
+    };
+    let opened = within("open_timeout", parameters.open_timeout, opening).await.flatten();
+    attempts.forget_passwords();
+    opened.map_err(|cause| ConnectError::new(vec![Attempt::new(None, &progress, cause)], None))
+}
+
+/// What was tried, in order.
+#[derive(Default)]
+struct Attempts {
+    failed: Vec<Attempt>,
+    /// Credentials whose response was sent.
+    used: Vec<Credentials>,
+}
+
+impl Attempts {
+    /// Passwords that were used and that are to be forgotten after use.
+    fn forget_passwords(&mut self) {
+        for credentials in self.used.drain(..).filter(Credentials::erases_on_connect) {
+            credentials.password().erase();
+        }
+    }
+}
+
+/// Tries everything, cycle by cycle. None where nothing came of it: the attempts tell why.
+async fn try_all(parameters: &ConnectionParameters, attempts: &mut Attempts) -> Option<Agreed<Transport>> {
+    let mut endpoints: Vec<&Endpoint> = parameters.endpoints.iter().collect();
+    if parameters.endpoint_order == EndpointOrder::Shuffled {
+        fastrand::shuffle(&mut endpoints);
+    }
+    for cycle in 0..parameters.connection_attempts {
+        if cycle > 0 {
+            sleep(parameters.retry_delay).await;
+        }
+        let before = attempts.failed.len();
+        for endpoint in &endpoints {
+            if let Some(agreed) = try_endpoint(endpoint, parameters, attempts).await {
+                return Some(agreed);
+            }
+        }
+        let failed = attempts.failed.get(before..).unwrap_or_default();
+        if !failed.iter().any(Attempt::is_retryable) {
+            break;
+        }
+    }
+    None
+}
+
+/// Tries every address of an endpoint.
+async fn try_endpoint(
+    endpoint: &Endpoint,
+    parameters: &ConnectionParameters,
+    attempts: &mut Attempts,
+) -> Option<Agreed<Transport>> {
+    let addresses = match tcp::resolve(endpoint, parameters).await {
+        Ok(addresses) => addresses,
+        Err(cause) => {
+            let progress = Progress::new(None, Phase::Resolve);
+            attempts.failed.push(Attempt::new(Some(endpoint.clone()), &progress, cause));
+            return None;
+        }
+    };
+    for address in addresses {
+        let mut progress = Progress::new(Some(address), Phase::Connect);
+        let stack = try_address(address, endpoint, parameters, &mut progress, &mut attempts.used);
+        match within("stack_timeout", parameters.stack_timeout, stack).await.flatten() {
+            Ok(agreed) => return Some(agreed),
+            Err(cause) => attempts.failed.push(Attempt::new(Some(endpoint.clone()), &progress, cause)),
+        }
+    }
+    None
+}
+
+async fn try_address(
+    address: SocketAddr,
+    endpoint: &Endpoint,
+    parameters: &ConnectionParameters,
+    progress: &mut Progress,
+    used: &mut Vec<Credentials>,
+) -> Result<Agreed<Transport>, ConnectCause> {
+    let stream = tcp::connect(address, parameters);
+    let stream = within("connect_timeout", parameters.connect_timeout, stream).await??;
+    let transport = match &parameters.tls {
+        None => Transport::from(stream),
+        Some(tls) => {
+            progress.phase = Phase::Tls;
+            let secured = secure(stream, tls, &endpoint.host);
+            within("tls_timeout", parameters.tls_timeout, secured).await??
+        }
+    };
+    handshake(transport, parameters, progress, used).await
+}
+
+#[cfg(feature = "tls")]
+use tls::secure;
+
+/// Parameters that ask for TLS are refused before anything is tried.
+#[cfg(not(feature = "tls"))]
+async fn secure(_: tokio::net::TcpStream, _: &crate::config::Tls, _: &str) -> Result<Transport, ConnectCause> {
+    std::future::ready(Err(ConnectCause::Io(std::io::ErrorKind::Unsupported.into()))).await
+}
+
+async fn handshake<T: AsyncRead + AsyncWrite + Unpin>(
+    mut transport: T,
+    parameters: &ConnectionParameters,
+    progress: &mut Progress,
+    used: &mut Vec<Credentials>,
+) -> Result<Agreed<T>, ConnectCause> {
+    let (credentials, renewal) = fetch_credentials(parameters, progress).await?;
+    progress.phase = Phase::Handshake;
+    let mut input = BytesMut::new();
+    let negotiating =
+        handshake::negotiate(&mut transport, parameters, &credentials, &mut progress.responded, &mut input);
+    let negotiated = within("handshake_timeout", parameters.handshake_timeout, negotiating).await.flatten();
+    if progress.responded {
+        used.push(credentials);
+    }
+    if negotiated.as_ref().is_err_and(ConnectCause::is_tls) {
+        progress.phase = Phase::Tls;
+    }
+    let negotiated = negotiated?;
+    let engine = Engine::new(negotiated, Settings::from(parameters), Instant::now().into_std());
+    Ok(Agreed { transport, shared: Arc::new(Shared::new(engine)), input, renewal })
+}
+
+/// The credentials of the parameters, or those that their provider has now.
+async fn fetch_credentials(
+    parameters: &ConnectionParameters,
+    progress: &mut Progress,
+) -> Result<(Credentials, Option<Renewal>), ConnectCause> {
+    let Some(provider) = parameters.credentials.provider() else { return Ok((parameters.credentials.clone(), None)) };
+    progress.phase = Phase::Credentials;
+    let limit = parameters.credentials_timeout;
+    let provided = within("credentials_timeout", limit, provider.provide()).await?.map_err(ConnectCause::Provider)?;
+    let renewal = provided.valid_for.map(|valid_for| Renewal { provider: Arc::clone(provider), valid_for, limit });
+    Ok((provided.credentials.or(parameters.credentials.clone()), renewal))
+}
+
+/// Waits no longer than a parameter allows.
+async fn within<R>(
+    parameter: &'static str,
+    limit: Option<Duration>,
+    step: impl Future<Output = R>,
+) -> Result<R, ConnectCause> {
+    match limit {
+        Some(limit) => timeout(limit, step).await.map_err(|_| ConnectCause::TimedOut { parameter, limit }),
+        None => Ok(step.await),
+    }
+}

@@ -1,0 +1,61 @@
+//! Asks the provider of credentials for a new secret before the present one expires, and tells the broker.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+use super::connect::Renewal;
+use super::{Observation, Shared, Wait, now};
+use crate::config::Provided;
+use crate::engine::{ConnectionNotice, Engine, Interest};
+
+/// The shortest pause between two questions.
+const LEAST: Duration = Duration::from_secs(1);
+
+/// Renews until the connection is over.
+pub(super) async fn renew(shared: Arc<Shared>, renewal: Renewal) {
+    let end = Observation::new(&shared, None, Interest::End);
+    let mut renewing = pin!(renew_for_ever(shared, renewal));
+    poll_fn(|context| match end.poll(context, Engine::take_connection_notice) {
+        Poll::Ready(_) => Poll::Ready(()),
+        Poll::Pending => renewing.as_mut().poll(context),
+    })
+    .await;
+}
+
+async fn renew_for_ever(shared: Arc<Shared>, renewal: Renewal) {
+    let mut pause = renewal.valid_for.mul_f64(0.8);
+    loop {
+        sleep(pause.max(LEAST)).await;
+        match update(&shared, &renewal).await {
+            Ok(Some(valid_for)) => pause = valid_for.mul_f64(0.8),
+            // It lasts.
+            Ok(None) => return,
+            Err(why) => {
+                shared.with(|state| state.engine.tell_connection(&ConnectionNotice::SecretNotUpdated(why)));
+                // Some more times before the fifth that is left is over.
+                pause = renewal.valid_for.mul_f64(0.04);
+            }
+        }
+    }
+}
+
+/// Fetches a secret and tells the broker; gives how long it is good for.
+async fn update(shared: &Arc<Shared>, renewal: &Renewal) -> Result<Option<Duration>, String> {
+    let asking = renewal.provider.provide();
+    let provided = match renewal.limit {
+        Some(limit) => timeout(limit, asking).await.map_err(|_| format!("no credentials within {limit:?}"))?,
+        None => asking.await,
+    };
+    let Provided { credentials, valid_for } = provided.map_err(|error| format!("no credentials: {error}"))?;
+    let secret = credentials.password();
+    let wait = Wait::begin(shared, |state, id| state.engine.update_secret(secret, "the secret expires", id, now()));
+    match wait.map_err(|error| error.to_string())?.await {
+        Ok(_) => Ok(valid_for),
+        Err(error) => Err(error.to_string()),
+    }
+}

@@ -1,0 +1,172 @@
+//! Who wants to hear what happens to a connection or to a channel, and what each has not heard yet.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::{ChannelKey, ChannelNotice, Closure, ConnectionNotice, Engine, Event, WaiterId};
+
+/// What somebody wants to hear of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interest {
+    /// Everything, in order.
+    Everything,
+    /// The end alone.
+    End,
+}
+
+/// Those who observe one connection or one channel.
+#[derive(Debug)]
+pub(super) struct Observers<N> {
+    observers: BTreeMap<WaiterId, Observer<N>>,
+}
+
+#[derive(Debug)]
+struct Observer<N> {
+    interest: Interest,
+    unheard: VecDeque<N>,
+    lost: u64,
+}
+
+impl<N> Default for Observers<N> {
+    fn default() -> Self {
+        Self { observers: BTreeMap::new() }
+    }
+}
+
+impl<N: Clone> Observers<N> {
+    /// Notices kept for somebody who does not take them; beyond that the oldest go.
+    const KEPT: usize = 1024;
+
+    fn insert(&mut self, waiter: WaiterId, interest: Interest, unheard: Option<N>) {
+        let unheard = unheard.into_iter().collect();
+        self.observers.insert(waiter, Observer { interest, unheard, lost: 0 });
+    }
+
+    /// Keeps a notice for everybody whom it concerns, and names them.
+    fn tell(&mut self, notice: &N, is_end: bool) -> Vec<WaiterId> {
+        let mut told = Vec::new();
+        for (waiter, observer) in &mut self.observers {
+            if observer.interest == Interest::End && !is_end {
+                continue;
+            }
+            if observer.unheard.len() == Self::KEPT {
+                observer.unheard.pop_front();
+                observer.lost += 1;
+            }
+            observer.unheard.push_back(notice.clone());
+            told.push(*waiter);
+        }
+        told
+    }
+
+    fn take(&mut self, waiter: WaiterId) -> Option<N> {
+        self.observers.get_mut(&waiter)?.unheard.pop_front()
+    }
+
+    fn lost(&self, waiter: WaiterId) -> u64 {
+        self.observers.get(&waiter).map_or(0, |observer| observer.lost)
+    }
+}
+
+/// Observing. Each observer is a standing waiter, told by [`Event::Readable`] that there is something to take.
+impl Engine {
+    /// From now on `waiter` hears what happens to the connection; of one that is over, that it is.
+    pub fn observe_connection(&mut self, waiter: WaiterId, interest: Interest) {
+        let over = self.state.closure().filter(|_| self.state.is_closed()).cloned();
+        self.observers.insert(waiter, interest, over.map(ConnectionNotice::Closed));
+    }
+
+    /// The oldest notice about the connection that `waiter` has not heard.
+    pub fn take_connection_notice(&mut self, waiter: WaiterId) -> Option<ConnectionNotice> {
+        self.observers.take(waiter)
+    }
+
+    /// Notices about the connection that went unheard because `waiter` did not take them.
+    pub fn lost_connection_notices(&self, waiter: WaiterId) -> u64 {
+        self.observers.lost(waiter)
+    }
+
+    /// `waiter` observes the connection no more.
+    pub fn ignore_connection(&mut self, waiter: WaiterId) {
+        self.observers.observers.remove(&waiter);
+    }
+
+    /// From now on `waiter` hears what happens to a channel; of one that is over, that it is.
+    pub fn observe_channel(&mut self, key: ChannelKey, waiter: WaiterId, interest: Interest) {
+        let over = if self.channels.get(key).is_some() { None } else { self.channel_closure(key) };
+        let observers = self.channel_observers.entry(key.incarnation).or_default();
+        observers.insert(waiter, interest, over.map(ChannelNotice::Closed));
+    }
+
+    /// The oldest notice about a channel that `waiter` has not heard.
+    pub fn take_channel_notice(&mut self, key: ChannelKey, waiter: WaiterId) -> Option<ChannelNotice> {
+        self.channel_observers.get_mut(&key.incarnation)?.take(waiter)
+    }
+
+    /// Notices about a channel that went unheard because `waiter` did not take them.
+    pub fn lost_channel_notices(&self, key: ChannelKey, waiter: WaiterId) -> u64 {
+        self.channel_observers.get(&key.incarnation).map_or(0, |observers| observers.lost(waiter))
+    }
+
+    /// `waiter` observes a channel no more.
+    pub fn ignore_channel(&mut self, key: ChannelKey, waiter: WaiterId) {
+        if let Some(observers) = self.channel_observers.get_mut(&key.incarnation) {
+            observers.observers.remove(&waiter);
+            if observers.observers.is_empty() {
+                self.channel_observers.remove(&key.incarnation);
+            }
+        }
+    }
+
+    /// Tells everybody who observes the connection.
+    pub fn tell_connection(&mut self, notice: &ConnectionNotice) {
+        let told = self.observers.tell(notice, matches!(notice, ConnectionNotice::Closed(_)));
+        self.events.extend(told.into_iter().map(Event::Readable));
+    }
+
+    /// Tells everybody who observes a channel.
+    pub(super) fn tell_channel(&mut self, key: ChannelKey, notice: &ChannelNotice) {
+        let Some(observers) = self.channel_observers.get_mut(&key.incarnation) else { return };
+        let told = observers.tell(notice, matches!(notice, ChannelNotice::Closed(_)));
+        self.events.extend(told.into_iter().map(Event::Readable));
+    }
+
+    /// The connection is over.
+    pub(super) fn tell_end(&mut self, closure: &Arc<Closure>) {
+        self.tell_connection(&ConnectionNotice::Closed(Arc::clone(closure)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    fn waiter(slot: u32) -> WaiterId {
+        WaiterId { slot, generation: NonZeroU32::MIN }
+    }
+
+    #[test]
+    fn each_observer_hears_everything_once_or_the_end_alone() {
+        let mut observers = Observers::default();
+        observers.insert(waiter(1), Interest::Everything, None);
+        observers.insert(waiter(2), Interest::End, None);
+        assert_eq!(observers.tell(&"news", false), [waiter(1)]);
+        assert_eq!(observers.tell(&"end", true), [waiter(1), waiter(2)]);
+        assert_eq!(
+            [1, 1, 1, 2, 2, 3].map(|slot| observers.take(waiter(slot))),
+            [Some("news"), Some("end"), None, Some("end"), None, None]
+        );
+    }
+
+    #[test]
+    fn who_does_not_listen_loses_the_oldest_and_is_told_how_many() {
+        let mut observers = Observers::default();
+        observers.insert(waiter(1), Interest::Everything, None);
+        for number in 0..Observers::<usize>::KEPT + 3 {
+            observers.tell(&number, false);
+        }
+        assert_eq!((observers.lost(waiter(1)), observers.take(waiter(1))), (3, Some(3)));
+    }
+}
