@@ -183,12 +183,12 @@ impl Engine {
 
     /// The connection is over, and nothing can be written any more.
     pub(super) fn lose(&mut self, reason: Reason) {
-        let unheard = self.queued() > 0 || reason == Reason::HeartbeatsMissed;
+        let unheard = self.queued() > 0 || matches!(reason, Reason::HeartbeatsMissed | Reason::BlockedTooLong);
         let bodies = std::mem::take(&mut self.outbound).into_bodies();
         self.discarded.bodies.extend(bodies);
         let last = Arc::new(Closure::silent(reason));
-        // What was queued before a close of ours did not all go out, or went to a broker that seems to be dead: that close
-        // did not end well.
+        // What was queued before a close of ours did not all go out, or went to a broker that does not read it: that close did
+        // not end well.
         let failed = unheard.then(|| Failure::Closed { closure: Arc::clone(&last), fate: Fate::Unknown });
         self.finish(last, None, failed);
     }

@@ -123,8 +123,8 @@ async fn timed<T>(doing: impl Future<Output = T>) -> (T, Duration) {
 
 const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(7);
 const BLOCKED_TIMEOUT: Duration = Duration::from_secs(40);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(50);
 const HEARTBEAT: u16 = 10;
 
 /// A limit to every wait; heartbeats only where the peer is to miss them, and then sooner than those limits.

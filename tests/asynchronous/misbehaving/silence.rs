@@ -48,7 +48,7 @@ fn slow() -> Vec<Case> {
 /// The broker blocks the connection, and never unblocks it.
 fn blocked() -> Vec<Case> {
     let octets = method(0, connection::Blocked::default().reason("memory"));
-    [Consuming, Confirming].map(|at| sends(at, "blocked for ever", octets.clone()).gives_up()).into()
+    [Consuming, Confirming, Closing].map(|at| sends(at, "blocked for ever", octets.clone()).gives_up()).into()
 }
 
 /// Heartbeats were agreed on, and do not come for two intervals.
