@@ -23,9 +23,15 @@ mod flow;
 mod hostile;
 #[path = "asynchronous/loss.rs"]
 mod loss;
+#[path = "asynchronous/observing.rs"]
+mod observing;
+#[path = "asynchronous/opening.rs"]
+mod opening;
 #[path = "asynchronous/peer.rs"]
 mod peer;
 #[path = "asynchronous/program.rs"]
 mod program;
+#[path = "asynchronous/renewing.rs"]
+mod renewing;
 #[path = "asynchronous/shaking_hands.rs"]
 mod shaking_hands;
