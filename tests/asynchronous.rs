@@ -25,9 +25,15 @@ mod hostile;
 mod loss;
 #[path = "asynchronous/misbehaving/mod.rs"]
 mod misbehaving;
+#[path = "asynchronous/observing.rs"]
+mod observing;
+#[path = "asynchronous/opening.rs"]
+mod opening;
 #[path = "asynchronous/peer.rs"]
 mod peer;
 #[path = "asynchronous/program.rs"]
 mod program;
+#[path = "asynchronous/renewing.rs"]
+mod renewing;
 #[path = "asynchronous/shaking_hands.rs"]
 mod shaking_hands;

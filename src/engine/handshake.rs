@@ -81,8 +81,8 @@ enum Awaited {
     Start(AwaitStart),
     Tune(AwaitTune),
     OpenOk(AwaitOpenOk),
-    /// It ended, well or not.
-    Nothing,
+    /// It ended, well or not, at this step.
+    Nothing(HandshakeStep),
 }
 
 /// The handshake of a connection. It reads what came, queues what has to go, and ends with what was agreed on.
@@ -113,7 +113,8 @@ impl Handshake {
         match self.awaited {
             Awaited::Start(_) => HandshakeStep::Start,
             Awaited::Tune(_) => HandshakeStep::Authentication,
-            Awaited::OpenOk(_) | Awaited::Nothing => HandshakeStep::Open,
+            Awaited::OpenOk(_) => HandshakeStep::Open,
+            Awaited::Nothing(step) => step,
         }
     }
 
@@ -146,7 +147,7 @@ impl Handshake {
     fn handle_method(&mut self, method: Method) -> Result<Option<Negotiated>, HandshakeError> {
         let step = self.step();
         let encoder = Encoder::new(HANDSHAKE_FRAME_MAX);
-        match (std::mem::replace(&mut self.awaited, Awaited::Nothing), method) {
+        match (std::mem::replace(&mut self.awaited, Awaited::Nothing(step)), method) {
             (Awaited::Start(state), Method::ConnectionStart(start)) => {
                 self.awaited = Awaited::Tune(state.handle_start(start, &encoder, &mut self.outbound)?);
                 Ok(None)

@@ -175,7 +175,7 @@ use tls::secure;
 /// Parameters that ask for TLS are refused before anything is tried.
 #[cfg(not(feature = "tls"))]
 async fn secure(_: tokio::net::TcpStream, _: &crate::config::Tls, _: &str) -> Result<Transport, ConnectCause> {
-    std::future::ready(Err(ConnectCause::Io(std::io::ErrorKind::Unsupported.into()))).await
+    std::future::ready(Err(ConnectCause::Tls("leveret was built without TLS".into()))).await
 }
 
 async fn handshake<T: AsyncRead + AsyncWrite + Unpin>(

@@ -1,0 +1,275 @@
+//! Endpoints, addresses and cycles: what is tried, in which order, and what the error tells of it.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use leveret::config::{Endpoint, EndpointOrder};
+use leveret::protocol::connection;
+use leveret::{Connection, ConnectionParameters, Error, ErrorKind, Initiator, Phase, ReplyCode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
+
+use super::peer::{method_octets, parameters, start, tune};
+
+/// What a server does with each of its clients.
+#[derive(Clone, Copy)]
+enum Does {
+    /// Shakes hands, and then nothing.
+    Obliges,
+    /// Refuses the credentials.
+    RefusesCredentials,
+    /// Refuses the virtual host.
+    RefusesVirtualHost,
+    /// Is told to shut down in the middle of the handshake.
+    ShutsDown,
+    /// Speaks another protocol.
+    SpeaksHttp,
+    /// Says nothing.
+    KeepsSilent,
+}
+
+/// A server on this machine.
+struct Server {
+    port: u16,
+    clients: Arc<AtomicUsize>,
+}
+
+impl Server {
+    async fn start(does: Does) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let clients = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&clients);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(serve(stream, does));
+            }
+        });
+        Self { port, clients }
+    }
+
+    fn endpoint(&self) -> Endpoint {
+        Endpoint::new("127.0.0.1").with_port(self.port)
+    }
+
+    fn clients(&self) -> usize {
+        self.clients.load(Ordering::Relaxed)
+    }
+}
+
+/// Serves a client until that hangs up; what it says is waited for and not looked at.
+async fn serve(mut stream: TcpStream, does: Does) {
+    let close = |code| method_octets(0, &connection::Close::default().reply_code(code).reply_text("its words"));
+    let say: &[Vec<u8>] = match does {
+        Does::Obliges => &[
+            method_octets(0, &start("PLAIN")),
+            method_octets(0, &tune()),
+            method_octets(0, &connection::OpenOk::default()),
+        ],
+        Does::RefusesCredentials => &[method_octets(0, &start("PLAIN")), close(ReplyCode::ACCESS_REFUSED)],
+        Does::RefusesVirtualHost => {
+            &[method_octets(0, &start("PLAIN")), method_octets(0, &tune()), close(ReplyCode::NOT_ALLOWED)]
+        }
+        Does::ShutsDown => &[method_octets(0, &start("PLAIN")), close(ReplyCode::CONNECTION_FORCED)],
+        Does::SpeaksHttp => &[b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()],
+        Does::KeepsSilent => &[],
+    };
+    let mut heard = [0; 4096];
+    for octets in say {
+        if stream.read(&mut heard).await.is_ok_and(|count| count > 0) && stream.write_all(octets).await.is_ok() {
+            continue;
+        }
+        return;
+    }
+    while stream.read(&mut heard).await.is_ok_and(|count| count > 0) {}
+}
+
+/// A port that nobody listens on.
+async fn closed_port() -> Endpoint {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    Endpoint::new("127.0.0.1").with_port(listener.local_addr().unwrap().port())
+}
+
+fn among(endpoints: impl IntoIterator<Item = Endpoint>) -> ConnectionParameters {
+    parameters().endpoints(endpoints)
+}
+
+fn phases(error: &Error) -> Vec<(Phase, ErrorKind)> {
+    error.attempts().iter().map(|attempt| (attempt.phase(), attempt.kind())).collect()
+}
+
+#[tokio::test]
+async fn the_first_endpoint_that_obliges_is_taken_and_the_others_are_left_alone() {
+    let (good, other) = (Server::start(Does::Obliges).await, Server::start(Does::Obliges).await);
+    let http = Server::start(Does::SpeaksHttp).await;
+    let parameters = among([closed_port().await, http.endpoint(), good.endpoint(), other.endpoint()]);
+    let connection = Connection::open(parameters).await.unwrap();
+    assert!(connection.is_open());
+    assert_eq!((http.clients(), good.clients(), other.clients()), (1, 1, 0));
+}
+
+#[tokio::test]
+async fn the_error_lists_each_attempt_with_its_place_phase_and_cause() {
+    let (refused, http) = (closed_port().await, Server::start(Does::SpeaksHttp).await);
+    let host = Server::start(Does::RefusesVirtualHost).await;
+    let unknown = Endpoint::new("no-such-host.invalid").with_port(5672);
+    let endpoints = [refused.clone(), http.endpoint(), host.endpoint(), unknown.clone()];
+    let error = Connection::open(among(endpoints.clone())).await.unwrap_err();
+    let expected = [
+        (Phase::Connect, ErrorKind::Io),
+        (Phase::Handshake, ErrorKind::Protocol),
+        (Phase::Handshake, ErrorKind::AccessRefused),
+        (Phase::Resolve, ErrorKind::Io),
+    ];
+    assert_eq!(phases(&error), expected, "{error}");
+    let tried: Vec<_> = error.attempts().iter().filter_map(|attempt| attempt.endpoint().cloned()).collect();
+    assert_eq!(tried, endpoints);
+    let address = error.attempts()[0].address().unwrap();
+    assert_eq!((address.ip(), Some(address.port())), (Ipv4Addr::LOCALHOST.into(), refused.port));
+    assert_eq!(error.attempts()[3].address(), None);
+
+    // The whole is of the kind of the attempt that came furthest, and tells its refusal.
+    assert_eq!((error.kind(), error.initiator()), (ErrorKind::AccessRefused, Some(Initiator::Broker)));
+    assert_eq!((error.reply_code(), error.reply_text().as_deref()), (Some(ReplyCode::NOT_ALLOWED), Some("its words")));
+    assert!(error.is_not_sent() && error.is_access_refused());
+    let text = error.to_string();
+    assert!(text.starts_with("cannot connect in 4 attempts; 1. 127.0.0.1:"), "{text}");
+    for part in
+        [", connect: ", "2. ", ", handshake: not an AMQP 0-9-1 server", "4. no-such-host.invalid:5672, resolve: "]
+    {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let sources = std::iter::successors(std::error::Error::source(&error), |error| error.source());
+    assert_eq!(sources.count(), 2, "the attempt, and its cause");
+}
+
+#[tokio::test]
+async fn a_single_attempt_is_told_in_one_line() {
+    let error = Connection::open(among([closed_port().await])).await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("cannot connect: 127.0.0.1:") && text.contains(", connect: "), "{text}");
+    assert_eq!(text.lines().count(), 1);
+    assert!(error.is_retryable() && error.initiator() == Some(Initiator::Transport));
+}
+
+// The system's clock does not turn in these: only the pauses between cycles are waited for, and tokio skips them.
+#[tokio::test(start_paused = true)]
+async fn cycles_try_everything_again_after_a_pause() {
+    let endpoints = [closed_port().await, closed_port().await];
+    let unhurried = among(endpoints).connect_timeout(None).stack_timeout(None);
+    let began = Instant::now();
+    let error =
+        Connection::open(unhurried.connection_attempts(3).retry_delay(Duration::from_secs(5))).await.unwrap_err();
+    assert_eq!(phases(&error), [(Phase::Connect, ErrorKind::Io); 6]);
+    assert_eq!(began.elapsed().as_secs(), 10);
+}
+
+#[tokio::test]
+async fn what_time_does_not_heal_is_not_tried_again() {
+    let refusing = [Does::RefusesCredentials, Does::RefusesVirtualHost, Does::SpeaksHttp];
+    for does in refusing {
+        let server = Server::start(does).await;
+        let parameters = among([server.endpoint()]).connection_attempts(100).retry_delay(Duration::from_secs(3600));
+        let error = Connection::open(parameters).await.unwrap_err();
+        assert!(!error.is_retryable(), "{error}");
+        assert_eq!((error.attempts().len(), server.clients()), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn one_failure_that_time_may_heal_is_enough_for_another_cycle() {
+    let (refusing, shutting) = (Server::start(Does::RefusesCredentials).await, Server::start(Does::ShutsDown).await);
+    for second in [closed_port().await, shutting.endpoint()] {
+        let parameters = among([refusing.endpoint(), second]).connection_attempts(2).retry_delay(Duration::ZERO);
+        let error = Connection::open(parameters).await.unwrap_err();
+        assert_eq!(error.attempts().len(), 4, "{error}");
+        assert!(error.is_retryable());
+    }
+}
+
+#[tokio::test]
+async fn a_shuffled_list_begins_anywhere_and_is_tried_whole() {
+    let mut endpoints = Vec::new();
+    for _ in 0..5 {
+        endpoints.push(closed_port().await);
+    }
+    let mut firsts = std::collections::BTreeSet::new();
+    for _ in 0..40 {
+        let parameters = among(endpoints.clone()).endpoint_order(EndpointOrder::Shuffled);
+        let error = Connection::open(parameters).await.unwrap_err();
+        let mut tried: Vec<_> = error.attempts().iter().filter_map(|attempt| attempt.endpoint()?.port).collect();
+        firsts.insert(tried[0]);
+        tried.sort_unstable();
+        let mut all: Vec<_> = endpoints.iter().filter_map(|endpoint| endpoint.port).collect();
+        all.sort_unstable();
+        assert_eq!(tried, all);
+    }
+    // 40 times the same of five is a chance of one to 10²⁷.
+    assert!(firsts.len() > 1, "it always begins with {firsts:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_deadline_names_its_parameter_and_the_phase_that_it_ended() {
+    let server = Server::start(Does::KeepsSilent).await;
+    let limit = Duration::from_secs(3);
+    // Only the deadline in question is set, so that no other timer can be skipped to.
+    let open = || among([server.endpoint()]).connect_timeout(None).handshake_timeout(None).stack_timeout(None);
+    let cases = [
+        (open().handshake_timeout(limit), "handshake_timeout"),
+        (open().stack_timeout(limit), "stack_timeout"),
+        (open().open_timeout(limit), "open_timeout"),
+    ];
+    for (parameters, name) in cases {
+        let error = Connection::open(parameters).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+        assert!(error.is_retryable() && error.is_timeout() && error.initiator() == Some(Initiator::Client));
+        assert!(error.to_string().contains(&format!("not done within 3s ({name})")), "{name}: {error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_tried_before_the_time_was_over_is_told() {
+    let refused = closed_port().await;
+    let parameters = among([refused]).connect_timeout(None).stack_timeout(None);
+    let parameters = parameters.connection_attempts(1000).retry_delay(Duration::from_secs(7));
+    let error = Connection::open(parameters.open_timeout(Duration::from_secs(30))).await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts().len()), (ErrorKind::TimedOut, 5), "{error}");
+}
+
+#[tokio::test]
+async fn opening_that_is_dropped_hangs_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = Endpoint::new("127.0.0.1").with_port(listener.local_addr().unwrap().port());
+    let mut opening = Box::pin(Connection::open(among([endpoint])));
+    let accepted = tokio::select! {
+        accepted = listener.accept() => accepted,
+        _ = &mut opening => panic!("nobody shakes hands"),
+    };
+    let (mut stream, _) = accepted.unwrap();
+    let mut header = [0; 8];
+    tokio::select! {
+        read = stream.read_exact(&mut header) => drop(read.unwrap()),
+        _ = &mut opening => panic!("nobody shakes hands"),
+    }
+    drop(opening);
+    assert_eq!(stream.read(&mut header).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_driver_on_a_thread_of_its_own_opens_works_and_closes() {
+    let server = Server::start(Does::Obliges).await;
+    // Nobody answers its close.
+    let parameters = among([server.endpoint()]).driver_thread(true).close_timeout(Duration::from_millis(1));
+    let connection = Connection::open(parameters).await.unwrap();
+    assert!(connection.is_open());
+    let closed = connection.closed();
+    drop(connection);
+    assert!(closed.await.is_requested());
+
+    let error = Connection::open(among([closed_port().await]).driver_thread(true)).await.unwrap_err();
+    assert_eq!(phases(&error), [(Phase::Connect, ErrorKind::Io)]);
+}
