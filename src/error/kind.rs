@@ -3,7 +3,7 @@
 use crate::engine::{Failure, Reason, Scope};
 
 /// What kind of thing went wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The connection parameters or the URL are wrong.
@@ -44,6 +44,30 @@ pub enum ErrorKind {
     Backpressure,
 }
 
+impl ErrorKind {
+    /// Every kind, in the order of their declaration: for labels of metrics, for instance.
+    pub const ALL: &'static [Self] = &[
+        Self::Parameters,
+        Self::Io,
+        Self::Tls,
+        Self::TimedOut,
+        Self::Protocol,
+        Self::Authentication,
+        Self::AccessRefused,
+        Self::ConnectionClosed,
+        Self::ChannelClosed,
+        Self::ConsumerCancelled,
+        Self::Nacked,
+        Self::Returned,
+        Self::Encode,
+        Self::Decode,
+        Self::Usage,
+        Self::ChannelsExhausted,
+        Self::MessageTooLarge,
+        Self::Backpressure,
+    ];
+}
+
 /// The kind of what the engine refused or could not finish.
 pub(super) fn failure_kind(failure: &Failure) -> ErrorKind {
     match failure {
@@ -62,5 +86,38 @@ pub(super) fn failure_kind(failure: &Failure) -> ErrorKind {
         | Failure::ConsumerTagMissing
         | Failure::ConsumerTagInUse(_)
         | Failure::NoSuchConsumer => ErrorKind::Usage,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ErrorKind;
+
+    #[test]
+    fn all_kinds_are_listed_once_and_in_order() {
+        assert!(ErrorKind::ALL.is_sorted_by(|earlier, later| earlier < later));
+        // A kind that is added has to be added here, and to the list.
+        let last = |kind| match kind {
+            ErrorKind::Parameters
+            | ErrorKind::Io
+            | ErrorKind::Tls
+            | ErrorKind::TimedOut
+            | ErrorKind::Protocol
+            | ErrorKind::Authentication
+            | ErrorKind::AccessRefused
+            | ErrorKind::ConnectionClosed
+            | ErrorKind::ChannelClosed
+            | ErrorKind::ConsumerCancelled
+            | ErrorKind::Nacked
+            | ErrorKind::Returned
+            | ErrorKind::Encode
+            | ErrorKind::Decode
+            | ErrorKind::Usage
+            | ErrorKind::ChannelsExhausted
+            | ErrorKind::MessageTooLarge => false,
+            ErrorKind::Backpressure => true,
+        };
+        assert_eq!(ErrorKind::ALL.iter().position(|kind| last(*kind)), Some(ErrorKind::ALL.len() - 1));
+        assert_eq!(ErrorKind::Backpressure as usize + 1, ErrorKind::ALL.len());
     }
 }
