@@ -63,8 +63,9 @@ impl Connection {
         Ok(Self::start(driver::open(&parameters).await?))
     }
 
-    /// The same over a transport of the caller's: a socket with options of its own, a tunnel, an in-memory pipe. Of the
-    /// parameters, those that are about the network and TLS have no effect.
+    /// The same over a transport of the caller's: a socket with options of its own, a tunnel, an in-memory pipe. Where the
+    /// parameters have TLS, it is spoken on that transport, with the first endpoint's host as the name that the broker's
+    /// certificate is for; of the other parameters, those that are about the network have no effect.
     ///
     /// With `driver_thread`, a transport that belongs to a runtime, such as tokio's sockets, still depends on that runtime.
     ///

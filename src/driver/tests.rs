@@ -18,6 +18,8 @@ use bytes::Bytes;
 use self::attention::{Attention, drop_after, in_turn, let_others_run_once};
 use self::broker::Heard;
 use self::peer::{Peer, parameters};
+use tokio::io::{AsyncRead, AsyncWrite};
+
 use super::{Agreed, Driver, Shared, open_on};
 use crate::{Channel, Connection, ErrorKind, Publisher};
 
@@ -346,7 +348,7 @@ async fn an_idle_connection_gives_its_buffers_back_and_takes_them_again() {
 }
 
 /// Runs a driver for some time.
-async fn run(driver: &mut Driver<tokio::io::DuplexStream>, time: Duration) -> Poll<()> {
+async fn run<T: AsyncRead + AsyncWrite + Unpin>(driver: &mut Driver<T>, time: Duration) -> Poll<()> {
     match tokio::time::timeout(time, driver).await {
         Ok(()) => Poll::Ready(()),
         Err(_) => Poll::Pending,

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Shared;
@@ -56,7 +57,7 @@ impl Progress {
 }
 
 /// Reaches a broker over the network and agrees with it.
-pub(crate) async fn open(parameters: &ConnectionParameters) -> Result<Agreed<Transport>, ConnectError> {
+pub(crate) async fn open(parameters: &ConnectionParameters) -> Result<Agreed<Transport<TcpStream>>, ConnectError> {
     let mut attempts = Attempts::default();
     let opened = within("open_timeout", parameters.open_timeout, try_all(parameters, &mut attempts)).await;
     attempts.forget_passwords();
@@ -67,15 +68,17 @@ pub(crate) async fn open(parameters: &ConnectionParameters) -> Result<Agreed<Tra
     }
 }
 
-/// Agrees with the broker at the other end of a transport.
+/// Agrees with the broker at the other end of a stream, with TLS where the parameters have it.
 pub(crate) async fn open_on<T: AsyncRead + AsyncWrite + Unpin>(
-    transport: T,
+    stream: T,
     parameters: &ConnectionParameters,
-) -> Result<Agreed<T>, ConnectError> {
+) -> Result<Agreed<Transport<T>>, ConnectError> {
     let mut attempts = Attempts::default();
-    let mut progress = Progress::new(None, Phase::Credentials);
+    let mut progress = Progress::new(None, Phase::Handshake);
+    // What the broker's certificate is for: there is no address that the stream could be checked against.
+    let host = parameters.endpoints.first().map_or("", |endpoint| endpoint.host.as_str());
     let opening = async {
-        let stack = async { handshake(transport, parameters, &mut progress, &mut attempts.used).await };
+        let stack = agree(stream, host, parameters, &mut progress, &mut attempts.used);
         within("stack_timeout", parameters.stack_timeout, stack).await.flatten()
     };
     let opened = within("open_timeout", parameters.open_timeout, opening).await.flatten();
@@ -101,7 +104,7 @@ impl Attempts {
 }
 
 /// Tries everything, cycle by cycle. None where nothing came of it: the attempts tell why.
-async fn try_all(parameters: &ConnectionParameters, attempts: &mut Attempts) -> Option<Agreed<Transport>> {
+async fn try_all(parameters: &ConnectionParameters, attempts: &mut Attempts) -> Option<Agreed<Transport<TcpStream>>> {
     let mut endpoints: Vec<&Endpoint> = parameters.endpoints.iter().collect();
     if parameters.endpoint_order == EndpointOrder::Shuffled {
         fastrand::shuffle(&mut endpoints);
@@ -129,7 +132,7 @@ async fn try_endpoint(
     endpoint: &Endpoint,
     parameters: &ConnectionParameters,
     attempts: &mut Attempts,
-) -> Option<Agreed<Transport>> {
+) -> Option<Agreed<Transport<TcpStream>>> {
     let addresses = match tcp::resolve(endpoint, parameters).await {
         Ok(addresses) => addresses,
         Err(cause) => {
@@ -155,15 +158,25 @@ async fn try_address(
     parameters: &ConnectionParameters,
     progress: &mut Progress,
     used: &mut Vec<Credentials>,
-) -> Result<Agreed<Transport>, ConnectCause> {
+) -> Result<Agreed<Transport<TcpStream>>, ConnectCause> {
     let stream = tcp::connect(address, parameters);
     let stream = within("connect_timeout", parameters.connect_timeout, stream).await??;
+    agree(stream, &endpoint.host, parameters, progress, used).await
+}
+
+/// TLS, where the parameters have it, and the handshake.
+async fn agree<T: AsyncRead + AsyncWrite + Unpin>(
+    stream: T,
+    host: &str,
+    parameters: &ConnectionParameters,
+    progress: &mut Progress,
+    used: &mut Vec<Credentials>,
+) -> Result<Agreed<Transport<T>>, ConnectCause> {
     let transport = match &parameters.tls {
-        None => Transport::from(stream),
+        None => Transport::Plain(stream),
         Some(tls) => {
             progress.phase = Phase::Tls;
-            let secured = secure(stream, tls, &endpoint.host);
-            within("tls_timeout", parameters.tls_timeout, secured).await??
+            within("tls_timeout", parameters.tls_timeout, secure(stream, tls, host)).await??
         }
     };
     handshake(transport, parameters, progress, used).await
@@ -174,7 +187,7 @@ use tls::secure;
 
 /// Parameters that ask for TLS are refused before anything is tried.
 #[cfg(not(feature = "tls"))]
-async fn secure(_: tokio::net::TcpStream, _: &crate::config::Tls, _: &str) -> Result<Transport, ConnectCause> {
+async fn secure<T>(_: T, _: &crate::config::Tls, _: &str) -> Result<Transport<T>, ConnectCause> {
     std::future::ready(Err(ConnectCause::Tls("leveret was built without TLS".into()))).await
 }
 

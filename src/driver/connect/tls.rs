@@ -1,11 +1,11 @@
-//! TLS on a socket: what the settings mean to rustls, and what its errors mean to people.
+//! TLS on a stream: what the settings mean to rustls, and what its errors mean to people.
 
 use std::error::Error;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -21,7 +21,10 @@ use super::{ConnectCause, Transport};
 use crate::config::{Pem, Secret, SecretOctets, Tls};
 
 /// Agrees with the other side on TLS.
-pub(super) async fn secure(stream: TcpStream, tls: &Tls, host: &str) -> Result<Transport, ConnectCause> {
+pub(super) async fn secure<T>(stream: T, tls: &Tls, host: &str) -> Result<Transport<T>, ConnectCause>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
     let name = server_name(tls, host)?;
     let config = match &tls.client_config {
         Some(config) => Arc::clone(config),

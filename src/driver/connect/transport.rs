@@ -1,31 +1,24 @@
-//! What carries a connection over the network: TCP, with TLS on it or without.
+//! What carries a connection: a socket or whatever the caller has, with TLS on it or without.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
-/// A socket, or TLS on one.
+/// A stream, or TLS on one.
 #[derive(Debug)]
-pub(crate) enum Transport {
-    Tcp(TcpStream),
+pub(crate) enum Transport<T> {
+    Plain(T),
     #[cfg(feature = "tls")]
-    Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
-}
-
-impl From<TcpStream> for Transport {
-    fn from(stream: TcpStream) -> Self {
-        Self::Tcp(stream)
-    }
+    Tls(Box<tokio_rustls::client::TlsStream<T>>),
 }
 
 /// Calls the same on whatever it is.
 macro_rules! either {
     ($transport:expr, $stream:ident => $call:expr) => {
         match $transport.get_mut() {
-            Transport::Tcp(stream) => {
+            Transport::Plain(stream) => {
                 let $stream = Pin::new(stream);
                 $call
             }
@@ -38,13 +31,13 @@ macro_rules! either {
     };
 }
 
-impl AsyncRead for Transport {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Transport<T> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         either!(self, stream => stream.poll_read(context, buffer))
     }
 }
 
-impl AsyncWrite for Transport {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<T> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
         either!(self, stream => stream.poll_write(context, octets))
     }
