@@ -98,6 +98,13 @@ def sessions():
     yield "time", [*opened, 1, 2, 14, 13, 13, 13, frame(0, b"", 8), 13, 14, 13, 13, 13, 13, 13, 13]
 
 
+def urls():
+    """Each URL of the tests."""
+    for line in (FUZZ.parent / "src" / "config" / "tests" / "urls.txt").read_text().splitlines():
+        if " =>" in line and not line.startswith("#"):
+            yield line.split(" =>")[0]
+
+
 def main():
     for old in FUZZ.glob("corpus/*/seed-*"):
         old.unlink()
@@ -123,6 +130,8 @@ def main():
         payload = bytes.fromhex("003c0000") + bytes(8) + octets
         frame = b"\x02\x00\x01" + len(payload).to_bytes(4, "big") + payload + b"\xce"
         seed("frames", f"properties {name}", stream(frame, 3))
+    for url in urls():
+        seed("urls", url[:40], url.encode())
 
 
 main()

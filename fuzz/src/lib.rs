@@ -1,7 +1,7 @@
 //! What the fuzz targets do: plain functions over octets, which panic where leveret breaks a promise.
 //!
 //! The targets in `fuzz_targets/` call them with what libFuzzer finds, the test `corpus` with what is committed under
-//! `corpus/<target>/`. `seed.py` makes the seeds there from the golden vectors. A target is a function here, a line in
+//! `corpus/<target>/`. `seed.py` makes the seeds there from the golden vectors and from the URLs of the tests. A target is a function here, a line in
 //! [`TARGETS`], a file in `fuzz_targets/` with its `[[bin]]`, and a folder of seeds.
 //!
 //! The stable toolchain builds the targets, with the coverage that guides libFuzzer:
@@ -21,14 +21,17 @@ mod frames;
 mod methods;
 mod session;
 mod tables;
+mod urls;
 
 pub use frames::frames;
 pub use methods::methods;
 pub use session::session;
 pub use tables::tables;
+pub use urls::urls;
 
 /// A fuzz target: its name, which is also the folder of its corpus, and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: &[Target] = &[("frames", frames), ("methods", methods), ("session", session), ("tables", tables)];
+pub const TARGETS: &[Target] =
+    &[("frames", frames), ("methods", methods), ("session", session), ("tables", tables), ("urls", urls)];

@@ -202,10 +202,10 @@ impl Channel {
         self.closed_by().is_none()
     }
 
-    /// Why the channel is closed, once it is: what any later call would fail with.
+    /// Why the channel is closed or closing, once it is: the cause that any later call reports.
     pub fn closed_by(&self) -> Option<Error> {
         let closure = self.shared().with(|state| state.engine.channel_closure(self.key()))?;
-        Some(super::events::closed(closure))
+        Some(closure.into())
     }
 
     /// The connection that it is a channel of.

@@ -207,10 +207,10 @@ impl Connection {
         self.closed_by().is_none()
     }
 
-    /// Why the connection is closed, once it is: what any later call would fail with.
+    /// Why the connection is closed or closing, once it is: the cause that any later call reports.
     pub fn closed_by(&self) -> Option<Error> {
         let closure = self.handle.shared.with(|state| state.engine.closure().cloned())?;
-        Some(super::events::closed(closure))
+        Some(closure.into())
     }
 
     /// The broker's reason for blocking publishes (`connection.blocked`), while it does. Publishes wait until it is over;

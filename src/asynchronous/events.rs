@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 
 use crate::driver::{Observation, Shared};
-use crate::engine::{ChannelKey, ChannelNotice, Closure, ConnectionNotice, Engine, Failure, Fate, Interest};
+use crate::engine::{ChannelKey, ChannelNotice, ConnectionNotice, Engine, Interest};
 use crate::error::Error;
 use crate::wire::ShortString;
 
@@ -54,11 +54,6 @@ pub enum ChannelEvent {
     Closed(Error),
 }
 
-/// What later calls fail with.
-pub(super) fn closed(closure: Arc<Closure>) -> Error {
-    Failure::Closed { closure, fate: Fate::NotSent }.into()
-}
-
 impl From<ConnectionNotice> for ConnectionEvent {
     fn from(notice: ConnectionNotice) -> Self {
         match notice {
@@ -67,7 +62,7 @@ impl From<ConnectionNotice> for ConnectionEvent {
             ConnectionNotice::Backpressure { queued, average } => Self::Backpressure { queued, average },
             ConnectionNotice::SecretUpdated => Self::SecretUpdated,
             ConnectionNotice::SecretNotUpdated(why) => Self::SecretNotUpdated(why),
-            ConnectionNotice::Closed(closure) => Self::Closed(closed(closure)),
+            ConnectionNotice::Closed(closure) => Self::Closed(closure.into()),
         }
     }
 }
@@ -78,7 +73,7 @@ impl From<ChannelNotice> for ChannelEvent {
             ChannelNotice::Stopped => Self::Stopped,
             ChannelNotice::Resumed => Self::Resumed,
             ChannelNotice::ConsumerCancelled(tag) => Self::ConsumerCancelled(tag),
-            ChannelNotice::Closed(closure) => Self::Closed(closed(closure)),
+            ChannelNotice::Closed(closure) => Self::Closed(closure.into()),
         }
     }
 }
@@ -201,7 +196,7 @@ impl Future for Closed {
                 _ => None,
             },
         });
-        taken.map(|closure| self.why.insert(closed(closure)).clone())
+        taken.map(|closure| self.why.insert(closure.into()).clone())
     }
 }
 

@@ -88,12 +88,12 @@ fn check_tls(tls: &Tls) -> Result<(), ParametersError> {
 
 /// Whether this may be resolved. A comma would be several endpoints; the rest are mistakes in composing a URL.
 fn is_host(host: &str) -> bool {
-    if host.contains(':') {
-        // A zone, such as the interface of a link-local address, is the resolver's business.
-        let address = host.split_once('%').map_or(host, |(address, _)| address);
-        return address.parse::<Ipv6Addr>().is_ok();
-    }
     let forbidden =
         |character: char| character.is_whitespace() || character.is_control() || ",/?#@[]\\%".contains(character);
+    if host.contains(':') {
+        // A zone, such as the interface of a link-local address, is the resolver's business.
+        let (address, zone) = host.split_once('%').unwrap_or((host, "none"));
+        return address.parse::<Ipv6Addr>().is_ok() && !zone.is_empty() && !zone.contains(forbidden);
+    }
     !host.is_empty() && !host.contains(forbidden)
 }

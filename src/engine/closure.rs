@@ -96,6 +96,14 @@ impl Closure {
         }
     }
 
+    /// What the broker did wrong, where that is the reason.
+    pub(crate) fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.reason {
+            Reason::Violation(violation) => Some(violation),
+            _ => None,
+        }
+    }
+
     /// The application asked for it.
     pub fn is_requested(&self) -> bool {
         self.reason == Reason::Requested

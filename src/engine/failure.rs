@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Closure, Fate, Reason};
+use super::{Closure, Fate};
 use crate::frame::FrameEncodeError;
 use crate::wire::ShortString;
 
@@ -89,10 +89,7 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Closed { closure, .. } => match &closure.reason {
-                Reason::Violation(violation) => Some(violation),
-                _ => None,
-            },
+            Self::Closed { closure, .. } => closure.source(),
             Self::Encode(error) => Some(error),
             _ => None,
         }

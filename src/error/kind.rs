@@ -1,6 +1,6 @@
 //! The kinds of errors, and which failure is of which.
 
-use crate::engine::{Failure, Reason, Scope};
+use crate::engine::{Closure, Failure, Reason, Scope};
 
 /// What kind of thing went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,11 +71,7 @@ impl ErrorKind {
 /// The kind of what the engine refused or could not finish.
 pub(super) fn failure_kind(failure: &Failure) -> ErrorKind {
     match failure {
-        Failure::Closed { closure, .. } => match (closure.scope, &closure.reason) {
-            (_, Reason::Violation(_)) => ErrorKind::Protocol,
-            (Scope::Connection, _) => ErrorKind::ConnectionClosed,
-            (Scope::Channel(_), _) => ErrorKind::ChannelClosed,
-        },
+        Failure::Closed { closure, .. } => closure_kind(closure),
         Failure::TimedOut(_) => ErrorKind::TimedOut,
         Failure::Encode(_) => ErrorKind::Encode,
         Failure::ChannelsExhausted { .. } => ErrorKind::ChannelsExhausted,
@@ -86,6 +82,15 @@ pub(super) fn failure_kind(failure: &Failure) -> ErrorKind {
         | Failure::ConsumerTagMissing
         | Failure::ConsumerTagInUse(_)
         | Failure::NoSuchConsumer => ErrorKind::Usage,
+    }
+}
+
+/// The kind of the end of a channel or connection.
+pub(super) fn closure_kind(closure: &Closure) -> ErrorKind {
+    match (closure.scope, &closure.reason) {
+        (_, Reason::Violation(_)) => ErrorKind::Protocol,
+        (Scope::Connection, _) => ErrorKind::ConnectionClosed,
+        (Scope::Channel(_), _) => ErrorKind::ChannelClosed,
     }
 }
 

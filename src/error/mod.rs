@@ -15,7 +15,7 @@ use crate::wire::DecodeError;
 
 pub use kind::ErrorKind;
 
-use kind::failure_kind;
+use kind::{closure_kind, failure_kind};
 
 /// A result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -44,6 +44,8 @@ enum Cause {
     Parameters(ParametersError),
     Connect(ConnectError),
     Failure(Failure),
+    /// A channel or connection is over, and nothing was asked of it.
+    Closed(Arc<Closure>),
     Decode(DecodeError),
     ConsumerCancelled,
     Nacked,
@@ -63,6 +65,7 @@ impl Error {
             Cause::Parameters(_) => ErrorKind::Parameters,
             Cause::Connect(error) => error.kind(),
             Cause::Failure(failure) => failure_kind(failure),
+            Cause::Closed(closure) => closure_kind(closure),
             Cause::Decode(_) => ErrorKind::Decode,
             Cause::ConsumerCancelled => ErrorKind::ConsumerCancelled,
             Cause::Nacked => ErrorKind::Nacked,
@@ -75,7 +78,7 @@ impl Error {
     /// Why the channel or connection is closed, where that is the reason.
     fn closure(&self) -> Option<&Closure> {
         match &*self.cause {
-            Cause::Failure(Failure::Closed { closure, .. }) => Some(closure),
+            Cause::Failure(Failure::Closed { closure, .. }) | Cause::Closed(closure) => Some(closure),
             _ => None,
         }
     }
@@ -256,6 +259,7 @@ impl fmt::Display for Error {
             Cause::Parameters(error) => write!(f, "{error}"),
             Cause::Connect(error) => write!(f, "{error}"),
             Cause::Failure(failure) => write!(f, "{failure}"),
+            Cause::Closed(closure) => write!(f, "{closure}"),
             Cause::Decode(error) => write!(f, "the message cannot be decoded: {error}"),
             Cause::ConsumerCancelled => f.write_str("the broker cancelled the consumer; its queue may be gone"),
             Cause::Nacked => f.write_str("the broker could not take responsibility for the message"),
@@ -281,6 +285,7 @@ impl std::error::Error for Error {
         match &*self.cause {
             Cause::Connect(error) => std::error::Error::source(error),
             Cause::Failure(failure) => std::error::Error::source(failure),
+            Cause::Closed(closure) => closure.source(),
             Cause::Decode(error) => Some(error),
             _ => None,
         }
@@ -302,6 +307,12 @@ impl From<ConnectError> for Error {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         Self::new(Cause::Failure(failure))
+    }
+}
+
+impl From<Arc<Closure>> for Error {
+    fn from(closure: Arc<Closure>) -> Self {
+        Self::new(Cause::Closed(closure))
     }
 }
 

@@ -80,6 +80,9 @@ impl Broker {
                 self.peer.send(channel, channel::OpenOk::default()).await;
             }
             Method::ChannelClose(_) => self.peer.send(channel, channel::CloseOk::default()).await,
+            Method::ConnectionUpdateSecret(_) => {
+                self.peer.send(0, connection::UpdateSecretOk::default()).await;
+            }
             Method::ConnectionClose(_) => self.peer.send(0, connection::CloseOk::default()).await,
             Method::ConfirmSelect(_) => {
                 self.published.insert(channel, 0);

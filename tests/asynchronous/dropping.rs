@@ -241,6 +241,38 @@ async fn get() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn update_secret() {
+    drop_at_every_point!(|world| world.connection.update_secret("fresh", "it is time"), |world, _updated| {
+        assert_eq!(world.heard.count("connection.update-secret"), 1);
+        world.connection.update_secret("fresher", "it is time again").await.unwrap();
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_the_end_and_for_events() {
+    in_turn(async {
+        for turns in 0..8 {
+            for attention in [Attention::Kept, Attention::Lost] {
+                let mut world = World::new().await;
+                let (mut events, mut of_channel) = (world.connection.events(), world.channel.events());
+                assert!(drop_after(turns, attention, world.connection.closed()).await.is_none());
+                assert!(drop_after(turns, attention, world.channel.closed()).await.is_none());
+                assert!(drop_after(turns, attention, events.next()).await.is_none());
+                assert!(drop_after(turns, attention, of_channel.next()).await.is_none());
+                let in_step = tokio::time::timeout(Duration::from_secs(3600), world.is_in_step()).await;
+                in_step.expect("nothing waits for ever");
+                world.channel.close().await.unwrap();
+                world.connection.close().await.unwrap();
+                // What nobody was there for is heard by who comes back.
+                assert!(of_channel.next().await.is_some() && of_channel.next().await.is_none());
+                assert!(events.next().await.is_some() && events.next().await.is_none());
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn close_of_a_channel() {
     drop_at_every_point!(
         |world| async {

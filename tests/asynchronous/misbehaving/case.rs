@@ -90,8 +90,8 @@ pub(super) struct Failed {
 pub(super) enum Fate {
     NotSent,
     Unknown,
-    /// Neither: the broker has it, and this is its answer.
-    Answered,
+    /// Nothing was asked; or the broker has it, and this is its answer.
+    Neither,
 }
 
 /// What the client says to the peer in the end.
@@ -138,16 +138,20 @@ impl Failed {
         let fate = match (error.is_not_sent(), error.is_unknown()) {
             (true, false) => Fate::NotSent,
             (false, true) => Fate::Unknown,
-            (false, false) => Fate::Answered,
+            (false, false) => Fate::Neither,
             (true, true) => panic!("both not sent and unknown: {error:?}"),
         };
         let (kind, initiator, code) = (error.kind(), error.initiator(), error.reply_code());
         Self { kind, initiator, code, method: error.method_id(), fate, retryable: error.is_retryable() }
     }
 
-    /// Of this kind; who waited cannot tell what became of the request. Nobody waited: nothing was sent.
+    /// Of this kind; who waited cannot tell what became of the request, and who asked for nothing has nothing to tell.
     fn new(kind: ErrorKind, initiator: Option<Initiator>, when: When) -> Self {
-        let fate = if when.is_handshake() || when == When::Open { Fate::NotSent } else { Fate::Unknown };
+        let fate = match when {
+            When::Open => Fate::Neither,
+            _ if when.is_handshake() => Fate::NotSent,
+            _ => Fate::Unknown,
+        };
         Self { kind, initiator, code: None, method: None, fate, retryable: false }
     }
 }
@@ -208,7 +212,7 @@ impl Misbehaviour {
 
     /// An error of the request alone, which the broker has answered; the connection goes on.
     pub(super) fn spoils(self, kind: ErrorKind) -> Case {
-        let failed = Failed { fate: Fate::Answered, ..Failed::new(kind, None, self.when) };
+        let failed = Failed { fate: Fate::Neither, ..Failed::new(kind, None, self.when) };
         self.expect(Outcome::Fails(failed), Says::GoesOn)
     }
 

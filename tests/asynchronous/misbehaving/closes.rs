@@ -100,13 +100,13 @@ fn every_stage() -> Vec<Case> {
 fn blaming() -> Vec<Case> {
     let (declare, get, consume, publish, open) = ((50, 10), (60, 70), (60, 20), (60, 40), (20, 10));
     let rows = [
-        (Calling, "for the call", ReplyCode::NOT_ALLOWED, declare, Fate::Answered),
+        (Calling, "for the call", ReplyCode::NOT_ALLOWED, declare, Fate::Neither),
         (Calling, "for another method", ReplyCode::NOT_ALLOWED, publish, Fate::Unknown),
         (Calling, "for a method that does not exist", ReplyCode::NOT_ALLOWED, (999, 1), Fate::Unknown),
         (Calling, "for the call, with success", ReplyCode::REPLY_SUCCESS, declare, Fate::Unknown),
-        (Getting, "for the get", ReplyCode::NOT_IMPLEMENTED, get, Fate::Answered),
-        (Subscribing, "for the consume", ReplyCode::NOT_ALLOWED, consume, Fate::Answered),
-        (ChannelOpening, "for the open", ReplyCode::CHANNEL_ERROR, open, Fate::Answered),
+        (Getting, "for the get", ReplyCode::NOT_IMPLEMENTED, get, Fate::Neither),
+        (Subscribing, "for the consume", ReplyCode::NOT_ALLOWED, consume, Fate::Neither),
+        (ChannelOpening, "for the open", ReplyCode::CHANNEL_ERROR, open, Fate::Neither),
         // Of publishes in flight, it does not say which it was.
         (Confirming, "for a publish", ReplyCode::NOT_IMPLEMENTED, publish, Fate::Unknown),
     ];
