@@ -81,7 +81,9 @@ impl fmt::Display for Failure {
             Self::MessageTooLarge { size, limit } => {
                 write!(f, "a message of {size} octets came, {limit} are allowed (max_message_size); it was rejected")
             }
-            Self::Backpressure => f.write_str("publishing is paused by backpressure"),
+            Self::Backpressure => f.write_str(
+                "publishing is paused: too much waits for the socket or for confirms, or the broker has blocked the connection",
+            ),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The one public error: opaque, with a kind, the initiator, the reply code, and predicates.
 
+mod advice;
 mod kind;
 
 use std::convert::Infallible;
@@ -254,22 +255,30 @@ impl Error {
 }
 
 impl fmt::Display for Error {
+    /// What happened and, where that is not plain, what to do about it, in one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.cause {
-            Cause::Parameters(error) => write!(f, "{error}"),
-            Cause::Connect(error) => write!(f, "{error}"),
-            Cause::Failure(failure) => write!(f, "{failure}"),
-            Cause::Closed(closure) => write!(f, "{closure}"),
-            Cause::Decode(error) => write!(f, "the message cannot be decoded: {error}"),
-            Cause::ConsumerCancelled => f.write_str("the broker cancelled the consumer; its queue may be gone"),
-            Cause::Nacked => f.write_str("the broker could not take responsibility for the message"),
-            Cause::Returned(returned) => {
+        write!(f, "{}", self.cause)?;
+        self.advice().map_or(Ok(()), |advice| write!(f, " ({advice})"))
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Parameters(error) => write!(f, "{error}"),
+            Self::Connect(error) => write!(f, "{error}"),
+            Self::Failure(failure) => write!(f, "{failure}"),
+            Self::Closed(closure) => write!(f, "{closure}"),
+            Self::Decode(error) => write!(f, "the message cannot be decoded: {error}"),
+            Self::ConsumerCancelled => f.write_str("the broker cancelled the consumer, whose queue may be gone"),
+            Self::Nacked => f.write_str("the broker could not take responsibility for the message"),
+            Self::Returned(returned) => {
                 write!(f, "no queue took the message: {}: {}", returned.reply_code, returned.reply_text)
             }
-            Cause::NothingToSettle => {
+            Self::NothingToSettle => {
                 f.write_str("the message came without acknowledgement: there is nothing to settle")
             }
-            Cause::Internal(what) => write!(f, "a bug in leveret: {what}"),
+            Self::Internal(what) => write!(f, "a bug in leveret: {what}"),
         }
     }
 }
