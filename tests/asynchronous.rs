@@ -35,5 +35,8 @@ mod peer;
 mod program;
 #[path = "asynchronous/renewing.rs"]
 mod renewing;
+#[cfg(feature = "tls")]
+#[path = "asynchronous/secure.rs"]
+mod secure;
 #[path = "asynchronous/shaking_hands.rs"]
 mod shaking_hands;
