@@ -22,8 +22,9 @@ find_foreign_clients() {
 start_for_live_tests() {
   find_rabbitmq
   find_foreign_clients
-  start_node quiet
-  start_node disturbed
+  make_certificates
+  start_node quiet "'tlsv1.3', 'tlsv1.2'" server
+  start_node disturbed "'tlsv1.2'" named
   await_node quiet
   await_node disturbed
   LEVERET_TEST_BROKER=rabbitmq
@@ -31,6 +32,10 @@ start_for_live_tests() {
   LEVERET_TEST_RABBITMQCTL=$(node_control quiet)
   LEVERET_TEST_DISTURBED_AMQP_URL=$(node_url disturbed)
   LEVERET_TEST_DISTURBED_RABBITMQCTL=$(node_control disturbed)
+  LEVERET_TEST_AMQPS_URL=$(node_tls_url quiet)
+  LEVERET_TEST_TLS12_AMQPS_URL=$(node_tls_url disturbed)
+  LEVERET_TEST_CERTIFICATES=$certificates
   export LEVERET_TEST_BROKER LEVERET_TEST_AMQP_URL LEVERET_TEST_RABBITMQCTL
   export LEVERET_TEST_DISTURBED_AMQP_URL LEVERET_TEST_DISTURBED_RABBITMQCTL
+  export LEVERET_TEST_AMQPS_URL LEVERET_TEST_TLS12_AMQPS_URL LEVERET_TEST_CERTIFICATES
 }

@@ -4,23 +4,29 @@
 
 # shellcheck source=tests/broker/rabbitmq.sh
 source "${BASH_SOURCE[0]%/*}/rabbitmq.sh"
+# shellcheck source=tests/broker/tls.sh
+source "${BASH_SOURCE[0]%/*}/tls.sh"
 
 nodes_folder=
 epmd_port=
 epmd_pid=
-declare -A node_port=() node_pid=()
+declare -A node_port=() node_tls_port=() node_pid=()
 
-# Starts a node under a name and returns at once; await_node waits for it. Nodes start side by side.
+# Starts a node under a name and returns at once; await_node waits for it. Nodes start side by side. They have a TLS port
+# too, for these versions of TLS, with this one of the certificates that make_certificates made.
 start_node() {
-  local name=$1 folder port
+  local name=$1 versions=$2 certificate=$3 folder port tls_port
   prepare_nodes
   folder=$nodes_folder/$name
   port=$(free_port)
+  tls_port=$(free_port)
   mkdir -p "$folder/home"
   : >"$folder/environment.conf"
-  printf '[].\n' | tee "$folder/enabled_plugins" >"$folder/advanced.config"
+  printf '[rabbitmq_auth_mechanism_ssl].\n' >"$folder/enabled_plugins"
+  tls_settings "$tls_port" "$versions" "$certificate" >"$folder/advanced.config"
+  definitions >"$folder/definitions.json"
   # A small or full disk must not raise the alarm that the tests raise themselves.
-  printf 'disk_free_limit.absolute = 1MB\n' >"$folder/rabbitmq.conf"
+  printf '%s\n' 'disk_free_limit.absolute = 1MB' "load_definitions = $folder/definitions.json" >"$folder/rabbitmq.conf"
   write_control "$name" "$folder"
   (
     node_environment "$name" "$folder"
@@ -32,12 +38,13 @@ start_node() {
   ) >"$folder/output" 2>&1 </dev/null &
   node_pid[$name]=$!
   node_port[$name]=$port
+  node_tls_port[$name]=$tls_port
 }
 
-# Returns once the node answers a protocol header; a node that dies or takes longer than two minutes is a failure.
+# Returns once the node answers a protocol header and listens at its TLS port; a node that dies or takes longer than two minutes is a failure.
 await_node() {
   local name=$1 deadline=$((SECONDS + 120))
-  until answers_protocol_header "${node_port[$name]}"; do
+  until answers_protocol_header "${node_port[$name]}" && is_listening "${node_tls_port[$name]}"; do
     if ! kill -0 "${node_pid[$name]}" 2>/dev/null || ((SECONDS > deadline)); then
       tail -n 40 "$nodes_folder/$name/output" >&2
       fail "The private node $name did not come up; the end of its output is above."
@@ -48,6 +55,10 @@ await_node() {
 
 node_url() {
   printf 'amqp://guest:guest@127.0.0.1:%s' "${node_port[$1]}"
+}
+
+node_tls_url() {
+  printf 'amqps://guest:guest@127.0.0.1:%s' "${node_tls_port[$1]}"
 }
 
 # The path of a rabbitmqctl that speaks to this node and to no other.
@@ -86,13 +97,14 @@ stop_node() {
     kill -KILL "$pid" ${emulator:+"$emulator"} 2>/dev/null || true
   fi
   wait "$pid" 2>/dev/null || true
-  unset "node_pid[$name]" "node_port[$name]"
+  unset "node_pid[$name]" "node_port[$name]" "node_tls_port[$name]"
 }
 
 # The folder, and a port mapper of our own: the one that Erlang would start by itself outlives the node.
 prepare_nodes() {
   [[ -z $nodes_folder ]] || return 0
   nodes_folder=$(mktemp -d -t leveret-nodes.XXXXXX)
+  certificates=$nodes_folder/certificates
   epmd_port=$(free_port)
   epmd -port "$epmd_port" -address 127.0.0.1 >"$nodes_folder/epmd-output" 2>&1 </dev/null &
   epmd_pid=$!

@@ -9,6 +9,9 @@
 //! | `LEVERET_TEST_RABBITMQCTL` | the `rabbitmqctl` of that one, where it is RabbitMQ |
 //! | `LEVERET_TEST_DISTURBED_AMQP_URL` | a private one that raises alarms and closes connections |
 //! | `LEVERET_TEST_DISTURBED_RABBITMQCTL` | the `rabbitmqctl` of that one, where it is RabbitMQ |
+//! | `LEVERET_TEST_AMQPS_URL` | the TLS port of the shared broker, where it is RabbitMQ; `tests/broker/tls.sh` says what it shows and wants |
+//! | `LEVERET_TEST_TLS12_AMQPS_URL` | such a port that speaks TLS 1.2 alone, and whose certificate is for `localhost` and for no address |
+//! | `LEVERET_TEST_CERTIFICATES` | the folder of certificates and keys that `tests/certificates` made |
 //! | `LEVERET_TEST_PYTHON` | a Python that imports `pika` |
 //! | `LEVERET_TEST_NODE_MODULES` | a folder in which `node` finds `amqplib` |
 //!
