@@ -66,6 +66,11 @@ node_control() {
   printf '%s/%s/rabbitmqctl' "$nodes_folder" "$1"
 }
 
+# The path of its log, which is named after the node.
+node_log() {
+  printf '%s/%s/log/leveret-%s-%s@127.0.0.1.log' "$nodes_folder" "$1" "$1" "$$"
+}
+
 # Stops what was started here, and removes the folder; safe to call twice, and when nothing was started.
 stop_nodes() {
   local name
