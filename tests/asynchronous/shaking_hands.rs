@@ -50,6 +50,24 @@ fn close(code: ReplyCode) -> Vec<u8> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_broker_said_before_it_went_is_told_though_it_read_nothing_more() {
+    let close = close(ReplyCode::CONNECTION_FORCED);
+    // The client's answer does not fit in before the peer is gone.
+    let (transport, mut peer) = Peer::new(close.len());
+    let script = async {
+        peer.expect_protocol_header().await;
+        peer.send(0, start("PLAIN")).await;
+        tokio::task::yield_now().await;
+        peer.send_octets(&close).await;
+        peer.cut_after(0);
+        peer.send_octets(&[]).await;
+    };
+    let (opened, ()) = tokio::join!(Connection::open_on(transport, parameters()), script);
+    let error = opened.unwrap_err();
+    assert_eq!(error.reply_code(), Some(ReplyCode::CONNECTION_FORCED), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_silent_peer_is_given_up_at_each_step_when_the_time_is_over() {
     for until in [Until::Start, Until::Tune, Until::OpenOk] {
         let (transport, mut peer) = Peer::new(CAPACITY);

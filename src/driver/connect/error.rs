@@ -61,17 +61,11 @@ pub(crate) enum Cause {
 impl Cause {
     /// TLS is at fault, though it may have shown later: a broker that misses a certificate says so after the handshake.
     pub(super) fn is_tls(&self) -> bool {
-        match self {
-            Self::Tls(_) => true,
-            #[cfg(feature = "tls")]
-            Self::Io(error) => super::tls::is_tls(error),
-            _ => false,
-        }
+        matches!(self, Self::Tls(_))
     }
 
     pub(crate) fn kind(&self) -> ErrorKind {
         match self {
-            _ if self.is_tls() => ErrorKind::Tls,
             Self::Io(_) => ErrorKind::Io,
             Self::Tls(_) => ErrorKind::Tls,
             Self::TimedOut { .. } => ErrorKind::TimedOut,
@@ -113,6 +107,17 @@ impl Cause {
             Self::Handshake(HandshakeError::Refused { code, text, .. }) => Some((*code, text)),
             _ => None,
         }
+    }
+}
+
+impl From<io::Error> for Cause {
+    /// An error of the transport, or of the TLS on it.
+    fn from(error: io::Error) -> Self {
+        #[cfg(feature = "tls")]
+        let cause = super::tls::explained(error);
+        #[cfg(not(feature = "tls"))]
+        let cause = Self::Io(error);
+        cause
     }
 }
 

@@ -30,20 +30,47 @@ pub(super) async fn negotiate<T: AsyncRead + AsyncWrite + Unpin>(
         let written = write_all(transport, handshake.poll_transmit()).await;
         // The handshake's own error tells more than a write that failed because of it.
         if let Some(negotiated) = agreed.map_err(ConnectCause::Handshake)? {
-            written.map_err(ConnectCause::Io)?;
+            written.map_err(ConnectCause::from)?;
             return Ok(negotiated);
         }
-        written.map_err(ConnectCause::Io)?;
+        if let Err(error) = written {
+            let said = last_words(transport, &mut handshake, input).await;
+            return Err(said.unwrap_or_else(|| error.into()));
+        }
         match transport.read_buf(input).await {
             // Half of an answer blames neither the credentials nor the virtual host.
             Ok(0) if !input.is_empty() => return Err(ConnectCause::Io(io::ErrorKind::UnexpectedEof.into())),
             Ok(0) => return Err(ConnectCause::EndOfStream(step)),
             Ok(_) => {}
-            // A broker that closes a socket which it has not read to the end resets it.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset && input.is_empty() => {
+            // A broker that closes a socket which it has not read to the end resets it; one that is killed ends TLS without
+            // a word.
+            Err(error) if input.is_empty() && is_end(&error) => {
                 return Err(ConnectCause::EndOfStream(step));
             }
-            Err(error) => return Err(ConnectCause::Io(error)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn is_end(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof)
+}
+
+/// What a broker said before it went: a close, or an alert of TLS. It tells more than a write that failed because it is gone.
+async fn last_words<T: AsyncRead + Unpin>(
+    transport: &mut T,
+    handshake: &mut Handshake,
+    input: &mut BytesMut,
+) -> Option<ConnectCause> {
+    loop {
+        match transport.read_buf(input).await {
+            Ok(0) => return None,
+            Ok(_) => {
+                if let Err(error) = handshake.handle_bytes(input) {
+                    return Some(ConnectCause::Handshake(error));
+                }
+            }
+            Err(error) => return Some(ConnectCause::from(error)).filter(ConnectCause::is_tls),
         }
     }
 }

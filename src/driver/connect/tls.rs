@@ -30,10 +30,12 @@ where
         Some(config) => Arc::clone(config),
         None => configure_elsewhere(tls.clone()).await?,
     };
-    let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|error| match explain(&error) {
-        Some(advice) => tls_cause(TlsError { what: advice.to_owned(), source: Some(Box::new(error)) }),
-        None if is_tls(&error) => tls_cause(error),
-        None => ConnectCause::Io(error),
+    let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
+            let advice = "the other side ended the handshake of TLS without a word: it may not speak TLS";
+            tls_cause(TlsError::because(advice.into(), error))
+        }
+        _ => explained(error),
     })?;
     Ok(Transport::Tls(Box::new(stream)))
 }
@@ -169,44 +171,55 @@ fn decrypt(encrypted: &str, password: Option<&Secret>, pem: &Pem) -> Result<Priv
     Ok(PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.as_bytes().to_vec())))
 }
 
-/// The error is one of TLS, be it this side's or an alert of the other's.
-pub(super) fn is_tls(error: &io::Error) -> bool {
-    rustls_error(error).is_some()
-}
-
+/// What TLS says, be it this side or an alert of the other's.
 fn rustls_error(error: &io::Error) -> Option<&RustlsError> {
     error.get_ref()?.downcast_ref()
 }
 
-/// What a person can do about it.
-fn explain(error: &io::Error) -> Option<&'static str> {
-    match rustls_error(error) {
-        Some(RustlsError::InvalidCertificate(reason)) => Some(match reason {
-            CertificateError::UnknownIssuer => {
-                "the broker's certificate is signed by nobody who is trusted: give its authority (cacertfile)"
-            }
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                "the broker's certificate has expired"
-            }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                "the broker's certificate is not valid yet, or this machine's clock is wrong"
-            }
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                "the broker's certificate is for another name: connect by that name, or give it (server_name_indication)"
-            }
-            _ => "the broker's certificate is not valid",
-        }),
-        Some(RustlsError::InvalidMessage(_)) => {
-            Some("the other side does not speak TLS: this may be the broker's plain port (amqp://)")
+/// The cause that an error of the transport is, with what a person can do about it where it is one of TLS.
+pub(super) fn explained(error: io::Error) -> ConnectCause {
+    match rustls_error(&error).map(advice) {
+        Some(Some(advice)) => tls_cause(TlsError::because(advice.into(), error)),
+        Some(None) => tls_cause(error),
+        None => ConnectCause::Io(error),
+    }
+}
+
+fn advice(error: &RustlsError) -> Option<&'static str> {
+    Some(match error {
+        RustlsError::InvalidCertificate(reason) => certificate_advice(reason),
+        RustlsError::InvalidMessage(_) => {
+            "the other side does not speak TLS: this may be the broker's plain port (amqp://)"
         }
-        Some(RustlsError::AlertReceived(
-            AlertDescription::CertificateRequired | AlertDescription::HandshakeFailure,
-        )) => Some("the broker refused the handshake: it may want a client certificate (certfile, keyfile)"),
-        Some(_) => None,
-        None if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => {
-            Some("the other side ended the handshake of TLS without a word: it may not speak TLS")
+        RustlsError::AlertReceived(AlertDescription::CertificateRequired | AlertDescription::HandshakeFailure) => {
+            "the broker refused the handshake: it may want a client certificate (certfile, keyfile)"
         }
-        None => None,
+        RustlsError::AlertReceived(
+            AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied,
+        ) => "the broker refused the client certificate (certfile)",
+        _ => return None,
+    })
+}
+
+fn certificate_advice(reason: &CertificateError) -> &'static str {
+    match reason {
+        CertificateError::UnknownIssuer => {
+            "the broker's certificate is signed by nobody who is trusted: give its authority (cacertfile)"
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "the broker's certificate has expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "the broker's certificate is not valid yet, or this machine's clock is wrong"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "the broker's certificate is for another name: connect by that name, or give it (server_name_indication)"
+        }
+        _ => "the broker's certificate is not valid",
     }
 }
 
