@@ -56,8 +56,9 @@ fn server_name(tls: &Tls, host: &str) -> Result<ServerName<'static>, ConnectCaus
     let name = tls.server_name.as_deref().unwrap_or(host);
     // The zone of an address is this machine's business, and in no certificate.
     let name = name.split_once('%').map_or(name, |(address, _)| address);
+    let key = if tls.server_name.is_some() { "server_name_indication" } else { "host" };
     ServerName::try_from(name.to_owned()).map_err(|error| {
-        tls_cause(TlsError::because(format!("{name:?} is no name that a certificate can be for"), error))
+        tls_cause(TlsError::because(format!("{key}: {name:?} is no name that a certificate can be for"), error))
     })
 }
 
@@ -76,7 +77,11 @@ fn configure(tls: &Tls) -> Result<ClientConfig, TlsError> {
             let chain = certificates("certfile", certificate)?;
             let key = private_key(tls, certificate)?;
             builder.with_client_auth_cert(chain, key).map_err(|error| {
-                TlsError::because("certfile and keyfile do not belong together, or cannot be used".into(), error)
+                let pems = match &tls.key {
+                    Some(key) => format!("certfile: {certificate:?} and keyfile: {key:?} do not belong together, or"),
+                    None => format!("certfile: {certificate:?}: certificate and key do not belong together, or"),
+                };
+                TlsError::because(format!("{pems} cannot be used"), error)
             })?
         }
     };
