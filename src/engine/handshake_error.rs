@@ -56,9 +56,15 @@ pub enum HandshakeError {
     Encode(FrameEncodeError),
 }
 
+/// What a server of TLS answers to anything else: a record of an alert (RFC 8446 §5.1).
+const TLS_ALERT: u8 = 21;
+
 impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NotAmqp(FrameError::UnknownType(TLS_ALERT)) => {
+                f.write_str("not an AMQP 0-9-1 server: it answers as one of TLS does, so try TLS (amqps)")
+            }
             Self::NotAmqp(error) => write!(f, "not an AMQP 0-9-1 server: {error}"),
             Self::Violation(violation) => write!(f, "the broker broke the protocol: {violation}"),
             Self::NoCommonMechanism { wanted, offered } => {

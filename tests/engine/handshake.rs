@@ -268,6 +268,7 @@ fn a_server_of_another_protocol_is_not_an_amqp_server() {
     for greeting in [&b"HTTP/1.1 400 Bad Request\r\n"[..], b"SSH-2.0-x", b"\x15\x03\x03\x00\x02\x02\x46"] {
         let error = Talk::at(HandshakeStep::Start).octets(greeting).unwrap_err();
         assert!(matches!(error, HandshakeError::NotAmqp(FrameError::UnknownType(_))), "{error:?}");
+        assert_eq!(error.to_string().contains("try TLS (amqps)"), greeting.starts_with(b"\x15"), "{error}");
     }
 }
 
