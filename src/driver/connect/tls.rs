@@ -31,9 +31,10 @@ where
         None => configure_elsewhere(tls.clone()).await?,
     };
     let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
+        // A broker that is just stopping, or a proxy before one that is: another time it may go well.
+        kind @ (io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => {
             let advice = "the other side ended the handshake of TLS without a word: it may not speak TLS";
-            tls_cause(TlsError::because(advice.into(), error))
+            ConnectCause::Io(io::Error::new(kind, TlsError::because(advice.into(), error)))
         }
         _ => explained(error),
     })?;
