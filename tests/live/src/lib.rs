@@ -7,6 +7,7 @@
 //! | `LEVERET_TEST_BROKER` | the kind of both brokers: `rabbitmq` or `embedded` |
 //! | `LEVERET_TEST_AMQP_URL` | the broker that all scenarios share |
 //! | `LEVERET_TEST_RABBITMQCTL` | the `rabbitmqctl` of that one, where it is RabbitMQ |
+//! | `LEVERET_TEST_LOG` | the log of that one, where it is RabbitMQ |
 //! | `LEVERET_TEST_DISTURBED_AMQP_URL` | a private one that raises alarms and closes connections |
 //! | `LEVERET_TEST_DISTURBED_RABBITMQCTL` | the `rabbitmqctl` of that one, where it is RabbitMQ |
 //! | `LEVERET_TEST_AMQPS_URL` | the TLS port of the shared broker, where it is RabbitMQ; `tests/broker/tls.sh` says what it shows and wants |
@@ -26,6 +27,7 @@ mod disturbed;
 mod embedded;
 mod operator;
 pub mod raw;
+pub mod secure;
 
 use std::env;
 use std::future::Future;
