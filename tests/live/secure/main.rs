@@ -8,6 +8,8 @@
     reason = "a test may panic"
 )]
 
+mod external;
+mod identity;
 mod trust;
 
 use leveret::{Channel, Connection, ConnectionParameters, Error, ErrorKind, Phase};
