@@ -9,7 +9,9 @@
 )]
 
 mod external;
+mod files;
 mod identity;
+mod ports;
 mod trust;
 
 use leveret::{Channel, Connection, ConnectionParameters, Error, ErrorKind, Phase};
