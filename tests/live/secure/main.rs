@@ -12,6 +12,8 @@ mod external;
 mod files;
 mod identity;
 mod ports;
+mod relay;
+mod traffic;
 mod trust;
 
 use leveret::{Channel, Connection, ConnectionParameters, Error, ErrorKind, Phase};
