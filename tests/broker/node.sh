@@ -41,10 +41,11 @@ start_node() {
   node_tls_port[$name]=$tls_port
 }
 
-# Returns once the node answers a protocol header and listens at its TLS port; a node that dies or takes longer than two minutes is a failure.
+# Returns once the node answers a protocol header and says that it listens at its TLS port; a node that dies or takes longer
+# than two minutes is a failure.
 await_node() {
   local name=$1 deadline=$((SECONDS + 120))
-  until answers_protocol_header "${node_port[$name]}" && is_listening "${node_tls_port[$name]}"; do
+  until answers_protocol_header "${node_port[$name]}" && listens_with_tls "$name"; do
     if ! kill -0 "${node_pid[$name]}" 2>/dev/null || ((SECONDS > deadline)); then
       tail -n 40 "$nodes_folder/$name/output" >&2
       fail "The private node $name did not come up; the end of its output is above."
@@ -110,6 +111,7 @@ prepare_nodes() {
   [[ -z $nodes_folder ]] || return 0
   nodes_folder=$(mktemp -d -t leveret-nodes.XXXXXX)
   certificates=$nodes_folder/certificates
+  mkdir "$nodes_folder/ports"
   epmd_port=$(free_port)
   epmd -port "$epmd_port" -address 127.0.0.1 >"$nodes_folder/epmd-output" 2>&1 </dev/null &
   epmd_pid=$!
@@ -159,18 +161,26 @@ write_control() {
   chmod +x "$folder/rabbitmqctl"
 }
 
-# Below the range that the system hands out by itself, so that no outgoing connection takes it meanwhile.
+# Below the range that the system hands out by itself, so that no outgoing connection takes it meanwhile; and not given out
+# before, though nobody listens there yet.
 free_port() {
   local port
   while :; do
     port=$((16000 + RANDOM % 16000))
-    is_listening "$port" || break
+    if ! is_listening "$port" && mkdir "${nodes_folder:?}/ports/$port" 2>/dev/null; then
+      break
+    fi
   done
   printf '%s' "$port"
 }
 
 is_listening() {
   (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+# What accepts a connection there may be somebody else.
+listens_with_tls() {
+  grep -qF "TLS (SSL) listener on 127.0.0.1:${node_tls_port[$1]}" "$(node_log "$1")" 2>/dev/null
 }
 
 # A broker that is up answers the protocol header with a method frame: connection.start.
