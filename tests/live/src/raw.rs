@@ -152,7 +152,8 @@ impl Raw {
 
     /// The answer to `connection.start` with the parameters' credentials, announcing every capability.
     pub fn start_ok(&self) -> connection::StartOk {
-        let (user, password) = (crate::user(), crate::password());
+        let credentials = &self.parameters.credentials;
+        let (user, password) = (credentials.user(), credentials.password().expose(str::to_owned));
         connection::StartOk::default()
             .client_properties(capabilities(&[
                 "authentication_failure_close",
