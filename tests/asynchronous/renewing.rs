@@ -198,6 +198,36 @@ async fn a_password_is_forgotten_after_use_where_that_is_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_password_is_forgotten_however_an_open_that_used_it_is_cut_off() {
+    let limit = Duration::from_secs(3);
+    let unlimited = || parameters().handshake_timeout(None).stack_timeout(None);
+    let cut_off = [
+        unlimited().handshake_timeout(limit),
+        unlimited().stack_timeout(limit),
+        unlimited().open_timeout(limit),
+        unlimited(),
+    ];
+    for parameters in cut_off {
+        let credentials = Credentials::plain("u", "hunter2").erase_on_connect(true);
+        let kept = credentials.clone();
+        let (transport, mut peer) = Peer::new(CAPACITY);
+        let opening = Connection::open_on(transport, parameters.credentials(credentials));
+        let falls_silent = async {
+            peer.expect_protocol_header().await;
+            peer.send(0, start("PLAIN")).await;
+            peer.expect::<connection::StartOk>(0).await;
+            tokio::time::sleep(HOUR).await;
+        };
+        tokio::select! {
+            biased;
+            opened = opening => assert!(opened.unwrap_err().is_timeout()),
+            () = falls_silent => {} // The open is dropped.
+        }
+        assert!(kept.password().is_erased());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_open_with_a_forgotten_password_says_so() {
     let parameters = ConnectionParameters::from_url("amqp://u:p@h?erase_on_connect=true").unwrap();
     let (transport, mut peer) = Peer::new(CAPACITY);

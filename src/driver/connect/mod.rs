@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Shared;
-use crate::config::{ConnectionParameters, Credentials, CredentialsProvider, Endpoint, EndpointOrder};
+use crate::config::{ConnectionParameters, Credentials, CredentialsProvider, Endpoint, EndpointOrder, Secret};
 use crate::engine::{Engine, Settings};
 
 pub use error::{Attempt, Phase};
@@ -46,22 +46,18 @@ pub(crate) struct Renewal {
 struct Progress {
     address: Option<SocketAddr>,
     phase: Phase,
-    /// A password was used.
-    responded: bool,
 }
 
 impl Progress {
     fn new(address: Option<SocketAddr>, phase: Phase) -> Self {
-        Self { address, phase, responded: false }
+        Self { address, phase }
     }
 }
 
 /// Reaches a broker over the network and agrees with it.
 pub(crate) async fn open(parameters: &ConnectionParameters) -> Result<Agreed<Transport<TcpStream>>, ConnectError> {
     let mut attempts = Attempts::default();
-    let opened = within("open_timeout", parameters.open_timeout, try_all(parameters, &mut attempts)).await;
-    attempts.forget_passwords();
-    match opened {
+    match within("open_timeout", parameters.open_timeout, try_all(parameters, &mut attempts)).await {
         Ok(Some(agreed)) => Ok(agreed),
         Ok(None) => Err(ConnectError::new(attempts.failed, None)),
         Err(cause) => Err(ConnectError::new(attempts.failed, Some(cause))),
@@ -73,16 +69,15 @@ pub(crate) async fn open_on<T: AsyncRead + AsyncWrite + Unpin>(
     stream: T,
     parameters: &ConnectionParameters,
 ) -> Result<Agreed<Transport<T>>, ConnectError> {
-    let mut attempts = Attempts::default();
+    let mut used = Used::default();
     let mut progress = Progress::new(None, Phase::Handshake);
     // What the broker's certificate is for: there is no address that the stream could be checked against.
     let host = parameters.endpoints.first().map_or("", |endpoint| endpoint.host.as_str());
     let opening = async {
-        let stack = agree(stream, host, parameters, &mut progress, &mut attempts.used);
+        let stack = agree(stream, host, parameters, &mut progress, &mut used);
         within("stack_timeout", parameters.stack_timeout, stack).await.flatten()
     };
     let opened = within("open_timeout", parameters.open_timeout, opening).await.flatten();
-    attempts.forget_passwords();
     opened.map_err(|cause| ConnectError::new(vec![Attempt::new(None, &progress, cause)], None))
 }
 
@@ -90,16 +85,26 @@ pub(crate) async fn open_on<T: AsyncRead + AsyncWrite + Unpin>(
 #[derive(Default)]
 struct Attempts {
     failed: Vec<Attempt>,
-    /// Credentials whose response was sent.
-    used: Vec<Credentials>,
+    used: Used,
 }
 
-impl Attempts {
-    /// Passwords that were used and that are to be forgotten after use.
-    fn forget_passwords(&mut self) {
-        for credentials in self.used.drain(..).filter(Credentials::erases_on_connect) {
-            credentials.password().erase();
+/// Passwords that were used and that are to be forgotten after use: once this is dropped, which happens however an open ends, be it
+/// over in time, cut off by a deadline or dropped itself.
+#[derive(Default)]
+struct Used(Vec<Secret>);
+
+impl Used {
+    /// A response of these credentials is about to be sent.
+    fn note(&mut self, credentials: &Credentials) {
+        if credentials.erases_on_connect() {
+            self.0.push(credentials.password().clone());
         }
+    }
+}
+
+impl Drop for Used {
+    fn drop(&mut self) {
+        self.0.iter().for_each(Secret::erase);
     }
 }
 
@@ -157,7 +162,7 @@ async fn try_address(
     endpoint: &Endpoint,
     parameters: &ConnectionParameters,
     progress: &mut Progress,
-    used: &mut Vec<Credentials>,
+    used: &mut Used,
 ) -> Result<Agreed<Transport<TcpStream>>, ConnectCause> {
     let stream = tcp::connect(address, parameters);
     let stream = within("connect_timeout", parameters.connect_timeout, stream).await??;
@@ -170,7 +175,7 @@ async fn agree<T: AsyncRead + AsyncWrite + Unpin>(
     host: &str,
     parameters: &ConnectionParameters,
     progress: &mut Progress,
-    used: &mut Vec<Credentials>,
+    used: &mut Used,
 ) -> Result<Agreed<Transport<T>>, ConnectCause> {
     let transport = match &parameters.tls {
         None => Transport::Plain(stream),
@@ -195,17 +200,13 @@ async fn handshake<T: AsyncRead + AsyncWrite + Unpin>(
     mut transport: T,
     parameters: &ConnectionParameters,
     progress: &mut Progress,
-    used: &mut Vec<Credentials>,
+    used: &mut Used,
 ) -> Result<Agreed<T>, ConnectCause> {
     let (credentials, renewal) = fetch_credentials(parameters, progress).await?;
     progress.phase = Phase::Handshake;
     let mut input = BytesMut::new();
-    let negotiating =
-        handshake::negotiate(&mut transport, parameters, &credentials, &mut progress.responded, &mut input);
+    let negotiating = handshake::negotiate(&mut transport, parameters, &credentials, used, &mut input);
     let negotiated = within("handshake_timeout", parameters.handshake_timeout, negotiating).await.flatten();
-    if progress.responded {
-        used.push(credentials);
-    }
     if negotiated.as_ref().is_err_and(ConnectCause::is_tls) {
         progress.phase = Phase::Tls;
     }
