@@ -228,6 +228,8 @@ async fn each_deadline_names_its_parameter_and_the_phase_that_it_ended() {
         assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
         assert!(error.is_retryable() && error.is_timeout() && error.initiator() == Some(Initiator::Client));
         assert!(error.to_string().contains(&format!("not done within 3s ({name})")), "{name}: {error}");
+        assert_eq!(phases(&error), [(Phase::Handshake, ErrorKind::TimedOut)], "{name}: {error}");
+        assert_eq!(error.attempts()[0].endpoint(), Some(&server.endpoint()));
     }
 }
 

@@ -162,8 +162,9 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    pub(super) fn new(endpoint: Option<Endpoint>, progress: &Progress, cause: Cause) -> Self {
-        Self { endpoint, address: progress.address, phase: progress.phase, cause }
+    pub(super) fn new(progress: Progress, cause: Cause) -> Self {
+        let Progress { endpoint, address, phase } = progress;
+        Self { endpoint, address, phase, cause }
     }
 
     /// The endpoint that was tried; none where the transport was the caller's.
@@ -233,8 +234,8 @@ impl ConnectError {
     /// The connection was to have a thread of its own.
     pub(crate) fn no_thread(error: &io::Error) -> Self {
         let text = format!("no thread for the connection (driver_thread): {error}");
-        let progress = Progress::new(None, Phase::Connect);
-        Self::new(vec![Attempt::new(None, &progress, Cause::Io(io::Error::new(error.kind(), text)))], None)
+        let progress = Progress { endpoint: None, address: None, phase: Phase::Connect };
+        Self::new(vec![Attempt::new(progress, Cause::Io(io::Error::new(error.kind(), text)))], None)
     }
 
     pub(crate) fn attempts(&self) -> &[Attempt] {

@@ -44,14 +44,10 @@ pub(crate) struct Renewal {
 
 /// How far an attempt has come.
 struct Progress {
+    /// None where the transport is the caller's.
+    endpoint: Option<Endpoint>,
     address: Option<SocketAddr>,
     phase: Phase,
-}
-
-impl Progress {
-    fn new(address: Option<SocketAddr>, phase: Phase) -> Self {
-        Self { address, phase }
-    }
 }
 
 /// Reaches a broker over the network and agrees with it.
@@ -60,7 +56,12 @@ pub(crate) async fn open(parameters: &ConnectionParameters) -> Result<Agreed<Tra
     match within("open_timeout", parameters.open_timeout, try_all(parameters, &mut attempts)).await {
         Ok(Some(agreed)) => Ok(agreed),
         Ok(None) => Err(ConnectError::new(attempts.failed, None)),
-        Err(cause) => Err(ConnectError::new(attempts.failed, Some(cause))),
+        Err(cause) => {
+            if let ConnectCause::TimedOut { parameter, limit } = cause {
+                attempts.fail(ConnectCause::TimedOut { parameter, limit });
+            }
+            Err(ConnectError::new(attempts.failed, Some(cause)))
+        }
     }
 }
 
@@ -70,7 +71,7 @@ pub(crate) async fn open_on<T: AsyncRead + AsyncWrite + Unpin>(
     parameters: &ConnectionParameters,
 ) -> Result<Agreed<Transport<T>>, ConnectError> {
     let mut used = Used::default();
-    let mut progress = Progress::new(None, Phase::Handshake);
+    let mut progress = Progress { endpoint: None, address: None, phase: Phase::Handshake };
     // What the broker's certificate is for: there is no address that the stream could be checked against.
     let host = parameters.endpoints.first().map_or("", |endpoint| endpoint.host.as_str());
     let opening = async {
@@ -78,14 +79,23 @@ pub(crate) async fn open_on<T: AsyncRead + AsyncWrite + Unpin>(
         within("stack_timeout", parameters.stack_timeout, stack).await.flatten()
     };
     let opened = within("open_timeout", parameters.open_timeout, opening).await.flatten();
-    opened.map_err(|cause| ConnectError::new(vec![Attempt::new(None, &progress, cause)], None))
+    opened.map_err(|cause| ConnectError::new(vec![Attempt::new(progress, cause)], None))
 }
 
 /// What was tried, in order.
 #[derive(Default)]
 struct Attempts {
     failed: Vec<Attempt>,
+    /// The one that is under way, if one is.
+    running: Option<Progress>,
     used: Used,
+}
+
+impl Attempts {
+    /// What is under way came to nothing.
+    fn fail(&mut self, cause: ConnectCause) {
+        self.failed.extend(self.running.take().map(|progress| Attempt::new(progress, cause)));
+    }
 }
 
 /// Passwords that were used and that are to be forgotten after use: once this is dropped, which happens however an open ends, be it
@@ -138,20 +148,21 @@ async fn try_endpoint(
     parameters: &ConnectionParameters,
     attempts: &mut Attempts,
 ) -> Option<Agreed<Transport<TcpStream>>> {
+    let progress = |address, phase| Progress { endpoint: Some(endpoint.clone()), address, phase };
+    attempts.running = Some(progress(None, Phase::Resolve));
     let addresses = match tcp::resolve(endpoint, parameters).await {
         Ok(addresses) => addresses,
         Err(cause) => {
-            let progress = Progress::new(None, Phase::Resolve);
-            attempts.failed.push(Attempt::new(Some(endpoint.clone()), &progress, cause));
+            attempts.fail(cause);
             return None;
         }
     };
     for address in addresses {
-        let mut progress = Progress::new(Some(address), Phase::Connect);
-        let stack = try_address(address, endpoint, parameters, &mut progress, &mut attempts.used);
+        let progress = attempts.running.insert(progress(Some(address), Phase::Connect));
+        let stack = try_address(address, endpoint, parameters, progress, &mut attempts.used);
         match within("stack_timeout", parameters.stack_timeout, stack).await.flatten() {
             Ok(agreed) => return Some(agreed),
-            Err(cause) => attempts.failed.push(Attempt::new(Some(endpoint.clone()), &progress, cause)),
+            Err(cause) => attempts.fail(cause),
         }
     }
     None
