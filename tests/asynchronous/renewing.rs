@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use leveret::config::{ConnectionParameters, Credentials, Exchange, Mechanism, MechanismError, Provided, SecretOctets};
+use leveret::config::{
+    ConnectionParameters, Credentials, Exchange, Mechanism, MechanismError, Provided, Secret, SecretOctets,
+};
 use leveret::protocol::connection;
 use leveret::{Connection, ConnectionEvent, ErrorKind, Phase, ReplyCode};
 use tokio::time::Instant;
@@ -146,6 +148,25 @@ async fn a_provider_without_credentials_fails_the_open_with_its_own_words() {
             assert_eq!(sources.last().unwrap().to_string(), "the token server is away");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_was_erased_is_never_told_as_an_empty_one() {
+    // The provider has one password, which the open makes everybody forget.
+    let only = Credentials::plain("u", "hunter2").erase_on_connect(true);
+    let credentials = Credentials::provided_by(move || {
+        let provided = Provided::from(only.clone()).valid_for(HOUR);
+        async move { Ok(provided) }
+    });
+    let (connection, mut peer, _) = connect(credentials).await;
+    let event = connection.events().next().await;
+    assert!(matches!(&event, Some(ConnectionEvent::SecretNotUpdated(why)) if why.contains("erased")), "{event:?}");
+
+    let erased = Secret::from("hunter2");
+    erased.erase();
+    let error = connection.update_secret(erased, "it is time").await.unwrap_err();
+    assert!(error.kind() == ErrorKind::Usage && error.is_not_sent(), "{error:?}");
+    peer.expect_silence().await;
 }
 
 #[tokio::test(start_paused = true)]
