@@ -116,6 +116,17 @@ async fn a_provider_that_fails_is_told_of_and_asked_again_before_the_secret_expi
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_secret_that_is_good_for_less_than_the_first_is_asked_for_again_in_its_own_time() {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let (credentials, _) = provided(&[Has::Token(HOUR), Has::Token(MINUTE), Has::Nothing, Has::Token(HOUR)]);
+    let (_connection, mut peer, _) = connect(credentials).await;
+    assert_eq!(take_secret(&mut peer).await, "token-1");
+    let told = Instant::now();
+    assert_eq!(take_secret(&mut peer).await, "token-3");
+    assert!(told.elapsed() < MINUTE, "{:?}", told.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn renewing_ends_with_the_connection() {
     let (credentials, asked) = provided(&[Has::Token(HOUR)]);
     let (connection, mut peer, _) = connect(credentials).await;
