@@ -127,6 +127,17 @@ async fn a_secret_that_is_good_for_less_than_the_first_is_asked_for_again_in_its
 }
 
 #[tokio::test(start_paused = true)]
+async fn credentials_of_a_provider_that_cannot_be_sent_are_refused_before_a_word_of_them_is() {
+    let nul_within = Credentials::provided_by(async || Ok(Credentials::plain("u\0admin", "p").into()));
+    let (transport, mut peer) = Peer::new(CAPACITY);
+    let opening = Connection::open_on(transport, parameters().credentials(nul_within));
+    let (opened, ()) = tokio::join!(opening, peer.expect_end());
+    let error = opened.unwrap_err();
+    assert!(error.is_authentication() && error.to_string().contains("a NUL cannot be sent"), "{error}");
+    assert_eq!(error.attempts()[0].phase(), Phase::Credentials);
+}
+
+#[tokio::test(start_paused = true)]
 async fn renewing_ends_with_the_connection() {
     let (credentials, asked) = provided(&[Has::Token(HOUR)]);
     let (connection, mut peer, _) = connect(credentials).await;
