@@ -94,6 +94,8 @@ impl Cause {
     fn is_retryable(&self) -> bool {
         match self {
             Self::Handshake(HandshakeError::Refused { code, .. }) => *code == ReplyCode::CONNECTION_FORCED,
+            // A broker that stops, or a balancer in front of brokers that have: nothing was refused so far.
+            Self::EndOfStream(HandshakeStep::Start) => true,
             _ => matches!(self.kind(), ErrorKind::Io | ErrorKind::TimedOut),
         }
     }
@@ -137,14 +139,16 @@ impl fmt::Display for Cause {
             Self::TimedOut { parameter, limit } => write!(f, "not done within {limit:?} ({parameter})"),
             Self::Provider(error) => write!(f, "no credentials: {error}"),
             Self::EndOfStream(HandshakeStep::Start) => {
-                f.write_str("the broker closed the transport at once: it may want TLS (amqps), or is no AMQP server")
+                f.write_str("the broker closed the transport at once: it may be stopping, want TLS (amqps), or be no AMQP server")
             }
-            Self::EndOfStream(HandshakeStep::Authentication) => f.write_str(
-                "the broker closed the transport after it got the credentials: they are wrong, or it refuses a limit",
+            Self::EndOfStream(HandshakeStep::Authentication) => {
+                f.write_str("the broker closed the transport after it got the credentials: they may be wrong")
+            }
+            // Limits go out together with the virtual host.
+            Self::EndOfStream(HandshakeStep::Open) => f.write_str(
+                "the broker closed the transport when the virtual host was opened: it may refuse that, or a limit: RabbitMQ from \
+                 4.1 on wants a frame_max of at least 8192",
             ),
-            Self::EndOfStream(HandshakeStep::Open) => {
-                f.write_str("the broker closed the transport when the virtual host was opened")
-            }
             Self::Handshake(error) => write!(f, "{error}"),
         }
     }
