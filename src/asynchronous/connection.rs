@@ -143,8 +143,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// The connection is closed, no answer came in time, or the secret does not fit a frame. RabbitMQ closes the connection where
-    /// it does not accept the secret.
+    /// The connection is closed, no answer came in time, or the secret was erased or does not fit a frame. RabbitMQ closes the
+    /// connection where it does not accept the secret.
     pub async fn update_secret(&self, secret: impl Into<Secret>, reason: &str) -> Result<()> {
         let secret = secret.into();
         let wait = Wait::begin(&self.handle.shared, |state, id| {

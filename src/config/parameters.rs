@@ -10,8 +10,8 @@ use super::keys::{
 use super::table::{Access, Key, Row, parameters};
 use super::values::{
     ADDRESS, DEADLINE, DEADLINE_OR_NONE, DELAY, DELAY_OR_NONE, FRAME_MAX, HEARTBEAT, LIMIT, LOCALE, MARK, NAME, ORDER,
-    POSITIVE_U16, POSITIVE_U32, POSITIVE_U64, POSITIVE_USIZE, PROBES, SOCKET_MILLISECONDS, SOCKET_SECONDS, SOME_USIZE,
-    T_OR_F, TRUE_OR_FALSE,
+    POSITIVE_U16, POSITIVE_U32, POSITIVE_U64, POSITIVE_USIZE, PROBES, SOCKET_MILLISECONDS, SOCKET_OCTETS,
+    SOCKET_SECONDS, T_OR_F, TRUE_OR_FALSE,
 };
 use super::{Credentials, Endpoint, EndpointOrder, Heartbeat, Tls};
 use crate::wire::FieldTable;
@@ -221,12 +221,12 @@ parameters! {
     tcp_send_buffer: Option<usize> = None, "the system's",
         "Octets of the socket's buffer for what goes out (SO_SNDBUF).",
         set |tcp_send_buffer: impl Into<Option<usize>>| tcp_send_buffer.into(),
-        keys { "tcp_send_buffer" "a whole number of octets, at least 1" codec SOME_USIZE; }
+        keys { "tcp_send_buffer" "a whole number of octets from 1 to 2147483647" codec SOCKET_OCTETS; }
 
     tcp_receive_buffer: Option<usize> = None, "the system's",
         "Octets of the socket's buffer for what comes in (SO_RCVBUF).",
         set |tcp_receive_buffer: impl Into<Option<usize>>| tcp_receive_buffer.into(),
-        keys { "tcp_receive_buffer" "a whole number of octets, at least 1" codec SOME_USIZE; }
+        keys { "tcp_receive_buffer" "a whole number of octets from 1 to 2147483647" codec SOCKET_OCTETS; }
 
     local_address: Option<IpAddr> = None, "the system's",
         "The address of this machine to connect from. Addresses of the broker of the other family are passed over.",

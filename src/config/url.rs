@@ -82,6 +82,10 @@ impl ConnectionParameters {
                 let advice = format!("{} sets the same; give one of them", rival.name);
                 return Err(ParametersError::new(Conflict, key.name, advice));
             }
+            if key.access.repeats && text.contains(REPEATED) {
+                let error = ParametersError::new(Malformed, key.name, format!("allowed is {}", key.allowed));
+                return Err(error.given(text));
+            }
             match given.get_mut(key.name) {
                 None => drop(given.insert(key.name, text)),
                 Some(earlier) if key.access.repeats && !text.is_empty() => {

@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use super::keys::keys;
 use super::url::NO_TLS;
-use super::{ConnectionParameters, Endpoint, ParametersError, ParametersErrorKind, Tls};
+use super::{ConnectionParameters, Credentials, Endpoint, ParametersError, ParametersErrorKind, Tls};
 
 use ParametersErrorKind::{Conflict, Empty, Malformed, OutOfRange, Unsupported};
 
@@ -30,7 +30,7 @@ impl ConnectionParameters {
             let error = ParametersError::new(OutOfRange, "virtual_host", "allowed is a name of at most 255 octets");
             return Err(error.given(&self.virtual_host));
         }
-        self.check_credentials()?;
+        self.credentials.check()?;
         self.tls.as_ref().map_or(Ok(()), check_tls)?;
         if let Some(key) = keys().find(|key| !(key.access.check)(self)) {
             let error = ParametersError::new(OutOfRange, key.name, format!("allowed is {}", key.allowed));
@@ -43,19 +43,21 @@ impl ConnectionParameters {
         }
         Ok(())
     }
+}
 
-    fn check_credentials(&self) -> Result<(), ParametersError> {
-        let password = self.credentials.password();
+impl Credentials {
+    /// Checks that they can be sent, and that mechanisms can be offered by their names.
+    pub(crate) fn check(&self) -> Result<(), ParametersError> {
         let parts =
-            [("user", self.credentials.user().contains('\0')), ("password", password.expose(|it| it.contains('\0')))];
+            [("user", self.user().contains('\0')), ("password", self.password().expose(|it| it.contains('\0')))];
         for (part, has_nul) in parts {
             if has_nul {
                 return Err(ParametersError::new(Malformed, part, "a NUL cannot be sent in it"));
             }
         }
-        let names = self.credentials.mechanism_names();
-        if let Some(name) = names.iter().find(|name| name.len() > SHORT_STRING_MAX || name.contains(' ')) {
-            let advice = "allowed is a name of at most 255 octets and without a space";
+        let is_name = |name: &str| (1..=SHORT_STRING_MAX).contains(&name.len()) && !name.contains(' ');
+        if let Some(name) = self.mechanism_names().iter().find(|name| !is_name(name)) {
+            let advice = "allowed is a name of 1 to 255 octets and without a space";
             return Err(ParametersError::new(Malformed, "auth_mechanism", advice).given(*name));
         }
         Ok(())

@@ -90,11 +90,6 @@ pub(super) const POSITIVE_USIZE: Codec<usize> = whole_codec!(usize, |value| *val
 pub(super) const FRAME_MAX: Codec<u32> = whole_codec!(u32, |value| *value >= 4096);
 
 /// A number, or nothing, in which case the key is left out.
-pub(super) const SOME_USIZE: Codec<Option<usize>> = Codec {
-    read: |text| whole(text).map(Some),
-    check: |value| *value != Some(0),
-    print: |value| value.map(|value| value.to_string()),
-};
 pub(super) const SOME_U32: Codec<Option<u32>> = Codec {
     read: |text| whole(text).map(Some),
     check: |value| *value != Some(0),
@@ -102,7 +97,12 @@ pub(super) const SOME_U32: Codec<Option<u32>> = Codec {
 };
 
 /// A mark that may be zero.
-pub(super) const MARK: Codec<Option<usize>> = Codec { check: |_| true, ..SOME_USIZE };
+pub(super) const MARK: Codec<Option<usize>> =
+    Codec { read: |text| whole(text).map(Some), check: |_| true, print: |value| value.map(|value| value.to_string()) };
+
+/// Octets that a socket option takes, of which it has 31 bits: of more, the lower bits alone would reach the system.
+pub(super) const SOCKET_OCTETS: Codec<Option<usize>> =
+    Codec { check: |value| value.is_none_or(|octets| (1..=0x7fff_ffff).contains(&octets)), ..MARK };
 
 /// A limit, or `none`.
 pub(super) const LIMIT: Codec<Option<u32>> = Codec {

@@ -28,17 +28,21 @@ pub(super) async fn renew(shared: Arc<Shared>, renewal: Renewal) {
 }
 
 async fn renew_for_ever(shared: Arc<Shared>, renewal: Renewal) {
-    let mut pause = renewal.valid_for.mul_f64(0.8);
+    let mut valid_for = renewal.valid_for;
+    let mut pause = valid_for.mul_f64(0.8);
     loop {
         sleep(pause.max(LEAST)).await;
         match update(&shared, &renewal).await {
-            Ok(Some(valid_for)) => pause = valid_for.mul_f64(0.8),
+            Ok(Some(anew)) => {
+                valid_for = anew;
+                pause = valid_for.mul_f64(0.8);
+            }
             // It lasts.
             Ok(None) => return,
             Err(why) => {
                 shared.with(|state| state.engine.tell_connection(&ConnectionNotice::SecretNotUpdated(why)));
                 // Some more times before the fifth that is left is over.
-                pause = renewal.valid_for.mul_f64(0.04);
+                pause = valid_for.mul_f64(0.04);
             }
         }
     }

@@ -28,15 +28,38 @@ where
             Err(error) => drop(sender.send(Err(ConnectError::no_thread(&error)))),
         }
     });
-    match started {
-        Ok(_) => receiver.await.unwrap_or_else(|_| Err(ConnectError::no_thread(&io::ErrorKind::Other.into()))),
-        Err(error) => Err(ConnectError::no_thread(&error)),
+    if let Err(error) = started {
+        return Err(ConnectError::no_thread(&error));
+    }
+    let panicked =
+        |_| Err(ConnectError::no_thread(&io::Error::other("it panicked, in a provider or mechanism perhaps")));
+    receiver.await.unwrap_or_else(panicked).map(HandedOver::take)
+}
+
+/// A connection on its way from its thread to whoever opens it, and who may be gone by then: dropped on the way, it ends.
+struct HandedOver {
+    shared: Arc<Shared>,
+    taken: bool,
+}
+
+impl HandedOver {
+    fn take(mut self) -> Arc<Shared> {
+        self.taken = true;
+        Arc::clone(&self.shared)
+    }
+}
+
+impl Drop for HandedOver {
+    fn drop(&mut self) {
+        if !self.taken {
+            self.shared.with(|state| state.engine.handle_driver_gone());
+        }
     }
 }
 
 async fn run<T>(
     opening: impl Future<Output = Result<Agreed<T>, ConnectError>>,
-    mut sender: oneshot::Sender<Result<Arc<Shared>, ConnectError>>,
+    mut sender: oneshot::Sender<Result<HandedOver, ConnectError>>,
 ) where
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -53,10 +76,7 @@ async fn run<T>(
         Some(Err(error)) => drop(sender.send(Err(error))),
         Some(Ok(agreed)) => {
             let (shared, driver) = drive(agreed);
-            // Whoever went away in the meantime leaves a connection without a handle, which closes.
-            if let Err(Ok(shared)) = sender.send(Ok(shared)) {
-                shared.with(|state| state.engine.handle_driver_gone());
-            }
+            drop(sender.send(Ok(HandedOver { shared, taken: false })));
             driver.await;
         }
     }

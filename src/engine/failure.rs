@@ -37,6 +37,8 @@ pub enum Failure {
     ConsumerTagInUse(ShortString),
     /// The consumer does not exist (any more).
     NoSuchConsumer,
+    /// The new secret was erased before it could be told.
+    SecretErased,
     /// A message came with a larger body than the application allows. It was rejected without requeue.
     MessageTooLarge {
         /// Octets of its body.
@@ -78,6 +80,9 @@ impl fmt::Display for Failure {
             Self::ConsumerTagMissing => f.write_str("basic.consume with no-wait needs a consumer tag"),
             Self::ConsumerTagInUse(tag) => write!(f, "the channel has a consumer with the tag {tag:?} already"),
             Self::NoSuchConsumer => f.write_str("the channel has no such consumer"),
+            Self::SecretErased => {
+                f.write_str("the new secret was erased (erase_on_connect): give one that was not used")
+            }
             Self::MessageTooLarge { size, limit } => {
                 write!(f, "a message of {size} octets came, {limit} are allowed (max_message_size); it was rejected")
             }

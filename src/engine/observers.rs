@@ -118,10 +118,12 @@ impl Engine {
         }
     }
 
-    /// Tells everybody who observes the connection.
+    /// Tells everybody who observes the connection, until that is over.
     pub fn tell_connection(&mut self, notice: &ConnectionNotice) {
-        let told = self.observers.tell(notice, matches!(notice, ConnectionNotice::Closed(_)));
-        self.events.extend(told.into_iter().map(Event::Readable));
+        if !self.state.is_closed() {
+            let told = self.observers.tell(notice, false);
+            self.events.extend(told.into_iter().map(Event::Readable));
+        }
     }
 
     /// Tells everybody who observes a channel.
@@ -133,7 +135,8 @@ impl Engine {
 
     /// The connection is over.
     pub(super) fn tell_end(&mut self, closure: &Arc<Closure>) {
-        self.tell_connection(&ConnectionNotice::Closed(Arc::clone(closure)));
+        let told = self.observers.tell(&ConnectionNotice::Closed(Arc::clone(closure)), true);
+        self.events.extend(told.into_iter().map(Event::Readable));
     }
 }
 

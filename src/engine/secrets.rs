@@ -40,7 +40,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// The connection is closed, or the secret does not fit a frame.
+    /// The connection is closed, or the secret was erased or does not fit a frame.
     pub fn update_secret(
         &mut self,
         secret: &Secret,
@@ -49,6 +49,10 @@ impl Engine {
         now: Instant,
     ) -> Result<(), Failure> {
         self.check_open()?;
+        // What is left of it is an empty text, which would cost the connection.
+        if secret.is_erased() {
+            return Err(Failure::SecretErased);
+        }
         let position = self.position();
         let octets = secret.expose(|secret| Bytes::from_owner(crate::config::SecretOctets::from(secret)));
         self.encoder.update_secret(&mut self.outbound, octets, &reason.into())?;

@@ -81,7 +81,8 @@ pub(super) fn failure_kind(failure: &Failure) -> ErrorKind {
         | Failure::ReplyExpected(_)
         | Failure::ConsumerTagMissing
         | Failure::ConsumerTagInUse(_)
-        | Failure::NoSuchConsumer => ErrorKind::Usage,
+        | Failure::NoSuchConsumer
+        | Failure::SecretErased => ErrorKind::Usage,
     }
 }
 

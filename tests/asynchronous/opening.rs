@@ -1,8 +1,10 @@
 //! Endpoints, addresses and cycles: what is tried, in which order, and what the error tells of it.
 
+use std::future::{Future, poll_fn};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use leveret::config::{Endpoint, EndpointOrder};
@@ -228,6 +230,8 @@ async fn each_deadline_names_its_parameter_and_the_phase_that_it_ended() {
         assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
         assert!(error.is_retryable() && error.is_timeout() && error.initiator() == Some(Initiator::Client));
         assert!(error.to_string().contains(&format!("not done within 3s ({name})")), "{name}: {error}");
+        assert_eq!(phases(&error), [(Phase::Handshake, ErrorKind::TimedOut)], "{name}: {error}");
+        assert_eq!(error.attempts()[0].endpoint(), Some(&server.endpoint()));
     }
 }
 
@@ -272,4 +276,28 @@ async fn a_driver_on_a_thread_of_its_own_opens_works_and_closes() {
 
     let error = Connection::open(among([closed_port().await]).driver_thread(true)).await.unwrap_err();
     assert_eq!(phases(&error), [(Phase::Connect, ErrorKind::Io)]);
+}
+
+#[tokio::test]
+async fn a_connection_that_a_thread_hands_over_to_nobody_ends() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = Endpoint::new("127.0.0.1").with_port(listener.local_addr().unwrap().port());
+    let server = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        serve(stream, Does::Obliges).await;
+    });
+    // It is woken when the connection is there, and dropped without another look.
+    let mut opening = Box::pin(Connection::open(among([endpoint]).driver_thread(true)));
+    let mut woken = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut woken, true) {
+            return Poll::Ready(());
+        }
+        assert!(opening.as_mut().poll(context).is_pending());
+        Poll::Pending
+    })
+    .await;
+    drop(opening);
+    let ended = tokio::time::timeout(Duration::from_secs(30), server).await;
+    ended.expect("the client hangs up").unwrap();
 }

@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use leveret::config::{ConnectionParameters, Credentials, Exchange, Mechanism, MechanismError, Provided, SecretOctets};
+use leveret::config::{
+    ConnectionParameters, Credentials, Exchange, Mechanism, MechanismError, Provided, Secret, SecretOctets,
+};
 use leveret::protocol::connection;
 use leveret::{Connection, ConnectionEvent, ErrorKind, Phase, ReplyCode};
 use tokio::time::Instant;
@@ -114,6 +116,28 @@ async fn a_provider_that_fails_is_told_of_and_asked_again_before_the_secret_expi
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_secret_that_is_good_for_less_than_the_first_is_asked_for_again_in_its_own_time() {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let (credentials, _) = provided(&[Has::Token(HOUR), Has::Token(MINUTE), Has::Nothing, Has::Token(HOUR)]);
+    let (_connection, mut peer, _) = connect(credentials).await;
+    assert_eq!(take_secret(&mut peer).await, "token-1");
+    let told = Instant::now();
+    assert_eq!(take_secret(&mut peer).await, "token-3");
+    assert!(told.elapsed() < MINUTE, "{:?}", told.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_of_a_provider_that_cannot_be_sent_are_refused_before_a_word_of_them_is() {
+    let nul_within = Credentials::provided_by(async || Ok(Credentials::plain("u\0admin", "p").into()));
+    let (transport, mut peer) = Peer::new(CAPACITY);
+    let opening = Connection::open_on(transport, parameters().credentials(nul_within));
+    let (opened, ()) = tokio::join!(opening, peer.expect_end());
+    let error = opened.unwrap_err();
+    assert!(error.is_authentication() && error.to_string().contains("a NUL cannot be sent"), "{error}");
+    assert_eq!(error.attempts()[0].phase(), Phase::Credentials);
+}
+
+#[tokio::test(start_paused = true)]
 async fn renewing_ends_with_the_connection() {
     let (credentials, asked) = provided(&[Has::Token(HOUR)]);
     let (connection, mut peer, _) = connect(credentials).await;
@@ -146,6 +170,25 @@ async fn a_provider_without_credentials_fails_the_open_with_its_own_words() {
             assert_eq!(sources.last().unwrap().to_string(), "the token server is away");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_was_erased_is_never_told_as_an_empty_one() {
+    // The provider has one password, which the open makes everybody forget.
+    let only = Credentials::plain("u", "hunter2").erase_on_connect(true);
+    let credentials = Credentials::provided_by(move || {
+        let provided = Provided::from(only.clone()).valid_for(HOUR);
+        async move { Ok(provided) }
+    });
+    let (connection, mut peer, _) = connect(credentials).await;
+    let event = connection.events().next().await;
+    assert!(matches!(&event, Some(ConnectionEvent::SecretNotUpdated(why)) if why.contains("erased")), "{event:?}");
+
+    let erased = Secret::from("hunter2");
+    erased.erase();
+    let error = connection.update_secret(erased, "it is time").await.unwrap_err();
+    assert!(error.kind() == ErrorKind::Usage && error.is_not_sent(), "{error:?}");
+    peer.expect_silence().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -195,6 +238,36 @@ async fn a_password_is_forgotten_after_use_where_that_is_asked_for() {
     assert!(is_forgotten_after(true, refuses).await);
     assert!(!is_forgotten_after(true, offers_nothing).await, "it was not used");
     assert!(!is_forgotten_after(false, agrees).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_password_is_forgotten_however_an_open_that_used_it_is_cut_off() {
+    let limit = Duration::from_secs(3);
+    let unlimited = || parameters().handshake_timeout(None).stack_timeout(None);
+    let cut_off = [
+        unlimited().handshake_timeout(limit),
+        unlimited().stack_timeout(limit),
+        unlimited().open_timeout(limit),
+        unlimited(),
+    ];
+    for parameters in cut_off {
+        let credentials = Credentials::plain("u", "hunter2").erase_on_connect(true);
+        let kept = credentials.clone();
+        let (transport, mut peer) = Peer::new(CAPACITY);
+        let opening = Connection::open_on(transport, parameters.credentials(credentials));
+        let falls_silent = async {
+            peer.expect_protocol_header().await;
+            peer.send(0, start("PLAIN")).await;
+            peer.expect::<connection::StartOk>(0).await;
+            tokio::time::sleep(HOUR).await;
+        };
+        tokio::select! {
+            biased;
+            opened = opening => assert!(opened.unwrap_err().is_timeout()),
+            () = falls_silent => {} // The open is dropped.
+        }
+        assert!(kept.password().is_erased());
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -101,9 +101,13 @@ async fn reaching_the_broker_and_agreeing_with_it_share_one_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn the_end_of_the_stream_means_something_else_at_each_step() {
-    assert_eq!(met(Until::Start, &[]).await.kind(), ErrorKind::Protocol);
-    assert_eq!(met(Until::Tune, &[]).await.kind(), ErrorKind::Authentication);
-    assert_eq!(met(Until::OpenOk, &[]).await.kind(), ErrorKind::AccessRefused);
+    let at_once = met(Until::Start, &[]).await;
+    assert!(at_once.kind() == ErrorKind::Protocol && at_once.is_retryable(), "{at_once}");
+    let refused = met(Until::Tune, &[]).await;
+    assert!(refused.is_authentication() && !refused.is_retryable(), "{refused}");
+    let refused = met(Until::OpenOk, &[]).await;
+    assert!(refused.kind() == ErrorKind::AccessRefused && !refused.is_retryable(), "{refused}");
+    assert!(refused.to_string().contains("frame_max"), "a limit that is refused meets the same end: {refused}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -228,6 +228,18 @@ fn the_detector_counts_what_a_driver_took_and_the_transport_did_not_accept() {
 }
 
 #[test]
+fn nothing_is_told_behind_the_end() {
+    let (mut session, waiter) = detecting(1);
+    queue_a_frame(&mut session);
+    // Its answer is one frame more that waits.
+    session.say(0, connection::Close::default().reply_code(ReplyCode::CONNECTION_FORCED));
+    session.engine.tell_connection(&ConnectionNotice::SecretNotUpdated("too late".into()));
+    session.gather();
+    let last = heard(&mut session, waiter).pop();
+    assert!(matches!(last, Some(ConnectionNotice::Closed(_))), "{last:?}");
+}
+
+#[test]
 fn the_multiplier_can_be_changed_and_a_detector_that_is_off_stays_off() {
     let (mut session, waiter) = detecting(10);
     for _ in 0..3 {

@@ -88,6 +88,8 @@ impl Cause {
     fn is_retryable(&self) -> bool {
         match self {
             Self::Handshake(HandshakeError::Refused { code, .. }) => *code == ReplyCode::CONNECTION_FORCED,
+            // A broker that stops, or a balancer in front of brokers that have: nothing was refused so far.
+            Self::EndOfStream(HandshakeStep::Start) => true,
             _ => matches!(self.kind(), ErrorKind::Io | ErrorKind::TimedOut),
         }
     }
@@ -142,14 +144,16 @@ impl fmt::Display for Cause {
             Self::TimedOut { parameter, limit } => write!(f, "not done within {limit:?} ({parameter})"),
             Self::Provider(error) => write!(f, "no credentials: {error}"),
             Self::EndOfStream(HandshakeStep::Start) => {
-                f.write_str("the broker closed the transport at once: it may want TLS (amqps), or is no AMQP server")
+                f.write_str("the broker closed the transport at once: it may be stopping, want TLS (amqps), or be no AMQP server")
             }
-            Self::EndOfStream(HandshakeStep::Authentication) => f.write_str(
-                "the broker closed the transport after it got the credentials: they are wrong, or it refuses a limit",
+            Self::EndOfStream(HandshakeStep::Authentication) => {
+                f.write_str("the broker closed the transport after it got the credentials: they may be wrong")
+            }
+            // Limits go out together with the virtual host.
+            Self::EndOfStream(HandshakeStep::Open) => f.write_str(
+                "the broker closed the transport when the virtual host was opened: it may refuse that, or a limit: RabbitMQ from \
+                 4.1 on wants a frame_max of at least 8192",
             ),
-            Self::EndOfStream(HandshakeStep::Open) => {
-                f.write_str("the broker closed the transport when the virtual host was opened")
-            }
             Self::Handshake(error) => write!(f, "{error}"),
         }
     }
@@ -167,8 +171,9 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    pub(super) fn new(endpoint: Option<Endpoint>, progress: &Progress, cause: Cause) -> Self {
-        Self { endpoint, address: progress.address, phase: progress.phase, cause }
+    pub(super) fn new(progress: Progress, cause: Cause) -> Self {
+        let Progress { endpoint, address, phase } = progress;
+        Self { endpoint, address, phase, cause }
     }
 
     /// The endpoint that was tried; none where the transport was the caller's.
@@ -238,8 +243,8 @@ impl ConnectError {
     /// The connection was to have a thread of its own.
     pub(crate) fn no_thread(error: &io::Error) -> Self {
         let text = format!("no thread for the connection (driver_thread): {error}");
-        let progress = Progress::new(None, Phase::Connect);
-        Self::new(vec![Attempt::new(None, &progress, Cause::Io(io::Error::new(error.kind(), text)))], None)
+        let progress = Progress { endpoint: None, address: None, phase: Phase::Connect };
+        Self::new(vec![Attempt::new(progress, Cause::Io(io::Error::new(error.kind(), text)))], None)
     }
 
     pub(crate) fn attempts(&self) -> &[Attempt] {

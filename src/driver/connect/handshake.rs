@@ -7,26 +7,29 @@ use std::pin::Pin;
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
-use super::ConnectCause;
+use super::{ConnectCause, Used};
 use crate::config::{ConnectionParameters, Credentials};
 use crate::engine::{Handshake, HandshakeParameters, HandshakeStep, Negotiated};
 use crate::frame::Outbound;
 
-/// Agrees with the broker. `responded` tells whether a response of the credentials was sent; what was read beyond the
-/// agreement is left in `input`.
+/// Agrees with the broker. `used` takes note of credentials whose response is sent; what was read beyond the agreement is left in
+/// `input`.
 pub(super) async fn negotiate<T: AsyncRead + AsyncWrite + Unpin>(
     transport: &mut T,
     parameters: &ConnectionParameters,
     credentials: &Credentials,
-    responded: &mut bool,
+    used: &mut Used,
     input: &mut BytesMut,
 ) -> Result<Negotiated, ConnectCause> {
     let parameters = HandshakeParameters { credentials: credentials.clone(), ..HandshakeParameters::from(parameters) };
     let mut handshake = Handshake::new(parameters);
+    let mut responded = false;
     loop {
         let agreed = handshake.handle_bytes(input);
         let step = handshake.step();
-        *responded |= step > HandshakeStep::Start;
+        if step > HandshakeStep::Start && !std::mem::replace(&mut responded, true) {
+            used.note(credentials);
+        }
         let written = write_all(transport, handshake.poll_transmit()).await;
         // The handshake's own error tells more than a write that failed because of it.
         if let Some(negotiated) = agreed.map_err(ConnectCause::Handshake)? {

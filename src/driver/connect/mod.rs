@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Shared;
-use crate::config::{ConnectionParameters, Credentials, CredentialsProvider, Endpoint, EndpointOrder};
+use crate::config::{ConnectionParameters, Credentials, CredentialsProvider, Endpoint, EndpointOrder, Secret};
 use crate::engine::{Engine, Settings};
 
 pub use error::{Attempt, Phase};
@@ -44,27 +44,24 @@ pub(crate) struct Renewal {
 
 /// How far an attempt has come.
 struct Progress {
+    /// None where the transport is the caller's.
+    endpoint: Option<Endpoint>,
     address: Option<SocketAddr>,
     phase: Phase,
-    /// A password was used.
-    responded: bool,
-}
-
-impl Progress {
-    fn new(address: Option<SocketAddr>, phase: Phase) -> Self {
-        Self { address, phase, responded: false }
-    }
 }
 
 /// Reaches a broker over the network and agrees with it.
 pub(crate) async fn open(parameters: &ConnectionParameters) -> Result<Agreed<Transport<TcpStream>>, ConnectError> {
     let mut attempts = Attempts::default();
-    let opened = within("open_timeout", parameters.open_timeout, try_all(parameters, &mut attempts)).await;
-    attempts.forget_passwords();
-    match opened {
+    match within("open_timeout", parameters.open_timeout, try_all(parameters, &mut attempts)).await {
         Ok(Some(agreed)) => Ok(agreed),
         Ok(None) => Err(ConnectError::new(attempts.failed, None)),
-        Err(cause) => Err(ConnectError::new(attempts.failed, Some(cause))),
+        Err(cause) => {
+            if let ConnectCause::TimedOut { parameter, limit } = cause {
+                attempts.fail(ConnectCause::TimedOut { parameter, limit });
+            }
+            Err(ConnectError::new(attempts.failed, Some(cause)))
+        }
     }
 }
 
@@ -73,33 +70,51 @@ pub(crate) async fn open_on<T: AsyncRead + AsyncWrite + Unpin>(
     stream: T,
     parameters: &ConnectionParameters,
 ) -> Result<Agreed<Transport<T>>, ConnectError> {
-    let mut attempts = Attempts::default();
-    let mut progress = Progress::new(None, Phase::Handshake);
+    let mut used = Used::default();
+    let mut progress = Progress { endpoint: None, address: None, phase: Phase::Handshake };
     // What the broker's certificate is for: there is no address that the stream could be checked against.
     let host = parameters.endpoints.first().map_or("", |endpoint| endpoint.host.as_str());
     let opening = async {
-        let stack = agree(stream, host, parameters, &mut progress, &mut attempts.used);
+        let stack = agree(stream, host, parameters, &mut progress, &mut used);
         within("stack_timeout", parameters.stack_timeout, stack).await.flatten()
     };
     let opened = within("open_timeout", parameters.open_timeout, opening).await.flatten();
-    attempts.forget_passwords();
-    opened.map_err(|cause| ConnectError::new(vec![Attempt::new(None, &progress, cause)], None))
+    opened.map_err(|cause| ConnectError::new(vec![Attempt::new(progress, cause)], None))
 }
 
 /// What was tried, in order.
 #[derive(Default)]
 struct Attempts {
     failed: Vec<Attempt>,
-    /// Credentials whose response was sent.
-    used: Vec<Credentials>,
+    /// The one that is under way, if one is.
+    running: Option<Progress>,
+    used: Used,
 }
 
 impl Attempts {
-    /// Passwords that were used and that are to be forgotten after use.
-    fn forget_passwords(&mut self) {
-        for credentials in self.used.drain(..).filter(Credentials::erases_on_connect) {
-            credentials.password().erase();
+    /// What is under way came to nothing.
+    fn fail(&mut self, cause: ConnectCause) {
+        self.failed.extend(self.running.take().map(|progress| Attempt::new(progress, cause)));
+    }
+}
+
+/// Passwords that were used and that are to be forgotten after use: once this is dropped, which happens however an open ends, be it
+/// over in time, cut off by a deadline or dropped itself.
+#[derive(Default)]
+struct Used(Vec<Secret>);
+
+impl Used {
+    /// A response of these credentials is about to be sent.
+    fn note(&mut self, credentials: &Credentials) {
+        if credentials.erases_on_connect() {
+            self.0.push(credentials.password().clone());
         }
+    }
+}
+
+impl Drop for Used {
+    fn drop(&mut self) {
+        self.0.iter().for_each(Secret::erase);
     }
 }
 
@@ -133,20 +148,21 @@ async fn try_endpoint(
     parameters: &ConnectionParameters,
     attempts: &mut Attempts,
 ) -> Option<Agreed<Transport<TcpStream>>> {
+    let progress = |address, phase| Progress { endpoint: Some(endpoint.clone()), address, phase };
+    attempts.running = Some(progress(None, Phase::Resolve));
     let addresses = match tcp::resolve(endpoint, parameters).await {
         Ok(addresses) => addresses,
         Err(cause) => {
-            let progress = Progress::new(None, Phase::Resolve);
-            attempts.failed.push(Attempt::new(Some(endpoint.clone()), &progress, cause));
+            attempts.fail(cause);
             return None;
         }
     };
     for address in addresses {
-        let mut progress = Progress::new(Some(address), Phase::Connect);
-        let stack = try_address(address, endpoint, parameters, &mut progress, &mut attempts.used);
+        let progress = attempts.running.insert(progress(Some(address), Phase::Connect));
+        let stack = try_address(address, endpoint, parameters, progress, &mut attempts.used);
         match within("stack_timeout", parameters.stack_timeout, stack).await.flatten() {
             Ok(agreed) => return Some(agreed),
-            Err(cause) => attempts.failed.push(Attempt::new(Some(endpoint.clone()), &progress, cause)),
+            Err(cause) => attempts.fail(cause),
         }
     }
     None
@@ -157,7 +173,7 @@ async fn try_address(
     endpoint: &Endpoint,
     parameters: &ConnectionParameters,
     progress: &mut Progress,
-    used: &mut Vec<Credentials>,
+    used: &mut Used,
 ) -> Result<Agreed<Transport<TcpStream>>, ConnectCause> {
     let stream = tcp::connect(address, parameters);
     let stream = within("connect_timeout", parameters.connect_timeout, stream).await??;
@@ -170,7 +186,7 @@ async fn agree<T: AsyncRead + AsyncWrite + Unpin>(
     host: &str,
     parameters: &ConnectionParameters,
     progress: &mut Progress,
-    used: &mut Vec<Credentials>,
+    used: &mut Used,
 ) -> Result<Agreed<Transport<T>>, ConnectCause> {
     let transport = match &parameters.tls {
         None => Transport::Plain(stream),
@@ -195,17 +211,13 @@ async fn handshake<T: AsyncRead + AsyncWrite + Unpin>(
     mut transport: T,
     parameters: &ConnectionParameters,
     progress: &mut Progress,
-    used: &mut Vec<Credentials>,
+    used: &mut Used,
 ) -> Result<Agreed<T>, ConnectCause> {
     let (credentials, renewal) = fetch_credentials(parameters, progress).await?;
     progress.phase = Phase::Handshake;
     let mut input = BytesMut::new();
-    let negotiating =
-        handshake::negotiate(&mut transport, parameters, &credentials, &mut progress.responded, &mut input);
+    let negotiating = handshake::negotiate(&mut transport, parameters, &credentials, used, &mut input);
     let negotiated = within("handshake_timeout", parameters.handshake_timeout, negotiating).await.flatten();
-    if progress.responded {
-        used.push(credentials);
-    }
     if negotiated.as_ref().is_err_and(ConnectCause::is_tls) {
         progress.phase = Phase::Tls;
     }
@@ -223,6 +235,8 @@ async fn fetch_credentials(
     progress.phase = Phase::Credentials;
     let limit = parameters.credentials_timeout;
     let provided = within("credentials_timeout", limit, provider.provide()).await?.map_err(ConnectCause::Provider)?;
+    // Those of the parameters were checked before anything was tried; these are the provider's.
+    provided.credentials.check().map_err(|error| ConnectCause::Provider(error.into()))?;
     let renewal = provided.valid_for.map(|valid_for| Renewal { provider: Arc::clone(provider), valid_for, limit });
     Ok((provided.credentials.or(parameters.credentials.clone()), renewal))
 }

@@ -233,7 +233,8 @@ impl Misbehaviour {
     /// The transport is gone, which is of this kind: worth a retry, unless the end is the broker's way to refuse.
     pub(super) fn loses_transport(self, kind: ErrorKind) -> Case {
         let case = self.fails(kind, Some(Initiator::Transport), Says::Ends);
-        if matches!(kind, ErrorKind::Io | ErrorKind::ConnectionClosed) { case.retryable() } else { case }
+        let refuses = matches!(kind, ErrorKind::Authentication | ErrorKind::AccessRefused);
+        if refuses { case } else { case.retryable() }
     }
 
     /// The client takes the broker for dead, or of no use, and leaves without a word (AMQP 0-9-1 §4.2.7).
