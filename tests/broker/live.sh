@@ -24,7 +24,8 @@ start_for_live_tests() {
   find_foreign_clients
   make_certificates
   start_node quiet "'tlsv1.3', 'tlsv1.2'" server
-  start_node disturbed "'tlsv1.2'" named
+  # RabbitMQ's own demonstration of a mechanism with a challenge.
+  start_node disturbed "'tlsv1.2'" named ", 'RABBIT-CR-DEMO'"
   await_node quiet
   await_node disturbed
   LEVERET_TEST_BROKER=rabbitmq

@@ -13,9 +13,10 @@ epmd_pid=
 declare -A node_port=() node_tls_port=() node_pid=()
 
 # Starts a node under a name and returns at once; await_node waits for it. Nodes start side by side. They have a TLS port
-# too, for these versions of TLS, with this one of the certificates that make_certificates made.
+# too, for these versions of TLS, with this one of the certificates that make_certificates made; and these mechanisms of
+# authentication beyond the usual ones.
 start_node() {
-  local name=$1 versions=$2 certificate=$3 folder port tls_port
+  local name=$1 versions=$2 certificate=$3 mechanisms=${4-} folder port tls_port
   prepare_nodes
   folder=$nodes_folder/$name
   port=$(free_port)
@@ -23,7 +24,7 @@ start_node() {
   mkdir -p "$folder/home"
   : >"$folder/environment.conf"
   printf '[rabbitmq_auth_mechanism_ssl].\n' >"$folder/enabled_plugins"
-  tls_settings "$tls_port" "$versions" "$certificate" >"$folder/advanced.config"
+  tls_settings "$tls_port" "$versions" "$certificate" "$mechanisms" >"$folder/advanced.config"
   definitions >"$folder/definitions.json"
   # A small or full disk must not raise the alarm that the tests raise themselves.
   printf '%s\n' 'disk_free_limit.absolute = 1MB' "load_definitions = $folder/definitions.json" >"$folder/rabbitmq.conf"

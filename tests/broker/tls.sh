@@ -17,10 +17,10 @@ make_certificates() {
 #   mutual.test:  a client without a certificate is refused
 # On the plain port RabbitMQ offers no EXTERNAL, whatever is listed here.
 tls_settings() {
-  local port=$1 versions=$2 certificate=$3
+  local port=$1 versions=$2 certificate=$3 mechanisms=$4
   cat <<EOF
 [{rabbit, [
-  {auth_mechanisms, ['PLAIN', 'AMQPLAIN', 'EXTERNAL']},
+  {auth_mechanisms, ['PLAIN', 'AMQPLAIN', 'EXTERNAL'$mechanisms]},
   {ssl_cert_login_from, common_name},
   {ssl_listeners, [{"127.0.0.1", $port}]},
   {ssl_options, [

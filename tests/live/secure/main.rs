@@ -8,6 +8,7 @@
     reason = "a test may panic"
 )]
 
+mod challenges;
 mod external;
 mod files;
 mod identity;
