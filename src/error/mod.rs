@@ -84,7 +84,7 @@ impl Error {
         }
     }
 
-    /// Every attempt to connect, in order, where that is what failed.
+    /// Every attempt to connect, in order, where that is what failed; of more than 1024 the last ones.
     pub fn attempts(&self) -> &[Attempt] {
         match &*self.cause {
             Cause::Connect(error) => error.attempts(),

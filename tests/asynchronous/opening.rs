@@ -171,6 +171,15 @@ async fn cycles_try_everything_again_after_a_pause() {
 }
 
 #[tokio::test]
+async fn of_attempts_without_number_the_last_are_kept() {
+    let parameters = among([closed_port().await]).connection_attempts(1030).retry_delay(Duration::ZERO);
+    let error = Connection::open(parameters).await.unwrap_err();
+    assert_eq!(error.attempts().len(), 1024);
+    let text = error.to_string();
+    assert!(text.starts_with("cannot connect in 1030 attempts; 7. ") && text.contains("; 1030. "), "{text:.80}");
+}
+
+#[tokio::test]
 async fn what_time_does_not_heal_is_not_tried_again() {
     let refusing = [Does::RefusesCredentials, Does::RefusesVirtualHost, Does::SpeaksHttp];
     for does in refusing {

@@ -231,20 +231,22 @@ impl Error for Attempt {
 #[derive(Debug)]
 pub(crate) struct ConnectError {
     attempts: Vec<Attempt>,
+    /// How many went before those, of which nothing is kept.
+    forgotten: u64,
     /// The time for all of it was over.
     out_of_time: Option<Cause>,
 }
 
 impl ConnectError {
-    pub(super) fn new(attempts: Vec<Attempt>, out_of_time: Option<Cause>) -> Self {
-        Self { attempts, out_of_time }
+    pub(super) fn new(attempts: Vec<Attempt>, forgotten: u64, out_of_time: Option<Cause>) -> Self {
+        Self { attempts, forgotten, out_of_time }
     }
 
     /// The connection was to have a thread of its own.
     pub(crate) fn no_thread(error: &io::Error) -> Self {
         let text = format!("no thread for the connection (driver_thread): {error}");
         let progress = Progress { endpoint: None, address: None, phase: Phase::Connect };
-        Self::new(vec![Attempt::new(progress, Cause::Io(io::Error::new(error.kind(), text)))], None)
+        Self::new(vec![Attempt::new(progress, Cause::Io(io::Error::new(error.kind(), text)))], 0, None)
     }
 
     pub(crate) fn attempts(&self) -> &[Attempt] {
@@ -290,8 +292,11 @@ impl fmt::Display for ConnectError {
             [] => Ok(()),
             [attempt] => write!(f, ": {attempt}"),
             attempts => {
-                write!(f, " in {} attempts", attempts.len())?;
-                attempts.iter().zip(1..).try_for_each(|(attempt, number)| write!(f, "; {number}. {attempt}"))
+                write!(f, " in {} attempts", self.forgotten.saturating_add(attempts.len() as u64))?;
+                attempts
+                    .iter()
+                    .zip(self.forgotten + 1..)
+                    .try_for_each(|(attempt, number)| write!(f, "; {number}. {attempt}"))
             }
         }
     }

@@ -55,12 +55,12 @@ pub(crate) async fn open(parameters: &ConnectionParameters) -> Result<Agreed<Tra
     let mut attempts = Attempts::default();
     match within("open_timeout", parameters.open_timeout, try_all(parameters, &mut attempts)).await {
         Ok(Some(agreed)) => Ok(agreed),
-        Ok(None) => Err(ConnectError::new(attempts.failed, None)),
+        Ok(None) => Err(attempts.into_error(None)),
         Err(cause) => {
             if let ConnectCause::TimedOut { parameter, limit } = cause {
                 attempts.fail(ConnectCause::TimedOut { parameter, limit });
             }
-            Err(ConnectError::new(attempts.failed, Some(cause)))
+            Err(attempts.into_error(Some(cause)))
         }
     }
 }
@@ -79,22 +79,40 @@ pub(crate) async fn open_on<T: AsyncRead + AsyncWrite + Unpin>(
         within("stack_timeout", parameters.stack_timeout, stack).await.flatten()
     };
     let opened = within("open_timeout", parameters.open_timeout, opening).await.flatten();
-    opened.map_err(|cause| ConnectError::new(vec![Attempt::new(progress, cause)], None))
+    opened.map_err(|cause| ConnectError::new(vec![Attempt::new(progress, cause)], 0, None))
 }
 
 /// What was tried, in order.
 #[derive(Default)]
 struct Attempts {
     failed: Vec<Attempt>,
+    /// How many went before those.
+    forgotten: u64,
+    /// One of this cycle's may well succeed a little later.
+    may_heal: bool,
     /// The one that is under way, if one is.
     running: Option<Progress>,
     used: Used,
 }
 
 impl Attempts {
+    /// Failures that are kept, the last ones: who tries for ever, with as many attempts as there are, fills no memory.
+    const KEPT: usize = 1024;
+
     /// What is under way came to nothing.
     fn fail(&mut self, cause: ConnectCause) {
-        self.failed.extend(self.running.take().map(|progress| Attempt::new(progress, cause)));
+        let Some(progress) = self.running.take() else { return };
+        if self.failed.len() == Self::KEPT {
+            self.failed.remove(0);
+            self.forgotten += 1;
+        }
+        let attempt = Attempt::new(progress, cause);
+        self.may_heal |= attempt.is_retryable();
+        self.failed.push(attempt);
+    }
+
+    fn into_error(self, out_of_time: Option<ConnectCause>) -> ConnectError {
+        ConnectError::new(self.failed, self.forgotten, out_of_time)
     }
 }
 
@@ -128,14 +146,13 @@ async fn try_all(parameters: &ConnectionParameters, attempts: &mut Attempts) -> 
         if cycle > 0 {
             sleep(parameters.retry_delay).await;
         }
-        let before = attempts.failed.len();
+        attempts.may_heal = false;
         for endpoint in &endpoints {
             if let Some(agreed) = try_endpoint(endpoint, parameters, attempts).await {
                 return Some(agreed);
             }
         }
-        let failed = attempts.failed.get(before..).unwrap_or_default();
-        if !failed.iter().any(Attempt::is_retryable) {
+        if !attempts.may_heal {
             break;
         }
     }
