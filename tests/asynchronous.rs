@@ -17,6 +17,8 @@ mod closing;
 mod confirming;
 #[path = "asynchronous/dropping.rs"]
 mod dropping;
+#[path = "asynchronous/dropping_publishes.rs"]
+mod dropping_publishes;
 #[path = "asynchronous/flow.rs"]
 mod flow;
 #[path = "asynchronous/hostile.rs"]

@@ -8,6 +8,8 @@
     reason = "a test may panic"
 )]
 
+#[path = "engine/mechanisms.rs"]
+mod mechanisms;
 #[path = "engine/observing.rs"]
 mod observing;
 #[path = "engine/peer.rs"]

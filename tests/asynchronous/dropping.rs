@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leveret::protocol::{Method, basic, channel, confirm, connection};
+use leveret::protocol::Method;
 use leveret::{Channel, Connection, Publisher};
 
 use super::attention::{Attention, drop_after, in_turn};
@@ -10,7 +10,7 @@ use super::broker::{self, Heard};
 use super::peer::{Peer, Received, parameters};
 
 /// More turns than anything takes that does not wait for time.
-const TURNS: usize = 256;
+pub(super) const TURNS: usize = 256;
 
 /// Drops a future after every number of turns, on a connection of its own each, until it completes.
 macro_rules! drop_at_every_point {
@@ -39,21 +39,23 @@ macro_rules! drop_at_every_point {
     };
 }
 
+pub(super) use drop_at_every_point;
+
 /// Everything that can happen without time passing happens, and then some time passes.
-async fn settle() {
+pub(super) async fn settle() {
     tokio::time::sleep(Duration::from_secs(1)).await;
 }
 
 /// A connection with what the futures need.
-struct World {
+pub(super) struct World {
     connection: Connection,
-    channel: Channel,
-    publisher: Publisher,
-    heard: Heard,
+    pub(super) channel: Channel,
+    pub(super) publisher: Publisher,
+    pub(super) heard: Heard,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let (connection, heard) =
             broker::connect(64 * 1024, parameters().write_high_water(64).max_unconfirmed(1)).await;
         let channel = connection.open_channel().await.unwrap();
@@ -62,7 +64,7 @@ impl World {
     }
 
     /// Old and new channels answer what they are asked, publishes pass, and nothing is left over.
-    async fn is_in_step(&mut self) {
+    pub(super) async fn is_in_step(&mut self) {
         for name in ["first", "second"] {
             assert_eq!(self.channel.queue_declare(name).await.unwrap().queue, name);
         }
@@ -93,78 +95,6 @@ async fn call() {
             assert_eq!(declared.unwrap().queue, "dropped");
         }
         assert_eq!(world.heard.count("queue.declare"), 1);
-    });
-}
-
-#[tokio::test(start_paused = true)]
-async fn publish_through_an_open_gate() {
-    drop_at_every_point!(|world| world.channel.publish("", "q", "body"), |world, _published| {
-        assert_eq!(world.heard.count("basic.publish"), 1);
-    });
-}
-
-#[tokio::test(start_paused = true)]
-async fn publish_that_yields() {
-    drop_at_every_point!(|world| world.channel.publish("", "q", vec![0; 100_000]), |world, _published| {
-        assert_eq!(world.heard.count("basic.publish"), 1);
-    });
-}
-
-#[tokio::test(start_paused = true)]
-async fn publish_that_waits_at_the_gate() {
-    drop_at_every_point!(
-        |world| async {
-            // The mark is below one message: the second one has to wait.
-            world.channel.publish("", "q", vec![0; 100]).await.unwrap();
-            world.channel.publish("", "q", vec![0; 100]).await
-        },
-        |world, published| {
-            let count = world.heard.count("basic.publish");
-            assert!(if published.is_some() { count == 2 } else { count == 1 });
-        }
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn confirmed_publish() {
-    drop_at_every_point!(|world| world.publisher.publish("", "q", "body").confirmed(), |world, _confirmed| {
-        assert_eq!(world.heard.count("basic.publish"), 1);
-    });
-}
-
-#[tokio::test(start_paused = true)]
-async fn confirmed_publish_that_waits_at_the_gate() {
-    drop_at_every_point!(
-        |world| async {
-            let first = world.publisher.publish("", "q", "first").await.unwrap();
-            world.publisher.publish("", "q", "second").confirmed().await.unwrap();
-            first.await
-        },
-        |world, confirmed| {
-            let count = world.heard.count("basic.publish");
-            assert!(if confirmed.is_some() { count == 2 } else { (1..=2).contains(&count) });
-        }
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn confirm_and_wait_for_confirms() {
-    drop_at_every_point!(
-        |world| async {
-            let confirm = world.publisher.publish("", "q", "body").await.unwrap();
-            world.publisher.wait_for_confirms().await.unwrap();
-            confirm.await
-        },
-        |world, _confirmed| assert_eq!(world.heard.count("basic.publish"), 1)
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn confirm_select() {
-    drop_at_every_point!(|world| world.channel.confirm_select(), |world, _selected| {
-        // Whether it was waited for or not, publishes count from here on.
-        let publisher = world.channel.confirm_select().await.unwrap();
-        publisher.publish("", "q", "counted").confirmed().await.unwrap();
     });
 }
 
@@ -329,32 +259,6 @@ async fn open() {
         panic!("it never opens");
     })
     .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_confirm_keeps_its_channel_open_until_the_broker_has_decided() {
-    let (connection, channel, mut peer) = Peer::connect_channel(64 * 1024, parameters()).await;
-    let select = async {
-        peer.expect::<confirm::Select>(1).await;
-        peer.send(1, confirm::SelectOk::default()).await;
-    };
-    let (publisher, ()) = tokio::join!(channel.confirm_select(), select);
-    let publisher = publisher.unwrap();
-    let decided = publisher.publish("", "q", "x").await.unwrap();
-    let undecided = publisher.publish("", "q", "x").await.unwrap();
-    drop((publisher, channel, connection));
-    peer.expect_publish(1).await;
-    peer.expect_publish(1).await;
-    peer.expect_silence().await;
-    peer.send(1, basic::Ack::default().delivery_tag(1)).await;
-    decided.await.unwrap();
-    peer.expect_silence().await;
-    drop(undecided);
-    peer.expect::<channel::Close>(1).await;
-    peer.expect::<connection::Close>(0).await;
-    peer.send(1, channel::CloseOk::default()).await;
-    peer.send(0, connection::CloseOk::default()).await;
-    peer.expect_end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
