@@ -42,13 +42,16 @@ pub(super) async fn negotiate<T: AsyncRead + AsyncWrite + Unpin>(
             Ok(0) if !input.is_empty() => return Err(ConnectCause::Io(io::ErrorKind::UnexpectedEof.into())),
             Ok(0) => return Err(ConnectCause::EndOfStream(step)),
             Ok(_) => {}
-            // A broker that closes a socket which it has not read to the end resets it.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset && input.is_empty() => {
-                return Err(ConnectCause::EndOfStream(step));
-            }
+            Err(error) if input.is_empty() && is_end(&error) => return Err(ConnectCause::EndOfStream(step)),
             Err(error) => return Err(ConnectCause::Io(error)),
         }
     }
+}
+
+/// A broker that closes a socket which it has not read to the end resets it; one that closes it without a word of TLS ends that
+/// before its time.
+fn is_end(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof)
 }
 
 /// Writes everything, and overwrites it: it may hold a secret.
