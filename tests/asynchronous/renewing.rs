@@ -134,6 +134,7 @@ async fn credentials_of_a_provider_that_cannot_be_sent_are_refused_before_a_word
     let (opened, ()) = tokio::join!(opening, peer.expect_end());
     let error = opened.unwrap_err();
     assert!(error.is_authentication() && error.to_string().contains("a NUL cannot be sent"), "{error}");
+    assert!(!error.is_retryable());
     assert_eq!(error.attempts()[0].phase(), Phase::Credentials);
 }
 
