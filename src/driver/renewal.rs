@@ -52,7 +52,9 @@ async fn renew_for_ever(shared: Arc<Shared>, renewal: Renewal) {
 async fn update(shared: &Arc<Shared>, renewal: &Renewal) -> Result<Option<Duration>, String> {
     let asking = renewal.provider.provide();
     let provided = match renewal.limit {
-        Some(limit) => timeout(limit, asking).await.map_err(|_| format!("no credentials within {limit:?}"))?,
+        Some(limit) => timeout(limit, asking)
+            .await
+            .map_err(|_| format!("no credentials within {limit:?} (credentials_timeout)"))?,
         None => asking.await,
     };
     let Provided { credentials, valid_for } = provided.map_err(|error| format!("no credentials: {error}"))?;
