@@ -126,6 +126,9 @@ pub(super) fn read_tls(tls: &mut Tls, text: &str) -> Result<(), Refusal> {
             return because(format!("{option} is empty"));
         }
         match option.as_str() {
+            "ca_certs" | "cafile" if tls.ca.is_some() => {
+                return because("ca_certs and cafile set the same; give one of them");
+            }
             "ca_certs" | "cafile" => tls.ca = Some(Pem::file(value)),
             "certfile" => tls.certificate = Some(Pem::file(value)),
             "keyfile" => tls.key = Some(Pem::file(value)),

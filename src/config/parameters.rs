@@ -80,7 +80,7 @@ parameters! {
                 access FAIL_IF_NO_PEER_CERT;
             "server_name_indication" "the name that the broker's certificate is for, or disable to tell it none"
                 access SERVER_NAME;
-            "ssl_options" "a JSON object of ca_certs, certfile, keyfile, password and server_hostname" access SSL_OPTIONS;
+            "ssl_options" "a JSON object of ca_certs (or cafile), certfile, keyfile, password and server_hostname" access SSL_OPTIONS;
         }
 
     connection_attempts: u32 = 1, "1",
