@@ -172,7 +172,7 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// The channel was closed by the broker or with its connection before.
+    /// The channel was closed by the broker or with its connection before, or no answer came in time.
     pub async fn close(&self) -> Result<()> {
         let wait = Wait::begin(self.shared(), |state, id| {
             let code = ReplyCode::REPLY_SUCCESS;

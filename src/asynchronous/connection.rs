@@ -195,7 +195,8 @@ impl Connection {
         self.handle.shared.with(|state| state.engine.connection_state())
     }
 
-    /// Changes how many average frames may wait before the [detector] of Pika 0.x speaks. It changes nothing while that is off.
+    /// Changes how many average frames may wait before the [detector] of Pika 0.x speaks, at least 1. It changes nothing while that
+    /// is off.
     ///
     /// [detector]: crate::ConnectionParameters#structfield.backpressure_detection
     pub fn set_backpressure_multiplier(&self, multiplier: u32) {

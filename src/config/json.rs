@@ -12,9 +12,37 @@ use crate::wire::{FieldTable, FieldValue, ShortString};
 const DEPTH: usize = 32;
 
 fn read_object(text: &str) -> Result<Map<String, Value>, Refusal> {
-    match serde_json::from_str(text) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(_) | Err(_) => Err(Refusal::Malformed),
+    let value = serde_json::from_str(text).map_err(|_| Refusal::Malformed)?;
+    if names_in_text(text) != names_in(&value) {
+        return because("a name comes twice in one object");
+    }
+    match value {
+        Value::Object(object) => Ok(object),
+        _ => Err(Refusal::Malformed),
+    }
+}
+
+/// Names of members in a text that is JSON: behind each stands a colon, and others stand in strings alone.
+fn names_in_text(text: &str) -> usize {
+    let (mut names, mut in_string, mut escaped) = (0, false, false);
+    for character in text.chars() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' => escaped = in_string,
+            '"' => in_string = !in_string,
+            ':' if !in_string => names += 1,
+            _ => {}
+        }
+    }
+    names
+}
+
+/// Members of all objects in a value: of those that came twice, one was kept.
+fn names_in(value: &Value) -> usize {
+    match value {
+        Value::Object(object) => object.len() + object.values().map(names_in).sum::<usize>(),
+        Value::Array(values) => values.iter().map(names_in).sum(),
+        _ => 0,
     }
 }
 
@@ -126,6 +154,9 @@ pub(super) fn read_tls(tls: &mut Tls, text: &str) -> Result<(), Refusal> {
             return because(format!("{option} is empty"));
         }
         match option.as_str() {
+            "ca_certs" | "cafile" if tls.ca.is_some() => {
+                return because("ca_certs and cafile set the same; give one of them");
+            }
             "ca_certs" | "cafile" => tls.ca = Some(Pem::file(value)),
             "certfile" => tls.certificate = Some(Pem::file(value)),
             "keyfile" => tls.key = Some(Pem::file(value)),

@@ -164,22 +164,39 @@ pub(super) const FAIL_IF_NO_PEER_CERT: Access = Access {
     ..Access::PLAIN
 };
 
-/// `disable` is Erlang's word for telling no name.
+/// Erlang's word for telling no name.
+pub(super) const DISABLE: &str = "disable";
+
 pub(super) const SERVER_NAME: Access = Access {
     read: |p, text| {
         tls(p).map(|tls| match text {
-            "disable" => tls.send_server_name = false,
+            DISABLE => tls.send_server_name = false,
             name => tls.server_name = Some(name.to_owned()),
         })
     },
     print: |p| {
         tls_text(p, |tls| match &tls.server_name {
             Some(name) => vec![name.clone()],
-            None if !tls.send_server_name => vec!["disable".to_owned()],
+            None if !tls.send_server_name => vec![DISABLE.to_owned()],
             None => Vec::new(),
         })
     },
     rivals: ALL_TLS,
+    ..Access::PLAIN
+};
+
+/// For a name that is checked and not told; without one, [`SERVER_NAME`] says it all.
+pub(super) const SEND_SERVER_NAME: Access = Access {
+    read: |p, text| {
+        let send = either(text, "false", "true")?;
+        tls(p).map(|tls| tls.send_server_name = send)
+    },
+    print: |p| {
+        tls_text(p, |tls| match &tls.server_name {
+            Some(_) if !tls.send_server_name => vec!["false".to_owned()],
+            _ => Vec::new(),
+        })
+    },
     ..Access::PLAIN
 };
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::keys::{
     AUTH_MECHANISM, CA_FILE, CERTIFICATE_FILE, CLIENT_PROPERTIES, CONNECTION_TIMEOUT, ERASE_ON_CONNECT,
-    FAIL_IF_NO_PEER_CERT, KEY_FILE, KEY_PASSWORD, SERVER_NAME, SOCKET_TIMEOUT, SSL_OPTIONS, TCP_OPTIONS, VERIFY,
+    FAIL_IF_NO_PEER_CERT, KEY_FILE, KEY_PASSWORD, SEND_SERVER_NAME, SERVER_NAME, SOCKET_TIMEOUT, SSL_OPTIONS,
+    TCP_OPTIONS, VERIFY,
 };
 use super::table::{Access, Key, Row, parameters};
 use super::values::{
@@ -80,7 +81,8 @@ parameters! {
                 access FAIL_IF_NO_PEER_CERT;
             "server_name_indication" "the name that the broker's certificate is for, or disable to tell it none"
                 access SERVER_NAME;
-            "ssl_options" "a JSON object of ca_certs, certfile, keyfile, password and server_hostname" access SSL_OPTIONS;
+            "send_server_name" "true or false: whether the broker is told that name" access SEND_SERVER_NAME;
+            "ssl_options" "a JSON object of ca_certs (or cafile), certfile, keyfile, password and server_hostname" access SSL_OPTIONS;
         }
 
     connection_attempts: u32 = 1, "1",

@@ -33,7 +33,11 @@ pub trait CredentialsProvider: Send + Sync {
     /// Fetches credentials.
     ///
     /// It runs within `credentials_timeout`, and is dropped when that is over. What it fails with is the error's source; the
-    /// attempt to connect fails with it, as with credentials that cannot be sent.
+    /// attempt to connect fails with it, as with credentials that cannot be sent. While there are `connection_attempts` left, it
+    /// is asked again.
+    ///
+    /// The future runs on the task that opens the connection and, later, beside the one that drives it: it has to wait without
+    /// blocking its thread.
     fn provide(&self) -> ProvidedFuture<'_>;
 }
 

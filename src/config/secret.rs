@@ -26,18 +26,19 @@ pub(crate) const REDACTED: &str = "<redacted>";
 /// ```
 #[derive(Clone)]
 pub struct Secret {
-    /// None once it is erased.
-    text: Arc<RwLock<Option<Zeroizing<String>>>>,
+    /// None once it is erased. Whoever is shown the text holds it for that long, and no lock: what it does meanwhile is its own
+    /// business, and a connection's lock may wait for this one.
+    text: Arc<RwLock<Option<Arc<Zeroizing<String>>>>>,
 }
 
 impl Secret {
     /// Shows the text to `look`; an erased one is empty. Take care where it goes.
     pub fn expose<R>(&self, look: impl FnOnce(&str) -> R) -> R {
-        let text = self.text.read().unwrap_or_else(PoisonError::into_inner);
+        let text = self.text.read().unwrap_or_else(PoisonError::into_inner).clone();
         look(text.as_ref().map_or("", |text| text.as_str()))
     }
 
-    /// Overwrites the text, for all clones.
+    /// Overwrites the text, for all clones; while somebody is [shown](Self::expose) it, when that is over.
     pub fn erase(&self) {
         *self.text.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -50,7 +51,7 @@ impl Secret {
 
 impl From<String> for Secret {
     fn from(text: String) -> Self {
-        Self { text: Arc::new(RwLock::new(Some(Zeroizing::new(text)))) }
+        Self { text: Arc::new(RwLock::new(Some(Arc::new(Zeroizing::new(text))))) }
     }
 }
 
@@ -126,5 +127,21 @@ impl From<&str> for SecretOctets {
 impl fmt::Debug for SecretOctets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(REDACTED)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_may_be_erased_by_whom_it_is_shown_to() {
+        let secret = Secret::from("hunter2");
+        let shown = secret.expose(|text| {
+            secret.erase();
+            text.to_owned()
+        });
+        assert_eq!(shown, "hunter2");
+        assert!(secret.is_erased() && secret.expose(str::is_empty));
     }
 }

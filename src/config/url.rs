@@ -5,6 +5,7 @@ use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
+use zeroize::Zeroizing;
 
 use super::keys::{REPEATED, find, keys, nearest};
 use super::secret::REDACTED;
@@ -67,7 +68,8 @@ impl ConnectionParameters {
     }
 
     fn read_query(&mut self, query: &str) -> Result<(), ParametersError> {
-        let mut given: BTreeMap<&str, String> = BTreeMap::new();
+        // Overwritten afterwards: one may be a password.
+        let mut given: BTreeMap<&str, Zeroizing<String>> = BTreeMap::new();
         for pair in query.split('&') {
             let (key, text) = pair.split_once('=').unwrap_or((pair, ""));
             let name = decode_form(key, "url")?;
@@ -75,7 +77,7 @@ impl ConnectionParameters {
                 return Err(ParametersError::new(Empty, "a key of the query", "a pair is written key=value"));
             }
             let key = find(&name).ok_or_else(|| unknown(&name))?;
-            let text = decode_form(text, key.name)?;
+            let text = Zeroizing::new(decode_form(text, key.name)?);
             let are_rivals =
                 |other: &&Key| key.access.rivals.contains(&other.name) || other.access.rivals.contains(&key.name);
             if let Some(rival) = given.keys().filter_map(|name| find(name)).find(are_rivals) {
@@ -84,7 +86,7 @@ impl ConnectionParameters {
             }
             if key.access.repeats && text.contains(REPEATED) {
                 let error = ParametersError::new(Malformed, key.name, format!("allowed is {}", key.allowed));
-                return Err(error.given(text));
+                return Err(error.given(text.as_str()));
             }
             match given.get_mut(key.name) {
                 None => drop(given.insert(key.name, text)),
@@ -223,7 +225,10 @@ fn read_port(text: &str) -> Result<u16, ParametersError> {
         Err(Refusal::OutOfRange) => OutOfRange,
         Err(_) => Malformed,
     };
-    Err(ParametersError::new(kind, "port", ALLOWED_PORT).given(text))
+    let error = ParametersError::new(kind, "port", ALLOWED_PORT);
+    // Of `user:password` without a host behind it, the password would be shown as a port.
+    let is_number = text.bytes().all(|octet| octet.is_ascii_digit() || b"+-.".contains(&octet));
+    Err(if is_number { error.given(text) } else { error })
 }
 
 /// The virtual host, where the path names one.
@@ -241,7 +246,7 @@ fn read_path(path: &str) -> Result<Option<String>, ParametersError> {
 
 /// Decodes a part of the query, where a `+` is a space.
 fn decode_form(text: &str, part: &str) -> Result<String, ParametersError> {
-    decode(&text.replace('+', " "), part)
+    decode(&Zeroizing::new(text.replace('+', " ")), part)
 }
 
 /// Decodes percent-escapes, all of which must be whole, into UTF-8.
@@ -287,7 +292,8 @@ impl TryFrom<&String> for ConnectionParameters {
 impl TryFrom<String> for ConnectionParameters {
     type Error = ParametersError;
 
+    /// The URL is overwritten: its password is a [`Secret`] from here on.
     fn try_from(url: String) -> Result<Self, ParametersError> {
-        Self::from_url(&url)
+        Self::from_url(&Zeroizing::new(url))
     }
 }

@@ -2,9 +2,9 @@
 
 use std::net::Ipv6Addr;
 
-use super::keys::keys;
+use super::keys::{DISABLE, keys};
 use super::url::NO_TLS;
-use super::{ConnectionParameters, Credentials, Endpoint, ParametersError, ParametersErrorKind, Tls};
+use super::{ConnectionParameters, Credentials, Endpoint, ParametersError, ParametersErrorKind, Pem, Tls};
 
 use ParametersErrorKind::{Conflict, Empty, Malformed, OutOfRange, Unsupported};
 
@@ -77,6 +77,19 @@ fn check_endpoint(endpoint: &Endpoint) -> Result<(), ParametersError> {
 fn check_tls(tls: &Tls) -> Result<(), ParametersError> {
     if cfg!(not(feature = "tls")) {
         return Err(ParametersError::new(Unsupported, "tls", NO_TLS));
+    }
+    for (key, pem) in [("cacertfile", &tls.ca), ("certfile", &tls.certificate), ("keyfile", &tls.key)] {
+        if matches!(pem, Some(Pem::File(path)) if path.as_os_str().is_empty()) {
+            return Err(ParametersError::new(Empty, key, "give the path of a file"));
+        }
+    }
+    match tls.server_name.as_deref() {
+        Some("") => return Err(ParametersError::new(Empty, "server_name_indication", "give a name, or none at all")),
+        Some(DISABLE) => {
+            let advice = "in a URL this word means that no name is told: see send_server_name";
+            return Err(ParametersError::new(Malformed, "server_name_indication", advice).given(DISABLE));
+        }
+        _ => {}
     }
     if tls.key.is_some() && tls.certificate.is_none() {
         return Err(ParametersError::new(Conflict, "keyfile", "a key goes with a certificate: give certfile too"));

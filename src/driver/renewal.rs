@@ -19,12 +19,25 @@ const LEAST: Duration = Duration::from_secs(1);
 /// Renews until the connection is over.
 pub(super) async fn renew(shared: Arc<Shared>, renewal: Renewal) {
     let end = Observation::new(&shared, None, Interest::End);
+    let _watch = Watch(Arc::clone(&shared));
     let mut renewing = pin!(renew_for_ever(shared, renewal));
     poll_fn(|context| match end.poll(context, Engine::take_connection_notice) {
         Poll::Ready(_) => Poll::Ready(()),
         Poll::Pending => renewing.as_mut().poll(context),
     })
     .await;
+}
+
+/// Tells of a provider that panics, which ends the renewing.
+struct Watch(Arc<Shared>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let why = "the provider panicked, and is not asked again".to_owned();
+            self.0.with(|state| state.engine.tell_connection(&ConnectionNotice::SecretNotUpdated(why)));
+        }
+    }
 }
 
 async fn renew_for_ever(shared: Arc<Shared>, renewal: Renewal) {
@@ -52,7 +65,9 @@ async fn renew_for_ever(shared: Arc<Shared>, renewal: Renewal) {
 async fn update(shared: &Arc<Shared>, renewal: &Renewal) -> Result<Option<Duration>, String> {
     let asking = renewal.provider.provide();
     let provided = match renewal.limit {
-        Some(limit) => timeout(limit, asking).await.map_err(|_| format!("no credentials within {limit:?}"))?,
+        Some(limit) => timeout(limit, asking)
+            .await
+            .map_err(|_| format!("no credentials within {limit:?} (credentials_timeout)"))?,
         None => asking.await,
     };
     let Provided { credentials, valid_for } = provided.map_err(|error| format!("no credentials: {error}"))?;

@@ -120,7 +120,7 @@ impl fmt::Display for Reason {
             Self::BlockedTooLong => {
                 f.write_str("the broker blocked the connection for longer than blocked_connection_timeout")
             }
-            Self::CloseTimedOut => f.write_str("the broker did not answer the close in time"),
+            Self::CloseTimedOut => f.write_str("the broker did not answer the close within close_timeout"),
             Self::EndOfStream => f.write_str("the broker closed the transport without a word"),
             Self::Io(_, text) => write!(f, "the transport failed: {text}"),
             Self::DriverGone => f.write_str("the task that drives the connection ended"),

@@ -30,11 +30,12 @@ impl Detector {
 }
 
 impl Engine {
-    /// Changes how many average frames may wait before the detector speaks. It changes nothing while the detector is off.
+    /// Changes how many average frames may wait before the detector speaks, at least 1. It changes nothing while the detector is
+    /// off.
     pub fn set_backpressure_multiplier(&mut self, multiplier: u32) {
         self.detect_backpressure();
         if let Some(present) = &mut self.detector.multiplier {
-            *present = multiplier;
+            *present = multiplier.max(1);
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Closure, Fate};
 use crate::frame::FrameEncodeError;
+use crate::protocol::{ProtocolMethod, connection};
 use crate::wire::ShortString;
 
 /// Why something did not happen.
@@ -70,7 +71,10 @@ impl fmt::Display for Failure {
             Self::Closed { closure, fate: Fate::NotSent } => write!(f, "not sent, {closure}"),
             Self::Closed { closure, fate: Fate::Unknown } => write!(f, "outcome unknown, {closure}"),
             Self::Closed { closure, fate: Fate::Refused } => write!(f, "{closure}"),
-            Self::TimedOut(name) => write!(f, "no answer to {name} in time"),
+            Self::TimedOut(name) => {
+                let parameter = if *name == connection::Close::NAME { "close_timeout" } else { "call_timeout" };
+                write!(f, "no answer to {name} in time ({parameter})")
+            }
             Self::Encode(error) => write!(f, "{error}"),
             Self::ChannelsExhausted { limit } => {
                 write!(f, "all {limit} channels that were negotiated are open; close some, or raise channel_max")

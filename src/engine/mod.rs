@@ -145,6 +145,7 @@ pub struct Engine {
 impl Engine {
     /// A connection on which nothing has happened since its handshake.
     pub fn new(negotiated: Negotiated, settings: Settings, now: Instant) -> Self {
+        let settings = settings.bounded();
         let high = settings.high_water as u64;
         Self {
             state: ConnectionLife::Open,

@@ -43,6 +43,22 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// The longest time that anything waits: a century, so that adding it to a point in time cannot overflow.
+    const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+    /// The same with no wait longer than that.
+    pub(super) fn bounded(self) -> Self {
+        let bounded = |limit: Duration| limit.min(Self::LONGEST);
+        Self {
+            call_timeout: self.call_timeout.map(bounded),
+            close_timeout: bounded(self.close_timeout),
+            blocked_timeout: self.blocked_timeout.map(bounded),
+            ..self
+        }
+    }
+}
+
 impl From<&ConnectionParameters> for Settings {
     fn from(parameters: &ConnectionParameters) -> Self {
         Self {

@@ -215,7 +215,7 @@ impl Error {
     }
 
     /// The same on another connection, or a little later, may well succeed: the transport failed, it took too long, the broker
-    /// was told to close the connection (320), publishing was paused.
+    /// was told to close the connection (320), a provider had no credentials, publishing was paused.
     pub fn is_retryable(&self) -> bool {
         if let Cause::Connect(error) = &*self.cause {
             return error.is_retryable();

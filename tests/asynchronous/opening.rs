@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use leveret::config::{Endpoint, EndpointOrder};
 use leveret::protocol::connection;
-use leveret::{Connection, ConnectionParameters, Error, ErrorKind, Initiator, Phase, ReplyCode};
+use leveret::{Connection, ConnectionParameters, Credentials, Error, ErrorKind, Initiator, Phase, ReplyCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
@@ -200,6 +200,29 @@ async fn one_failure_that_time_may_heal_is_enough_for_another_cycle() {
         assert_eq!(error.attempts().len(), 4, "{error}");
         assert!(error.is_retryable());
     }
+}
+
+#[tokio::test]
+async fn a_provider_that_has_no_credentials_is_asked_again_in_the_next_cycle() {
+    let server = Server::start(Does::Obliges).await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let credentials = Credentials::provided_by(move || {
+        let number = counted.fetch_add(1, Ordering::Relaxed);
+        async move {
+            match number {
+                0 => Err("the token server is away".into()),
+                _ => Ok(Credentials::plain("", "token").into()),
+            }
+        }
+    });
+    let parameters = among([server.endpoint()]).credentials(credentials);
+    let error = Connection::open(parameters.clone()).await.unwrap_err();
+    assert!(error.is_authentication() && error.is_retryable(), "{error}");
+
+    asked.store(0, Ordering::Relaxed);
+    Connection::open(parameters.connection_attempts(2).retry_delay(Duration::ZERO)).await.unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]

@@ -134,7 +134,33 @@ async fn credentials_of_a_provider_that_cannot_be_sent_are_refused_before_a_word
     let (opened, ()) = tokio::join!(opening, peer.expect_end());
     let error = opened.unwrap_err();
     assert!(error.is_authentication() && error.to_string().contains("a NUL cannot be sent"), "{error}");
+    assert!(!error.is_retryable());
     assert_eq!(error.attempts()[0].phase(), Phase::Credentials);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_panics_is_told_of_and_harms_nothing_else() {
+    let asked = AtomicUsize::new(0);
+    let credentials = Credentials::provided_by(move || {
+        assert!(asked.fetch_add(1, Ordering::Relaxed) == 0, "this is the panic of a provider");
+        async { Ok(Provided::from(Credentials::plain("u", "p")).valid_for(HOUR)) }
+    });
+    let (connection, _peer, _) = connect(credentials).await;
+    let event = connection.events().next().await;
+    assert!(matches!(&event, Some(ConnectionEvent::SecretNotUpdated(why)) if why.contains("panicked")), "{event:?}");
+    assert!(connection.is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_gives_a_provider_gives_no_credentials() {
+    let (inner, _) = provided(&[Has::LastingToken]);
+    let credentials = Credentials::provided_by(move || {
+        let inner = inner.clone();
+        async move { Ok(Provided::from(inner)) }
+    });
+    let (transport, _peer) = Peer::new(CAPACITY);
+    let error = Connection::open_on(transport, parameters().credentials(credentials)).await.unwrap_err();
+    assert!(error.is_authentication() && error.to_string().contains("another provider"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

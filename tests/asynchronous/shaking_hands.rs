@@ -1,9 +1,13 @@
 //! Handshakes that fail, each in its way, and what the error tells.
 
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use leveret::protocol::connection;
 use leveret::{Connection, Credentials, Error, ErrorKind, ReplyCode};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::time::Instant;
 
 use super::peer::{FRAME_MAX, Peer, method_octets, parameters, start, tune};
@@ -34,6 +38,13 @@ async fn shake_hands_until(peer: &mut Peer, until: Until) {
 
 /// The error of a handshake that goes well up to a step, and then meets `octets` and the end of the stream.
 async fn met(until: Until, octets: &[u8]) -> Error {
+    met_through(|transport| transport, until, octets).await
+}
+
+async fn met_through<T>(carrier: impl FnOnce(DuplexStream) -> T, until: Until, octets: &[u8]) -> Error
+where
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let (transport, mut peer) = Peer::new(CAPACITY);
     let script = async {
         shake_hands_until(&mut peer, until).await;
@@ -41,8 +52,34 @@ async fn met(until: Until, octets: &[u8]) -> Error {
         peer.cut_after(0);
         peer.send_octets(&[]).await;
     };
-    let (opened, ()) = tokio::join!(Connection::open_on(transport, parameters()), script);
+    let (opened, ()) = tokio::join!(Connection::open_on(carrier(transport), parameters()), script);
     opened.unwrap_err()
+}
+
+/// A transport that takes the end of its stream for an error, as TLS does where the other side did not announce it.
+struct Strict(DuplexStream);
+
+impl AsyncRead for Strict {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = into.filled().len();
+        ready!(Pin::new(&mut self.0).poll_read(context, into))?;
+        let ended = into.filled().len() == before;
+        Poll::Ready(if ended { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) })
+    }
+}
+
+impl AsyncWrite for Strict {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, octets)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
 }
 
 fn close(code: ReplyCode) -> Vec<u8> {
@@ -108,6 +145,15 @@ async fn the_end_of_the_stream_means_something_else_at_each_step() {
     let refused = met(Until::OpenOk, &[]).await;
     assert!(refused.kind() == ErrorKind::AccessRefused && !refused.is_retryable(), "{refused}");
     assert!(refused.to_string().contains("frame_max"), "a limit that is refused meets the same end: {refused}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_was_not_announced_means_the_same() {
+    assert_eq!(met_through(Strict, Until::Start, &[]).await.kind(), ErrorKind::Protocol);
+    assert_eq!(met_through(Strict, Until::Tune, &[]).await.kind(), ErrorKind::Authentication);
+    assert_eq!(met_through(Strict, Until::OpenOk, &[]).await.kind(), ErrorKind::AccessRefused);
+    let half_of_an_answer = [1, 0];
+    assert_eq!(met_through(Strict, Until::Tune, &half_of_an_answer).await.kind(), ErrorKind::Io);
 }
 
 #[tokio::test(start_paused = true)]

@@ -165,6 +165,22 @@ fn without_a_limit_a_connection_may_be_blocked_for_ever() {
 }
 
 #[test]
+fn limits_that_no_clock_reaches_are_as_good_as_none() {
+    let mut session = Session::with(negotiated(), |settings| {
+        settings.call_timeout = Some(Duration::MAX);
+        settings.close_timeout = Duration::MAX;
+        settings.blocked_timeout = Some(Duration::MAX);
+    });
+    let key = session.channel();
+    session.say(0, blocked("disk"));
+    let (waiter, now) = (session.waiter(), session.now);
+    session.engine.close_channel(key, ReplyCode::REPLY_SUCCESS, "enough", Some(waiter), now).unwrap();
+    session.close();
+    session.engine.handle_timeout(now + Duration::from_secs(365 * 86_400));
+    assert_eq!(session.engine.connection_state(), ConnectionState::Closing);
+}
+
+#[test]
 fn a_limit_of_zero_gives_a_blocked_connection_up_at_once() {
     let mut session = Session::with(negotiated(), |settings| settings.blocked_timeout = Some(Duration::ZERO));
     session.say(0, blocked("disk"));

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::{base, plain};
 use crate::config::ParametersErrorKind::{Empty, Malformed, OutOfRange};
-use crate::config::{Credentials, Endpoint, Exchange, Heartbeat, Mechanism};
+#[cfg(feature = "tls")]
+use crate::config::Pem;
+use crate::config::{Credentials, Endpoint, Exchange, Heartbeat, Mechanism, Tls};
 use crate::wire::{FieldTable, FieldValue};
 
 /// A mechanism whose name no broker can offer.
@@ -48,6 +50,12 @@ fn fields_are_checked_like_keys() {
         (base().backpressure_multiplier(0), OutOfRange, "backpressure_multiplier"),
         (base().endpoints([] as [Endpoint; 0]), Empty, "host"),
         (base().credentials(Credentials::mechanism(Spaced)), Malformed, "auth_mechanism"),
+        #[cfg(feature = "tls")]
+        (base().tls(Tls::default().ca(Pem::file(""))), Empty, "cacertfile"),
+        #[cfg(feature = "tls")]
+        (base().tls(Tls::default().server_name("")), Empty, "server_name_indication"),
+        #[cfg(feature = "tls")]
+        (base().tls(Tls::default().server_name("disable")), Malformed, "server_name_indication"),
         (base().call_timeout(Duration::MAX), OutOfRange, "call_timeout"),
         (base().close_timeout(Duration::ZERO), OutOfRange, "close_timeout"),
         (base().locale(""), OutOfRange, "locale"),
@@ -117,10 +125,12 @@ fn endpoints_know_their_ports_and_setters_of_one_field_leave_the_others() {
     let parameters = base().endpoints(["a".parse().unwrap(), Endpoint::new("::1").with_port(9)]);
     let ports: Vec<_> = parameters.endpoints.iter().map(|endpoint| parameters.port_of(endpoint)).collect();
     assert_eq!(ports, [5672, 9]);
-    let parameters = parameters.tls(crate::config::Tls::default());
+    let parameters = parameters.tls(Tls::default());
     assert_eq!(parameters.port_of(&Endpoint::new("a")), 5671);
     assert_eq!(Endpoint::new("::1").with_port(9).to_string(), "[::1]:9");
     assert!("a:b:c".parse::<Endpoint>().is_err());
+    let zoned = Endpoint::new("fe80::1%eth0").with_port(9);
+    assert_eq!(zoned.to_string().parse(), Ok(zoned));
 }
 
 #[test]

@@ -27,6 +27,8 @@ fn a_secret_shows_in_no_text() {
         "amqp://user:hunter2%00@h",
         "amqp://user:hunter2 @h",
         "amqp://user:hunter2@h:x",
+        "amqp://user:hunter2",
+        "amqp://user:hunter2,h",
         "amqp://user:hunter2@h?password=hunter2",
         "amqps://h?certfile=c&password=hunter2&ssl_options=hunter2",
         "amqps://h?ssl_options=hunter2",
@@ -118,6 +120,7 @@ fn everything_of_tls() -> Tls {
         .key(Pem::file("/k"))
         .key_password("hunter2")
         .server_name("n")
+        .send_server_name(false)
         .dangerously_skip_verification();
     tls.fail_if_no_peer_cert = Some(true);
     tls
@@ -129,7 +132,7 @@ fn settings_of_tls_are_printed_and_what_is_secret_is_not() {
     assert_eq!(
         printed,
         "amqps://guest:<redacted>@h/%2F?cacertfile=%2Fca&certfile=%2Fc&keyfile=%2Fk&password=<redacted>&verify=verify_none&\
-         fail_if_no_peer_cert=true&server_name_indication=n"
+         fail_if_no_peer_cert=true&server_name_indication=n&send_server_name=false"
     );
     let debug = format!("{:?}", h().tls(everything_of_tls().key(Pem::memory("hunter2"))));
     assert!(!debug.contains("hunter2"), "{debug}");

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Progress;
-use crate::config::{Endpoint, ProviderError};
+use crate::config::{Endpoint, ParametersError, ProviderError};
 use crate::engine::{HandshakeError, HandshakeStep, Initiator};
 use crate::error::ErrorKind;
 use crate::protocol::ReplyCode;
@@ -90,6 +90,8 @@ impl Cause {
             Self::Handshake(HandshakeError::Refused { code, .. }) => *code == ReplyCode::CONNECTION_FORCED,
             // A broker that stops, or a balancer in front of brokers that have: nothing was refused so far.
             Self::EndOfStream(HandshakeStep::Start) => true,
+            // It is asked anew, and may have been cut off from whom it asks; credentials that cannot be sent stay so.
+            Self::Provider(error) => !error.is::<ParametersError>(),
             _ => matches!(self.kind(), ErrorKind::Io | ErrorKind::TimedOut),
         }
     }

@@ -45,18 +45,12 @@ pub(super) async fn negotiate<T: AsyncRead + AsyncWrite + Unpin>(
             Ok(0) if !input.is_empty() => return Err(ConnectCause::Io(io::ErrorKind::UnexpectedEof.into())),
             Ok(0) => return Err(ConnectCause::EndOfStream(step)),
             Ok(_) => {}
-            // A broker that closes a socket which it has not read to the end resets it; one that is killed ends TLS without
-            // a word.
             Err(error) if input.is_empty() && is_end(&error) => {
                 return Err(ConnectCause::EndOfStream(step));
             }
             Err(error) => return Err(error.into()),
         }
     }
-}
-
-fn is_end(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof)
 }
 
 /// What a broker said before it went: a close, or an alert of TLS. It tells more than a write that failed because it is gone.
@@ -76,6 +70,12 @@ async fn last_words<T: AsyncRead + Unpin>(
             Err(error) => return Some(ConnectCause::from(error)).filter(ConnectCause::is_tls),
         }
     }
+}
+
+/// A broker that closes a socket which it has not read to the end resets it; one that closes it without a word of TLS ends that
+/// before its time.
+fn is_end(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof)
 }
 
 /// Writes everything, and overwrites it: it may hold a secret.

@@ -252,6 +252,9 @@ async fn fetch_credentials(
     progress.phase = Phase::Credentials;
     let limit = parameters.credentials_timeout;
     let provided = within("credentials_timeout", limit, provider.provide()).await?.map_err(ConnectCause::Provider)?;
+    if provided.credentials.provider().is_some() {
+        return Err(ConnectCause::Provider("the provider gave another provider, and no credentials".into()));
+    }
     // Those of the parameters were checked before anything was tried; these are the provider's.
     provided.credentials.check().map_err(|error| ConnectCause::Provider(error.into()))?;
     let renewal = provided.valid_for.map(|valid_for| Renewal { provider: Arc::clone(provider), valid_for, limit });
