@@ -11,7 +11,7 @@ use leveret::config::{Endpoint, EndpointOrder};
 use leveret::protocol::connection;
 use leveret::{Connection, ConnectionParameters, Credentials, Error, ErrorKind, Initiator, Phase, ReplyCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::Instant;
 
 use super::peer::{method_octets, parameters, start, tune};
@@ -90,10 +90,19 @@ async fn serve(mut stream: TcpStream, does: Does) {
     while stream.read(&mut heard).await.is_ok_and(|count| count > 0) {}
 }
 
-/// A port that nobody listens on.
-async fn closed_port() -> Endpoint {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    Endpoint::new("127.0.0.1").with_port(listener.local_addr().unwrap().port())
+/// A port that nobody listens on, and that nobody else is given as long as this lives.
+struct ClosedPort(TcpSocket);
+
+impl ClosedPort {
+    fn new() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        Self(socket)
+    }
+
+    fn endpoint(&self) -> Endpoint {
+        Endpoint::new("127.0.0.1").with_port(self.0.local_addr().unwrap().port())
+    }
 }
 
 fn among(endpoints: impl IntoIterator<Item = Endpoint>) -> ConnectionParameters {
@@ -108,7 +117,8 @@ fn phases(error: &Error) -> Vec<(Phase, ErrorKind)> {
 async fn the_first_endpoint_that_obliges_is_taken_and_the_others_are_left_alone() {
     let (good, other) = (Server::start(Does::Obliges).await, Server::start(Does::Obliges).await);
     let http = Server::start(Does::SpeaksHttp).await;
-    let parameters = among([closed_port().await, http.endpoint(), good.endpoint(), other.endpoint()]);
+    let refused = ClosedPort::new();
+    let parameters = among([refused.endpoint(), http.endpoint(), good.endpoint(), other.endpoint()]);
     let connection = Connection::open(parameters).await.unwrap();
     assert!(connection.is_open());
     assert_eq!((http.clients(), good.clients(), other.clients()), (1, 1, 0));
@@ -116,7 +126,8 @@ async fn the_first_endpoint_that_obliges_is_taken_and_the_others_are_left_alone(
 
 #[tokio::test]
 async fn the_error_lists_each_attempt_with_its_place_phase_and_cause() {
-    let (refused, http) = (closed_port().await, Server::start(Does::SpeaksHttp).await);
+    let (closed, http) = (ClosedPort::new(), Server::start(Does::SpeaksHttp).await);
+    let refused = closed.endpoint();
     let host = Server::start(Does::RefusesVirtualHost).await;
     let unknown = Endpoint::new("no-such-host.invalid").with_port(5672);
     let endpoints = [refused.clone(), http.endpoint(), host.endpoint(), unknown.clone()];
@@ -151,7 +162,8 @@ async fn the_error_lists_each_attempt_with_its_place_phase_and_cause() {
 
 #[tokio::test]
 async fn a_single_attempt_is_told_in_one_line() {
-    let error = Connection::open(among([closed_port().await])).await.unwrap_err();
+    let refused = ClosedPort::new();
+    let error = Connection::open(among([refused.endpoint()])).await.unwrap_err();
     let text = error.to_string();
     assert!(text.starts_with("cannot connect: 127.0.0.1:") && text.contains(", connect: "), "{text}");
     assert_eq!(text.lines().count(), 1);
@@ -161,7 +173,8 @@ async fn a_single_attempt_is_told_in_one_line() {
 // The system's clock does not turn in these: only the pauses between cycles are waited for, and tokio skips them.
 #[tokio::test(start_paused = true)]
 async fn cycles_try_everything_again_after_a_pause() {
-    let endpoints = [closed_port().await, closed_port().await];
+    let refused = [ClosedPort::new(), ClosedPort::new()];
+    let endpoints = refused.each_ref().map(ClosedPort::endpoint);
     let unhurried = among(endpoints).connect_timeout(None).stack_timeout(None);
     let began = Instant::now();
     let error =
@@ -172,7 +185,8 @@ async fn cycles_try_everything_again_after_a_pause() {
 
 #[tokio::test]
 async fn of_attempts_without_number_the_last_are_kept() {
-    let parameters = among([closed_port().await]).connection_attempts(1030).retry_delay(Duration::ZERO);
+    let refused = ClosedPort::new();
+    let parameters = among([refused.endpoint()]).connection_attempts(1030).retry_delay(Duration::ZERO);
     let error = Connection::open(parameters).await.unwrap_err();
     assert_eq!(error.attempts().len(), 1024);
     let text = error.to_string();
@@ -194,7 +208,8 @@ async fn what_time_does_not_heal_is_not_tried_again() {
 #[tokio::test]
 async fn one_failure_that_time_may_heal_is_enough_for_another_cycle() {
     let (refusing, shutting) = (Server::start(Does::RefusesCredentials).await, Server::start(Does::ShutsDown).await);
-    for second in [closed_port().await, shutting.endpoint()] {
+    let refused = ClosedPort::new();
+    for second in [refused.endpoint(), shutting.endpoint()] {
         let parameters = among([refusing.endpoint(), second]).connection_attempts(2).retry_delay(Duration::ZERO);
         let error = Connection::open(parameters).await.unwrap_err();
         assert_eq!(error.attempts().len(), 4, "{error}");
@@ -227,10 +242,8 @@ async fn a_provider_that_has_no_credentials_is_asked_again_in_the_next_cycle() {
 
 #[tokio::test]
 async fn a_shuffled_list_begins_anywhere_and_is_tried_whole() {
-    let mut endpoints = Vec::new();
-    for _ in 0..5 {
-        endpoints.push(closed_port().await);
-    }
+    let closed: Vec<_> = (0..5).map(|_| ClosedPort::new()).collect();
+    let endpoints: Vec<_> = closed.iter().map(ClosedPort::endpoint).collect();
     let mut firsts = std::collections::BTreeSet::new();
     for _ in 0..40 {
         let parameters = among(endpoints.clone()).endpoint_order(EndpointOrder::Shuffled);
@@ -269,8 +282,8 @@ async fn each_deadline_names_its_parameter_and_the_phase_that_it_ended() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_tried_before_the_time_was_over_is_told() {
-    let refused = closed_port().await;
-    let parameters = among([refused]).connect_timeout(None).stack_timeout(None);
+    let refused = ClosedPort::new();
+    let parameters = among([refused.endpoint()]).connect_timeout(None).stack_timeout(None);
     let parameters = parameters.connection_attempts(1000).retry_delay(Duration::from_secs(7));
     let error = Connection::open(parameters.open_timeout(Duration::from_secs(30))).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts().len()), (ErrorKind::TimedOut, 5), "{error}");
@@ -306,7 +319,8 @@ async fn a_driver_on_a_thread_of_its_own_opens_works_and_closes() {
     drop(connection);
     assert!(closed.await.is_requested());
 
-    let error = Connection::open(among([closed_port().await]).driver_thread(true)).await.unwrap_err();
+    let refused = ClosedPort::new();
+    let error = Connection::open(among([refused.endpoint()]).driver_thread(true)).await.unwrap_err();
     assert_eq!(phases(&error), [(Phase::Connect, ErrorKind::Io)]);
 }
 
