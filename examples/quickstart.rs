@@ -27,14 +27,14 @@ async fn main() -> ExitCode {
     let connection = match connection {
         Ok(connection) => connection,
         Err(error) => {
-            eprintln!("No connection: {error}. AMQP_URL names a broker; without it, --features broker brings one.");
+            eprintln!("No connection: {error:?}\nAMQP_URL names a broker; without it, --features broker brings one.");
             return ExitCode::FAILURE;
         }
     };
     match hello(&connection).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("It went wrong: {error}");
+            eprintln!("It went wrong: {error:?}");
             ExitCode::FAILURE
         }
     }
@@ -48,6 +48,7 @@ async fn hello(connection: &Connection) -> Result<()> {
     let queue = channel.queue_declare("").exclusive(true).await?.queue;
     println!("Declared the queue {queue}.");
 
+    // Confirmed, because a plain publish resolves when the message is queued, which is before it is sent.
     let publisher = channel.confirm_select().await?;
     publisher.publish("", &queue, "Hello, world!").confirmed().await?;
     println!("Published a message, and the broker confirmed it.");
@@ -59,6 +60,7 @@ async fn hello(connection: &Connection) -> Result<()> {
         println!("Acknowledged it.");
     }
 
+    // Closing waits until all that is queued has been written: a program that just ends may lose it.
     connection.close().await?;
     println!("Closed the connection.");
     Ok(())

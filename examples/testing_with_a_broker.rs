@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 async fn main() -> ExitCode {
     let url = env::var("AMQP_URL").unwrap_or_else(|_| "amqp://localhost".to_owned());
     let error = run(|| Connection::open(url.as_str())).await;
-    eprintln!("The worker stopped: {error}");
+    eprintln!("The worker stopped: {error:?}");
     ExitCode::FAILURE
 }
 

@@ -30,7 +30,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // It names each attempt with its phase, and what to do.
-            eprintln!("It went wrong: {error}");
+            eprintln!("It went wrong: {error:?}");
             ExitCode::FAILURE
         }
     }

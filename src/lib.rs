@@ -7,7 +7,7 @@
 //! let connection = Connection::open("amqp://localhost").await?;
 //! let channel = connection.open_channel().await?;
 //! channel.queue_declare("hello").durable(true).await?;
-//! channel.publish("", "hello", "Hello, world!").await?;
+//! channel.publish("", "hello", "Hello, world!").await?; // queued, and not yet sent
 //!
 //! let mut consumer = channel.consume("hello").await?;
 //! while let Some(delivery) = consumer.next().await.transpose()? {
@@ -17,6 +17,10 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! [`Channel::publish`] resolves when the message is queued, which is before it is sent: a program that ends right after it
+//! may end before the message has left. Await [`Connection::close`], which waits until all that is queued has been written,
+//! or have the broker [confirm](Channel::confirm_select) each message.
 //!
 //! # The rooms
 //!

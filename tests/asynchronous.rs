@@ -15,10 +15,14 @@ mod broker;
 mod closing;
 #[path = "asynchronous/confirming.rs"]
 mod confirming;
+#[path = "asynchronous/debugging.rs"]
+mod debugging;
 #[path = "asynchronous/dropping.rs"]
 mod dropping;
 #[path = "asynchronous/dropping_publishes.rs"]
 mod dropping_publishes;
+#[path = "asynchronous/errors.rs"]
+mod errors;
 #[path = "asynchronous/flow.rs"]
 mod flow;
 #[path = "asynchronous/hostile.rs"]
@@ -35,6 +39,8 @@ mod opening;
 mod peer;
 #[path = "asynchronous/program.rs"]
 mod program;
+#[path = "asynchronous/racing.rs"]
+mod racing;
 #[path = "asynchronous/renewing.rs"]
 mod renewing;
 #[cfg(feature = "tls")]
@@ -42,3 +48,6 @@ mod renewing;
 mod secure;
 #[path = "asynchronous/shaking_hands.rs"]
 mod shaking_hands;
+#[cfg(feature = "tls")]
+#[path = "asynchronous/trusting.rs"]
+mod trusting;

@@ -39,6 +39,10 @@ mod content;
 mod handshake;
 #[path = "engine/heartbeats.rs"]
 mod heartbeats;
+#[path = "engine/minimum.rs"]
+mod minimum;
+#[path = "engine/refused_publishes.rs"]
+mod refused_publishes;
 #[path = "engine/returns.rs"]
 mod returns;
 #[path = "engine/splits.rs"]

@@ -122,7 +122,7 @@ impl Session {
             }
             (10, _, Some(consumer)) => {
                 self.consumers.retain(|it| *it != consumer);
-                self.engine.drop_consumer(consumer);
+                self.engine.drop_consumer(consumer, [], None);
             }
             (11, _, Some(consumer)) => {
                 self.engine.take_deliveries(consumer, &mut VecDeque::new(), waiter);

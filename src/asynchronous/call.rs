@@ -10,7 +10,7 @@ use super::Channel;
 use crate::driver::{Wait, now};
 use crate::engine::{Completion, Reply};
 use crate::error::{Error, Result};
-use crate::protocol::{Method, Request};
+use crate::protocol::{Method, Request, basic};
 
 /// A call that is made when it is awaited. What the method carries besides its required names is set on it.
 ///
@@ -72,21 +72,33 @@ where
 #[derive(Debug)]
 pub(super) struct ReplyFuture<'a> {
     channel: &'a Channel,
-    replies: &'static [crate::protocol::MethodId],
     stage: Stage,
+}
+
+/// What is asked.
+#[derive(Debug)]
+enum Ask {
+    Call(Method, &'static [crate::protocol::MethodId]),
+    /// Starts a consumer, with this prefetch where one is given.
+    Consume(basic::Consume, Option<u16>),
 }
 
 #[derive(Debug)]
 enum Stage {
     /// Not asked yet.
-    Request(Box<Method>),
+    Asking(Box<Ask>),
     Waiting(Wait),
     Done,
 }
 
 impl<'a> ReplyFuture<'a> {
     pub(super) fn new(channel: &'a Channel, request: Method, replies: &'static [crate::protocol::MethodId]) -> Self {
-        Self { channel, replies, stage: Stage::Request(Box::new(request)) }
+        Self { channel, stage: Stage::Asking(Box::new(Ask::Call(request, replies))) }
+    }
+
+    /// Waits until a consumer is started, which nobody else can get.
+    pub(super) fn consume(channel: &'a Channel, request: basic::Consume, prefetch: Option<u16>) -> Self {
+        Self { channel, stage: Stage::Asking(Box::new(Ask::Consume(request, prefetch))) }
     }
 }
 
@@ -95,10 +107,12 @@ impl Future for ReplyFuture<'_> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let Stage::Request(request) = &this.stage {
-            let (key, replies) = (this.channel.key(), this.replies);
-            let wait =
-                Wait::begin(this.channel.shared(), |state, id| state.engine.call(key, request, replies, id, now()));
+        if let Stage::Asking(ask) = &this.stage {
+            let key = this.channel.key();
+            let wait = Wait::begin(this.channel.shared(), |state, id| match &**ask {
+                Ask::Call(request, replies) => state.engine.call(key, request, replies, id, now()),
+                Ask::Consume(request, prefetch) => state.engine.consume(key, request.clone(), *prefetch, id, now()),
+            });
             this.stage = Stage::Done;
             this.stage = Stage::Waiting(wait?);
         }

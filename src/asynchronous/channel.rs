@@ -88,8 +88,10 @@ impl Channel {
     /// Publishes a message to an exchange (`basic.publish`); the empty exchange delivers to the queue that the routing
     /// key names.
     ///
-    /// Awaiting it waits while publishing is paused, and resolves when the message is queued. It says nothing of what the
-    /// broker does with it: for that, see [`Channel::confirm_select`].
+    /// Awaiting it waits while publishing is paused, and resolves when the message is **queued, which is before it is sent**. A
+    /// program that ends right after this may end before the message has left: close the connection first
+    /// ([`Connection::close`](super::Connection::close) waits until all that is queued has been written), or have the broker
+    /// confirm what it gets ([`Channel::confirm_select`]), which is also the only way to learn what became of the message.
     ///
     /// ```no_run
     /// # async fn example(channel: leveret::Channel) -> leveret::Result<()> {
@@ -102,7 +104,9 @@ impl Channel {
     /// # Ok(())
     /// # }
     /// ```
-    /// Names are anything of octets: text, or what a declare or a delivery gave.
+    ///
+    /// Names are whatever is bytes: text, or the name that a declare gave. Of a delivery,
+    /// [`message`](super::Delivery::message) has the names as bytes.
     pub fn publish<'a>(
         &'a self,
         exchange: &'a (impl AsRef<[u8]> + ?Sized),

@@ -41,8 +41,13 @@ pub(super) struct ConnectionHandle {
 impl Connection {
     /// Connects to the broker, or to one of the brokers, that a URL or [`ConnectionParameters`] name, and opens the virtual host.
     ///
-    /// Endpoints and their addresses are tried in turn, `connection_attempts` times, each step with its deadline. Dropped before
-    /// it is done, it leaves nothing behind but a closed socket.
+    /// The addresses of the endpoints are tried in their order, `connection_attempts` times, each step with its deadline: the next
+    /// one beside those that have not connected after `connection_attempt_delay` (RFC 8305), and at once after one that fails. The
+    /// first that connects goes on to TLS and AMQP, and no other does so meanwhile: credentials are fetched and sent once at a time.
+    /// While it does, nothing is started, and where it fails the others go on. Those that lose against it are closed, and are not
+    /// among the failures.
+    ///
+    /// Dropped before it is done, it leaves nothing behind but closed sockets.
     ///
     /// # Errors
     ///

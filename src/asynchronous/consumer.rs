@@ -11,9 +11,9 @@ use futures_core::Stream;
 use super::call::ReplyFuture;
 use super::{Channel, Delivery};
 use crate::driver::{Wait, now};
-use crate::engine::{ConsumerEnd, ConsumerKey, Failure, Fate, Settle, Taken, WaiterId};
+use crate::engine::{ConsumerEnd, ConsumerKey, Failure, Fate, Taken, WaiterId};
 use crate::error::{Error, Result};
-use crate::protocol::{Method, Request, basic};
+use crate::protocol::{Method, basic};
 use crate::wire::{FieldTable, ShortString};
 
 /// A consumer that is started when it is awaited.
@@ -22,11 +22,22 @@ use crate::wire::{FieldTable, ShortString};
 pub struct Consume<'a> {
     channel: &'a Channel,
     request: basic::Consume,
+    prefetch: Option<u16>,
 }
 
 impl<'a> Consume<'a> {
     pub(super) fn new(channel: &'a Channel, queue: ShortString) -> Self {
-        Self { channel, request: basic::Consume::default().queue(queue) }
+        Self { channel, request: basic::Consume::default().queue(queue), prefetch: None }
+    }
+
+    /// How many unsettled messages the broker sends at most to this consumer (`basic.qos`); 0 for no limit.
+    ///
+    /// Without it, what `basic_qos` set for the channel holds; where nothing was set,
+    /// [`default_prefetch`](crate::ConnectionParameters#structfield.default_prefetch). A program that collects messages
+    /// before it settles them needs at least as many as it collects. It has no effect with `no_ack`.
+    pub fn prefetch(mut self, count: u16) -> Self {
+        self.prefetch = Some(count);
+        self
     }
 
     /// The name by which the broker knows the consumer, unique on its channel. Left empty, the broker makes one up.
@@ -42,7 +53,8 @@ impl<'a> Consume<'a> {
         self
     }
 
-    /// No other consumer may have this queue; 403 where one has.
+    /// No other consumer may have this queue; 403 where one has. A quorum queue lets a second consumer in all the same: give
+    /// the queue the argument `x-single-active-consumer` instead.
     pub fn exclusive(mut self, exclusive: bool) -> Self {
         self.request = self.request.exclusive(exclusive);
         self
@@ -60,8 +72,8 @@ impl<'a> IntoFuture for Consume<'a> {
     type IntoFuture = ConsumeFuture<'a>;
 
     fn into_future(self) -> ConsumeFuture<'a> {
-        let Self { channel, request } = self;
-        ConsumeFuture { channel, reply: ReplyFuture::new(channel, request.into(), basic::Consume::REPLIES) }
+        let Self { channel, request, prefetch } = self;
+        ConsumeFuture { channel, reply: ReplyFuture::consume(channel, request, prefetch) }
     }
 }
 
@@ -91,9 +103,15 @@ impl Future for ConsumeFuture<'_> {
 /// channel or connection fails, it gives that error once and then ends. A message over `max_message_size` is an error of
 /// its own ([`ErrorKind::MessageTooLarge`](crate::ErrorKind::MessageTooLarge)), after which it goes on.
 ///
-/// How many unsettled messages it is sent is bounded by `basic_qos().prefetch_count(…)`; without that, the broker sends
-/// all it has. Dropping it cancels the consumer and gives back to the queue what it has not handed out; those that were
-/// handed out can still be settled.
+/// How many unsettled messages it is sent is bounded by [`Consume::prefetch`].
+///
+/// Dropping it cancels the consumer in the background. Once the broker has agreed, what it has not handed out goes back:
+///
+/// * to a classic or quorum queue it is returned, for other consumers to take. A quorum queue counts that as one delivery;
+/// * of a stream nothing goes back: its messages stay where they are;
+/// * with `no_ack` nothing goes back either: what was sent and not handed out is lost.
+///
+/// Messages that were handed out can still be settled. [`Consumer::close`] does the same and waits until it is done.
 pub struct Consumer {
     channel: Channel,
     key: ConsumerKey,
@@ -104,6 +122,8 @@ pub struct Consumer {
     /// Taken in one go, and not yet handed out.
     ready: VecDeque<crate::engine::Delivery>,
     ended: bool,
+    /// It was let go of already.
+    closing: bool,
 }
 
 impl Consumer {
@@ -113,7 +133,7 @@ impl Consumer {
             state.engine.claim_consumer(channel.key(), &tag);
             (state.waiters.insert(), state.engine.is_no_ack(key))
         });
-        Self { channel, key, tag, no_ack, waiter, ready: VecDeque::new(), ended: false }
+        Self { channel, key, tag, no_ack, waiter, ready: VecDeque::new(), ended: false, closing: false }
     }
 
     /// The name by which the broker knows the consumer.
@@ -131,15 +151,36 @@ impl Consumer {
         poll_fn(|context| self.poll_delivery(context)).await
     }
 
-    /// Asks the broker to send no more (`basic.cancel`), and waits until it agrees. Messages that came before are still
-    /// handed out; then the stream ends.
+    /// Asks the broker to send no more (`basic.cancel`), and waits until it agrees. Messages that arrived before are still
+    /// handed out; then the stream ends. A consumer that has ended already, by either side, is cancelled.
+    ///
+    /// Dropped before it is done, the consumer is cancelled all the same.
     ///
     /// # Errors
     ///
-    /// The consumer has ended already, or its channel is closed.
+    /// Its channel is closed, or no answer came in time.
     pub async fn cancel(&mut self) -> Result<()> {
         let wait = Wait::begin(self.channel.shared(), |state, id| state.engine.cancel_consumer(self.key, id, now()))?;
         wait.await.map(drop)
+    }
+
+    /// Lets go of the consumer as dropping it does, and waits until that is done: the broker has agreed to send no more,
+    /// and the messages that were not handed out are on their way back to the queue.
+    ///
+    /// Dropped before it is done, all of that happens in the background.
+    ///
+    /// # Errors
+    ///
+    /// Its channel is closed. The broker gives the messages back then.
+    pub async fn close(mut self) -> Result<()> {
+        let wait = Wait::begin(self.channel.shared(), |state, id| {
+            state.engine.drop_consumer(self.key, &self.ready, Some(id));
+            Ok(())
+        });
+        self.closing = true;
+        self.ready.clear();
+        wait?.await?;
+        self.channel.closed_by().filter(|error| !error.is_requested()).map_or(Ok(()), Err)
     }
 
     fn poll_delivery(&mut self, context: &Context<'_>) -> Poll<Option<Result<Delivery>>> {
@@ -206,17 +247,11 @@ impl fmt::Debug for Consumer {
 impl Drop for Consumer {
     fn drop(&mut self) {
         let unseen = std::mem::take(&mut self.ready);
-        let (channel, key, id, no_ack) = (self.channel.key(), self.key, self.waiter, self.no_ack);
+        let (key, id, closing) = (self.key, self.waiter, self.closing);
         let waker = self.channel.shared().with(|state| {
-            if !no_ack {
-                for delivery in &unseen {
-                    let requeue = Settle::Nack { multiple: false, requeue: true };
-                    if state.engine.settle(channel, delivery.delivery_tag, requeue).is_err() {
-                        break;
-                    }
-                }
+            if !closing {
+                state.engine.drop_consumer(key, &unseen, None);
             }
-            state.engine.drop_consumer(key);
             state.forget(id)
         });
         drop((waker, unseen));

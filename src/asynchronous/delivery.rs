@@ -114,6 +114,9 @@ impl Delivery {
 
     /// Gives the message back: to its queue with `requeue`, else away, to the dead-letter exchange where there is one.
     ///
+    /// To a quorum queue of RabbitMQ 4.3 a requeue by this does not count towards the delivery limit: a message that no consumer
+    /// can handle arrives again without end. There, [`Delivery::reject`] counts.
+    ///
     /// # Errors
     ///
     /// As [`Delivery::ack`].
@@ -130,7 +133,8 @@ impl Delivery {
         self.settle(Settle::Nack { multiple: true, requeue })
     }
 
-    /// The same as [`Delivery::nack`], as the standard has it.
+    /// The same as [`Delivery::nack`], as the standard has it; but that to a quorum queue of RabbitMQ 4.3 a requeue by this counts
+    /// towards the delivery limit.
     ///
     /// # Errors
     ///

@@ -11,13 +11,14 @@ use futures_core::Stream;
 use crate::driver::{Observation, Shared};
 use crate::engine::{ChannelKey, ChannelNotice, ConnectionNotice, Engine, Interest};
 use crate::error::Error;
-use crate::wire::ShortString;
+use crate::wire::{Escaped, ShortString};
 
 /// Something that happened to a connection.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ConnectionEvent {
-    /// The broker blocks publishes, for this reason (`connection.blocked`). They wait; everything else goes on.
+    /// The broker blocks publishes, for this reason (`connection.blocked`), which is as it came: [`Escaped`] makes it safe to
+    /// show. They wait; everything else goes on.
     Blocked(String),
     /// It does so no more (`connection.unblocked`).
     Unblocked,
@@ -48,10 +49,39 @@ pub enum ChannelEvent {
     Stopped,
     /// Content may flow again.
     Resumed,
-    /// The broker cancelled the consumer of this tag: its queue is gone, for instance.
+    /// The broker cancelled the consumer of this tag: its queue is gone or its node down, or a delivery was held longer than the
+    /// consumer timeout (RabbitMQ 4.3).
     ConsumerCancelled(ShortString),
     /// It is over, and why: the last event.
     Closed(Error),
+}
+
+impl fmt::Display for ConnectionEvent {
+    /// What happened, in one line; the broker's words are escaped.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Blocked(reason) => write!(f, "the broker blocks publishes: {}", Escaped(reason)),
+            Self::Unblocked => f.write_str("the broker blocks publishes no more"),
+            Self::Backpressure { queued, average } => {
+                write!(f, "{queued} octets wait for the socket, with frames of {average} on average")
+            }
+            Self::SecretUpdated => f.write_str("the broker took a new secret"),
+            Self::SecretNotUpdated(why) => write!(f, "the secret is not renewed: {}", Escaped(why)),
+            Self::Closed(why) => write!(f, "{why}"),
+        }
+    }
+}
+
+impl fmt::Display for ChannelEvent {
+    /// What happened, in one line; the broker's words are escaped.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stopped => f.write_str("the broker asks for no more content"),
+            Self::Resumed => f.write_str("content may flow again"),
+            Self::ConsumerCancelled(tag) => write!(f, "the broker cancelled the consumer {}", Escaped(tag)),
+            Self::Closed(why) => write!(f, "{why}"),
+        }
+    }
 }
 
 impl From<ConnectionNotice> for ConnectionEvent {

@@ -10,6 +10,7 @@ use super::queue_methods::count;
 use super::refusal::Refusal;
 use super::replies::DIRECT_REPLY_TO;
 use super::state::State;
+use super::turn::Notice;
 use crate::protocol::{ReplyCode, basic};
 use crate::wire::ShortString;
 
@@ -33,7 +34,12 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn basic_consume(&mut self, key: ChannelKey, consume: &basic::Consume) -> Result<(), Refusal> {
+    pub(super) fn basic_consume(
+        &mut self,
+        key: ChannelKey,
+        consume: &basic::Consume,
+        now: Instant,
+    ) -> Result<(), Refusal> {
         let tag = consume.consumer_tag.clone();
         let wants_replies = consume.queue == *DIRECT_REPLY_TO;
         let in_use = self.channel(key).is_some_and(|channel| {
@@ -57,18 +63,33 @@ impl State {
         if let Some(channel) = self.channel_mut(key) {
             channel.subscribe(tag.clone(), queue, consume.no_ack);
         }
-        self.reply(key, consume.no_wait, &basic::ConsumeOk::default().consumer_tag(tag));
+        if !consume.no_wait {
+            self.notify(key, Notice::Consuming(basic::ConsumeOk::default().consumer_tag(tag), false), now);
+        }
         self.mark(queue);
         Ok(())
     }
 
     pub(super) fn basic_cancel(&mut self, key: ChannelKey, cancel: basic::Cancel, now: Instant) -> Result<(), Refusal> {
         self.cancel_replies(key, &cancel.consumer_tag);
+        let late = self.take_late_delivery(key, &cancel.consumer_tag, now);
         let consumer = self.channel_mut(key).and_then(|channel| channel.consumers.remove(&cancel.consumer_tag));
-        self.reply(key, cancel.no_wait, &basic::CancelOk::default().consumer_tag(&cancel.consumer_tag));
-        if let Some(consumer) = consumer {
-            self.leave_queue(consumer.queue, &ConsumerKey { channel: key, tag: cancel.consumer_tag }, now);
+        let ok = basic::CancelOk::default().consumer_tag(&cancel.consumer_tag);
+        let Some(consumer) = consumer else {
+            // No queue has to be asked.
+            self.reply(key, cancel.no_wait, &ok);
+            return Ok(());
+        };
+        if let Some(connection) = self.connections.get_mut(&key.connection) {
+            connection.turn.cancel(key.number, &cancel.consumer_tag);
         }
+        if !cancel.no_wait {
+            self.notify(key, Notice::Cancelled(ok), now);
+        }
+        if let Some(late) = late {
+            self.notify(key, Notice::Delivery(late), now);
+        }
+        self.leave_queue(consumer.queue, &ConsumerKey { channel: key, tag: cancel.consumer_tag }, now);
         Ok(())
     }
 
@@ -99,7 +120,7 @@ impl State {
             .routing_key(&message.routing_key)
             .message_count(count(left));
         if !get.no_ack {
-            channel.remember(tag, Unacked { queue, entry, consumer: None });
+            channel.unacked.insert(tag, Unacked { queue, entry, consumer: None });
         }
         self.send_content(key, &ok, &visible(&message));
         Ok(())

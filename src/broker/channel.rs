@@ -1,6 +1,6 @@
 //! A channel of a client: what it has been sent, what it consumes, and the modes that it is in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -24,6 +24,8 @@ pub(super) struct Channel {
     /// Deliveries that wait for an acknowledgement.
     pub(super) unacked: BTreeMap<u64, Unacked>,
     pub(super) consumers: BTreeMap<ShortString, Consumer>,
+    /// Consumers that the broker has cancelled, and of which it awaits basic.cancel-ok.
+    pub(super) cancelled: BTreeSet<ShortString>,
     /// For consumers that are started from now on.
     pub(super) prefetch: u16,
     /// For all consumers of the channel together.
@@ -51,6 +53,8 @@ pub(super) enum Mode {
     },
     /// They wait for tx.commit.
     Transaction(Transaction),
+    /// tx.commit has come, and waits for the queues that its messages went to.
+    Committing,
 }
 
 /// What tx.commit is to bring about.
@@ -169,12 +173,6 @@ impl Channel {
         self.consumers.insert(tag, consumer);
     }
 
-    /// Which of the consumers that had the tag has it now.
-    pub(super) fn subscription(&self, tag: &ShortString) -> Option<Subscription> {
-        let consumer = self.consumers.get(tag)?;
-        Some(Subscription { tag: tag.clone(), number: consumer.number })
-    }
-
     fn consumer_mut(&mut self, subscription: &Subscription) -> Option<&mut Consumer> {
         self.consumers.get_mut(&subscription.tag).filter(|consumer| consumer.number == subscription.number)
     }
@@ -186,15 +184,12 @@ impl Channel {
         self.consumed = u32::try_from(self.unacked.len()).unwrap_or(u32::MAX);
     }
 
-    /// Remembers a delivery until it is settled.
-    pub(super) fn remember(&mut self, tag: u64, unacked: Unacked) {
-        if let Some(subscription) = &unacked.consumer {
-            self.consumed += 1;
-            if let Some(consumer) = self.consumer_mut(subscription) {
-                consumer.unacked = consumer.unacked.saturating_add(1);
-            }
-        }
-        self.unacked.insert(tag, unacked);
+    /// Counts a delivery for a consumer, which has to acknowledge it; none where it has not.
+    pub(super) fn reserve(&mut self, tag: &ShortString) -> Option<Subscription> {
+        let consumer = self.consumers.get_mut(tag).filter(|consumer| !consumer.no_ack)?;
+        consumer.unacked = consumer.unacked.saturating_add(1);
+        self.consumed += 1;
+        Some(Subscription { tag: tag.clone(), number: consumer.number })
     }
 
     /// Takes the deliveries that an acknowledgement means: one, or all up to it, of which 0 stands for all. None where

@@ -8,6 +8,7 @@ use super::connection::Phase;
 use super::keys::{ChannelKey, ConnectionId, ConsumerKey, QueueId};
 use super::refusal::{Refusal, Scope, short_text};
 use super::state::State;
+use super::turn::{Handover, Notice};
 use crate::protocol::{Method, MethodId, ProtocolMethod, ReplyCode, basic, channel, connection};
 
 /// How long connection.close-ok is awaited.
@@ -145,15 +146,16 @@ impl State {
         };
         let own: Vec<_> = self.queues.iter().filter_map(own).collect();
         for queue in own {
-            self.remove_queue(queue);
+            self.remove_queue(queue, now);
         }
     }
 
     /// Ends a channel: its consumers go, then what it had not acknowledged goes back. Gives the publish of which not
     /// everything has come.
     pub(super) fn end_channel(&mut self, key: ChannelKey, now: Instant) -> Option<Incoming> {
-        let connection = self.connections.get_mut(&key.connection);
-        let mut channel = connection.and_then(|connection| connection.channels.remove(&key.number))?;
+        let connection = self.connections.get_mut(&key.connection)?;
+        let mut channel = connection.channels.remove(&key.number)?;
+        let untold = connection.turn.take(key.number);
         let incoming = channel.incoming.take();
         if let Some(replies) = channel.replies.take() {
             self.reply_addresses.remove(&replies.address);
@@ -161,7 +163,9 @@ impl State {
         for (tag, consumer) in std::mem::take(&mut channel.consumers) {
             self.leave_queue(consumer.queue, &ConsumerKey { channel: key, tag }, now);
         }
-        self.settle_deliveries(unsettled(channel), Outcome::Requeued, now);
+        let unsent = untold.into_iter().filter_map(unsent).map(|unacked| (0, unacked));
+        let back = unsettled(channel).into_iter().chain(unsent).collect();
+        self.settle_deliveries(back, Outcome::Requeued, now);
         incoming
     }
 
@@ -169,14 +173,14 @@ impl State {
     pub(super) fn leave_queue(&mut self, queue: QueueId, consumer: &ConsumerKey, now: Instant) {
         let Some(hosted) = self.queues.get_mut(&queue) else { return };
         if hosted.queue.remove_consumer(consumer, now) {
-            self.remove_queue(queue);
+            self.remove_queue(queue, now);
         } else {
             self.mark(queue);
         }
     }
 
     /// A queue goes, with its bindings; its consumers are told.
-    pub(super) fn remove_queue(&mut self, queue: QueueId) {
+    pub(super) fn remove_queue(&mut self, queue: QueueId, now: Instant) {
         let Some(hosted) = self.queues.remove(&queue) else { return };
         self.deadlines.set(super::deadlines::Waiting::Queue(queue), None);
         if let Some(host) = self.virtual_hosts.get_mut(&hosted.virtual_host) {
@@ -188,9 +192,19 @@ impl State {
             let connection = self.connections.get(&consumer.channel.connection);
             if connection.is_some_and(|connection| connection.is_capable("consumer_cancel_notify")) {
                 let cancel = basic::Cancel::default().consumer_tag(consumer.tag).no_wait(true);
-                self.send(consumer.channel, &cancel);
+                self.notify(consumer.channel, Notice::Ended(cancel), now);
             }
         }
+    }
+}
+
+/// A delivery of which the channel has not been told, and that somebody would have had to acknowledge.
+fn unsent(notice: Notice) -> Option<Unacked> {
+    match notice {
+        Notice::Delivery(Handover { queue, entry, subscription: Some(consumer), .. }) => {
+            Some(Unacked { queue, entry, consumer: Some(consumer) })
+        }
+        _ => None,
     }
 }
 

@@ -7,6 +7,7 @@ use super::Transport;
 use super::channel::Channel;
 use super::link::Link;
 use super::message::Message;
+use super::turn::Turn;
 use crate::frame::{Body, Decoder, Encoder, Outbound};
 use crate::protocol::ProtocolMethod;
 use crate::wire::{FieldTable, ShortString};
@@ -62,6 +63,8 @@ pub(super) struct Connection {
     pub(super) blocked: bool,
     /// Octets that were handed in and not used: handed in again, they are no sign of life.
     pub(super) left_over: usize,
+    /// What queues have said to its channels while its input is read.
+    pub(super) turn: Turn,
     /// Since when more waits for it than it may, so that it is not read.
     pub(super) stalled_since: Option<Instant>,
     /// Whoever moves its octets has been told to look.
@@ -101,6 +104,7 @@ impl Connection {
             channels: BTreeMap::new(),
             blocked: false,
             left_over: 0,
+            turn: Turn::default(),
             stalled_since: None,
             announced: false,
             broken: false,
@@ -153,12 +157,13 @@ impl Connection {
 
     /// Its consumers can be sent more.
     pub(super) fn has_room(&self) -> bool {
-        self.phase == Phase::Running && self.link.waiting() < Self::HIGH_WATER
+        self.phase == Phase::Running && self.link.waiting() + self.turn.size() < Self::HIGH_WATER
     }
 
     /// Octets are to be read and handed in.
     pub(super) fn wants_input(&self) -> bool {
-        !self.blocked && !self.is_full() && !self.link.is_silent() && self.link.transport() == Transport::Open
+        let reads = !self.blocked && !self.is_full() && !self.link.is_silent() && !self.link.rests();
+        reads && self.link.transport() == Transport::Open
     }
 
     /// The client said that it understands something.
@@ -193,7 +198,8 @@ impl Connection {
 
     /// When the client counts as dead. A client whose octets are not read cannot give a sign of life.
     fn miss_deadline(&self) -> Option<Instant> {
-        (self.is_beating() && !self.blocked && !self.is_full()).then(|| self.last_heard + self.heartbeat * 2)
+        let reads = !self.blocked && !self.is_full() && !self.link.rests();
+        (self.is_beating() && reads).then(|| self.last_heard + self.heartbeat * 2)
     }
 
     fn is_beating(&self) -> bool {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::channel::{Outcome, Unacked};
+use super::channel::{Outcome, Subscription, Unacked};
 use super::dead_letter::{dead_letter, is_cycle};
 use super::deadlines::Waiting;
 use super::keys::{ChannelKey, ConsumerKey, QueueId};
@@ -13,7 +13,7 @@ use super::message::{Entry, Message};
 use super::queue::{DropReason, Dropped};
 use super::routing::{routing_keys, strip_bcc};
 use super::state::State;
-use crate::protocol::basic;
+use super::turn::{Handover, Notice};
 use crate::wire::ShortString;
 
 impl State {
@@ -29,7 +29,7 @@ impl State {
     /// Hands the messages of a queue to its consumers, as long as they take any, then drops what may not stay.
     pub(super) fn serve(&mut self, queue: QueueId, now: Instant) {
         while let Some((consumer, entry)) = self.next_delivery(queue, now) {
-            self.deliver(queue, &consumer, entry);
+            self.deliver(queue, consumer, entry, now);
         }
         let Some(hosted) = self.queues.get_mut(&queue) else { return };
         let dropped = hosted.queue.expire(now);
@@ -61,25 +61,21 @@ impl State {
         entry.map(|entry| (consumer, entry))
     }
 
-    fn deliver(&mut self, queue: QueueId, consumer: &ConsumerKey, entry: Entry) {
-        let key = consumer.channel;
-        let Some(channel) = self.channel_mut(key) else { return };
-        let message = Arc::clone(&entry.message);
-        let tag = channel.next_delivery();
-        let deliver = basic::Deliver::default()
-            .delivery_tag(tag)
-            .redelivered(entry.redelivered)
-            .exchange(&message.exchange)
-            .routing_key(&message.routing_key)
-            .consumer_tag(&consumer.tag);
-        let acknowledged = channel.consumers.get(&consumer.tag).is_some_and(|consumer| consumer.no_ack);
-        if !acknowledged {
-            let consumer = channel.subscription(&consumer.tag);
-            channel.remember(tag, Unacked { queue, entry, consumer });
-        } else if let Some(hosted) = self.queues.get_mut(&queue) {
+    fn deliver(&mut self, queue: QueueId, consumer: ConsumerKey, entry: Entry, now: Instant) {
+        let ConsumerKey { channel: key, tag } = consumer;
+        let subscription = self.reserve(queue, key, &tag);
+        self.notify(key, Notice::Delivery(Handover { queue, entry, tag, subscription }), now);
+    }
+
+    /// Counts a delivery for the consumer that has to acknowledge it. Where nobody has to, the queue is done with it.
+    pub(super) fn reserve(&mut self, queue: QueueId, key: ChannelKey, tag: &ShortString) -> Option<Subscription> {
+        let subscription = self.channel_mut(key).and_then(|channel| channel.reserve(tag));
+        if subscription.is_none()
+            && let Some(hosted) = self.queues.get_mut(&queue)
+        {
             hosted.queue.settle();
         }
-        self.send_content(key, &deliver, &visible(&message));
+        subscription
     }
 
     /// Brings about what was decided on deliveries.
@@ -144,7 +140,7 @@ impl State {
     pub(super) fn queue_timeout(&mut self, queue: QueueId, now: Instant) {
         let Some(hosted) = self.queues.get(&queue) else { return };
         if hosted.queue.is_expired(now) {
-            self.remove_queue(queue);
+            self.remove_queue(queue, now);
         } else {
             self.mark(queue);
         }

@@ -42,6 +42,9 @@ pub enum Fault {
     CutOutput(u64),
     /// It is lost after so many octets from the client to the broker.
     CutInput(u64),
+    /// The broker reads so many bytes a second at most, whole frames at a time: it is slower than its publishers, whose
+    /// words fill the transport until that takes no more.
+    SlowInput(u32),
 }
 
 /// Which connections a fault is for.
@@ -64,6 +67,7 @@ impl Fault {
             Self::Delay(delay) => link.delay(delay),
             Self::CutOutput(octets) => link.cut_output_after(octets),
             Self::CutInput(octets) => link.cut_input_after(octets),
+            Self::SlowInput(rate) => link.slow_input(rate),
         }
     }
 }
@@ -75,6 +79,8 @@ pub(super) struct Faults {
     nacks: u32,
     returns: u32,
     refused_logins: u32,
+    pub(super) late_deliveries: u32,
+    pub(super) altered_returns: u32,
     for_next: VecDeque<Fault>,
 }
 
@@ -95,6 +101,10 @@ impl Faults {
 
     pub(super) fn unroute(&mut self) -> bool {
         take_one(&mut self.returns)
+    }
+
+    pub(super) fn alter_return(&mut self) -> bool {
+        take_one(&mut self.altered_returns)
     }
 
     pub(super) fn refuse_login(&mut self) -> bool {
@@ -193,7 +203,7 @@ impl State {
         let now = self.now;
         let host = self.virtual_hosts.get(&ShortString::from(virtual_host));
         let Some(queue) = host.and_then(|host| host.queue(&ShortString::from(name))) else { return false };
-        self.remove_queue(queue);
+        self.remove_queue(queue, now);
         self.settle(now);
         true
     }

@@ -48,7 +48,7 @@ impl State {
             }
             self.serve_changed(now);
             if let Some(connection) = self.connections.get_mut(&id) {
-                connection.link.handle_read(used);
+                connection.link.handle_read(used, now);
             }
         }
     }

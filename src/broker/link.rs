@@ -23,6 +23,10 @@ pub(super) struct Link {
     output_left: Option<u64>,
     /// Octets that may still come in.
     input_left: Option<u64>,
+    /// Octets a second that are read at most, where that is limited.
+    rate: Option<u32>,
+    /// Nothing is read before that: what was read last took so long.
+    rests_until: Option<Instant>,
     ending: Option<Transport>,
 }
 
@@ -93,6 +97,16 @@ impl Link {
         }
     }
 
+    /// Reads no more than so many octets a second.
+    pub(super) fn slow_input(&mut self, rate: u32) {
+        self.rate = Some(rate.max(1));
+    }
+
+    /// Nothing is read at the moment.
+    pub(super) fn rests(&self) -> bool {
+        self.rests_until.is_some()
+    }
+
     /// How many of these octets may be looked at.
     pub(super) fn readable(&self, len: usize) -> usize {
         self.input_left.map_or(len, |left| len.min(usize::try_from(left).unwrap_or(usize::MAX)))
@@ -104,7 +118,11 @@ impl Link {
     }
 
     /// Octets were used; the transport is lost where these were the last.
-    pub(super) fn handle_read(&mut self, len: usize) {
+    pub(super) fn handle_read(&mut self, len: usize, now: Instant) {
+        if let Some(rate) = self.rate {
+            let micros = (len as u64).saturating_mul(1_000_000) / u64::from(rate);
+            self.rests_until = now.checked_add(Duration::from_micros(micros));
+        }
         if let Some(left) = &mut self.input_left {
             *left = left.saturating_sub(len as u64);
             if *left == 0 {
@@ -140,9 +158,15 @@ impl Link {
         }
     }
 
-    /// When something that is held back may go.
+    /// Reading goes on when it has rested long enough; tells whether it does from now on.
+    pub(super) fn rested(&mut self, now: Instant) -> bool {
+        self.rests_until.take_if(|until| *until <= now).is_some()
+    }
+
+    /// When something that is held back may go, or reading goes on.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let &(due, _) = self.held.front()?;
+        let held = self.held.front().map(|&(due, _)| due);
+        let due = held.into_iter().chain(self.rests_until).min()?;
         (!self.silent && self.ending != Some(Transport::Gone)).then_some(due)
     }
 

@@ -42,9 +42,23 @@
 //! | alarms | memory, disk | [`State::block`] |
 //! | heartbeats, closes, malformed frames | | as there, silences and resets included |
 //! | flow control | credit between its processes, TCP | a connection that does not read gets no more deliveries from 1 MiB on |
+//! | order of answers | see below | as there; without [`Settings::late_answers`], that of the calls |
 //! | other versions | from 3.10 to 4.x they differ in details | as 3.10 |
 //!
 //! What it cannot do it does not pretend to do: such a request gets 540 with a sentence.
+//!
+//! # Order of answers
+//!
+//! What queues say reaches a channel after everything that its client has sent before, as in
+//! RabbitMQ. Of calls that arrive together, `basic.consume` and `basic.cancel` are answered last, whatever was sent behind them; deliveries, and
+//! `basic.cancel` of the broker's, follow as well. Whatever arrives behind a `tx.commit` that has put a message into a queue
+//! and is not answered yet, a publish or an acknowledgement included, closes the connection with 504
+//! (`unexpected command while processing 'tx.commit'`). A consumer that is cancelled before its `basic.consume-ok` has left
+//! closes the connection with 541, as in 3.10 and 4.0.
+//!
+//! Without [`Settings::late_answers`], answers are in the order of the calls, and nothing of this is an error.
+//!
+//! What arrives together is what one call of [`State::handle_bytes`] gets; its end is the end of the wait.
 //!
 //! # Determinism
 //!
@@ -75,6 +89,7 @@ mod message;
 mod operating;
 mod perform;
 mod permissions;
+mod provoking;
 mod publishing;
 mod queue;
 mod queue_methods;
@@ -86,6 +101,7 @@ mod server;
 mod settings;
 mod state;
 mod term;
+mod turn;
 mod virtual_host;
 
 pub use event::{Event, Transport};

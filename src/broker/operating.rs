@@ -49,7 +49,7 @@ impl State {
     pub fn delete_virtual_host(&mut self, name: &str) {
         let inside = self.queues.iter().filter(|(_, hosted)| hosted.virtual_host == *name).map(|(&id, _)| id);
         let inside: Vec<_> = inside.collect();
-        inside.into_iter().for_each(|queue| self.remove_queue(queue));
+        inside.into_iter().for_each(|queue| self.remove_queue(queue, self.now));
         let text = format!("CONNECTION_FORCED - vhost '{name}' is deleted");
         let closed = self.force_closed(&text, |connection| connection.virtual_host == *name);
         // RabbitMQ does not wait for an answer here.

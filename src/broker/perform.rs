@@ -15,6 +15,7 @@ impl State {
     /// Does what a method asks for.
     pub(super) fn perform(&mut self, key: ChannelKey, method: Method, now: Instant) -> Result<(), Refusal> {
         check_text(&method)?;
+        self.check_commit(key, &method)?;
         match method {
             Method::ChannelOpen(_) => Err(Refusal::second_open()),
             Method::ChannelFlow(flow) if flow.active => {
@@ -35,7 +36,7 @@ impl State {
             Method::QueueBind(bind) => self.queue_bind(key, bind),
             Method::QueueUnbind(unbind) => self.queue_unbind(key, unbind),
             Method::QueuePurge(purge) => self.queue_purge(key, &purge),
-            Method::QueueDelete(delete) => self.queue_delete(key, &delete),
+            Method::QueueDelete(delete) => self.queue_delete(key, &delete, now),
             Method::BasicPublish(publish) => {
                 self.begin_publish(key, publish);
                 Ok(())
@@ -47,8 +48,9 @@ impl State {
     fn perform_more(&mut self, key: ChannelKey, method: Method, now: Instant) -> Result<(), Refusal> {
         match method {
             Method::BasicQos(qos) => self.basic_qos(key, &qos),
-            Method::BasicConsume(consume) => self.basic_consume(key, &consume),
+            Method::BasicConsume(consume) => self.basic_consume(key, &consume, now),
             Method::BasicCancel(cancel) => self.basic_cancel(key, cancel, now),
+            Method::BasicCancelOk(ok) => self.cancel_agreed(key, &ok),
             Method::BasicGet(get) => self.basic_get(key, &get, now),
             Method::BasicAck(ack) => self.basic_ack(key, &ack, now),
             Method::BasicNack(nack) => self.basic_nack(key, &nack, now),
@@ -84,7 +86,9 @@ impl State {
     fn confirm_select(&mut self, key: ChannelKey, select: &confirm::Select) -> Result<(), Refusal> {
         let Some(channel) = self.channel_mut(key) else { return Ok(()) };
         match channel.mode {
-            Mode::Transaction(_) => return Err(Refusal::precondition("cannot switch from tx to confirm mode")),
+            Mode::Transaction(_) | Mode::Committing => {
+                return Err(Refusal::precondition("cannot switch from tx to confirm mode"));
+            }
             Mode::Plain => channel.mode = Mode::Confirm { last: 0, decided: Vec::new() },
             Mode::Confirm { .. } => {}
         }

@@ -12,8 +12,9 @@ use super::queue::check_expiration;
 use super::refusal::Refusal;
 use super::routing::routing_keys;
 use super::state::State;
+use super::turn::Notice;
 use crate::protocol::basic::{self, Properties};
-use crate::protocol::{ReplyCode, tx};
+use crate::protocol::{Method, ReplyCode, tx};
 
 impl State {
     /// A message came in whole.
@@ -24,6 +25,7 @@ impl State {
         content: Content,
         now: Instant,
     ) -> Result<(), Refusal> {
+        self.check_committing(key)?;
         if publish.immediate {
             return Err(Refusal::connection(ReplyCode::NOT_IMPLEMENTED, "immediate=true"));
         }
@@ -84,7 +86,8 @@ impl State {
             .reply_text("NO_ROUTE")
             .exchange(&message.exchange)
             .routing_key(&message.routing_key);
-        self.send_content(key, &back, &visible(message));
+        let message = self.returned(visible(message));
+        self.send_content(key, &back, &message);
     }
 
     /// The user that a message names as its sender is the one who sends it.
@@ -106,7 +109,7 @@ impl State {
                 *last += 1;
                 Some(*last)
             }
-            Mode::Plain | Mode::Transaction(_) => None,
+            Mode::Plain | Mode::Transaction(_) | Mode::Committing => None,
         }
     }
 
@@ -142,7 +145,7 @@ impl State {
         match channel.mode {
             Mode::Confirm { .. } => return Err(Refusal::precondition("cannot switch from confirm to tx mode")),
             Mode::Plain => channel.mode = Mode::Transaction(Transaction::default()),
-            Mode::Transaction(_) => {}
+            Mode::Transaction(_) | Mode::Committing => {}
         }
         self.send(key, &tx::SelectOk::default());
         Ok(())
@@ -151,17 +154,41 @@ impl State {
     pub(super) fn tx_commit(&mut self, key: ChannelKey, now: Instant) -> Result<(), Refusal> {
         let transaction = self.take_transaction(key)?;
         let mut accepted = true;
+        let mut asked = false;
         for publish in &transaction.publishes {
+            asked |= publish.queues.iter().any(|queue| self.queues.contains_key(queue));
             accepted &= self.distribute(key, publish, now);
         }
         for settlement in transaction.settlements {
             self.settle_on_channel(key, settlement, now);
         }
-        if !accepted {
-            return Err(Refusal::precondition("partial tx completion"));
+        if !asked {
+            self.send(key, &tx::CommitOk::default());
+            return Ok(());
         }
-        self.send(key, &tx::CommitOk::default());
+        if let Some(channel) = self.channel_mut(key) {
+            channel.mode = Mode::Committing;
+        }
+        self.notify(key, Notice::Committed(accepted), now);
         Ok(())
+    }
+
+    /// 504 for what arrives while tx.commit waits for its queues.
+    fn check_committing(&self, key: ChannelKey) -> Result<(), Refusal> {
+        if self.channel(key).is_some_and(|channel| matches!(channel.mode, Mode::Committing)) {
+            let text = "unexpected command while processing 'tx.commit'";
+            return Err(Refusal::connection(ReplyCode::CHANNEL_ERROR, text));
+        }
+        Ok(())
+    }
+
+    /// The same for methods: the end of the channel may be asked for at any time, and a publish counts when it has come in
+    /// whole.
+    pub(super) fn check_commit(&self, key: ChannelKey, method: &Method) -> Result<(), Refusal> {
+        match method {
+            Method::ChannelOpen(_) | Method::ChannelClose(_) | Method::BasicPublish(_) => Ok(()),
+            _ => self.check_committing(key),
+        }
     }
 
     pub(super) fn tx_rollback(&mut self, key: ChannelKey) -> Result<(), Refusal> {

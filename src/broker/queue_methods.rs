@@ -134,7 +134,12 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn queue_delete(&mut self, key: ChannelKey, delete: &queue::Delete) -> Result<(), Refusal> {
+    pub(super) fn queue_delete(
+        &mut self,
+        key: ChannelKey,
+        delete: &queue::Delete,
+        now: Instant,
+    ) -> Result<(), Refusal> {
         let name = self.meant_queue(key, &entity_name(&delete.queue))?;
         self.allow_queue(key, Access::Configure, &name)?;
         let Some(id) = self.host(key)?.queue(&name) else {
@@ -152,7 +157,7 @@ impl State {
             return Err(Refusal::precondition(format!("queue '{name}' in vhost '{host}' in use")));
         }
         self.reply(key, delete.no_wait, &queue::DeleteOk::default().message_count(count(messages)));
-        self.remove_queue(id);
+        self.remove_queue(id, now);
         Ok(())
     }
 

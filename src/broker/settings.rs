@@ -39,6 +39,11 @@ pub struct Settings {
     pub max_message_size: u64,
     /// How long a client may take to open the connection, 10 s unless said otherwise.
     pub handshake_timeout: Duration,
+    /// Answers to `basic.consume` and `basic.cancel` arrive after the answers to what was sent behind them, and whatever is
+    /// sent behind an unanswered `tx.commit` closes the connection with 504: see "Order of answers" in the
+    /// [module's documentation](super). True unless said otherwise, as in RabbitMQ; without, answers are in the order of the
+    /// calls.
+    pub late_answers: bool,
     /// Server-made names of queues and consumers are drawn from this seed: the same seed, the same names.
     pub seed: u64,
     /// The time of day when the broker starts, from which the `time` of `x-death` is counted. Where none is said, a
@@ -90,6 +95,7 @@ impl Default for Settings {
             heartbeat: 60,
             max_message_size: 128 * 1024 * 1024,
             handshake_timeout: Duration::from_secs(10),
+            late_answers: true,
             seed: 0,
             started_at: None,
         }

@@ -150,11 +150,13 @@ impl State {
         {
             connection.last_heard = now;
         }
+        self.begin_turn(id);
         self.read_frames(id, input, now);
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.left_over = input.len();
         }
         self.notice_end(id, now);
+        self.end_turn(id, now);
         self.settle(now);
         self.watch(id);
     }
@@ -352,6 +354,10 @@ impl State {
     fn connection_timeout(&mut self, id: ConnectionId, now: Instant) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.link.release(now);
+        if connection.link.rested(now) {
+            // What was not read could be no sign of life.
+            connection.last_heard = now;
+        }
         if connection.end_deadline().is_some_and(|deadline| deadline <= now) {
             self.cut(id, now);
         } else if connection.beat_deadline().is_some_and(|deadline| deadline <= now) {

@@ -79,7 +79,8 @@ impl fmt::Display for Endpoint {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EndpointOrder {
-    /// As they are given: the first is the favourite.
+    /// As they are given: the first is the favourite, with a head start of
+    /// [`connection_attempt_delay`](super::ConnectionParameters::connection_attempt_delay).
     #[default]
     InOrder,
     /// Shuffled anew for every open, so that many clients spread over a cluster.

@@ -5,8 +5,9 @@ use std::fmt;
 
 /// What is wrong with a URL or with a field of [`ConnectionParameters`](super::ConnectionParameters).
 ///
-/// Its text names the part or key, what was given, what is allowed and, for an unknown key, the nearest known one. It
-/// never holds a secret.
+/// Its text names the part or key, what is allowed and, for an unknown key, the known ones that are near. It shows what was
+/// given only where that cannot be part of a secret: never a part of a URL before its query, no key that is near no known one,
+/// and no value beside something that may hold a secret, such as `password`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParametersError {
     kind: ParametersErrorKind,
@@ -15,7 +16,7 @@ pub struct ParametersError {
     given: Option<String>,
     /// What is allowed, or what to do.
     advice: String,
-    nearest: Option<&'static str>,
+    nearest: Vec<&'static str>,
 }
 
 /// The kinds of [`ParametersError`].
@@ -32,7 +33,7 @@ pub enum ParametersErrorKind {
     Empty,
     /// A value is beyond its bounds.
     OutOfRange,
-    /// No parameter is called so.
+    /// No parameter has that name.
     UnknownKey,
     /// A key comes twice.
     RepeatedKey,
@@ -40,19 +41,36 @@ pub enum ParametersErrorKind {
     Conflict,
 }
 
+/// What stands for a key that has no name, or whose name is not shown.
+pub(super) const A_KEY: &str = "a key of the query";
+
 impl ParametersError {
     pub(super) fn new(kind: ParametersErrorKind, key: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { kind, key: key.into(), given: None, advice: advice.into(), nearest: None }
+        Self { kind, key: key.into(), given: None, advice: advice.into(), nearest: Vec::new() }
     }
 
-    /// Adds what was given.
+    /// Adds what was given, which is shown.
     pub(super) fn given(self, given: impl Into<String>) -> Self {
         Self { given: Some(given.into()), ..self }
     }
 
-    pub(super) fn unknown(key: impl Into<String>, nearest: Option<&'static str>, known: &str) -> Self {
-        let error = Self::new(ParametersErrorKind::UnknownKey, key, format!("known keys are {known}"));
-        Self { nearest, ..error }
+    /// The key at this place of the query is unknown. Its name is shown where it is near a known one: it may be part of a
+    /// password otherwise.
+    pub(super) fn unknown(place: usize, name: &str, nearest: Vec<&'static str>) -> Self {
+        let key = if nearest.is_empty() { A_KEY } else { name };
+        let advice = format!("number {place} in the query; the documentation of ConnectionParameters lists all keys");
+        Self { nearest, ..Self::new(ParametersErrorKind::UnknownKey, key, advice) }
+    }
+
+    /// Adds to the advice.
+    pub(super) fn also(mut self, advice: &str) -> Self {
+        self.advice.push_str(advice);
+        self
+    }
+
+    /// Without what was given.
+    pub(super) fn redacted(self) -> Self {
+        Self { given: None, ..self }
     }
 
     /// What is wrong.
@@ -60,15 +78,15 @@ impl ParametersError {
         self.kind
     }
 
-    /// Where it is wrong: a key of the query as it was given, or `url`, `scheme`, `user`, `password`, `host`, `port` or
-    /// `virtual_host`.
+    /// Where it is wrong: a key of the query, or `url`, `scheme`, `user`, `password`, `host`, `port` or `virtual_host`. It is
+    /// `a key of the query` for a key that is missing, and for one that is near no known one: it may be part of a password.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The known key that is nearest to an unknown one.
-    pub fn nearest(&self) -> Option<&'static str> {
-        self.nearest
+    /// The known keys that are nearest to an unknown one, several where they are equally near; none where none is near.
+    pub fn nearest(&self) -> &[&'static str] {
+        &self.nearest
     }
 }
 
@@ -76,7 +94,8 @@ impl fmt::Display for ParametersError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, key, given, advice, nearest } = self;
         match kind {
-            ParametersErrorKind::UnknownKey => write!(f, "unknown key {key:?}")?,
+            ParametersErrorKind::UnknownKey if key == A_KEY => write!(f, "{key} is unknown")?,
+            ParametersErrorKind::UnknownKey => write!(f, "unknown key {}", Shortened(key))?,
             ParametersErrorKind::RepeatedKey => write!(f, "the key {key} comes twice")?,
             ParametersErrorKind::Empty => write!(f, "{key} is empty")?,
             _ => match given {
@@ -84,10 +103,11 @@ impl fmt::Display for ParametersError {
                 None => write!(f, "{key} is not valid")?,
             },
         }
-        if let Some(nearest) = nearest {
-            write!(f, ", the nearest known one is {nearest}")?;
+        match &nearest[..] {
+            [] => write!(f, ": {advice}"),
+            [nearest] => write!(f, ", the nearest known one is {nearest}: {advice}"),
+            nearest => write!(f, ", the nearest known ones are {}: {advice}", nearest.join(" and ")),
         }
-        write!(f, ": {advice}")
     }
 }
 

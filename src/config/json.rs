@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Number, Value};
 
+use super::keys::nearest_of;
 use super::values::Refusal;
 use super::{ConnectionParameters, Pem, Secret, Tls};
 use crate::wire::{FieldTable, FieldValue, ShortString};
@@ -88,7 +89,7 @@ fn number_of(number: &Number) -> Result<FieldValue, Refusal> {
     }
     match number.as_f64() {
         Some(fraction) if !number.is_u64() => Ok(FieldValue::F64(fraction)),
-        _ => because(format!("the number {number} does not fit 64 bits with a sign")),
+        _ => because("a number does not fit 64 bits with a sign"),
     }
 }
 
@@ -124,7 +125,12 @@ fn json_of(value: &FieldValue) -> Option<Value> {
 
 /// Reads Pika's options of sockets, in their own units.
 pub(super) fn read_tcp_options(parameters: &mut ConnectionParameters, text: &str) -> Result<(), Refusal> {
+    const KNOWN: &[&str] = &["TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT"];
+
     for (option, value) in read_object(text)? {
+        if !KNOWN.contains(&&*option) {
+            return because(unknown(&option, KNOWN));
+        }
         let Some(value) = value.as_u64().and_then(|value| u32::try_from(value).ok()).filter(|value| *value > 0) else {
             return because(format!("{option} is a whole number above 0"));
         };
@@ -132,13 +138,7 @@ pub(super) fn read_tcp_options(parameters: &mut ConnectionParameters, text: &str
             "TCP_KEEPIDLE" => parameters.tcp_keepalive_idle = Some(Duration::from_secs(value.into())),
             "TCP_KEEPINTVL" => parameters.tcp_keepalive_interval = Some(Duration::from_secs(value.into())),
             "TCP_KEEPCNT" => parameters.tcp_keepalive_count = Some(value),
-            "TCP_USER_TIMEOUT" => parameters.tcp_user_timeout = Some(Duration::from_millis(value.into())),
-            _ => {
-                return because(unknown(
-                    &option,
-                    &["TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT"],
-                ));
-            }
+            _ => parameters.tcp_user_timeout = Some(Duration::from_millis(value.into())),
         }
     }
     Ok(())
@@ -149,6 +149,9 @@ pub(super) fn read_tls(tls: &mut Tls, text: &str) -> Result<(), Refusal> {
     const KNOWN: &[&str] = &["ca_certs", "cafile", "certfile", "keyfile", "password", "server_hostname"];
 
     for (option, value) in read_object(text)? {
+        if !KNOWN.contains(&&*option) {
+            return because(unknown(&option, KNOWN));
+        }
         let Value::String(value) = value else { return because(format!("{option} is a string")) };
         if value.is_empty() {
             return because(format!("{option} is empty"));
@@ -161,17 +164,21 @@ pub(super) fn read_tls(tls: &mut Tls, text: &str) -> Result<(), Refusal> {
             "certfile" => tls.certificate = Some(Pem::file(value)),
             "keyfile" => tls.key = Some(Pem::file(value)),
             "password" => tls.key_password = Some(Secret::from(value)),
-            "server_hostname" => tls.server_name = Some(value),
-            _ => return because(unknown(&option, KNOWN)),
+            _ => tls.server_name = Some(value),
         }
     }
     Ok(())
 }
 
 fn unknown(option: &str, known: &[&str]) -> String {
-    let nearest = known.iter().min_by_key(|known| strsim::levenshtein(option, known)).unwrap_or(&"");
-    let option: String = option.chars().take(64).collect();
-    format!("the option {option:?} is unknown, the nearest known one is {nearest}: known ones are {}", known.join(", "))
+    let all = known.join(", ");
+    match &nearest_of(option, known.iter().copied())[..] {
+        // What is near no option may be a secret in the wrong place.
+        [] => format!("an option in it is unknown: known ones are {all}"),
+        nearest => {
+            format!("the option {option:?} is unknown, the nearest is {}: known ones are {all}", nearest.join(" or "))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -19,11 +19,34 @@ pub(super) fn find(name: &str) -> Option<&'static Key> {
     keys().find(|key| key.name == name)
 }
 
-/// The name of the key that takes the fewest changes to get to; upper or lower case is no change.
-pub(super) fn nearest(name: &str) -> Option<&'static str> {
-    // What is much longer than any key is as far from one as from another.
-    let wanted: String = name.chars().take(64).map(|letter| letter.to_ascii_lowercase()).collect();
-    keys().map(|key| key.name).min_by_key(|known| strsim::levenshtein(&wanted, known))
+/// The keys that a mistyped name may mean.
+pub(super) fn nearest(name: &str) -> Vec<&'static str> {
+    nearest_of(name, keys().map(|key| key.name))
+}
+
+/// The known names that take the fewest changes to get to, where these are few; a neighbour that changed places is one change,
+/// upper or lower case and words apart or together are none.
+pub(super) fn nearest_of<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let plain = |name: &str| -> String {
+        // What is much longer than any name is near none.
+        let letters = name.chars().take(64).filter(|letter| !matches!(letter, '_' | '-'));
+        letters.map(|letter| letter.to_ascii_lowercase()).collect()
+    };
+    let wanted = plain(name);
+    // One mistake in four letters: beyond that, `foo` is near `locale`.
+    let mut fewest = (wanted.chars().count() / 4).clamp(1, 3);
+    let mut nearest = Vec::new();
+    for known in known {
+        let changes = strsim::osa_distance(&wanted, &plain(known));
+        if changes < fewest {
+            nearest.clear();
+            fewest = changes;
+        }
+        if changes == fewest {
+            nearest.push(known);
+        }
+    }
+    nearest
 }
 
 pub(super) const SOCKET_TIMEOUT: Access = Access {
@@ -100,6 +123,7 @@ fn tls(parameters: &mut ConnectionParameters) -> Result<&mut Tls, Refusal> {
 /// The path of a file; what is in memory has none.
 fn path(pem: Option<&Pem>) -> Vec<String> {
     match pem {
+        Some(pem) if pem.is_misplaced() => Vec::new(),
         Some(Pem::File(path)) => path.to_str().map(str::to_owned).into_iter().collect(),
         Some(Pem::Memory(_)) | None => Vec::new(),
     }
@@ -224,11 +248,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_key_is_found_whatever_its_case() {
-        assert_eq!(nearest("Heartbeat"), Some("heartbeat"));
-        assert_eq!(nearest("hartbeet"), Some("heartbeat"));
-        assert_eq!(nearest("CHANNELMAX"), Some("channel_max"));
-        assert_eq!(nearest("conection_timout"), Some("connection_timeout"));
+    fn the_nearest_key_is_found_whatever_its_case_and_its_word_breaks() {
+        assert_eq!(nearest("Heartbeat"), ["heartbeat"]);
+        assert_eq!(nearest("hartbeet"), ["heartbeat"]);
+        assert_eq!(nearest("CHANNELMAX"), ["channel_max"]);
+        assert_eq!(nearest("channel-max"), ["channel_max"]);
+        assert_eq!(nearest("conection_timout"), ["connection_timeout"]);
+        assert_eq!(nearest("vreify"), ["verify"]);
+    }
+
+    #[test]
+    fn keys_that_are_equally_near_are_all_named() {
+        assert_eq!(nearest("tcp_sent_buffer"), ["tcp_send_buffer"]);
+        assert_eq!(nearest("tcp_recv_buffer"), ["tcp_send_buffer", "tcp_receive_buffer"]);
+    }
+
+    #[test]
+    fn what_is_near_no_key_is_taken_for_none() {
+        let far =
+            ["", "f", "foo", "timeout", "max", "key", "tls", "user", "vhost", "cafile", "unheard_of", "t", "hunter2"];
+        for name in far.into_iter().chain([&*"heartbeat".repeat(20)]) {
+            assert_eq!(nearest(name), [""; 0], "{name}");
+        }
     }
 
     #[test]

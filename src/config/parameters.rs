@@ -10,9 +10,9 @@ use super::keys::{
 };
 use super::table::{Access, Key, Row, parameters};
 use super::values::{
-    ADDRESS, DEADLINE, DEADLINE_OR_NONE, DELAY, DELAY_OR_NONE, FRAME_MAX, HEARTBEAT, LIMIT, LOCALE, MARK, NAME, ORDER,
-    POSITIVE_U16, POSITIVE_U32, POSITIVE_U64, POSITIVE_USIZE, PROBES, SOCKET_MILLISECONDS, SOCKET_OCTETS,
-    SOCKET_SECONDS, T_OR_F, TRUE_OR_FALSE,
+    ADDRESS, ANY_U16, ATTEMPT_DELAY, DEADLINE, DEADLINE_OR_NONE, DELAY, DELAY_OR_NONE, FRAME_MAX, HEARTBEAT, LIMIT,
+    LOCALE, MARK, NAME, ORDER, POSITIVE_U16, POSITIVE_U32, POSITIVE_U64, POSITIVE_USIZE, PROBES, SOCKET_MILLISECONDS,
+    SOCKET_OCTETS, SOCKET_SECONDS, T_OR_F, TRUE_OR_FALSE,
 };
 use super::{Credentials, Endpoint, EndpointOrder, Heartbeat, Tls};
 use crate::wire::FieldTable;
@@ -44,7 +44,7 @@ parameters! {
         keys {}
 
     endpoint_order: EndpointOrder = EndpointOrder::InOrder, "`in_order`",
-        "The order in which the endpoints are tried.",
+        "The order in which the endpoints are tried. Each has a head start of `connection_attempt_delay` over the next.",
         set |endpoint_order: EndpointOrder| endpoint_order,
         keys { "endpoint_order" "in_order or shuffled" codec ORDER; }
 
@@ -72,7 +72,7 @@ parameters! {
         "TLS, and its settings. In a URL: the scheme `amqps`, which the keys here need.",
         set |tls: impl Into<Option<Tls>>| tls.into(),
         keys {
-            "cacertfile" "the path of a PEM file with the authorities that are trusted" access CA_FILE;
+            "cacertfile" "the path of a PEM file with the authorities that are trusted, or the broker's own certificate" access CA_FILE;
             "certfile" "the path of a PEM file with the client's certificate" access CERTIFICATE_FILE;
             "keyfile" "the path of a PEM file with the certificate's private key" access KEY_FILE;
             "password" "the password of the private key" access KEY_PASSWORD;
@@ -95,6 +95,17 @@ parameters! {
         "The pause between two of these cycles.",
         set |retry_delay: Duration| retry_delay,
         keys { "retry_delay" "seconds from 0, such as 0.25, up to 31536000 (a year)" codec DELAY; }
+
+    connection_attempt_delay: Option<Duration> = Some(Duration::from_millis(250)), "0.25 s",
+        "How long an address has to connect before the next one is tried beside it, as in Happy Eyeballs (RFC 8305): the \
+         addresses of all endpoints in their order, of one name IPv6 and IPv4 in turn. An address that fails makes way for the \
+         next at once. The first that connects goes on to TLS and AMQP alone: nothing starts meanwhile, and if it fails, the \
+         others go on. With none, or 0, one address is tried after the other.",
+        set |connection_attempt_delay: impl Into<Option<Duration>>| connection_attempt_delay.into(),
+        keys {
+            "connection_attempt_delay" "seconds from 0.01, such as 0.25, up to 31536000 (a year), or 0 or none"
+                codec ATTEMPT_DELAY;
+        }
 
     connect_timeout: Option<Duration> = Some(Duration::from_secs(10)), "10 s",
         "How long resolving a name may take, and how long connecting to one address by TCP. Both keys together are an error.",
@@ -127,9 +138,10 @@ parameters! {
         set |open_timeout: impl Into<Option<Duration>>| open_timeout.into(),
         keys { "open_timeout" "seconds above 0, such as 0.25, up to 31536000 (a year), or none" codec DEADLINE_OR_NONE; }
 
-    call_timeout: Option<Duration> = Some(Duration::from_secs(60)), "60 s",
+    call_timeout: Option<Duration> = Some(Duration::from_secs(75)), "75 s",
         "How long a call waits for the broker's reply. It is generous, because declaring or deleting a large replicated queue \
-         takes a busy cluster its time; it is there so that nothing waits for ever.",
+         takes a busy cluster its time, and because RabbitMQ itself waits 65 s for a node that is gone before it says so; it \
+         is there so that nothing waits for ever.",
         set |call_timeout: impl Into<Option<Duration>>| call_timeout.into(),
         keys { "call_timeout" "seconds above 0, such as 0.25, up to 31536000 (a year), or none" codec DEADLINE_OR_NONE; }
 
@@ -255,6 +267,13 @@ parameters! {
          the most that RabbitMQ 3.x can be configured to pass on; lower it where the application knows better.",
         set |max_message_size: u64| max_message_size,
         keys { "max_message_size" "a whole number of octets, at least 1" codec POSITIVE_U64; }
+
+    default_prefetch: u16 = 250, "250",
+        "How many unsettled messages the broker sends at most to a consumer for which neither it nor its channel says otherwise; \
+         0 for no limit. It bounds what a slow consumer holds, and lets other consumers of the queue have their share. A program \
+         that collects more messages than this before it settles them has to ask for more: it would wait for ever.",
+        set |default_prefetch: u16| default_prefetch,
+        keys { "default_prefetch" "a whole number from 0 to 65535" codec ANY_U16; }
 
     backpressure_detection: bool = false, "off",
         "The detector of Pika 0.x: an [event](crate::ConnectionEvent::Backpressure) for each frame that is queued while more \

@@ -22,10 +22,15 @@ use super::{Secret, SecretOctets};
 /// # }
 /// # Ok::<(), leveret::config::ParametersError>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Tls {
     /// The certificates of the authorities that are trusted, in place of the operating system's.
+    ///
+    /// The broker's own certificate may be among them, such as a self-signed one that `openssl req -x509` made. A broker that
+    /// shows exactly one of these certificates is trusted whoever signed it, and whether or not it is marked as an authority's.
+    /// It still has to be for the host's name (its subjectAltName is what counts), within its time, and the broker has to prove
+    /// that it has the key.
     pub ca: Option<Pem>,
     /// The client's certificate, and those that lead from it to an authority.
     pub certificate: Option<Pem>,
@@ -66,7 +71,7 @@ impl Default for Tls {
 }
 
 impl Tls {
-    /// Trusts these authorities, and no others.
+    /// Trusts these authorities, and no others; or the broker's [own certificate](Self#structfield.ca).
     #[must_use]
     pub fn ca(mut self, ca: Pem) -> Self {
         self.ca = Some(ca);
@@ -126,7 +131,40 @@ impl Tls {
     }
 }
 
+/// Stands for a configuration of rustls.
+#[cfg(feature = "tls")]
+struct AConfiguration;
+
+#[cfg(feature = "tls")]
+impl fmt::Debug for AConfiguration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<a configuration of rustls>")
+    }
+}
+
+impl fmt::Debug for Tls {
+    /// A configuration of rustls is shown as being there: what is in it is its maker's.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = f.debug_struct("Tls");
+        fields
+            .field("ca", &self.ca)
+            .field("certificate", &self.certificate)
+            .field("key", &self.key)
+            .field("key_password", &self.key_password)
+            .field("server_name", &self.server_name)
+            .field("send_server_name", &self.send_server_name)
+            .field("verify", &self.verify)
+            .field("fail_if_no_peer_cert", &self.fail_if_no_peer_cert);
+        #[cfg(feature = "tls")]
+        fields.field("client_config", &self.client_config.as_ref().map(|_| AConfiguration));
+        fields.finish()
+    }
+}
+
 /// Certificates or a key in PEM (RFC 7468): a file, or text in memory. `Debug` never shows what is in it.
+///
+/// Other forms, such as PKCS #12 (`.p12`, `.pfx`), DER and Java's keystores, are not read: the error names the command that
+/// converts them.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pem {
@@ -142,6 +180,11 @@ impl Pem {
         Self::File(path.into())
     }
 
+    /// The path is what should be in the file: [`Pem::memory`] was meant.
+    pub(super) fn is_misplaced(&self) -> bool {
+        matches!(self, Self::File(path) if path.to_string_lossy().contains("-----"))
+    }
+
     /// This text.
     pub fn memory(text: impl Into<SecretOctets>) -> Self {
         Self::Memory(Arc::new(text.into()))
@@ -151,6 +194,7 @@ impl Pem {
 impl fmt::Debug for Pem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::File(_) if self.is_misplaced() => f.write_str("<PEM in the place of a path>"),
             Self::File(path) => write!(f, "{path:?}"),
             Self::Memory(_) => f.write_str("<in memory>"),
         }

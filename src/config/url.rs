@@ -7,6 +7,7 @@ use std::str::FromStr;
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
+use super::error::A_KEY;
 use super::keys::{REPEATED, find, keys, nearest};
 use super::secret::REDACTED;
 use super::table::Key;
@@ -26,14 +27,18 @@ impl ConnectionParameters {
     /// assert_eq!(parameters.virtual_host, "orders");
     ///
     /// let error = ConnectionParameters::from_url("amqp://rabbit.example?hartbeat=30").unwrap_err();
-    /// assert_eq!(error.nearest(), Some("heartbeat"));
+    /// assert_eq!(error.nearest(), ["heartbeat"]);
     /// # Ok::<(), leveret::config::ParametersError>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// The first thing in it that is wrong.
+    /// The first thing in it that is wrong. It shows no part of the URL that may belong to a password.
     pub fn from_url(url: &str) -> Result<Self, ParametersError> {
+        Self::read(url).map_err(|error| if may_show_query(url) { error } else { error.redacted() })
+    }
+
+    fn read(url: &str) -> Result<Self, ParametersError> {
         let (has_tls, rest) = after_scheme(url)?;
         let (before, query) = rest.split_once('?').map_or((rest, None), |(before, query)| (before, Some(query)));
         let (authority, path) = before.split_at(before.find('/').unwrap_or(before.len()));
@@ -60,23 +65,23 @@ impl ConnectionParameters {
             }
             None => authority,
         };
-        self.endpoints = match endpoints.contains(',') {
-            true => endpoints.split(',').map(read_one_of_several).collect::<Result<_, _>>()?,
-            false => vec![read_endpoint(endpoints)?],
-        };
+        self.endpoints = read_endpoints(endpoints).map_err(|error| match authority.contains('@') {
+            true => error,
+            false => error.also("; user and password, where there are any, stand before the host, with an `@` between"),
+        })?;
         Ok(())
     }
 
     fn read_query(&mut self, query: &str) -> Result<(), ParametersError> {
         // Overwritten afterwards: one may be a password.
         let mut given: BTreeMap<&str, Zeroizing<String>> = BTreeMap::new();
-        for pair in query.split('&') {
+        for (index, pair) in query.split('&').enumerate() {
             let (key, text) = pair.split_once('=').unwrap_or((pair, ""));
             let name = decode_form(key, "url")?;
             if name.is_empty() {
-                return Err(ParametersError::new(Empty, "a key of the query", "a pair is written key=value"));
+                return Err(ParametersError::new(Empty, A_KEY, "a pair is written key=value"));
             }
-            let key = find(&name).ok_or_else(|| unknown(&name))?;
+            let key = find(&name).ok_or_else(|| ParametersError::unknown(index + 1, &name, nearest(&name)))?;
             let text = Zeroizing::new(decode_form(text, key.name)?);
             let are_rivals =
                 |other: &&Key| key.access.rivals.contains(&other.name) || other.access.rivals.contains(&key.name);
@@ -134,17 +139,24 @@ fn after_scheme(url: &str) -> Result<(bool, &str), ParametersError> {
     if scheme.eq_ignore_ascii_case("amqp") {
         return Ok((false, rest));
     }
-    let error = if scheme.eq_ignore_ascii_case("amqps") {
-        if cfg!(feature = "tls") {
-            return Ok((true, rest));
-        }
-        ParametersError::new(Unsupported, "scheme", NO_TLS)
-    } else {
-        ParametersError::new(Scheme, "scheme", ADVICE)
-    };
-    // Something other than a scheme could be half a password.
-    let is_scheme = scheme.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"+-.".contains(&octet));
-    Err(if is_scheme { error.given(scheme) } else { error })
+    if !scheme.eq_ignore_ascii_case("amqps") {
+        return Err(ParametersError::new(Scheme, "scheme", ADVICE));
+    }
+    if cfg!(feature = "tls") { Ok((true, rest)) } else { Err(ParametersError::new(Unsupported, "scheme", NO_TLS)) }
+}
+
+/// Words in the name of a key after which a secret may follow. An `&` that was not escaped makes keys and values of what is left
+/// of it, so that they count wherever they stand in a query.
+const SECRETS: [&str; 7] = ["pass", "pwd", "secret", "token", "credential", "ssl_options", "client_properties"];
+
+/// Whether no part of a secret can be in a value of the query: it names none, and what comes before the query is complete. Of
+/// `amqp://user:1?2@3` without a host, the end of the password would be a query.
+fn may_show_query(url: &str) -> bool {
+    let (before, query) = url.split_once('?').unwrap_or((url, ""));
+    let authority = before.split_once("://").map_or(before, |(_, authority)| authority);
+    let query = percent_decode_str(query).decode_utf8_lossy().to_ascii_lowercase();
+    let query = Zeroizing::new(query);
+    (authority.contains('@') || !authority.contains(':')) && !SECRETS.iter().any(|word| query.contains(word))
 }
 
 /// Why TLS cannot be had.
@@ -180,12 +192,19 @@ fn read_user_info(user_info: &str) -> Result<(String, Option<Secret>), Parameter
     }
 }
 
-/// An endpoint of a list, in which none may be missing.
-fn read_one_of_several(text: &str) -> Result<Endpoint, ParametersError> {
-    if text.is_empty() {
-        return Err(ParametersError::new(Empty, "host", "between two commas stands host:port"));
+/// One endpoint, or a list, in which none may be missing.
+fn read_endpoints(text: &str) -> Result<Vec<Endpoint>, ParametersError> {
+    if !text.contains(',') {
+        return Ok(vec![read_endpoint(text)?]);
     }
-    read_endpoint(text)
+    let one_of_several = |(index, text): (usize, &str)| {
+        let endpoint = match text {
+            "" => Err(ParametersError::new(Empty, "host", "between two commas stands host:port")),
+            text => read_endpoint(text),
+        };
+        endpoint.map_err(|error| error.also(&format!(" (endpoint {})", index + 1)))
+    };
+    text.split(',').enumerate().map(one_of_several).collect()
 }
 
 /// Reads `host:port`; a missing host is this machine.
@@ -195,9 +214,10 @@ pub(super) fn read_endpoint(text: &str) -> Result<Endpoint, ParametersError> {
     Ok(Endpoint { host, port: port.map(read_port).transpose()? })
 }
 
-/// Host (decoded, without brackets) and port.
+/// Host (decoded, without brackets) and port. None of it is shown where it is wrong: of `user:password` without a host, the
+/// password would be shown as one.
 fn split_endpoint(endpoint: &str) -> Result<(String, Option<&str>), ParametersError> {
-    let malformed = || ParametersError::new(Malformed, "host", ALLOWED_HOST).given(endpoint);
+    let malformed = || ParametersError::new(Malformed, "host", ALLOWED_HOST);
     if let Some(bracketed) = endpoint.strip_prefix('[') {
         let (host, after) = bracketed.split_once(']').ok_or_else(malformed)?;
         let host = decode(host, "host")?;
@@ -225,10 +245,7 @@ fn read_port(text: &str) -> Result<u16, ParametersError> {
         Err(Refusal::OutOfRange) => OutOfRange,
         Err(_) => Malformed,
     };
-    let error = ParametersError::new(kind, "port", ALLOWED_PORT);
-    // Of `user:password` without a host behind it, the password would be shown as a port.
-    let is_number = text.bytes().all(|octet| octet.is_ascii_digit() || b"+-.".contains(&octet));
-    Err(if is_number { error.given(text) } else { error })
+    Err(ParametersError::new(kind, "port", ALLOWED_PORT))
 }
 
 /// The virtual host, where the path names one.
@@ -237,8 +254,7 @@ fn read_path(path: &str) -> Result<Option<String>, ParametersError> {
         None | Some("") => Ok(None),
         Some("/") => Ok(Some(String::new())),
         Some(name) if name.contains('/') => {
-            let advice = format!("write a `/` in it as %2F: /{}", name.replace('/', "%2F"));
-            Err(ParametersError::new(Malformed, "virtual_host", advice).given(name))
+            Err(ParametersError::new(Malformed, "virtual_host", "write a `/` in it as %2F, as in /a%2Fb"))
         }
         Some(name) => decode(name, "virtual_host").map(Some),
     }
@@ -258,11 +274,6 @@ fn decode(text: &str, part: &str) -> Result<String, ParametersError> {
     }
     let decoded = percent_decode_str(text).decode_utf8();
     decoded.map(String::from).map_err(|_| ParametersError::new(Malformed, part, "percent-escapes give UTF-8"))
-}
-
-fn unknown(name: &str) -> ParametersError {
-    let known: Vec<_> = keys().map(|key| key.name).collect();
-    ParametersError::unknown(name, nearest(name), &known.join(", "))
 }
 
 impl FromStr for ConnectionParameters {

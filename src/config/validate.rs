@@ -27,8 +27,8 @@ impl ConnectionParameters {
         }
         self.endpoints.iter().try_for_each(check_endpoint)?;
         if self.virtual_host.len() > SHORT_STRING_MAX {
-            let error = ParametersError::new(OutOfRange, "virtual_host", "allowed is a name of at most 255 octets");
-            return Err(error.given(&self.virtual_host));
+            let advice = format!("allowed is a name of at most 255 bytes, and it has {}", self.virtual_host.len());
+            return Err(ParametersError::new(OutOfRange, "virtual_host", advice));
         }
         self.credentials.check()?;
         self.tls.as_ref().map_or(Ok(()), check_tls)?;
@@ -66,10 +66,11 @@ impl Credentials {
 
 fn check_endpoint(endpoint: &Endpoint) -> Result<(), ParametersError> {
     if !is_host(&endpoint.host) {
-        return Err(ParametersError::new(Malformed, "host", ALLOWED_HOST).given(&endpoint.host));
+        // It may be a whole URL, with its password.
+        return Err(ParametersError::new(Malformed, "host", ALLOWED_HOST));
     }
     if endpoint.port == Some(0) {
-        return Err(ParametersError::new(OutOfRange, "port", ALLOWED_PORT).given("0"));
+        return Err(ParametersError::new(OutOfRange, "port", ALLOWED_PORT));
     }
     Ok(())
 }
@@ -81,6 +82,10 @@ fn check_tls(tls: &Tls) -> Result<(), ParametersError> {
     for (key, pem) in [("cacertfile", &tls.ca), ("certfile", &tls.certificate), ("keyfile", &tls.key)] {
         if matches!(pem, Some(Pem::File(path)) if path.as_os_str().is_empty()) {
             return Err(ParametersError::new(Empty, key, "give the path of a file"));
+        }
+        if pem.as_ref().is_some_and(Pem::is_misplaced) {
+            let advice = "it is the text of a PEM file, and not its path: Pem::memory takes the text";
+            return Err(ParametersError::new(Malformed, key, advice));
         }
     }
     match tls.server_name.as_deref() {

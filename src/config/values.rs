@@ -83,6 +83,7 @@ macro_rules! whole_codec {
 }
 
 /// A whole number that is within the bounds of its type.
+pub(super) const ANY_U16: Codec<u16> = whole_codec!(u16, |_| true);
 pub(super) const POSITIVE_U16: Codec<u16> = whole_codec!(u16, |value| *value > 0);
 pub(super) const POSITIVE_U32: Codec<u32> = whole_codec!(u32, |value| *value > 0);
 pub(super) const POSITIVE_U64: Codec<u64> = whole_codec!(u64, |value| *value > 0);
@@ -121,6 +122,16 @@ pub(super) const DEADLINE_OR_NONE: Codec<Option<Duration>> = Codec {
 /// Seconds, zero among them, or `none`.
 pub(super) const DELAY_OR_NONE: Codec<Option<Duration>> =
     Codec { check: |value| value.is_none_or(|delay| delay <= YEAR), ..DEADLINE_OR_NONE };
+
+/// Seconds that RFC 8305 allows between two attempts to connect, or zero or `none` for no attempt beside another. Its upper bound
+/// of two seconds is a recommendation, and whoever prefers the first of several endpoints may give it longer.
+pub(super) const ATTEMPT_DELAY: Codec<Option<Duration>> = Codec {
+    check: |value| value.is_none_or(|delay| delay.is_zero() || (SHORTEST_ATTEMPT_DELAY..=YEAR).contains(&delay)),
+    ..DEADLINE_OR_NONE
+};
+
+/// What RFC 8305 (section 5) forbids to go below.
+const SHORTEST_ATTEMPT_DELAY: Duration = Duration::from_millis(10);
 
 /// Seconds above zero.
 pub(super) const DEADLINE: Codec<Duration> =

@@ -12,6 +12,7 @@ use super::connect::Renewal;
 use super::{Observation, Shared, Wait, now};
 use crate::config::Provided;
 use crate::engine::{ConnectionNotice, Engine, Interest};
+use crate::wire::Escaped;
 
 /// The shortest pause between two questions.
 const LEAST: Duration = Duration::from_secs(1);
@@ -70,7 +71,8 @@ async fn update(shared: &Arc<Shared>, renewal: &Renewal) -> Result<Option<Durati
             .map_err(|_| format!("no credentials within {limit:?} (credentials_timeout)"))?,
         None => asking.await,
     };
-    let Provided { credentials, valid_for } = provided.map_err(|error| format!("no credentials: {error}"))?;
+    let Provided { credentials, valid_for } =
+        provided.map_err(|error| format!("no credentials: {}", Escaped(error)))?;
     let secret = credentials.password();
     let wait = Wait::begin(shared, |state, id| state.engine.update_secret(secret, "the secret expires", id, now()));
     match wait.map_err(|error| error.to_string())?.await {

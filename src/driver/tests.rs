@@ -28,7 +28,7 @@ mod attention;
 #[path = "../../tests/asynchronous/broker.rs"]
 mod broker;
 #[path = "../../tests/asynchronous/peer.rs"]
-mod peer;
+pub(super) mod peer;
 
 /// How often foreign code ran, with the lock free and with the lock held.
 #[derive(Debug, Default)]

@@ -56,7 +56,7 @@ impl Engine {
             };
         }
         let close = channel::Close::default().reply_code(code).reply_text(text.clone());
-        self.encoder.method(&mut self.outbound, key.number, &close)?;
+        self.encode_method(key, &close)?;
         let closure = Arc::new(Closure {
             scope: Scope::Channel(key.number),
             reason: Reason::Requested,
@@ -64,14 +64,41 @@ impl Engine {
             reply_text: text.to_string(),
             method: None,
         });
-        self.channels.record(key, &closure);
-        self.evict_from_gate(Some(key), &closure);
+        self.begin_closing_channel(key, &closure, waiter);
+        Ok(())
+    }
+
+    fn begin_closing_channel(&mut self, key: ChannelKey, closure: &Arc<Closure>, waiter: Option<WaiterId>) {
+        self.channels.record(key, closure);
+        self.evict_from_gate(Some(key), closure);
         if let Some(channel) = self.channels.get_mut(key) {
             channel.state = ChannelLife::Closing;
             channel.closers.extend(waiter);
         }
-        self.end_consumers(key, &closure);
-        Ok(())
+        self.end_consumers(key, closure);
+    }
+
+    /// The broker broke the protocol on one channel, and the stream is in step: that channel ends.
+    pub(super) fn end_channel(&mut self, key: ChannelKey, violation: Violation) {
+        if self.check_channel(key).is_err() {
+            return;
+        }
+        let code = violation.reply_code();
+        let ids = violation.method().unwrap_or(MethodId::new(0, 0));
+        let text = violation.to_string();
+        let short: String = text.chars().take(80).collect();
+        let close =
+            channel::Close::default().reply_code(code).reply_text(short).class_id(ids.class).method_id(ids.method);
+        let queued = self.encode_method(key, &close);
+        debug_assert!(queued.is_ok(), "a short text always fits");
+        let closure = Closure {
+            scope: Scope::Channel(key.number),
+            method: violation.method(),
+            reason: Reason::Violation(violation),
+            reply_code: Some(code),
+            reply_text: text,
+        };
+        self.begin_closing_channel(key, &Arc::new(closure), None);
     }
 
     /// The last handle of a channel is gone: it is closed where it is open, and forgotten.
@@ -79,8 +106,6 @@ impl Engine {
         let closed = self.start_closing(key, ReplyCode::REPLY_SUCCESS, &ShortString::from_static("dropped"), None);
         debug_assert!(closed.is_ok() || self.check_channel(key).is_err(), "an open channel can be closed");
         self.channels.forget(key);
-        // Consumers hold a handle of their channel: there are none left that anybody listens to.
-        self.consumers.remove_all_of(key);
     }
 
     /// The broker closes a channel.
@@ -116,6 +141,10 @@ impl Engine {
     /// Takes a channel out and resolves everything on it.
     pub(super) fn remove_channel(&mut self, key: ChannelKey, closure: &Arc<Closure>) {
         self.evict_from_gate(Some(key), closure);
+        if let Some(channel) = self.channels.get_mut(key) {
+            // Nothing more is said on it, what its consumers leave unseen included.
+            channel.state = ChannelLife::Closing;
+        }
         self.end_consumers(key, closure);
         let Some(channel) = self.channels.remove(key, closure) else { return };
         // A channel that was closing has a cause of its own, which came first.
@@ -126,9 +155,10 @@ impl Engine {
 
     /// Resolves everything on a channel with the first cause, and its closers by how it ended in the end.
     fn resolve_channel(&mut self, channel: Channel, closure: &Arc<Closure>, last: &Arc<Closure>) {
-        let Channel { key, calls, closers, confirms, returns, .. } = channel;
+        let Channel { key, calls, closers, confirms, returns, held, .. } = channel;
+        self.drop_held(held);
         let mut blamed = closure.method;
-        for call in &calls {
+        for call in &calls.into_sorted() {
             // Of several calls of one method, the broker came to the first.
             let is_blamed = blamed.take_if(|method| *method == call.request).is_some();
             self.fail_call(call, closure, is_blamed);
@@ -136,9 +166,20 @@ impl Engine {
         if let Some(mut confirms) = confirms {
             let watchers = confirms.take_watchers();
             let mut undecided = 0;
-            for entry in confirms.into_undecided() {
+            let mut entries = confirms.into_undecided().peekable();
+            while let Some(entry) = entries.next() {
+                let fate = match self.fate_at(entry.position) {
+                    // Everything before it was decided about, and nothing after it was sent: it is the one.
+                    Fate::Unknown
+                        if undecided == 0
+                            && closure.refuses_publish()
+                            && entries.peek().is_none_or(|next| self.fate_at(next.position) == Fate::NotSent) =>
+                    {
+                        Fate::Refused
+                    }
+                    fate => fate,
+                };
                 undecided += 1;
-                let fate = self.fate_at(entry.position);
                 let failure = Failure::Closed { closure: Arc::clone(closure), fate };
                 self.complete(entry.waiter, Completion::Failed(failure));
                 self.discarded.bodies.extend(entry.into_body());

@@ -91,7 +91,7 @@ impl Engine {
         }
         let text = text.into();
         let close = connection::Close::default().reply_code(code).reply_text(text.clone());
-        self.encoder.method(&mut self.outbound, 0, &close)?;
+        self.encode_close(close)?;
         let closure = Closure {
             scope: Scope::Connection,
             reason: Reason::Requested,

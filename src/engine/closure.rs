@@ -3,8 +3,9 @@
 use std::fmt;
 use std::io;
 
-use super::Violation;
-use crate::protocol::{MethodId, ReplyCode, method_name};
+use super::{Violation, Words};
+use crate::protocol::{MethodId, ProtocolMethod, ReplyCode, basic, method_name};
+use crate::wire::Escaped;
 
 /// What was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -96,12 +97,11 @@ impl Closure {
         }
     }
 
-    /// What the broker did wrong, where that is the reason.
-    pub(crate) fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.reason {
-            Reason::Violation(violation) => Some(violation),
-            _ => None,
-        }
+    /// The broker closed the channel, and blames a publish on it.
+    pub(super) fn refuses_publish(&self) -> bool {
+        self.reason == Reason::Broker
+            && matches!(self.scope, Scope::Channel(_))
+            && self.method == Some(<basic::Publish as ProtocolMethod>::ID)
     }
 
     /// The application asked for it.
@@ -122,7 +122,7 @@ impl fmt::Display for Reason {
             }
             Self::CloseTimedOut => f.write_str("the broker did not answer the close within close_timeout"),
             Self::EndOfStream => f.write_str("the broker closed the transport without a word"),
-            Self::Io(_, text) => write!(f, "the transport failed: {text}"),
+            Self::Io(_, text) => write!(f, "the transport failed: {}", Escaped(text)),
             Self::DriverGone => f.write_str("the task that drives the connection ended"),
         }
     }
@@ -136,7 +136,7 @@ impl fmt::Display for Closure {
         }
         write!(f, "{}", self.reason)?;
         if let (Reason::Broker, Some(code)) = (&self.reason, self.reply_code) {
-            write!(f, " with {code}: {}", self.reply_text)?;
+            write!(f, " with {}", Words(code, &self.reply_text))?;
             if let Some(name) = self.method.and_then(method_name) {
                 write!(f, " (in answer to {name})")?;
             }

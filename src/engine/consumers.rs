@@ -1,8 +1,9 @@
-//! Consumers of a connection: what waits for each, and how each ended.
+//! Consumers of a connection: where each is in its life, who listens, and what waits.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::tags::DeliveryTags;
 use super::{ChannelKey, Closure, ConsumerKey, Message, WaiterId};
 use crate::wire::ShortString;
 
@@ -28,12 +29,82 @@ pub enum ConsumerEnd {
     Closed(Arc<Closure>),
 }
 
+/// Where a consumer is in its life.
+///
+/// ```text
+///   consume is sent              consume-ok              cancel is sent                 cancel-ok
+/// ──────────────────▶ Starting ─────────────▶ Running ──────────────────▶ Cancelling ─────────────▶ Ended
+///                        │                       │                            │                       ▲
+///                        └───────────────────────┴── the broker's cancel, the channel closes ─────────┘
+/// ```
+///
+/// A consumer is in the table from its first delivery or its consume-ok on, whichever arrives first. A cancel that is
+/// wanted while it starts is sent at consume-ok: RabbitMQ crashes the channel where it arrives earlier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ConsumerLife {
+    Starting,
+    Running,
+    Cancelling,
+    Ended(ConsumerEnd),
+}
+
+/// Who listens to a consumer.
+#[derive(Debug)]
+pub(super) enum Listener {
+    /// Nobody so far: it can be claimed by its tag.
+    Nobody,
+    /// Somebody has it, and nobody else can get it.
+    Somebody,
+    /// Nobody any more. What arrived is given back when the broker sends no more.
+    Gone(Leaving),
+}
+
+/// What a consumer that nobody listens to has to do before it goes.
+#[derive(Debug, Default)]
+pub(super) struct Leaving {
+    /// Deliveries that no code has seen.
+    pub(super) unseen: DeliveryTags,
+    /// Who waits until they are given back.
+    pub(super) waiters: Vec<WaiterId>,
+}
+
+/// Whether the queue of a consumer is a stream, as far as can be told.
+///
+/// Deliveries of a stream are never nacked: RabbitMQ 3 closes the connection at that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stream {
+    /// Nothing says so.
+    No,
+    /// A message has the header of one. It may have been republished from a stream to another queue.
+    Maybe,
+    /// It was asked for an offset.
+    Yes,
+}
+
+impl Stream {
+    /// What a message says of its queue. Its properties are not decoded for that: a header's name stands in them as it is.
+    pub(super) fn of(message: &Message) -> Self {
+        const OFFSET: &[u8] = b"\x0fx-stream-offset";
+        let found = message.property_octets().windows(OFFSET.len()).any(|octets| octets == OFFSET);
+        if found { Self::Maybe } else { Self::No }
+    }
+}
+
+/// How the deliveries of a consumer are settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Terms {
+    pub(super) no_ack: bool,
+    pub(super) stream: Stream,
+}
+
 /// One consumer.
 #[derive(Debug)]
 pub(super) struct Consumer {
     pub(super) channel: ChannelKey,
     pub(super) tag: ShortString,
-    pub(super) no_ack: bool,
+    pub(super) terms: Terms,
+    pub(super) life: ConsumerLife,
+    pub(super) listener: Listener,
     pub(super) ready: VecDeque<Delivery>,
     /// Sizes of messages that were over the limit, and that the listener has not heard of.
     pub(super) oversize: VecDeque<u64>,
@@ -41,14 +112,23 @@ pub(super) struct Consumer {
     pub(super) waiter: Option<WaiterId>,
     /// The waiter was told and has not taken since.
     pub(super) told: bool,
-    /// Somebody has it, and nobody else can get it.
-    pub(super) claimed: bool,
-    /// Nobody listens any more; what still arrives goes back.
-    pub(super) abandoned: bool,
-    pub(super) end: Option<ConsumerEnd>,
 }
 
 impl Consumer {
+    pub(super) fn new(channel: ChannelKey, tag: ShortString, terms: Terms, life: ConsumerLife) -> Self {
+        Self {
+            channel,
+            tag,
+            terms,
+            life,
+            listener: Listener::Nobody,
+            ready: VecDeque::new(),
+            oversize: VecDeque::new(),
+            waiter: None,
+            told: false,
+        }
+    }
+
     /// Names the waiter, where it has to be told that there is something.
     #[inline]
     pub(super) fn tell(&mut self) -> Option<WaiterId> {
@@ -58,6 +138,24 @@ impl Consumer {
         let waiter = self.waiter?;
         self.told = true;
         Some(waiter)
+    }
+
+    /// Somebody has it from here on.
+    pub(super) fn claim(&mut self) {
+        if matches!(self.listener, Listener::Nobody) {
+            self.listener = Listener::Somebody;
+        }
+    }
+
+    pub(super) fn is_abandoned(&self) -> bool {
+        matches!(self.listener, Listener::Gone(_))
+    }
+
+    pub(super) fn end(&self) -> Option<&ConsumerEnd> {
+        match &self.life {
+            ConsumerLife::Ended(end) => Some(end),
+            _ => None,
+        }
     }
 }
 
@@ -98,15 +196,6 @@ impl Consumers {
         place.as_ref().filter(|(incarnation, _)| *incarnation == key.incarnation).map(|(_, consumer)| consumer)
     }
 
-    /// Removes the consumers of a channel.
-    pub(super) fn remove_all_of(&mut self, channel: ChannelKey) {
-        for (index, place) in (0..).zip(&mut self.places) {
-            if place.take_if(|(_, consumer)| consumer.channel == channel).is_some() {
-                self.free.push(index);
-            }
-        }
-    }
-
     pub(super) fn remove(&mut self, key: ConsumerKey) -> Option<Consumer> {
         let place = self.places.get_mut(usize::try_from(key.index).ok()?)?;
         if place.as_ref().is_none_or(|(incarnation, _)| *incarnation != key.incarnation) {
@@ -114,5 +203,28 @@ impl Consumers {
         }
         self.free.push(key.index);
         place.take().map(|(_, consumer)| consumer)
+    }
+}
+
+/// Consumers of a channel that are over, the latest last: a delivery that arrives for one of them is given back.
+#[derive(Debug, Default)]
+pub(super) struct Departed {
+    consumers: VecDeque<(ShortString, Terms)>,
+}
+
+impl Departed {
+    /// Consumers that are remembered. Only deliveries that were on their way need it.
+    const KEPT: usize = 64;
+
+    pub(super) fn push(&mut self, tag: ShortString, terms: Terms) {
+        if self.consumers.len() == Self::KEPT {
+            self.consumers.pop_front();
+        }
+        self.consumers.push_back((tag, terms));
+    }
+
+    /// The terms of the latest one with this tag.
+    pub(super) fn get(&self, tag: &[u8]) -> Option<Terms> {
+        self.consumers.iter().rev().find(|(known, _)| known.as_bytes() == tag).map(|(_, terms)| *terms)
     }
 }

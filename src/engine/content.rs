@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::consumers::Terms;
 use super::message::Head;
 use super::{ConsumerKey, Message, Violation};
 use crate::frame::{BY_REFERENCE, ContentHeader};
@@ -25,7 +26,12 @@ pub(super) enum Target {
         reply_code: ReplyCode,
         reply_text: ShortString,
     },
-    /// Nobody wants it: the channel is closing, or the consumer has ended.
+    /// Its consumer is over: it goes back.
+    Stray {
+        delivery_tag: u64,
+        terms: Terms,
+    },
+    /// Nobody wants it: the channel is closing.
     Nobody,
 }
 

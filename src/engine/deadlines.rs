@@ -53,7 +53,7 @@ impl Engine {
         let waits = |call: &CallDeadline| {
             let Some(channel) = channels.get(call.channel) else { return false };
             match call.waited {
-                Waited::Reply(number) => channel.calls.front().is_some_and(|oldest| oldest.number <= number),
+                Waited::Reply(number) => channel.calls.get(number).is_some(),
                 Waited::CloseOk(waiter) => channel.closers.contains(&waiter),
             }
         };
@@ -94,7 +94,7 @@ impl Engine {
                 channel.closers.retain(|closer| *closer != waiter);
                 (Some(waiter), channel::Close::NAME)
             }
-            Waited::Reply(number) => match channel.calls.iter().find(|call| call.number == number) {
+            Waited::Reply(number) => match channel.calls.get(number) {
                 Some(call) => (call.waiter, call.name),
                 None => return,
             },

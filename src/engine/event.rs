@@ -1,6 +1,7 @@
 //! What the engine reports: completions of what was asked, and consumers that have something to take.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use bytes::Bytes;
 
@@ -73,12 +74,20 @@ pub enum Confirmation {
 
 /// What the engine needs no more. It is handed out to be dropped where no lock is held: bodies may belong to foreign code,
 /// and of deliveries there may be many.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Discarded {
     /// Bodies that the application shared.
     pub bodies: Vec<Bytes>,
     /// Deliveries that cannot be acknowledged any more.
     pub deliveries: Vec<VecDeque<Delivery>>,
+}
+
+impl fmt::Debug for Discarded {
+    /// Shows how much there is, and no body.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let deliveries: usize = self.deliveries.iter().map(VecDeque::len).sum();
+        f.debug_struct("Discarded").field("bodies", &self.bodies.len()).field("deliveries", &deliveries).finish()
+    }
 }
 
 /// How many publishes went wrong since the last time this was asked.

@@ -38,6 +38,11 @@ pub enum Failure {
     ConsumerTagInUse(ShortString),
     /// The consumer does not exist (any more).
     NoSuchConsumer,
+    /// The delivery is settled already: by a multiple settlement of a later one, or because the broker took it back.
+    AlreadySettled {
+        /// Its number on the channel.
+        delivery_tag: u64,
+    },
     /// The new secret was erased before it could be told.
     SecretErased,
     /// A message came with a larger body than the application allows. It was rejected without requeue.
@@ -73,20 +78,19 @@ impl fmt::Display for Failure {
             Self::Closed { closure, fate: Fate::Refused } => write!(f, "{closure}"),
             Self::TimedOut(name) => {
                 let parameter = if *name == connection::Close::NAME { "close_timeout" } else { "call_timeout" };
-                write!(f, "no answer to {name} in time ({parameter})")
+                write!(f, "no answer to {name} within {parameter}")
             }
             Self::Encode(error) => write!(f, "{error}"),
             Self::ChannelsExhausted { limit } => {
-                write!(f, "all {limit} channels that were negotiated are open; close some, or raise channel_max")
+                write!(f, "all {limit} channels that were negotiated (channel_max) are open")
             }
-            Self::NoWaitCall(name) => write!(f, "{name} with no-wait is not answered: send it instead of calling it"),
-            Self::ReplyExpected(name) => write!(f, "{name} is answered: call it, or set no-wait"),
+            Self::NoWaitCall(name) => write!(f, "{name} with no-wait was called, and is not answered"),
+            Self::ReplyExpected(name) => write!(f, "{name} without no-wait was sent, and is answered"),
             Self::ConsumerTagMissing => f.write_str("basic.consume with no-wait needs a consumer tag"),
             Self::ConsumerTagInUse(tag) => write!(f, "the channel has a consumer with the tag {tag:?} already"),
             Self::NoSuchConsumer => f.write_str("the channel has no such consumer"),
-            Self::SecretErased => {
-                f.write_str("the new secret was erased (erase_on_connect): give one that was not used")
-            }
+            Self::AlreadySettled { delivery_tag } => write!(f, "delivery {delivery_tag} is settled already"),
+            Self::SecretErased => f.write_str("the new secret was erased (erase_on_connect)"),
             Self::MessageTooLarge { size, limit } => {
                 write!(f, "a message of {size} octets came, {limit} are allowed (max_message_size); it was rejected")
             }
@@ -97,12 +101,5 @@ impl fmt::Display for Failure {
     }
 }
 
-impl std::error::Error for Failure {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Closed { closure, .. } => closure.source(),
-            Self::Encode(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+/// Its text has that of the error that it holds.
+impl std::error::Error for Failure {}

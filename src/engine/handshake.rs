@@ -12,7 +12,7 @@ use std::fmt;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::{HandshakeError, HandshakeStep, Violation};
+use super::{HandshakeError, HandshakeStep, Violation, minimum};
 use crate::config::{Credentials, Exchange, Heartbeat, Offer};
 use crate::frame::{Decoded, Decoder, Encoder, FrameError, FrameKind, Outbound, split_method};
 use crate::protocol::{Method, ProtocolMethod, connection, constants};
@@ -263,6 +263,11 @@ impl AwaitTune {
     ) -> Result<AwaitOpenOk, HandshakeError> {
         let wanted = &self.parameters;
         let frame_max = agree(wanted.frame_max, tune.frame_max);
+        let least = minimum::frame_max(&self.server_properties);
+        // A server that proposes less itself takes it.
+        if frame_max == wanted.frame_max && frame_max != tune.frame_max && (1..least).contains(&frame_max) {
+            return Err(HandshakeError::FrameMaxTooSmall { frame_max, least });
+        }
         // A limit under the standard's minimum cannot be meant, and could not carry the next method.
         let frame_max = if frame_max == 0 { 0 } else { frame_max.max(u32::from(constants::FRAME_MIN_SIZE)) };
         let negotiated = Negotiated {

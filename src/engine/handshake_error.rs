@@ -4,11 +4,11 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use super::Violation;
+use super::{Violation, Words};
 use crate::config::MechanismError;
 use crate::frame::{FrameEncodeError, FrameError};
 use crate::protocol::ReplyCode;
-use crate::wire::ShortString;
+use crate::wire::{Escaped, ShortString};
 
 /// The step of the handshake at which something happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,42 +52,53 @@ pub enum HandshakeError {
         /// The server's words.
         text: ShortString,
     },
+    /// The client's `frame_max` is smaller than this server accepts; it would hang up without a word.
+    FrameMaxTooSmall {
+        /// What would have been agreed on.
+        frame_max: u32,
+        /// What the server accepts.
+        least: u32,
+    },
     /// A value of the client's cannot be sent.
     Encode(FrameEncodeError),
 }
 
 /// What a server of TLS answers to anything else: a record of an alert (RFC 8446 §5.1).
-const TLS_ALERT: u8 = 21;
+pub(crate) const TLS_ALERT: u8 = 21;
 
 impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAmqp(FrameError::UnknownType(TLS_ALERT)) => {
-                f.write_str("not an AMQP 0-9-1 server: it answers as one of TLS does, so try TLS (amqps)")
+                f.write_str("not an AMQP 0-9-1 server: it answers as one of TLS does")
             }
             Self::NotAmqp(error) => write!(f, "not an AMQP 0-9-1 server: {error}"),
             Self::Violation(violation) => write!(f, "the broker broke the protocol: {violation}"),
             Self::NoCommonMechanism { wanted, offered } => {
+                let offered = Escaped(format_args!("{offered:.255}"));
                 write!(f, "no common authentication mechanism: the client has {wanted}, the broker offers {offered}")
             }
             Self::Mechanism { name, error } => write!(f, "the mechanism {name} has no response: {error}"),
             Self::Refused { code, text, step: HandshakeStep::Authentication } if *code == ReplyCode::ACCESS_REFUSED => {
-                write!(f, "the broker refused the credentials: {code}: {text}")
+                write!(f, "the broker refused the credentials: {}", Words(*code, &text.to_string()))
             }
-            Self::Refused { code, text, .. } => write!(f, "the broker refused the connection: {code}: {text}"),
+            Self::Refused { code, text, .. } => {
+                write!(f, "the broker refused the connection: {}", Words(*code, &text.to_string()))
+            }
+            Self::FrameMaxTooSmall { frame_max, least } => {
+                write!(f, "frame_max is {frame_max}, and this broker takes no less than {least}")
+            }
             Self::Encode(error) => write!(f, "{error}"),
         }
     }
 }
 
 impl Error for HandshakeError {
+    /// What is behind the error that this one holds, which the text of this one has already.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::NotAmqp(error) => Some(error),
-            Self::Violation(violation) => Some(violation),
-            Self::Mechanism { error, .. } => Some(&*error.0),
-            Self::Encode(error) => Some(error),
-            Self::NoCommonMechanism { .. } | Self::Refused { .. } => None,
+            Self::Mechanism { error, .. } => error.get_ref().source(),
+            _ => None,
         }
     }
 }
@@ -117,7 +128,7 @@ impl PartialEq for ForeignError {
 
 impl fmt::Display for ForeignError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
+        write!(f, "{}", Escaped(&self.0))
     }
 }
 

@@ -4,15 +4,16 @@ use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::channel::{ChannelLife, Effect};
+use super::calls::Effect;
+use super::channel::ChannelLife;
 use super::confirms::Verdict;
-use super::consumers::Consumers;
+use super::consumers::{Consumers, Listener, Stream, Terms};
 use super::content::{Assembly, Gathering, Progress, Target, handle_header};
 use super::message::Head;
-use super::{ChannelKey, Completion, ConsumerKey, Delivery, Engine, Failure, Message, Returned, Settle, Violation};
+use super::{ChannelKey, Completion, ConsumerKey, Delivery, Engine, Failure, Message, Returned, Violation};
 use crate::frame::{BY_REFERENCE, ContentHeader, Decoded, FRAME_OVERHEAD, Frame, FrameKind, split_method};
 use crate::protocol::{MethodId, ProtocolMethod, basic, channel, connection};
-use crate::wire::{DecodeError, Reader};
+use crate::wire::{DecodeError, Reader, ShortString};
 
 /// Octets of a frame before its payload.
 const HEAD: usize = FRAME_OVERHEAD - 1;
@@ -139,13 +140,50 @@ impl Engine {
         let target = if channel.state == ChannelLife::Closing {
             Target::Nobody
         } else {
-            // One that is opening has no consumers either.
             let known = find_consumer(channel.recent, &channel.consumers, &self.consumers, tag);
-            let consumer = known.ok_or(Violation::UnknownConsumer(number))?;
+            let Some((consumer, no_ack)) = known else {
+                return self.handle_stray(number, tag, delivery_tag, redelivered, head);
+            };
+            if !no_ack {
+                channel.unsettled.insert(delivery_tag);
+            }
             channel.recent = Some(consumer);
             Target::Delivery { consumer, delivery_tag, redelivered }
         };
         channel.assembly = Assembly::Header(target, head);
+        Ok(())
+    }
+
+    /// A delivery for a consumer that is not there: it may be about to start, or over. Of one that never was, the channel
+    /// ends, so that the broker has the message back.
+    #[cold]
+    fn handle_stray(
+        &mut self,
+        number: u16,
+        tag: &[u8],
+        delivery_tag: u64,
+        redelivered: bool,
+        head: Head,
+    ) -> Result<(), Violation> {
+        let channel = self.channels.by_number(number).ok_or(Violation::ChannelNotOpen(number))?;
+        let (key, channel_life, departed) = (channel.key, channel.state, channel.departed.get(tag));
+        let early = ShortString::try_from(tag).ok().and_then(|tag| self.start_early(key, &tag));
+        let (target, no_ack) = match (early, departed) {
+            (Some(consumer), _) => (Target::Delivery { consumer, delivery_tag, redelivered }, self.is_no_ack(consumer)),
+            (None, Some(terms)) => (Target::Stray { delivery_tag, terms }, terms.no_ack),
+            // Nothing was asked of a channel that is opening: the stream is out of step.
+            (None, None) if channel_life == ChannelLife::Opening => return Err(Violation::UnknownConsumer(number)),
+            (None, None) => {
+                self.end_channel(key, Violation::UnknownConsumer(number));
+                (Target::Nobody, true)
+            }
+        };
+        if let Some(channel) = self.channels.get_mut(key) {
+            if !no_ack {
+                channel.unsettled.insert(delivery_tag);
+            }
+            channel.assembly = Assembly::Header(target, head);
+        }
         Ok(())
     }
 
@@ -212,6 +250,10 @@ impl Engine {
             Progress::Complete(Target::Return { reply_code, reply_text }, message) => {
                 self.handle_return(key, Box::new(Returned { reply_code, reply_text, message }));
             }
+            Progress::Complete(Target::Stray { delivery_tag, terms }, message) => {
+                let stream = terms.stream.max(Stream::of(&message));
+                self.requeue(key, delivery_tag, Terms { stream, ..terms });
+            }
             Progress::Complete(Target::Nobody, _) => {}
             Progress::Oversize(target, size) => return self.handle_oversize(key, &target, size),
         }
@@ -223,22 +265,17 @@ impl Engine {
         let limit = self.settings.max_message_size;
         match target {
             Target::Delivery { consumer, delivery_tag, .. } => {
-                if !self.is_no_ack(*consumer) {
-                    if self.is_abandoned(*consumer) {
-                        self.requeue(key, *delivery_tag);
-                    } else {
-                        self.discard(key, *delivery_tag);
-                    }
-                }
-                self.report_oversize(*consumer, size);
+                self.handle_oversize_delivery(key, *consumer, *delivery_tag, size)
             }
             Target::Get { delivery_tag, .. } => {
                 let id = <basic::GetOk as ProtocolMethod>::ID;
-                let call = self.channels.get_mut(key).and_then(|channel| channel.answered(id));
+                let call = self.channels.get_mut(key).and_then(|channel| channel.calls.answered(id));
                 let call = call.ok_or(Violation::UnexpectedReply(id))?;
-                if matches!(call.effect, Effect::Get { no_ack: false }) {
-                    self.discard(key, *delivery_tag);
+                let no_ack = !matches!(call.effect, Effect::Get { no_ack: false });
+                if let (false, Some(channel)) = (no_ack, self.channels.get_mut(key)) {
+                    channel.unsettled.insert(*delivery_tag);
                 }
+                self.discard(key, *delivery_tag, Terms { no_ack, stream: Stream::No });
                 self.complete(call.waiter, Completion::Failed(Failure::MessageTooLarge { size, limit }));
             }
             Target::Return { .. } => {
@@ -246,14 +283,21 @@ impl Engine {
                     channel.returns.lost += 1;
                 }
             }
+            Target::Stray { delivery_tag, terms } => self.requeue(key, *delivery_tag, *terms),
             Target::Nobody => {}
         }
         Ok(())
     }
 
-    fn discard(&mut self, key: ChannelKey, delivery_tag: u64) {
-        let settled = self.settle(key, delivery_tag, Settle::Reject { requeue: false });
-        debug_assert!(settled.is_ok() || self.check_channel(key).is_err(), "a reject always fits a frame");
+    fn handle_oversize_delivery(&mut self, key: ChannelKey, consumer: ConsumerKey, delivery_tag: u64, size: u64) {
+        let Some(known) = self.consumers.get_mut(consumer) else { return };
+        if let Listener::Gone(leaving) = &mut known.listener {
+            leaving.unseen.insert(delivery_tag);
+            return;
+        }
+        let terms = known.terms;
+        self.discard(key, delivery_tag, terms);
+        self.report_oversize(consumer, size);
     }
 
     fn handle_got(
@@ -265,7 +309,7 @@ impl Engine {
         message: Message,
     ) -> Result<(), Violation> {
         let id = <basic::GetOk as ProtocolMethod>::ID;
-        let call = self.channels.get_mut(key).and_then(|channel| channel.answered(id));
+        let call = self.channels.get_mut(key).and_then(|channel| channel.calls.answered(id));
         let call = call.ok_or(Violation::UnexpectedReply(id))?;
         let method = basic::GetOk::default()
             .delivery_tag(delivery_tag)
@@ -273,6 +317,9 @@ impl Engine {
             .exchange(message.exchange())
             .routing_key(message.routing_key())
             .message_count(message_count);
+        if let (Effect::Get { no_ack: false }, Some(channel)) = (&call.effect, self.channels.get_mut(key)) {
+            channel.unsettled.insert(delivery_tag);
+        }
         self.finish_call(key, call, method.into(), Some(message));
         Ok(())
     }
@@ -311,10 +358,17 @@ fn keep_head(reader: &mut Reader<'_>, scratch: &mut Vec<u8>) -> Result<Head, Dec
 #[inline]
 fn find_consumer(
     recent: Option<ConsumerKey>,
-    tags: &std::collections::BTreeMap<crate::wire::ShortString, ConsumerKey>,
+    tags: &std::collections::BTreeMap<ShortString, ConsumerKey>,
     consumers: &Consumers,
     tag: &[u8],
-) -> Option<ConsumerKey> {
-    let matches = |key: &ConsumerKey| consumers.get(*key).is_some_and(|consumer| consumer.tag.as_bytes() == tag);
-    recent.filter(matches).or_else(|| tags.get(tag).copied())
+) -> Option<(ConsumerKey, bool)> {
+    let no_ack = |key: ConsumerKey| consumers.get(key).map(|consumer| consumer.terms.no_ack);
+    let same = |key: ConsumerKey| consumers.get(key).filter(|consumer| consumer.tag.as_bytes() == tag);
+    if let Some(key) = recent
+        && let Some(consumer) = same(key)
+    {
+        return Some((key, consumer.terms.no_ack));
+    }
+    let key = tags.get(tag).copied()?;
+    Some((key, no_ack(key)?))
 }

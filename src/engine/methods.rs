@@ -2,8 +2,10 @@
 
 use std::time::Instant;
 
+use super::calls::Ending;
 use super::channel::ChannelLife;
 use super::confirms::Verdict;
+use super::consumers::ConsumerLife;
 use super::content::{Assembly, Target};
 use super::message::Head;
 use super::{ChannelKey, ChannelNotice, ConnectionNotice, ConsumerEnd, Engine, Violation};
@@ -90,7 +92,9 @@ impl Engine {
             }
             Method::BasicCancel(cancel) => self.handle_cancel(key, &cancel),
             // Told before its content, which may be large, or never come.
-            Method::BasicGetOk(_) if !self.channels.get(key).is_some_and(|channel| channel.expects(method.id())) => {
+            Method::BasicGetOk(_)
+                if !self.channels.get(key).is_some_and(|channel| channel.calls.expects(method.id())) =>
+            {
                 return Err(Violation::UnexpectedReply(method.id()));
             }
             Method::BasicGetOk(ok) => {
@@ -122,7 +126,7 @@ impl Engine {
             return;
         }
         let flow_ok = channel::FlowOk::default().active(active);
-        let queued = self.encoder.method(&mut self.outbound, key.number, &flow_ok);
+        let queued = self.encode_method(key, &flow_ok);
         debug_assert!(queued.is_ok(), "flow-ok always fits");
         if let Some(channel) = self.channels.get_mut(key) {
             channel.flow_stopped = !active;
@@ -132,15 +136,24 @@ impl Engine {
     }
 
     /// The broker ends a consumer.
+    ///
+    /// It is cancelled in turn, where no cancel is on its way: RabbitMQ 4.3 keeps a consumer that it ended for its
+    /// timeout, with its tag, until then, and an acknowledgement would wake it up. An older one agrees at once.
     fn handle_cancel(&mut self, key: ChannelKey, cancel: &basic::Cancel) {
-        let known = self.channels.get(key).and_then(|channel| channel.consumers.get(&cancel.consumer_tag).copied());
+        let tag = &cancel.consumer_tag;
+        let known = self.channels.get(key).and_then(|channel| channel.consumers.get(tag).copied());
         if let Some(consumer) = known {
+            let is_running = self.consumers.get(consumer).is_some_and(|it| it.life == ConsumerLife::Running);
+            if cancel.no_wait && is_running && self.check_channel(key).is_ok() {
+                let queued = self.cancel_without_waiter(key, Ending::Departed, tag.clone());
+                debug_assert!(queued.is_ok(), "a tag that came in a frame fits one");
+            }
             self.end_consumer(consumer, ConsumerEnd::CancelledByBroker);
-            self.tell_channel(key, &ChannelNotice::ConsumerCancelled(cancel.consumer_tag.clone()));
+            self.tell_channel(key, &ChannelNotice::ConsumerCancelled(tag.clone()));
         }
         if !cancel.no_wait && self.check_channel(key).is_ok() {
             let cancel_ok = basic::CancelOk::default().consumer_tag(cancel.consumer_tag.clone());
-            let queued = self.encoder.method(&mut self.outbound, key.number, &cancel_ok);
+            let queued = self.encode_method(key, &cancel_ok);
             debug_assert!(queued.is_ok(), "a tag that came in a frame fits one");
         }
     }

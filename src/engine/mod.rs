@@ -47,6 +47,7 @@
 //! assert!(input.is_empty() && !engine.is_finished());
 //! ```
 
+mod calls;
 mod channel;
 mod channel_closing;
 mod channels;
@@ -64,19 +65,25 @@ mod gate;
 mod handshake;
 mod handshake_error;
 mod heartbeat;
+mod holding;
 mod inbound;
 mod keys;
 mod message;
 mod methods;
+mod minimum;
 mod observers;
+mod prefetch;
 mod publishing;
 mod replies;
 mod requests;
 mod returns;
 mod secrets;
 mod settings;
+mod settling;
 mod state;
+mod tags;
 mod violation;
+mod words;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -95,10 +102,13 @@ pub use keys::{ChannelKey, ConsumerKey, WaiterId};
 pub use message::Message;
 pub use observers::Interest;
 pub use publishing::Admission;
-pub use requests::Settle;
 pub use settings::Settings;
+pub use settling::Settle;
 pub use state::{ChannelNotice, ChannelState, ConnectionNotice, ConnectionState};
 pub use violation::Violation;
+
+pub(crate) use handshake_error::TLS_ALERT;
+pub(crate) use words::Words;
 
 use channels::Channels;
 use closing::ConnectionLife;
@@ -107,11 +117,11 @@ use deadlines::Deadlines;
 use detector::Detector;
 use gate::Gate;
 use heartbeat::Heartbeat;
+use holding::Holding;
 use observers::Observers;
 use secrets::SecretUpdates;
 
 /// A connection, from the end of its handshake on.
-#[derive(Debug)]
 pub struct Engine {
     state: ConnectionLife,
     negotiated: Negotiated,
@@ -128,6 +138,7 @@ pub struct Engine {
     channels: Channels,
     consumers: Consumers,
     gate: Gate,
+    holding: Holding,
     heartbeat: Heartbeat,
     deadlines: Deadlines,
     /// When a connection that the broker blocks is given up.
@@ -158,6 +169,7 @@ impl Engine {
             channels: Channels::new(negotiated.channel_max),
             consumers: Consumers::default(),
             gate: Gate::new(high, settings.low_water as u64, settings.max_unconfirmed),
+            holding: Holding::default(),
             heartbeat: Heartbeat::new(negotiated.heartbeat, now),
             deadlines: Deadlines::default(),
             blocked_until: None,
@@ -180,7 +192,7 @@ impl Engine {
     /// Octets that wait for the transport, those that a driver took included.
     #[inline]
     pub fn queued(&self) -> u64 {
-        self.position().saturating_sub(self.written)
+        self.position().saturating_sub(self.written).saturating_add(self.holding.octets())
     }
 
     /// Octets that nobody took so far.

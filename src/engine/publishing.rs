@@ -64,13 +64,12 @@ impl Engine {
         waiter: Option<WaiterId>,
     ) -> Result<Option<u64>, Failure> {
         self.check_channel(key)?;
-        let position = self.position();
         // What can fail comes before the frames: a message that is queued is counted.
         let mandatory = match publish.mandatory && self.is_confirming(key) {
             true => Some(Box::new(remember(publish)?)),
             false => None,
         };
-        self.encoder.publish(&mut self.outbound, key.number, publish)?;
+        let position = self.encode(key, |encoder, out| encoder.publish(out, key.number, publish))?;
         self.gate.set_queued(self.queued());
         let Some(confirms) = self.channels.get_mut(key).and_then(|channel| channel.confirms.as_mut()) else {
             return Ok(None);

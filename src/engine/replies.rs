@@ -1,6 +1,8 @@
-//! Replies of the broker: each answers the oldest call of its channel, and changes what that call was to change.
+//! Replies of the broker: each answers a call of its channel, and changes what that call was to change.
 
-use super::channel::{ChannelLife, Effect, Ending, PendingCall};
+use super::calls::{Effect, Ending, PendingCall};
+use super::channel::ChannelLife;
+use super::consumers::{ConsumerLife, Stream, Terms};
 use super::{ChannelKey, Completion, ConsumerEnd, Engine, Failure, Fate, Message, Reply, Violation};
 use crate::protocol::{Method, ReplyCode};
 use crate::wire::ShortString;
@@ -12,7 +14,7 @@ impl Engine {
         if let Method::BasicConsumeOk(ok) = &method {
             self.check_tag(key, &ok.consumer_tag)?;
         }
-        let call = self.channels.get_mut(key).and_then(|channel| channel.answered(id));
+        let call = self.channels.get_mut(key).and_then(|channel| channel.calls.answered_by(&method));
         let call = call.ok_or(Violation::UnexpectedReply(id))?;
         self.finish_call(key, call, method, None);
         Ok(())
@@ -22,7 +24,9 @@ impl Engine {
     /// would wait for ever.
     fn check_tag(&self, key: ChannelKey, tag: &ShortString) -> Result<(), Violation> {
         let taken = self.channels.get(key).and_then(|channel| channel.consumers.get(tag));
-        let taken = taken.is_some_and(|consumer| !self.is_abandoned(*consumer));
+        let taken = taken
+            .and_then(|consumer| self.consumers.get(*consumer))
+            .is_some_and(|consumer| consumer.life != ConsumerLife::Starting && !consumer.is_abandoned());
         if taken { Err(Violation::ConsumerTagInUse(key.number)) } else { Ok(()) }
     }
 
@@ -37,21 +41,28 @@ impl Engine {
                 self.complete(call.waiter, Completion::Opened(key));
                 return;
             }
-            (Effect::Consume { no_ack, .. }, Method::BasicConsumeOk(ok)) => {
-                reply.consumer = self.start_consumer(key, ok.consumer_tag.clone(), no_ack);
+            (Effect::Consume(starting), Method::BasicConsumeOk(ok)) => {
+                let tag = ok.consumer_tag.clone();
+                reply.consumer = self.start_consumer(key, &tag, &starting);
+                self.send_deferred_cancels(key, &tag);
             }
-            (Effect::Cancel(ending), _) => {
+            (Effect::Cancel { tag, ending }, _) => {
                 let consumer = match ending {
                     Ending::Known(consumer) => Some(consumer),
-                    Ending::Tagged(tag) => {
-                        self.channels.get(key).and_then(|channel| channel.consumers.get(&tag).copied())
-                    }
+                    Ending::Tagged => self.channels.get(key).and_then(|channel| channel.consumers.get(&tag).copied()),
+                    Ending::Departed => None,
                 };
                 if let Some(consumer) = consumer {
                     self.end_consumer(consumer, ConsumerEnd::Cancelled);
                 }
             }
             (Effect::Get { no_ack: false }, Method::BasicGetOk(ok)) => reply.unsettled = Some(ok.delivery_tag),
+            (_, Method::BasicRecoverOk(_)) => {
+                if let Some(channel) = self.channels.get_mut(key) {
+                    channel.unsettled.handle_recovered();
+                }
+            }
+            (_, Method::TxCommitOk(_)) => self.release(key),
             _ => {}
         }
         self.complete(call.waiter, Completion::Reply(reply));
@@ -64,10 +75,10 @@ impl Engine {
             Completion::Admitted(_) => self.use_admission(),
             Completion::Reply(reply) => {
                 if let Some(consumer) = reply.consumer {
-                    self.drop_consumer(consumer);
+                    self.drop_consumer(consumer, [], None);
                 }
                 if let Some(delivery_tag) = reply.unsettled {
-                    self.requeue(reply.channel, delivery_tag);
+                    self.requeue(reply.channel, delivery_tag, Terms { no_ack: false, stream: Stream::No });
                 }
             }
             Completion::Settled(key, settled) => self.return_settled(key, settled),

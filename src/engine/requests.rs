@@ -1,34 +1,15 @@
-//! What the application asks of a channel: open, call, send, settle.
+//! What the application asks of a channel: open, call, consume, send.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::channel::{ChannelLife, Effect, Ending, Expected};
+use super::calls::{Effect, Ending, Expected, Starting};
+use super::channel::ChannelLife;
 use super::closing::ConnectionLife;
+use super::consumers::{Stream, Terms};
 use super::{ChannelKey, Closure, Engine, Event, Failure, Fate, Reason, Scope, WaiterId};
+use crate::frame::Outbound;
 use crate::protocol::{Method, MethodId, ProtocolMethod, Request, basic, channel};
-
-/// How a delivery is settled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settle {
-    /// It was handled; with `multiple`, and everything before it.
-    Ack {
-        /// Everything up to the tag.
-        multiple: bool,
-    },
-    /// It was not handled.
-    Nack {
-        /// Everything up to the tag.
-        multiple: bool,
-        /// Back to the queue, or away (to the dead-letter exchange, if any).
-        requeue: bool,
-    },
-    /// The same for one delivery, as the standard has it.
-    Reject {
-        /// Back to the queue, or away.
-        requeue: bool,
-    },
-}
 
 impl Engine {
     /// Opens a channel; `waiter` hears when it is open.
@@ -44,7 +25,7 @@ impl Engine {
         self.encoder.method(&mut self.outbound, key.number, &channel::Open::default())?;
         let expected = Expected { id: channel::Open::ID, name: channel::Open::NAME, replies: channel::Open::REPLIES };
         if let Some(channel) = self.channels.get_mut(key) {
-            let number = channel.expect(expected, Some(waiter), Effect::Open, position);
+            let number = channel.calls.push(expected, Some(waiter), Effect::Open, position);
             self.watch_call(key, number, now);
         }
         Ok(key)
@@ -70,16 +51,74 @@ impl Engine {
         }
         self.check_channel(key)?;
         let effect = self.effect_of(key, request)?;
-        let position = self.position();
-        self.encoder.any_method(&mut self.outbound, key.number, request)?;
-        if let Method::ConfirmSelect(_) = request {
-            self.select_confirms(key);
+        self.request(key, request, replies, effect, waiter, now)
+    }
+
+    /// Starts a consumer, which `waiter` gets with the reply and nobody else can get. The broker sends it at most
+    /// `prefetch` unsettled deliveries, or as many as the application set for the channel, or else the default.
+    ///
+    /// # Errors
+    ///
+    /// The channel is closed or has a consumer of this tag, or the request cannot be encoded.
+    pub fn consume(
+        &mut self,
+        key: ChannelKey,
+        consume: basic::Consume,
+        prefetch: Option<u16>,
+        waiter: WaiterId,
+        now: Instant,
+    ) -> Result<(), Failure> {
+        let is_limited = !consume.no_ack;
+        let request = Method::from(consume.no_wait(false));
+        self.check_channel(key)?;
+        let mut effect = self.effect_of(key, &request)?;
+        if let Effect::Consume(starting) = &mut effect {
+            starting.claimed = true;
         }
+        // What cannot be encoded changes nothing: that is known before anything is sent.
+        self.encoder.any_method(&mut Outbound::new(), key.number, &request)?;
+        if is_limited {
+            self.set_prefetch(key, prefetch, now)?;
+        }
+        self.request(key, &request, basic::Consume::REPLIES, effect, waiter, now)
+    }
+
+    fn request(
+        &mut self,
+        key: ChannelKey,
+        request: &Method,
+        replies: &'static [MethodId],
+        effect: Effect,
+        waiter: WaiterId,
+        now: Instant,
+    ) -> Result<(), Failure> {
+        let position = match &effect {
+            Effect::Cancel { tag, ending } => {
+                let position = self.encode_cancel(key, tag)?;
+                self.begin_cancelling(*ending);
+                position
+            }
+            _ => self.encode(key, |encoder, out| encoder.any_method(out, key.number, request))?,
+        };
+        self.take_note(key, request);
         if let Some(channel) = self.channels.get_mut(key) {
-            let number = channel.expect(Expected::of(request, replies), Some(waiter), effect, position);
+            let number = channel.calls.push(Expected::of(request, replies), Some(waiter), effect, position);
             self.watch_call(key, number, now);
         }
         Ok(())
+    }
+
+    /// A request changes the channel from the moment it is sent, as it does for the broker.
+    fn take_note(&mut self, key: ChannelKey, request: &Method) {
+        if let Some(channel) = self.channels.get_mut(key) {
+            channel.unsettled.handle_request(request);
+            channel.prefetch.handle_request(request);
+        }
+        match request {
+            Method::ConfirmSelect(_) => self.select_confirms(key),
+            Method::TxCommit(_) => self.hold(key),
+            _ => {}
+        }
     }
 
     /// Sends a method that nothing answers: one without replies, or one with no-wait.
@@ -96,51 +135,26 @@ impl Engine {
         match (method, effect) {
             // Deliveries cross a cancel, and only its answer tells which is the last: the broker is asked for one after
             // all, and nobody waits for it.
-            (Method::BasicCancel(cancel), Effect::Cancel(ending)) => {
-                self.cancel_without_waiter(key, ending, cancel.consumer_tag.clone())
-            }
-            (Method::BasicConsume(consume), Effect::Consume { tag, no_ack }) => {
+            (Method::BasicCancel(_), Effect::Cancel { tag, ending }) => self.cancel_without_waiter(key, ending, tag),
+            (Method::BasicConsume(consume), Effect::Consume(starting)) => {
                 if consume.consumer_tag.is_empty() {
                     return Err(Failure::ConsumerTagMissing);
                 }
-                self.encoder.any_method(&mut self.outbound, key.number, method)?;
-                self.start_consumer(key, tag, no_ack);
+                // No answer would tell the deliveries of one that is on its way out from those of the new one.
+                let cancelling = self.channels.get(key).is_some_and(|it| it.calls.is_cancelling(&starting.tag));
+                if cancelling || self.consumer_of(key, &starting.tag).is_some() {
+                    return Err(Failure::ConsumerTagInUse(starting.tag));
+                }
+                self.encode(key, |encoder, out| encoder.any_method(out, key.number, method))?;
+                self.start_consumer(key, &starting.tag, &starting);
                 Ok(())
             }
             (method, _) => {
-                self.encoder.any_method(&mut self.outbound, key.number, method)?;
-                if let Method::ConfirmSelect(_) = method {
-                    self.select_confirms(key);
-                }
+                self.encode(key, |encoder, out| encoder.any_method(out, key.number, method))?;
+                self.take_note(key, method);
                 Ok(())
             }
         }
-    }
-
-    /// Settles a delivery, or everything up to one.
-    ///
-    /// # Errors
-    ///
-    /// The channel that the delivery came on is closed.
-    #[inline]
-    pub fn settle(&mut self, key: ChannelKey, delivery_tag: u64, settle: Settle) -> Result<(), Failure> {
-        self.check_channel(key)?;
-        let out = &mut self.outbound;
-        match settle {
-            Settle::Ack { multiple } => {
-                let ack = basic::Ack::default().delivery_tag(delivery_tag).multiple(multiple);
-                self.encoder.method(out, key.number, &ack)?;
-            }
-            Settle::Nack { multiple, requeue } => {
-                let nack = basic::Nack::default().delivery_tag(delivery_tag).multiple(multiple).requeue(requeue);
-                self.encoder.method(out, key.number, &nack)?;
-            }
-            Settle::Reject { requeue } => {
-                let reject = basic::Reject::default().delivery_tag(delivery_tag).requeue(requeue);
-                self.encoder.method(out, key.number, &reject)?;
-            }
-        }
-        Ok(())
     }
 
     /// The connection takes requests.
@@ -181,11 +195,15 @@ impl Engine {
                 if channel.is_some_and(|channel| channel.has_consumer(&consume.consumer_tag, is_abandoned)) {
                     return Err(Failure::ConsumerTagInUse(consume.consumer_tag.clone()));
                 }
-                Ok(Effect::Consume { tag: consume.consumer_tag.clone(), no_ack: consume.no_ack })
+                let is_stream = consume.arguments.get("x-stream-offset").is_some();
+                let stream = if is_stream { Stream::Yes } else { Stream::No };
+                let terms = Terms { no_ack: consume.no_ack, stream };
+                Ok(Effect::Consume(Starting { tag: consume.consumer_tag.clone(), terms, claimed: false }))
             }
             Method::BasicCancel(cancel) => {
                 let known = channel.and_then(|channel| channel.consumers.get(&cancel.consumer_tag).copied());
-                Ok(Effect::Cancel(known.map_or_else(|| Ending::Tagged(cancel.consumer_tag.clone()), Ending::Known)))
+                let ending = known.map_or(Ending::Tagged, Ending::Known);
+                Ok(Effect::Cancel { tag: cancel.consumer_tag.clone(), ending })
             }
             Method::BasicGet(get) => Ok(Effect::Get { no_ack: get.no_ack }),
             _ => Ok(Effect::None),

@@ -36,7 +36,7 @@ impl SecretUpdates {
 
 impl Engine {
     /// Tells the broker a new secret in the place of the one that the connection was opened with; `waiter` hears
-    /// [`Completion::Closed`] when it has taken it.
+    /// [`Completion::SecretUpdated`] when it has taken it.
     ///
     /// # Errors
     ///

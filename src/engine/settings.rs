@@ -22,6 +22,8 @@ pub struct Settings {
     pub max_unconfirmed: Option<u32>,
     /// Octets of the largest body that is taken in.
     pub max_message_size: u64,
+    /// Unsettled deliveries that the broker sends at most to a consumer for which nothing else was set; 0 for no limit.
+    pub default_prefetch: u16,
     /// How long the broker may block the connection; none for as long as it likes.
     pub blocked_timeout: Option<Duration>,
     /// How many average frames may wait before the classic detector speaks; none turns it off.
@@ -37,6 +39,7 @@ impl Default for Settings {
             low_water: 512 * 1024,
             max_unconfirmed: None,
             max_message_size: 512 * 1024 * 1024,
+            default_prefetch: 250,
             blocked_timeout: None,
             backpressure_multiplier: None,
         }
@@ -68,6 +71,7 @@ impl From<&ConnectionParameters> for Settings {
             low_water: parameters.low_water(),
             max_unconfirmed: parameters.max_unconfirmed,
             max_message_size: parameters.max_message_size,
+            default_prefetch: parameters.default_prefetch,
             blocked_timeout: parameters.blocked_connection_timeout,
             backpressure_multiplier: parameters.backpressure_detection.then_some(parameters.backpressure_multiplier),
         }

@@ -1,5 +1,6 @@
 //! What a connection and a channel tell of themselves: where they are in their lives, and what happened to them.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::{ChannelKey, Closure, Engine};
@@ -92,5 +93,16 @@ impl Engine {
             (ChannelLife::Opening | ChannelLife::Open, _) if channel.flow_stopped => ChannelState::Stopped,
             (ChannelLife::Opening | ChannelLife::Open, _) => ChannelState::Open,
         }
+    }
+}
+
+impl fmt::Debug for Engine {
+    /// Shows where the connection is and how much waits, and no message.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("state", &self.connection_state())
+            .field("channels", &self.channels.len())
+            .field("queued", &self.queued())
+            .finish_non_exhaustive()
     }
 }

@@ -119,12 +119,5 @@ impl fmt::Display for Violation {
     }
 }
 
-impl std::error::Error for Violation {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Frame(error) => Some(error),
-            Self::Decode(_, error) => Some(error),
-            _ => None,
-        }
-    }
-}
+/// Its text has that of the error that it holds.
+impl std::error::Error for Violation {}

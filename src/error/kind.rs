@@ -24,7 +24,8 @@ pub enum ErrorKind {
     ConnectionClosed,
     /// The channel is closed, or was while this was in flight.
     ChannelClosed,
-    /// The broker cancelled the consumer: its queue is gone, for instance.
+    /// The broker cancelled the consumer: its queue is gone or its node down, or a delivery was held longer than the consumer
+    /// timeout (RabbitMQ 4.3).
     ConsumerCancelled,
     /// The broker could not take responsibility for a message (`basic.nack`).
     Nacked,
@@ -82,6 +83,7 @@ pub(super) fn failure_kind(failure: &Failure) -> ErrorKind {
         | Failure::ConsumerTagMissing
         | Failure::ConsumerTagInUse(_)
         | Failure::NoSuchConsumer
+        | Failure::AlreadySettled { .. }
         | Failure::SecretErased => ErrorKind::Usage,
     }
 }

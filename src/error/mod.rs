@@ -1,11 +1,12 @@
 //! The one public error: opaque, with a kind, the initiator, the reply code, and predicates.
 
-mod advice;
+mod answers;
+mod hint;
 mod kind;
 mod predicates;
+mod shown;
 
 use std::convert::Infallible;
-use std::fmt;
 use std::io;
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ use crate::engine::{Closure, Failure, Initiator, Reason, Returned};
 use crate::protocol::{MethodId, ReplyCode, method_name};
 use crate::wire::DecodeError;
 
+pub(crate) use answers::Answer;
+pub(crate) use hint::handshake_hint;
 pub use kind::ErrorKind;
 
 use kind::{closure_kind, failure_kind};
@@ -26,6 +29,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// What failed because a channel or connection was closed reports the first cause: its [reply code](Error::reply_code),
 /// [text](Error::reply_text), [method](Error::method) and [initiator](Error::initiator).
+///
+/// `Display` is one line that says what happened; what to do about it is [`hint`](Error::hint). `Debug` is for people too, so
+/// that a `main` that returns this error says something useful: the line, what is behind it, and the hint. `{:#?}` shows what
+/// it is made of. In each of these the broker's words are [escaped](crate::wire::Escaped).
 ///
 /// ```
 /// use leveret::{Connection, ErrorKind};
@@ -115,7 +122,8 @@ impl Error {
         }
     }
 
-    /// The text that goes with it: the broker's words; where it said nothing, the client's.
+    /// The text that goes with it: the broker's words as they came, line breaks and all; where it said nothing, the client's.
+    /// [`Escaped`](crate::wire::Escaped) makes it safe to show.
     pub fn reply_text(&self) -> Option<String> {
         match &*self.cause {
             Cause::Connect(error) => error.refusal().map(|(_, text)| text.to_string()),
@@ -142,6 +150,23 @@ impl Error {
         }
     }
 
+    /// The error behind this one, whose text this one's `Display` has already: the `ParametersError`, the [`Attempt`] to connect
+    /// that tells most, the error of encoding or decoding, or the [`Violation`](crate::engine::Violation).
+    ///
+    /// As with [`io::Error`], [`source`](std::error::Error::source) goes on behind it: who prints a chain prints nothing twice.
+    pub fn get_ref(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &*self.cause {
+            Cause::Parameters(error) => Some(error),
+            Cause::Connect(error) => error.telling().map(|attempt| attempt as _),
+            Cause::Failure(Failure::Encode(error)) => Some(error),
+            Cause::Decode(error) => Some(error),
+            _ => match self.close_reason() {
+                Some(Reason::Violation(violation)) => Some(violation),
+                _ => None,
+            },
+        }
+    }
+
     pub(crate) fn consumer_cancelled() -> Self {
         Self::new(Cause::ConsumerCancelled)
     }
@@ -161,53 +186,6 @@ impl Error {
     /// A completion of another kind than was asked for: a bug of this crate's, told instead of a panic.
     pub(crate) fn internal(what: &'static str) -> Self {
         Self::new(Cause::Internal(what))
-    }
-}
-
-impl fmt::Display for Error {
-    /// What happened and, where that is not plain, what to do about it, in one line.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.cause)?;
-        self.advice().map_or(Ok(()), |advice| write!(f, " ({advice})"))
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Parameters(error) => write!(f, "{error}"),
-            Self::Connect(error) => write!(f, "{error}"),
-            Self::Failure(failure) => write!(f, "{failure}"),
-            Self::Closed(closure) => write!(f, "{closure}"),
-            Self::Decode(error) => write!(f, "the message cannot be decoded: {error}"),
-            Self::ConsumerCancelled => f.write_str("the broker cancelled the consumer, whose queue may be gone"),
-            Self::Nacked => f.write_str("the broker could not take responsibility for the message"),
-            Self::Returned(returned) => {
-                write!(f, "no queue took the message: {}: {}", returned.reply_code, returned.reply_text)
-            }
-            Self::NothingToSettle => {
-                f.write_str("the message came without acknowledgement: there is nothing to settle")
-            }
-            Self::Internal(what) => write!(f, "a bug in leveret: {what}"),
-        }
-    }
-}
-
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error").field("kind", &self.kind()).field("cause", &self.cause).finish()
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &*self.cause {
-            Cause::Connect(error) => std::error::Error::source(error),
-            Cause::Failure(failure) => std::error::Error::source(failure),
-            Cause::Closed(closure) => closure.source(),
-            Cause::Decode(error) => Some(error),
-            _ => None,
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Questions to an error.
 
-use super::{Cause, Error, ErrorKind};
+use super::{Answer, Cause, Error, ErrorKind};
 use crate::engine::{Failure, Fate, Initiator, Reason};
 use crate::protocol::ReplyCode;
 
@@ -79,21 +79,41 @@ impl Error {
         self.close_reason() == Some(&Reason::Requested)
     }
 
-    /// The same on another connection, or a little later, may well succeed: the transport failed, it took too long, the broker
-    /// was told to close the connection (320), a provider had no credentials, publishing was paused.
+    /// The same on another channel or connection, or a little later, may well succeed.
+    ///
+    /// It is so where
+    ///
+    /// * the transport failed or ended, heartbeats were missed, or the broker blocked the connection for too long;
+    /// * a wait took too long, publishing was paused, or a provider had no credentials;
+    /// * the broker did not take responsibility for a message (`basic.nack`);
+    /// * the broker cancelled a consumer: consuming again either succeeds or says why it cannot;
+    /// * the broker refused or closed with words of what passes by itself: it stops or was told to close the connection (320),
+    ///   failed inside (541: a virtual host that is down, a node that is gone, a cluster without a majority), or lacked a resource
+    ///   (506); a limit of connections, or of the channels of all, is reached (530); the node or leader of a queue is away (404,
+    ///   406); a queue is held by another connection or consumer (405, 403), a lost one of this program's perhaps; a delivery
+    ///   was held longer than the consumer timeout (406).
+    ///
+    /// It is not where the same would be refused again until somebody changes something: wrong credentials, missing permissions,
+    /// entities that do not exist or differ, arguments, what a broker does not have. Nor does it mean that nothing was done:
+    /// see [`is_unknown`](Self::is_unknown). A loop that tries again pauses in between, and ends after some attempts.
     pub fn is_retryable(&self) -> bool {
-        if let Cause::Connect(error) = &*self.cause {
-            return error.is_retryable();
-        }
-        match self.kind() {
-            ErrorKind::TimedOut | ErrorKind::Backpressure => true,
-            ErrorKind::ConnectionClosed => {
-                self.initiator() == Some(Initiator::Transport)
-                    || self.reply_code() == Some(ReplyCode::CONNECTION_FORCED)
-                    || self.is_heartbeat_missed()
-                    || self.is_blocked_too_long()
+        match &*self.cause {
+            Cause::Connect(error) => error.is_retryable(),
+            Cause::Failure(Failure::TimedOut(_) | Failure::Backpressure) | Cause::Nacked | Cause::ConsumerCancelled => {
+                true
             }
-            _ => false,
+            _ => match self.close_reason() {
+                Some(Reason::HeartbeatsMissed | Reason::BlockedTooLong) => true,
+                Some(Reason::Broker) => self.answer().is_some_and(|answer| answer.passes),
+                Some(_) => self.initiator() == Some(Initiator::Transport),
+                None => false,
+            },
         }
+    }
+
+    /// What the broker's words mean, where it closed the channel or connection.
+    fn answer(&self) -> Option<&'static Answer> {
+        let closure = self.closure()?;
+        Answer::find(closure.reply_code?, &closure.reply_text)
     }
 }

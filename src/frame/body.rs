@@ -1,5 +1,7 @@
 //! The body of a message on its way out.
 
+use std::fmt;
+
 use bytes::Bytes;
 
 /// From this many octets on, a shared body is handed to the socket by reference instead of being copied.
@@ -16,7 +18,9 @@ pub const BY_REFERENCE: usize = 4096;
 /// assert_eq!(Body::from("hello").len(), 5);
 /// assert_eq!(Body::from(vec![0; 10_000]).len(), 10_000);
 /// ```
-#[derive(Debug, Clone)]
+///
+/// `Debug` shows how long it is, and not what is in it: logs are read by people whom a message may not be for.
+#[derive(Clone)]
 pub enum Body<'a> {
     /// Octets that the caller keeps.
     Borrowed(&'a [u8]),
@@ -49,6 +53,16 @@ impl Body<'_> {
             Self::Borrowed(octets) => Bytes::copy_from_slice(octets),
             Self::Shared(octets) => octets,
         }
+    }
+}
+
+impl fmt::Debug for Body<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let variant = match self {
+            Self::Borrowed(_) => "Borrowed",
+            Self::Shared(_) => "Shared",
+        };
+        write!(f, "{variant}({} bytes)", self.len())
     }
 }
 

@@ -1,5 +1,7 @@
 //! The incremental frame decoder.
 
+use std::fmt;
+
 use super::{FRAME_HEAD, FRAME_OVERHEAD, FrameError};
 use crate::protocol::{MethodId, constants};
 
@@ -16,8 +18,8 @@ pub enum FrameKind {
     Heartbeat,
 }
 
-/// One frame, borrowed from the input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One frame, borrowed from the input. `Debug` shows how long its payload is: it may be credentials, or a message.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
     /// What it carries.
     pub kind: FrameKind,
@@ -25,6 +27,16 @@ pub struct Frame<'a> {
     pub channel: u16,
     /// The payload.
     pub payload: &'a [u8],
+}
+
+impl fmt::Debug for Frame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("kind", &self.kind)
+            .field("channel", &self.channel)
+            .field("payload", &format_args!("{} bytes", self.payload.len()))
+            .finish()
+    }
 }
 
 /// What the decoder makes of a prefix of the input.

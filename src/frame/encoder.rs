@@ -68,14 +68,8 @@ impl fmt::Display for FrameEncodeError {
     }
 }
 
-impl std::error::Error for FrameEncodeError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Value(error) => Some(error),
-            Self::TooLarge { .. } => None,
-        }
-    }
-}
+/// Its text has that of the error that it holds.
+impl std::error::Error for FrameEncodeError {}
 
 impl Encoder {
     /// An encoder for frames of at most `frame_max` octets, end marker included; 0 stands for no limit.

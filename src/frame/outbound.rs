@@ -99,6 +99,15 @@ impl Outbound {
         self.bodies.push_back((self.run.len(), body));
     }
 
+    /// Appends what waits in another buffer.
+    pub(crate) fn append_all(&mut self, other: Self) {
+        let shift = self.run.len();
+        self.run.extend_from_slice(other.run.get(other.consumed..).unwrap_or_default());
+        let place = |position: usize| shift + position.saturating_sub(other.consumed);
+        self.bodies.extend(other.bodies.into_iter().map(|(position, body)| (place(position), body)));
+        self.len += other.len;
+    }
+
     /// Appends octets.
     pub fn extend(&mut self, octets: &[u8]) {
         self.append(|run| run.extend_from_slice(octets));

@@ -2,7 +2,7 @@
 
 use std::{error, fmt};
 
-use super::ShortString;
+use super::{Escaped, ShortString};
 
 /// A value of the caller's that the wire cannot carry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.kind)?;
         match self.path() {
-            Some(path) => write!(f, " (at {path})"),
+            Some(path) => write!(f, " (at {})", Escaped(path)),
             None => Ok(()),
         }
     }

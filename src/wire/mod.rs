@@ -45,6 +45,7 @@
 mod decimal;
 mod decode_error;
 mod encode_error;
+mod escaped;
 mod long_string;
 mod octet_string;
 mod reader;
@@ -64,6 +65,7 @@ mod tests;
 pub use decimal::Decimal;
 pub use decode_error::{DecodeError, DecodeErrorKind};
 pub use encode_error::{EncodeError, EncodeErrorKind};
+pub use escaped::Escaped;
 pub use long_string::LongString;
 pub use reader::Reader;
 pub use short_string::ShortString;

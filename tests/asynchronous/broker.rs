@@ -25,14 +25,17 @@ impl Heard {
         self.methods.lock().unwrap().iter().filter(|(_, method)| method.name() == name).count()
     }
 
-    /// The delivery tags that were given back to the queue.
+    /// The delivery tags that were given back to the queue, on one channel on which nothing else was settled.
     pub(crate) fn requeued(&self) -> Vec<u64> {
-        let methods = self.methods.lock().unwrap();
-        let tags = methods.iter().filter_map(|(_, method)| match method {
-            Method::BasicNack(nack) if nack.requeue && !nack.multiple => Some(nack.delivery_tag),
-            _ => None,
-        });
-        tags.collect()
+        let mut tags: Vec<u64> = Vec::new();
+        for (_, method) in &*self.methods.lock().unwrap() {
+            if let Method::BasicNack(nack) = method {
+                assert!(nack.requeue);
+                let first = if nack.multiple { tags.last().map_or(1, |last| last + 1) } else { nack.delivery_tag };
+                tags.extend(first..=nack.delivery_tag);
+            }
+        }
+        tags
     }
 
     fn push(&self, channel: u16, method: Method) {
@@ -46,10 +49,20 @@ pub(crate) async fn connect(capacity: usize, parameters: ConnectionParameters) -
     (connection, oblige(peer))
 }
 
-/// Makes a peer behind its handshake answer whatever comes.
+/// Makes a peer behind its handshake answer whatever comes, in the order of the calls.
 pub(crate) fn oblige(peer: Peer) -> Heard {
+    run(peer, false)
+}
+
+/// The same, but `basic.consume` and `basic.cancel` are answered after whatever has arrived behind them, as RabbitMQ does.
+pub(crate) fn oblige_late(peer: Peer) -> Heard {
+    run(peer, true)
+}
+
+fn run(peer: Peer, late: bool) -> Heard {
     let heard = Heard::default();
-    tokio::spawn(Broker { peer, heard: heard.clone(), published: BTreeMap::new(), delivered: BTreeMap::new() }.run());
+    let (published, delivered) = (BTreeMap::new(), BTreeMap::new());
+    tokio::spawn(Broker { peer, heard: heard.clone(), published, delivered, late, put_off: Vec::new() }.run());
     heard
 }
 
@@ -60,6 +73,10 @@ struct Broker {
     published: BTreeMap<u16, u64>,
     /// Deliveries on each channel.
     delivered: BTreeMap<u16, u64>,
+    /// Consumers start and end late.
+    late: bool,
+    /// What is answered when all that has arrived is answered.
+    put_off: Vec<(u16, Method)>,
 }
 
 impl Broker {
@@ -67,7 +84,16 @@ impl Broker {
         while let Some(received) = self.peer.receive().await {
             if let Received::Method(channel, method) = received {
                 self.heard.push(channel, method.clone());
-                self.answer(channel, method).await;
+                if self.late && matches!(method, Method::BasicConsume(_) | Method::BasicCancel(_)) {
+                    self.put_off.push((channel, method));
+                } else {
+                    self.answer(channel, method).await;
+                }
+            }
+            if !self.peer.has_more() {
+                for (channel, method) in std::mem::take(&mut self.put_off) {
+                    self.answer(channel, method).await;
+                }
             }
         }
     }

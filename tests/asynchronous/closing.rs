@@ -73,11 +73,11 @@ async fn closes_that_nobody_answers_end_in_time() {
     let (connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters).await;
     let before = tokio::time::Instant::now();
     let error = channel.close().await.unwrap_err();
-    assert!(error.is_timeout() && error.to_string().contains("(call_timeout)"), "{error}");
+    assert!(error.is_timeout() && error.to_string().contains("within call_timeout"), "{error}");
     assert_eq!(before.elapsed().as_secs(), 5);
     assert!(!channel.is_open());
     let error = connection.close().await.unwrap_err();
-    assert!(error.is_timeout() && error.to_string().contains("(close_timeout)"), "{error}");
+    assert!(error.is_timeout() && error.to_string().contains("within close_timeout"), "{error}");
     assert_eq!(before.elapsed().as_secs(), 12);
     peer.expect::<channel::Close>(1).await;
     peer.expect::<connection::Close>(0).await;

@@ -6,7 +6,7 @@ use leveret::protocol::{basic, channel, confirm, connection, queue, tx};
 use leveret::{ErrorKind, ReplyCode};
 
 use super::broker;
-use super::peer::{Peer, content_octets, method_octets, parameters};
+use super::peer::{Peer, method_octets, parameters};
 
 const CAPACITY: usize = 64 * 1024;
 
@@ -78,7 +78,6 @@ fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
 
 /// What breaks the protocol, and the code that the client's close has to tell.
 fn violations() -> Vec<(&'static str, Vec<u8>, ReplyCode)> {
-    let deliver = basic::Deliver::default().consumer_tag("nobody").delivery_tag(1);
     vec![
         ("a frame of a declared 4 GiB", vec![1, 0, 1, 0xFF, 0xFF, 0xFF, 0xFF], ReplyCode::FRAME_ERROR),
         ("a frame one octet over the limit", vec![3, 0, 1, 0, 1, 0xFF, 0xF9], ReplyCode::FRAME_ERROR),
@@ -87,11 +86,6 @@ fn violations() -> Vec<(&'static str, Vec<u8>, ReplyCode)> {
         ("a reply that nobody asked for", method_octets(1, &tx::SelectOk::default()), ReplyCode::COMMAND_INVALID),
         ("a method of the client's", method_octets(1, &queue::Declare::default()), ReplyCode::COMMAND_INVALID),
         ("a channel that is not open", method_octets(9, &queue::DeclareOk::default()), ReplyCode::CHANNEL_ERROR),
-        (
-            "a delivery for nobody",
-            content_octets(1, &deliver, &leveret::Properties::default(), b""),
-            ReplyCode::COMMAND_INVALID,
-        ),
         ("a confirm of nothing", method_octets(1, &basic::Ack::default().delivery_tag(1)), ReplyCode::COMMAND_INVALID),
         ("a body without a header", body_frame(b"x"), ReplyCode::UNEXPECTED_FRAME),
         ("a method that does not exist", frame(1, &[0, 60, 0, 250]), ReplyCode::NOT_IMPLEMENTED),

@@ -235,6 +235,7 @@ async fn what_comes_too_late_is_undone() {
     peer.send(1, basic::ConsumeOk::default().consumer_tag("c")).await;
     assert_eq!(peer.expect::<basic::Cancel>(1).await.consumer_tag, "c");
     peer.send_content(1, basic::Deliver::default().consumer_tag("c").delivery_tag(2), b"x").await;
+    peer.send(1, basic::CancelOk::default().consumer_tag("c")).await;
     assert_eq!(peer.expect::<basic::Nack>(1).await, basic::Nack::default().delivery_tag(2).requeue(true));
 }
 

@@ -44,9 +44,10 @@ pub(crate) struct Published {
     pub(crate) body: Vec<u8>,
 }
 
-/// Parameters without heartbeats; those of a test come on top.
+/// Parameters without heartbeats, and without a prefetch that nobody asked for, which scripts would have to answer; those of
+/// a test come on top.
 pub(crate) fn parameters() -> ConnectionParameters {
-    ConnectionParameters::default().heartbeat(0)
+    ConnectionParameters::default().heartbeat(0).default_prefetch(0)
 }
 
 impl Peer {
@@ -81,6 +82,11 @@ impl Peer {
     /// The whole handshake, as RabbitMQ does it with `guest` and `/`.
     pub(crate) async fn shake_hands(&mut self) {
         self.expect_protocol_header().await;
+        self.shake_hands_after_header().await;
+    }
+
+    /// The same where the protocol header was read.
+    pub(crate) async fn shake_hands_after_header(&mut self) {
         self.send(0, start("PLAIN AMQPLAIN")).await;
         self.expect::<connection::StartOk>(0).await;
         self.send(0, tune()).await;
@@ -135,6 +141,11 @@ impl Peer {
         let Some(stream) = &mut self.stream else { return false };
         let read = tokio::time::timeout(PATIENCE, stream.read_buf(&mut self.input)).await;
         read.expect("the client says nothing").unwrap_or(0) > 0
+    }
+
+    /// Something more has been read already.
+    pub(crate) fn has_more(&self) -> bool {
+        matches!(Decoder::new(FRAME_MAX).decode(&self.input), Ok(Decoded::Frame(..)))
     }
 
     fn decode(&mut self) -> Option<Received> {

@@ -192,8 +192,8 @@ async fn a_provider_without_credentials_fails_the_open_with_its_own_words() {
         peer.expect_end().await;
         if kind == ErrorKind::Authentication {
             assert!(error.to_string().contains("the token server is away"), "{error}");
-            let sources = std::iter::successors(std::error::Error::source(&error), |error| error.source());
-            assert_eq!(sources.last().unwrap().to_string(), "the token server is away");
+            let words = error.attempts()[0].get_ref().unwrap();
+            assert_eq!(words.to_string(), "the token server is away");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use leveret::config::{Pem, Tls};
 use leveret::{Connection, ConnectionParameters, Error, ErrorKind, Phase};
-use rcgen::{CertificateParams, CertifiedKey, KeyPair};
+use rcgen::{Certificate, CertificateParams, KeyPair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, copy_bidirectional};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
@@ -18,19 +18,25 @@ use super::broker;
 use super::peer::{Peer, parameters};
 
 const CAPACITY: usize = 64 * 1024;
-const NAME: &str = "broker.test";
+pub(super) const NAME: &str = "broker.test";
 
 /// A server's certificate, which is its own authority.
-struct Identity {
-    pem: String,
+pub(super) struct Identity {
+    pub(super) pem: String,
     acceptor: TlsAcceptor,
 }
 
 impl Identity {
     fn new() -> Self {
+        Self::made_of(&CertificateParams::new([NAME.to_owned()]).unwrap())
+    }
+
+    pub(super) fn made_of(asked: &CertificateParams) -> Self {
         let signing_key = KeyPair::generate().unwrap();
-        let cert = CertificateParams::new([NAME.to_owned()]).unwrap().self_signed(&signing_key).unwrap();
-        let CertifiedKey { cert, signing_key } = CertifiedKey { cert, signing_key };
+        Self::of(&asked.self_signed(&signing_key).unwrap(), &signing_key)
+    }
+
+    pub(super) fn of(cert: &Certificate, signing_key: &KeyPair) -> Self {
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -42,12 +48,12 @@ impl Identity {
     }
 
     /// What a client has to know.
-    fn parameters(&self) -> ConnectionParameters {
+    pub(super) fn parameters(&self) -> ConnectionParameters {
         parameters().host(NAME).tls(Tls::default().ca(Pem::memory(self.pem.as_str())))
     }
 
     /// A transport for the client, and the peer behind TLS at its other end.
-    fn pipe(&self) -> (DuplexStream, Peer) {
+    pub(super) fn pipe(&self) -> (DuplexStream, Peer) {
         let (client, server) = tokio::io::duplex(CAPACITY);
         let (mut plain, peer) = Peer::new(CAPACITY);
         let acceptor = self.acceptor.clone();
@@ -61,7 +67,7 @@ impl Identity {
 }
 
 /// How opening fails with a server that does this with its end of the pipe.
-async fn refused(parameters: ConnectionParameters, server: impl AsyncFnOnce(DuplexStream)) -> Error {
+pub(super) async fn refused(parameters: ConnectionParameters, server: impl AsyncFnOnce(DuplexStream)) -> Error {
     let (client, end) = tokio::io::duplex(CAPACITY);
     let (opened, ()) = tokio::join!(Connection::open_on(client, parameters), server(end));
     opened.unwrap_err()

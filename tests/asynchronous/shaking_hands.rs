@@ -144,7 +144,7 @@ async fn the_end_of_the_stream_means_something_else_at_each_step() {
     assert!(refused.is_authentication() && !refused.is_retryable(), "{refused}");
     let refused = met(Until::OpenOk, &[]).await;
     assert!(refused.kind() == ErrorKind::AccessRefused && !refused.is_retryable(), "{refused}");
-    assert!(refused.to_string().contains("frame_max"), "a limit that is refused meets the same end: {refused}");
+    assert!(refused.hint().unwrap().contains("frame_max"), "a limit that is refused meets the same end: {refused:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -64,6 +64,9 @@ fn the_gate_closes_at_the_high_mark_and_opens_at_the_low_one() {
 fn calls_and_acknowledgements_pass_the_gate_and_count() {
     let mut session = limited(200, 100, None);
     let key = session.channel();
+    session.consumer(key, "c", false);
+    (1..=20).for_each(|tag| session.deliver(1, "c", tag, "body"));
+    session.sent();
     for tag in 1..=20 {
         session.engine.settle(key, tag, Settle::Ack { multiple: false }).unwrap();
     }
@@ -139,6 +142,8 @@ fn closing_a_channel_sends_those_away_who_wait_to_publish_on_it() {
 fn blocked_stops_publishing_alone() {
     let mut session = Session::open();
     let key = session.channel();
+    session.consumer(key, "c", false);
+    session.deliver(1, "c", 1, "body");
     block(&mut session);
     assert_eq!(session.engine.blocked(), Some("low on memory"));
     assert!(!is_open(&session, key));

@@ -50,15 +50,28 @@ fn a_reply_that_nobody_asked_for_closes_the_connection_with_503() {
 }
 
 #[test]
-fn a_reply_out_of_order_closes_the_connection_with_503() {
+fn a_reply_out_of_order_is_taken_for_the_oldest_call_that_it_can_answer() {
     let mut session = Session::open();
     let key = session.channel();
     let first = session.call(key, declare("a"));
     let second = session.call(key, exchange::Declare::default().exchange("e"));
     session.say(1, exchange::DeclareOk::default());
+    session.reply(second);
+    assert!(session.is_waiting(first));
+    session.say(1, queue::DeclareOk::default().queue("a"));
+    session.reply(first);
+    assert_eq!(session.engine.closure(), None);
+}
+
+#[test]
+fn a_reply_that_answers_none_of_the_calls_closes_the_connection_with_503() {
+    let mut session = Session::open();
+    let key = session.channel();
+    let first = session.call(key, declare("a"));
+    session.sent();
+    session.say(1, exchange::DeclareOk::default());
     assert_eq!(session.sent_close().reply_code, ReplyCode::COMMAND_INVALID);
     session.closed(first);
-    session.closed(second);
 }
 
 #[test]

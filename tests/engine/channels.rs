@@ -40,6 +40,8 @@ fn a_channel_takes_no_requests_before_it_is_open() {
     assert!(session.engine.admission(key).is_err());
     session.say(1, channel::OpenOk::default());
     assert!(matches!(session.heard(waiter), Completion::Opened(_)));
+    session.consumer(key, "c", false);
+    session.deliver(1, "c", 1, "body");
     assert!(session.engine.settle(key, 1, Settle::Ack { multiple: false }).is_ok());
 }
 
@@ -148,6 +150,9 @@ fn what_belongs_to_an_earlier_incarnation_is_refused_and_never_sent() {
     assert!(session.engine.call(stale, &call, queue::Declare::REPLIES, waiter, session.now).is_err());
     assert!(session.engine.admission(stale).is_err());
     assert_eq!(session.sent(), []);
+    session.consumer(fresh, "c", false);
+    session.deliver(1, "c", 1, "body");
+    session.sent();
     session.engine.settle(fresh, 1, Settle::Ack { multiple: false }).unwrap();
     assert_eq!(session.sent(), [sent(1, basic::Ack::default().delivery_tag(1))]);
 }

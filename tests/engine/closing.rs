@@ -95,7 +95,7 @@ fn a_closing_connection_sends_nothing_more_for_its_channels() {
     session.sent();
     session.say(1, channel::Flow::default().active(false));
     session.say(1, basic::Cancel::default().consumer_tag("c"));
-    session.engine.drop_consumer(consumer);
+    session.engine.drop_consumer(consumer, [], None);
     session.engine.release_channel(key);
     assert_eq!(session.sent(), []);
     session.say(0, connection::CloseOk::default());

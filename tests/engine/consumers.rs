@@ -5,7 +5,7 @@ use leveret::engine::{Completion, ConsumerEnd, Failure, Settle, Taken};
 use leveret::protocol::basic::{self, Properties};
 use leveret::protocol::{Method, Request, channel};
 
-use crate::peer::sent;
+use crate::peer::{Sent, sent};
 use crate::session::Session;
 
 fn cancel(tag: &str) -> basic::Cancel {
@@ -64,12 +64,16 @@ fn consumers_of_one_channel_get_each_its_own() {
 }
 
 #[test]
-fn a_delivery_for_an_unknown_consumer_closes_the_connection_with_503() {
+fn a_delivery_for_a_consumer_that_never_was_ends_its_channel_alone() {
     let mut session = Session::open();
-    let key = session.channel();
+    let (key, other) = (session.channel(), session.channel());
     session.consumer(key, "c", false);
     session.deliver(1, "other", 1, "body");
-    assert_eq!(session.sent_close().reply_code, ReplyCode::COMMAND_INVALID);
+    let Some(Sent::Method(1, Method::ChannelClose(close))) = session.sent().pop() else { panic!("no close") };
+    assert_eq!(close.reply_code, ReplyCode::COMMAND_INVALID);
+    session.say(1, channel::CloseOk::default());
+    assert!(session.engine.channel_closure(key).is_some());
+    assert_eq!((session.engine.channel_closure(other), session.engine.closure()), (None, None));
 }
 
 #[test]
@@ -86,7 +90,8 @@ fn a_cancelled_consumer_ends_at_cancel_ok_and_keeps_what_came_before() {
     let (deliveries, _) = session.take_deliveries(consumer, waiter);
     assert_eq!(tags(&deliveries), [1]);
     assert_eq!(session.take_deliveries(consumer, waiter).1, Taken::End(ConsumerEnd::Cancelled));
-    assert_eq!(session.engine.cancel_consumer(consumer, waiter, session.now), Err(Failure::NoSuchConsumer));
+    session.engine.cancel_consumer(consumer, waiter, session.now).unwrap();
+    assert!(matches!(session.heard(waiter), Completion::Closed), "it is cancelled already");
     session.engine.settle(key, 1, Settle::Ack { multiple: false }).unwrap();
 }
 
@@ -98,9 +103,32 @@ fn a_consumer_that_the_broker_cancels_ends_and_its_listener_is_told() {
     let waiter = session.waiter();
     session.take_deliveries(consumer, waiter);
     session.say(1, cancel("c").no_wait(true));
-    assert_eq!((session.readable(), session.sent()), (vec![waiter], vec![]));
+    assert_eq!((session.readable(), session.sent()), (vec![waiter], vec![sent(1, cancel("c"))]));
     assert_eq!(session.take_deliveries(consumer, waiter).1, Taken::End(ConsumerEnd::CancelledByBroker));
     session.consumer(key, "c", false);
+}
+
+/// RabbitMQ 4.3 keeps a consumer that timed out until the client cancels it.
+#[test]
+fn a_tag_whose_consumer_the_broker_cancelled_is_free_behind_our_own_cancel() {
+    let mut session = Session::open();
+    let key = session.channel();
+    session.consumer(key, "c", false);
+    let former = session.engine.claim_consumer(key, &"c".into()).unwrap();
+    session.say(1, cancel("c").no_wait(true));
+    assert_eq!(session.sent(), [sent(1, cancel("c"))]);
+    let no_wait = Method::from(basic::Consume::default().consumer_tag("c").no_wait(true));
+    assert_eq!(session.engine.send(key, &no_wait, true), Err(Failure::ConsumerTagInUse("c".into())));
+    let consuming = session.call(key, basic::Consume::default().consumer_tag("c"));
+    session.deliver(1, "c", 1, "of the former, woken by an acknowledgement");
+    session.say(1, basic::CancelOk::default().consumer_tag("c"));
+    session.deliver(1, "c", 2, "of the successor");
+    session.say(1, basic::ConsumeOk::default().consumer_tag("c"));
+    let successor = session.reply(consuming).consumer.unwrap();
+    let waiter = session.waiter();
+    assert_eq!(tags(&session.take_deliveries(successor, waiter).0), [2]);
+    assert_eq!(session.take_deliveries(former, waiter).1, Taken::End(ConsumerEnd::CancelledByBroker));
+    assert!(session.sent().contains(&sent(1, requeue(1))));
 }
 
 #[test]
@@ -115,17 +143,18 @@ fn a_cancel_of_the_brokers_without_no_wait_is_answered() {
 }
 
 #[test]
-fn a_dropped_consumer_is_cancelled_and_requeues_what_waits_and_what_still_comes() {
+fn a_dropped_consumer_gives_back_what_waits_and_what_still_comes_together_and_after_cancel_ok() {
     let mut session = Session::open();
     let key = session.channel();
     let consumer = session.consumer(key, "c", false);
     session.deliver(1, "c", 1, "waits");
     session.deliver(1, "c", 2, "waits");
-    session.engine.drop_consumer(consumer);
-    assert_eq!(session.sent(), [sent(1, requeue(1)), sent(1, requeue(2)), sent(1, cancel("c"))]);
+    session.engine.drop_consumer(consumer, [], None);
+    assert_eq!(session.sent(), [sent(1, cancel("c"))]);
     session.deliver(1, "c", 3, "still comes");
-    assert_eq!(session.sent(), [sent(1, requeue(3))]);
+    assert_eq!(session.sent(), []);
     session.say(1, basic::CancelOk::default().consumer_tag("c"));
+    assert_eq!(session.sent(), [sent(1, requeue(3).multiple(true))]);
     session.consumer(key, "c", false);
     assert!(session.completions().is_empty());
 }
@@ -137,9 +166,10 @@ fn a_consumer_dropped_in_the_middle_of_a_delivery_requeues_that_too() {
     let consumer = session.consumer(key, "c", false);
     session.say(1, basic::Deliver::default().consumer_tag("c").delivery_tag(5));
     session.octets(&crate::peer::header_octets(1, 4, &Properties::default()));
-    session.engine.drop_consumer(consumer);
+    session.engine.drop_consumer(consumer, [], None);
     assert_eq!(session.sent(), [sent(1, cancel("c"))]);
     session.octets(&crate::peer::body_octets(1, b"body", 3));
+    session.say(1, basic::CancelOk::default().consumer_tag("c"));
     assert_eq!(session.sent(), [sent(1, requeue(5))]);
 }
 
@@ -149,7 +179,7 @@ fn a_dropped_consumer_without_acknowledgements_requeues_nothing() {
     let key = session.channel();
     let consumer = session.consumer(key, "c", true);
     session.deliver(1, "c", 1, "waits");
-    session.engine.drop_consumer(consumer);
+    session.engine.drop_consumer(consumer, [], None);
     session.deliver(1, "c", 2, "still comes");
     assert_eq!(session.sent(), [sent(1, cancel("c"))]);
 }
@@ -161,8 +191,8 @@ fn a_consumer_that_ended_requeues_what_nobody_took_when_it_is_dropped() {
     let consumer = session.consumer(key, "c", false);
     session.deliver(1, "c", 1, "waits");
     session.say(1, cancel("c").no_wait(true));
-    session.engine.drop_consumer(consumer);
-    assert_eq!(session.sent(), [sent(1, requeue(1))]);
+    session.engine.drop_consumer(consumer, [], None);
+    assert_eq!(session.sent(), [sent(1, cancel("c")), sent(1, requeue(1))]);
     let waiter = session.waiter();
     assert_eq!(session.take_deliveries(consumer, waiter).1, Taken::End(ConsumerEnd::Cancelled));
 }
@@ -247,6 +277,9 @@ fn consumers_end_with_their_channel_and_what_can_no_longer_be_acknowledged_goes(
     let mut session = Session::open();
     let key = session.channel();
     let (acks, none) = (session.consumer(key, "acks", false), session.consumer(key, "none", true));
+    for tag in ["acks", "none"] {
+        session.engine.claim_consumer(key, &tag.into()).expect("somebody listens");
+    }
     session.deliver(1, "acks", 1, "comes again");
     session.deliver(1, "none", 2, "is ours");
     let waiter = session.waiter();
@@ -263,17 +296,19 @@ fn settling_goes_out_as_it_was_asked_for() {
     let mut session = Session::open();
     let key = session.channel();
     let cases: [(Settle, Method); 5] = [
-        (Settle::Ack { multiple: false }, basic::Ack::default().delivery_tag(7).into()),
-        (Settle::Ack { multiple: true }, basic::Ack::default().delivery_tag(7).multiple(true).into()),
+        (Settle::Ack { multiple: false }, basic::Ack::default().delivery_tag(1).into()),
+        (Settle::Ack { multiple: true }, basic::Ack::default().delivery_tag(2).multiple(true).into()),
         (
             Settle::Nack { multiple: true, requeue: false },
-            basic::Nack::default().delivery_tag(7).multiple(true).requeue(false).into(),
+            basic::Nack::default().delivery_tag(3).multiple(true).requeue(false).into(),
         ),
-        (Settle::Nack { multiple: false, requeue: true }, requeue(7).into()),
-        (Settle::Reject { requeue: true }, basic::Reject::default().delivery_tag(7).requeue(true).into()),
+        (Settle::Nack { multiple: false, requeue: true }, requeue(4).into()),
+        (Settle::Reject { requeue: true }, basic::Reject::default().delivery_tag(5).requeue(true).into()),
     ];
-    for (settle, method) in cases {
-        session.engine.settle(key, 7, settle).unwrap();
+    session.consumer(key, "c", false);
+    for (delivery_tag, (settle, method)) in (1..).zip(cases) {
+        session.deliver(1, "c", delivery_tag, "body");
+        session.engine.settle(key, delivery_tag, settle).unwrap();
         assert_eq!(session.sent(), [sent(1, method)]);
     }
 }
@@ -299,13 +334,12 @@ fn a_late_cancel_ok_does_not_end_a_successor_with_the_same_tag() {
     let (first, second) = (session.call(key, cancel("c")), session.call(key, cancel("c")));
     session.say(1, basic::CancelOk::default().consumer_tag("c"));
     session.reply(first);
-    let successor = Method::from(basic::Consume::default().consumer_tag("c").no_wait(true));
-    session.engine.send(key, &successor, true).unwrap();
+    let consuming = session.call(key, basic::Consume::default().consumer_tag("c"));
     session.say(1, basic::CancelOk::default().consumer_tag("c"));
     session.reply(second);
+    session.say(1, basic::ConsumeOk::default().consumer_tag("c"));
+    let consumer = session.reply(consuming).consumer.unwrap();
     session.deliver(1, "c", 1, "for the successor");
-    assert_eq!(session.engine.closure(), None);
-    let consumer = session.engine.claim_consumer(key, &"c".into()).unwrap();
     let waiter = session.waiter();
     assert_eq!(session.take_deliveries(consumer, waiter).0.len(), 1);
 }

@@ -217,9 +217,10 @@ fn a_message_over_the_limit_goes_back_where_its_consumer_was_dropped() {
     let mut session = Session::with(negotiated(), |settings| settings.max_message_size = 10);
     let key = session.channel();
     let consumer = session.consumer(key, "c", false);
-    session.engine.drop_consumer(consumer);
+    session.engine.drop_consumer(consumer, [], None);
     session.sent();
     session.say_content(1, deliver(1), &Properties::default(), &body(5000));
+    session.say(1, basic::CancelOk::default().consumer_tag("c"));
     let nack = basic::Nack::default().delivery_tag(1).requeue(true);
     assert_eq!(session.sent(), [sent(1, nack)], "another consumer may take what this one never will");
 }

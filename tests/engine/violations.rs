@@ -136,7 +136,6 @@ fn misbehaviour() -> Vec<Misbehaviour> {
             invalid,
             (60, 120),
         ),
-        ("a delivery for nobody", method(1, deliver().consumer_tag("other").into()), invalid, (60, 60)),
         (
             "a message that nobody wanted to get",
             content_octets(1, basic::GetOk::default(), &Properties::default(), b"", 10),

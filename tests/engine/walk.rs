@@ -179,7 +179,7 @@ impl Walk {
         self.broker_reads();
         for (consumer, waiter) in std::mem::take(&mut self.consumers) {
             self.session.take_deliveries(consumer, waiter);
-            self.engine().drop_consumer(consumer);
+            self.engine().drop_consumer(consumer, [], None);
         }
         self.hear();
         assert!(self.waiting.is_empty(), "still waiting: {:?}", self.waiting);

@@ -43,6 +43,7 @@ fn fields_are_checked_like_keys() {
         (base().credentials_timeout(Duration::ZERO), OutOfRange, "credentials_timeout"),
         (base().blocked_connection_timeout(Duration::MAX), OutOfRange, "blocked_connection_timeout"),
         (base().retry_delay(Duration::MAX), OutOfRange, "retry_delay"),
+        (base().connection_attempt_delay(Duration::from_millis(9)), OutOfRange, "connection_attempt_delay"),
         (base().connection_attempts(0), OutOfRange, "connection_attempts"),
         (base().tcp_keepalive_idle(Duration::from_millis(1500)), OutOfRange, "tcp_keepalive_idle"),
         (base().tcp_user_timeout(Duration::from_micros(1)), OutOfRange, "tcp_user_timeout"),

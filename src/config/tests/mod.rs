@@ -5,6 +5,7 @@
 mod fields;
 mod printing;
 mod readme;
+mod secrecy;
 mod urls;
 
 use super::{ConnectionParameters, Credentials, ParametersError};

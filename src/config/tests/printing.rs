@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{base, everything, from_url, h, plain, refused};
+use super::{base, everything, from_url, h, plain};
 use crate::config::keys::keys;
 use crate::config::{Credentials, EndpointOrder, Heartbeat, Pem, Tls};
 use crate::wire::Timestamp;
@@ -12,31 +12,6 @@ fn a_secret_shows_in_no_text() {
     let parameters = from_url("amqp://user:hunter2@h/v?heartbeat=3");
     for text in [format!("{parameters:?}"), format!("{parameters:#?}"), parameters.to_string()] {
         assert!(!text.contains("hunter2") && text.contains("<redacted>"), "{text}");
-    }
-    let mistakes = [
-        "user:hunter2@h",
-        "user:hunter2://h@h",
-        "amqp://user:hunter2/x@h/v",
-        "amqp://user:hunter2?x@h",
-        "amqp://user:hunter2#x@h",
-        "amqp://user:x@hunter2@h",
-        "amqp://user:x@y/hunter2@h/v",
-        "amqp://user:x@y?hunter2@h",
-        "amqp://user:x@y?hunter2=z@h",
-        "amqp://user:hunter2%@h",
-        "amqp://user:hunter2%00@h",
-        "amqp://user:hunter2 @h",
-        "amqp://user:hunter2@h:x",
-        "amqp://user:hunter2",
-        "amqp://user:hunter2,h",
-        "amqp://user:hunter2@h?password=hunter2",
-        "amqps://h?certfile=c&password=hunter2&ssl_options=hunter2",
-        "amqps://h?ssl_options=hunter2",
-        "amqps://h?ssl_options={\"password\":\"hunter2\",\"x\":1}",
-    ];
-    for url in mistakes {
-        let error = refused(url);
-        assert!(!format!("{error} {error:?}").contains("hunter2"), "{url}: {error:?}");
     }
 }
 
@@ -75,6 +50,7 @@ fn every_field_that_text_can_carry_survives_printing() {
         .credentials_timeout(seconds(1))
         .connection_attempts(2)
         .retry_delay(Duration::ZERO)
+        .connection_attempt_delay(Duration::from_millis(10))
         .connect_timeout(Duration::from_nanos(1))
         .tls_timeout(seconds(3))
         .handshake_timeout(seconds(4))
@@ -103,6 +79,7 @@ fn every_field_that_text_can_carry_survives_printing() {
         .write_low_water(2)
         .max_unconfirmed(5)
         .max_message_size(6)
+        .default_prefetch(7)
         .backpressure_detection(true)
         .backpressure_multiplier(4);
     let url = other.to_string();

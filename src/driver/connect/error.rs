@@ -9,9 +9,9 @@ use std::time::Duration;
 use super::Progress;
 use crate::config::{Endpoint, ParametersError, ProviderError};
 use crate::engine::{HandshakeError, HandshakeStep, Initiator};
-use crate::error::ErrorKind;
+use crate::error::{Answer, ErrorKind, handshake_hint};
 use crate::protocol::ReplyCode;
-use crate::wire::ShortString;
+use crate::wire::{Escaped, ShortString};
 
 /// How far an attempt to connect came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,7 +87,9 @@ impl Cause {
     /// The same may well succeed a little later.
     fn is_retryable(&self) -> bool {
         match self {
-            Self::Handshake(HandshakeError::Refused { code, .. }) => *code == ReplyCode::CONNECTION_FORCED,
+            Self::Handshake(HandshakeError::Refused { code, text, .. }) => {
+                Answer::find(*code, &text.to_string()).is_some_and(|answer| answer.passes)
+            }
             // A broker that stops, or a balancer in front of brokers that have: nothing was refused so far.
             Self::EndOfStream(HandshakeStep::Start) => true,
             // It is asked anew, and may have been cut off from whom it asks; credentials that cannot be sent stay so.
@@ -96,13 +98,35 @@ impl Cause {
         }
     }
 
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
+    /// The error that it is, whose text is in its own.
+    fn get_ref(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
-            Self::Tls(error) | Self::Provider(error) => Some(&**error),
+            #[cfg(feature = "tls")]
+            Self::Tls(error) => Some(super::tls::typed(&**error)),
+            #[cfg(not(feature = "tls"))]
+            Self::Tls(error) => Some(&**error),
+            Self::Provider(error) => Some(&**error),
             Self::Handshake(error) => Some(error),
             Self::TimedOut { .. } | Self::EndOfStream(_) => None,
         }
+    }
+
+    /// What to do about it, in half a sentence; `phase` is where it happened.
+    fn hint(&self, phase: Phase) -> Option<&'static str> {
+        Some(match self {
+            Self::Io(_) if phase == Phase::Resolve => "check the host's name, and that this machine can resolve it",
+            Self::Io(_) if phase == Phase::Connect => "check that a broker runs there and listens on that port",
+            Self::EndOfStream(HandshakeStep::Start) => "it may be stopping, want TLS (amqps), or be no AMQP server",
+            Self::EndOfStream(HandshakeStep::Authentication) => {
+                "check user and password: brokers that refuse them may hang up"
+            }
+            Self::EndOfStream(HandshakeStep::Open) => {
+                "check the virtual host, and the limits that the client asks for: channel_max, frame_max, heartbeat"
+            }
+            Self::Handshake(error) => return handshake_hint(error),
+            Self::Io(_) | Self::Tls(_) | Self::TimedOut { .. } | Self::Provider(_) => return None,
+        })
     }
 
     /// The broker's code and text, where it refused.
@@ -134,6 +158,7 @@ fn handshake_kind(error: &HandshakeError) -> ErrorKind {
         }
         HandshakeError::Refused { .. } => ErrorKind::AccessRefused,
         HandshakeError::Encode(_) => ErrorKind::Encode,
+        HandshakeError::FrameMaxTooSmall { .. } => ErrorKind::Parameters,
         _ => ErrorKind::Protocol,
     }
 }
@@ -141,20 +166,19 @@ fn handshake_kind(error: &HandshakeError) -> ErrorKind {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(error) => write!(f, "{error}"),
-            Self::Tls(error) => write!(f, "{error}"),
+            Self::Io(error) => write!(f, "{}", Escaped(error)),
+            Self::Tls(error) => write!(f, "{}", Escaped(error)),
             Self::TimedOut { parameter, limit } => write!(f, "not done within {limit:?} ({parameter})"),
-            Self::Provider(error) => write!(f, "no credentials: {error}"),
+            Self::Provider(error) => write!(f, "no credentials: {}", Escaped(error)),
             Self::EndOfStream(HandshakeStep::Start) => {
-                f.write_str("the broker closed the transport at once: it may be stopping, want TLS (amqps), or be no AMQP server")
+                f.write_str("the broker closed the transport at once, without a word")
             }
             Self::EndOfStream(HandshakeStep::Authentication) => {
-                f.write_str("the broker closed the transport after it got the credentials: they may be wrong")
+                f.write_str("the broker closed the transport after it got the credentials, without a word")
             }
             // Limits go out together with the virtual host.
             Self::EndOfStream(HandshakeStep::Open) => f.write_str(
-                "the broker closed the transport when the virtual host was opened: it may refuse that, or a limit: RabbitMQ from \
-                 4.1 on wants a frame_max of at least 8192",
+                "the broker closed the transport when it got the limits and the virtual host, without a word",
             ),
             Self::Handshake(error) => write!(f, "{error}"),
         }
@@ -163,7 +187,7 @@ impl fmt::Display for Cause {
 
 /// One attempt to connect: where, how far it came, and why it failed.
 ///
-/// Its `Display` is that in one line; its source is the cause.
+/// Its `Display` is that in one line; [`get_ref`](Attempt::get_ref) is the cause.
 #[derive(Debug)]
 pub struct Attempt {
     endpoint: Option<Endpoint>,
@@ -203,6 +227,19 @@ impl Attempt {
         self.cause.is_retryable()
     }
 
+    /// What to do about it, in half a sentence, where its text does not say so itself.
+    pub fn hint(&self) -> Option<&'static str> {
+        self.cause.hint(self.phase)
+    }
+
+    /// The error that is the cause, where there is one: the [`io::Error`] of the transport or of TLS, what a provider of
+    /// credentials or a mechanism failed with, a [`HandshakeError`].
+    ///
+    /// Its text is part of this one's. As with [`io::Error`], [`source`](Error::source) goes on behind it.
+    pub fn get_ref(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.get_ref()
+    }
+
     /// Where it was, as people write it.
     fn place(&self) -> Option<String> {
         let endpoint = self.endpoint.as_ref()?;
@@ -225,7 +262,7 @@ impl fmt::Display for Attempt {
 
 impl Error for Attempt {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.cause.source()
+        self.get_ref()?.source()
     }
 }
 
@@ -256,7 +293,7 @@ impl ConnectError {
     }
 
     /// The attempt that tells most: the last one of those that came furthest.
-    fn telling(&self) -> Option<&Attempt> {
+    pub(crate) fn telling(&self) -> Option<&Attempt> {
         self.attempts.iter().max_by_key(|attempt| attempt.phase)
     }
 
@@ -277,6 +314,10 @@ impl ConnectError {
 
     pub(crate) fn is_retryable(&self) -> bool {
         self.out_of_time.is_some() || self.attempts.iter().any(Attempt::is_retryable)
+    }
+
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        self.telling()?.hint()
     }
 
     pub(crate) fn refusal(&self) -> Option<(ReplyCode, &ShortString)> {
@@ -301,11 +342,5 @@ impl fmt::Display for ConnectError {
                     .try_for_each(|(attempt, number)| write!(f, "; {number}. {attempt}"))
             }
         }
-    }
-}
-
-impl Error for ConnectError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.telling().map(|attempt| attempt as _)
     }
 }

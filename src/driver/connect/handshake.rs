@@ -7,7 +7,8 @@ use std::pin::Pin;
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
-use super::{ConnectCause, Used};
+use super::ConnectCause;
+use super::attempts::Used;
 use crate::config::{ConnectionParameters, Credentials};
 use crate::engine::{Handshake, HandshakeParameters, HandshakeStep, Negotiated};
 use crate::frame::Outbound;

@@ -1,8 +1,11 @@
-//! From parameters to a connection: endpoints in turn, their addresses in turn, and with each TCP, TLS and the handshake of AMQP,
-//! every step with its deadline.
+//! From parameters to a connection: a race between the addresses of the endpoints, and with the first that connects TLS and the
+//! handshake of AMQP, every step with its deadline.
 
+mod attempts;
+mod dial;
 mod error;
 mod handshake;
+mod race;
 mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
@@ -15,10 +18,12 @@ use std::time::Duration;
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout_at};
 
+use self::attempts::{Attempts, Used};
+use self::dial::Network;
 use super::Shared;
-use crate::config::{ConnectionParameters, Credentials, CredentialsProvider, Endpoint, EndpointOrder, Secret};
+use crate::config::{ConnectionParameters, Credentials, CredentialsProvider, Endpoint};
 use crate::engine::{Engine, Settings};
 
 pub use error::{Attempt, Phase};
@@ -52,13 +57,23 @@ struct Progress {
 
 /// Reaches a broker over the network and agrees with it.
 pub(crate) async fn open(parameters: &ConnectionParameters) -> Result<Agreed<Transport<TcpStream>>, ConnectError> {
+    open_over(&tcp::Tcp, parameters).await
+}
+
+/// The same over any network.
+async fn open_over<N: Network>(
+    network: &N,
+    parameters: &ConnectionParameters,
+) -> Result<Agreed<Transport<N::Stream>>, ConnectError> {
     let mut attempts = Attempts::default();
-    match within("open_timeout", parameters.open_timeout, try_all(parameters, &mut attempts)).await {
+    // On the heap: what is tried at a time is large, and would be part of every future that opens a connection.
+    let trying = Box::pin(dial::try_all(network, parameters, &mut attempts));
+    match within("open_timeout", parameters.open_timeout, trying).await {
         Ok(Some(agreed)) => Ok(agreed),
         Ok(None) => Err(attempts.into_error(None)),
         Err(cause) => {
             if let ConnectCause::TimedOut { parameter, limit } = cause {
-                attempts.fail(ConnectCause::TimedOut { parameter, limit });
+                attempts.fail_all(|| ConnectCause::TimedOut { parameter, limit });
             }
             Err(attempts.into_error(Some(cause)))
         }
@@ -75,126 +90,11 @@ pub(crate) async fn open_on<T: AsyncRead + AsyncWrite + Unpin>(
     // What the broker's certificate is for: there is no address that the stream could be checked against.
     let host = parameters.endpoints.first().map_or("", |endpoint| endpoint.host.as_str());
     let opening = async {
-        let stack = agree(stream, host, parameters, &mut progress, &mut used);
+        let stack = Box::pin(agree(stream, host, parameters, &mut progress, &mut used));
         within("stack_timeout", parameters.stack_timeout, stack).await.flatten()
     };
     let opened = within("open_timeout", parameters.open_timeout, opening).await.flatten();
     opened.map_err(|cause| ConnectError::new(vec![Attempt::new(progress, cause)], 0, None))
-}
-
-/// What was tried, in order.
-#[derive(Default)]
-struct Attempts {
-    failed: Vec<Attempt>,
-    /// How many went before those.
-    forgotten: u64,
-    /// One of this cycle's may well succeed a little later.
-    may_heal: bool,
-    /// The one that is under way, if one is.
-    running: Option<Progress>,
-    used: Used,
-}
-
-impl Attempts {
-    /// Failures that are kept, the last ones: who tries for ever, with as many attempts as there are, fills no memory.
-    const KEPT: usize = 1024;
-
-    /// What is under way came to nothing.
-    fn fail(&mut self, cause: ConnectCause) {
-        let Some(progress) = self.running.take() else { return };
-        if self.failed.len() == Self::KEPT {
-            self.failed.remove(0);
-            self.forgotten += 1;
-        }
-        let attempt = Attempt::new(progress, cause);
-        self.may_heal |= attempt.is_retryable();
-        self.failed.push(attempt);
-    }
-
-    fn into_error(self, out_of_time: Option<ConnectCause>) -> ConnectError {
-        ConnectError::new(self.failed, self.forgotten, out_of_time)
-    }
-}
-
-/// Passwords that were used and that are to be forgotten after use: once this is dropped, which happens however an open ends, be it
-/// over in time, cut off by a deadline or dropped itself.
-#[derive(Default)]
-struct Used(Vec<Secret>);
-
-impl Used {
-    /// A response of these credentials is about to be sent.
-    fn note(&mut self, credentials: &Credentials) {
-        if credentials.erases_on_connect() {
-            self.0.push(credentials.password().clone());
-        }
-    }
-}
-
-impl Drop for Used {
-    fn drop(&mut self) {
-        self.0.iter().for_each(Secret::erase);
-    }
-}
-
-/// Tries everything, cycle by cycle. None where nothing came of it: the attempts tell why.
-async fn try_all(parameters: &ConnectionParameters, attempts: &mut Attempts) -> Option<Agreed<Transport<TcpStream>>> {
-    let mut endpoints: Vec<&Endpoint> = parameters.endpoints.iter().collect();
-    if parameters.endpoint_order == EndpointOrder::Shuffled {
-        fastrand::shuffle(&mut endpoints);
-    }
-    for cycle in 0..parameters.connection_attempts {
-        if cycle > 0 {
-            sleep(parameters.retry_delay).await;
-        }
-        attempts.may_heal = false;
-        for endpoint in &endpoints {
-            if let Some(agreed) = try_endpoint(endpoint, parameters, attempts).await {
-                return Some(agreed);
-            }
-        }
-        if !attempts.may_heal {
-            break;
-        }
-    }
-    None
-}
-
-/// Tries every address of an endpoint.
-async fn try_endpoint(
-    endpoint: &Endpoint,
-    parameters: &ConnectionParameters,
-    attempts: &mut Attempts,
-) -> Option<Agreed<Transport<TcpStream>>> {
-    let progress = |address, phase| Progress { endpoint: Some(endpoint.clone()), address, phase };
-    attempts.running = Some(progress(None, Phase::Resolve));
-    let addresses = match tcp::resolve(endpoint, parameters).await {
-        Ok(addresses) => addresses,
-        Err(cause) => {
-            attempts.fail(cause);
-            return None;
-        }
-    };
-    for address in addresses {
-        let progress = attempts.running.insert(progress(Some(address), Phase::Connect));
-        let stack = try_address(address, endpoint, parameters, progress, &mut attempts.used);
-        match within("stack_timeout", parameters.stack_timeout, stack).await.flatten() {
-            Ok(agreed) => return Some(agreed),
-            Err(cause) => attempts.fail(cause),
-        }
-    }
-    None
-}
-
-async fn try_address(
-    address: SocketAddr,
-    endpoint: &Endpoint,
-    parameters: &ConnectionParameters,
-    progress: &mut Progress,
-    used: &mut Used,
-) -> Result<Agreed<Transport<TcpStream>>, ConnectCause> {
-    let stream = tcp::connect(address, parameters);
-    let stream = within("connect_timeout", parameters.connect_timeout, stream).await??;
-    agree(stream, &endpoint.host, parameters, progress, used).await
 }
 
 /// TLS, where the parameters have it, and the handshake.
@@ -267,8 +167,18 @@ async fn within<R>(
     limit: Option<Duration>,
     step: impl Future<Output = R>,
 ) -> Result<R, ConnectCause> {
+    within_since(Instant::now(), parameter, limit, step).await
+}
+
+/// The same for a wait that began earlier.
+async fn within_since<R>(
+    since: Instant,
+    parameter: &'static str,
+    limit: Option<Duration>,
+    step: impl Future<Output = R>,
+) -> Result<R, ConnectCause> {
     match limit {
-        Some(limit) => timeout(limit, step).await.map_err(|_| ConnectCause::TimedOut { parameter, limit }),
+        Some(limit) => timeout_at(since + limit, step).await.map_err(|_| ConnectCause::TimedOut { parameter, limit }),
         None => Ok(step.await),
     }
 }

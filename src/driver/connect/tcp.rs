@@ -6,16 +6,33 @@ use std::net::SocketAddr;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
-use super::{ConnectCause, within};
+use super::ConnectCause;
+use super::dial::Network;
 use crate::config::{ConnectionParameters, Endpoint};
 
+/// This machine's network.
+pub(super) struct Tcp;
+
+impl Network for Tcp {
+    type Stream = TcpStream;
+
+    async fn resolve(
+        &self,
+        endpoint: &Endpoint,
+        parameters: &ConnectionParameters,
+    ) -> Result<Vec<SocketAddr>, ConnectCause> {
+        resolve(endpoint, parameters).await
+    }
+
+    async fn connect(&self, address: SocketAddr, parameters: &ConnectionParameters) -> Result<TcpStream, ConnectCause> {
+        connect(address, parameters).await
+    }
+}
+
 /// Every address of an endpoint's name that can be reached from the local address, if one is given; at least one.
-pub(super) async fn resolve(
-    endpoint: &Endpoint,
-    parameters: &ConnectionParameters,
-) -> Result<Vec<SocketAddr>, ConnectCause> {
+async fn resolve(endpoint: &Endpoint, parameters: &ConnectionParameters) -> Result<Vec<SocketAddr>, ConnectCause> {
     let lookup = lookup_host((endpoint.host.as_str(), parameters.port_of(endpoint)));
-    let found = within("connect_timeout", parameters.connect_timeout, lookup).await?.map_err(ConnectCause::Io)?;
+    let found = lookup.await.map_err(ConnectCause::Io)?;
     let reachable =
         |address: &SocketAddr| parameters.local_address.is_none_or(|local| local.is_ipv4() == address.is_ipv4());
     let mut addresses: Vec<SocketAddr> = Vec::new();
@@ -32,7 +49,7 @@ pub(super) async fn resolve(
 }
 
 /// Connects to one address.
-pub(super) async fn connect(address: SocketAddr, parameters: &ConnectionParameters) -> Result<TcpStream, ConnectCause> {
+async fn connect(address: SocketAddr, parameters: &ConnectionParameters) -> Result<TcpStream, ConnectCause> {
     let socket = prepare(address, parameters).map_err(ConnectCause::Io)?;
     let stream = socket.connect(address).await.map_err(ConnectCause::Io)?;
     stream.set_nodelay(parameters.tcp_nodelay).map_err(ConnectCause::Io)?;

@@ -195,6 +195,14 @@ impl Misbehaviour {
         self.expect(Outcome::Fails(failed), Says::Close(code, blamed))
     }
 
+    /// It breaks the protocol on channel 1 alone: the client closes that with this code, and blames this method.
+    pub(super) fn breaks_channel(self, code: ReplyCode, blamed: (u16, u16)) -> Case {
+        let failed = Failed::new(ErrorKind::Protocol, Some(Initiator::Client), self.when);
+        let failed = Failed { code: Some(code), method: method(blamed), ..failed };
+        let case = self.expect(Outcome::Fails(failed), Says::GoesOn);
+        Case { answers: vec![(1, "channel.close")], ..case }
+    }
+
     /// It changes nothing.
     pub(super) fn passes(self) -> Case {
         self.expect(Outcome::Succeeds, Says::GoesOn)
@@ -245,18 +253,30 @@ impl Misbehaviour {
     /// The broker closes the connection with this code.
     pub(super) fn closes(self, kind: ErrorKind, code: ReplyCode) -> Case {
         let case = self.fails(kind, Some(Initiator::Broker), Says::CloseOk).with_code(code);
-        // An operator's doing, or a shutdown: another node, or this one later, takes the connection.
-        if code == ReplyCode::CONNECTION_FORCED { case.retryable() } else { case }
+        case.retryable_if_it_passes(code)
     }
 
     /// The broker closes channel 1 with this code, and nothing else.
     pub(super) fn closes_channel(self, code: ReplyCode) -> Case {
         let case = self.fails(ErrorKind::ChannelClosed, Some(Initiator::Broker), Says::GoesOn);
-        Case { answers: vec![(1, "channel.close-ok")], ..case }.with_code(code)
+        Case { answers: vec![(1, "channel.close-ok")], ..case }.with_code(code).retryable_if_it_passes(code)
     }
 }
 
 impl Case {
+    /// Whatever the words: an operator's doing or a shutdown, a fault or a lack inside the broker, a lock that is held by whom it
+    /// may not have missed yet, or no consumer for the moment.
+    fn retryable_if_it_passes(self, code: ReplyCode) -> Self {
+        let passing = [
+            ReplyCode::NO_CONSUMERS,
+            ReplyCode::CONNECTION_FORCED,
+            ReplyCode::RESOURCE_LOCKED,
+            ReplyCode::RESOURCE_ERROR,
+            ReplyCode::INTERNAL_ERROR,
+        ];
+        if passing.contains(&code) { self.retryable() } else { self }
+    }
+
     fn with_code(mut self, code: ReplyCode) -> Self {
         self.failed().code = Some(code);
         self
@@ -272,6 +292,11 @@ impl Case {
         let failed = self.failed();
         (failed.method, failed.fate) = (method(blamed), fate);
         self
+    }
+
+    /// And this is what the client says first.
+    pub(super) fn saying<const N: usize>(self, answers: [(u16, &'static str); N]) -> Self {
+        Self { answers: answers.into(), ..self }
     }
 
     /// What the peer did was all that was due.

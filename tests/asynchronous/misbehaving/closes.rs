@@ -107,7 +107,7 @@ fn blaming() -> Vec<Case> {
         (Getting, "for the get", ReplyCode::NOT_IMPLEMENTED, get, Fate::Neither),
         (Subscribing, "for the consume", ReplyCode::NOT_ALLOWED, consume, Fate::Neither),
         (ChannelOpening, "for the open", ReplyCode::CHANNEL_ERROR, open, Fate::Neither),
-        // Of publishes in flight, it does not say which it was.
+        // It does not say of which channel: others may publish, too.
         (Confirming, "for a publish", ReplyCode::NOT_IMPLEMENTED, publish, Fate::Unknown),
     ];
     let row = |(at, why, code, blamed, fate): (When, &str, ReplyCode, (u16, u16), Fate)| {
@@ -117,6 +117,8 @@ fn blaming() -> Vec<Case> {
     };
     let of_channel = |(at, why, code, blamed, fate): (When, &str, ReplyCode, (u16, u16), Fate)| {
         let close = channel_close(code).class_id(blamed.0).method_id(blamed.1);
+        // Here it can be no other.
+        let fate = if at == Confirming { Fate::Neither } else { fate };
         sends(at, format!("a close of the channel {why}"), method(1, close)).closes_channel(code).blaming(blamed, fate)
     };
     rows.map(row).into_iter().chain(rows.map(of_channel)).collect()

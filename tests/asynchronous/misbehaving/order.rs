@@ -71,11 +71,13 @@ fn replies() -> Vec<Row> {
 
 fn unasked() -> Vec<Case> {
     let rest = vec![
-        ("basic.deliver", DELIVER, method(1, deliver(1))),
         ("basic.ack", ACK, method(1, basic::Ack::default().delivery_tag(1))),
         ("basic.nack", NACK, method(1, basic::Nack::default().delivery_tag(1))),
     ];
-    invalid(Open, replies().into_iter().chain(rest).collect())
+    let mut cases = invalid(Open, replies().into_iter().chain(rest).collect());
+    // Nobody waits for anything there but for the end of the connection.
+    cases.push(sends(Open, "basic.deliver", method(1, deliver(1))).draws([(1, "channel.close")]));
+    cases
 }
 
 /// What only clients say.
@@ -169,7 +171,7 @@ fn wrong_replies() -> Vec<Case> {
     let other = |name: &str| replies().into_iter().filter(|row| row.0 != name).collect::<Vec<Row>>();
     let got = [method(1, basic::GetOk::default().delivery_tag(1)), header(1, 10), body(1, BODY)].concat();
     let taken = method(1, basic::ConsumeOk::default().consumer_tag("c"));
-    let early = method(1, deliver(1).consumer_tag("d"));
+    let early = [method(1, deliver(1).consumer_tag("d")), header(1, 10), body(1, BODY)].concat();
     let mut cases = invalid(Calling, other("queue.declare-ok"));
     cases.extend(invalid(Getting, vec![("the reply to another call", (50, 11), declare_ok())]));
     cases.extend(invalid(
@@ -177,10 +179,10 @@ fn wrong_replies() -> Vec<Case> {
         vec![
             ("the reply to another call", (60, 72), method(1, basic::GetEmpty::default())),
             ("the tag of another consumer", (60, 21), taken),
-            ("a delivery before consume-ok", DELIVER, early),
         ],
     ));
     cases.extend([
+        sends(Subscribing, "a delivery before consume-ok", early).passes(),
         sends(Calling, "the reply twice", declare_ok().repeat(2)).completes(Says::Close(INVALID, (50, 11))),
         sends(Getting, "the message twice", got.repeat(2)).completes(Says::Close(INVALID, (60, 71))),
         sends(Getting, "a message and then none", [got, method(1, basic::GetEmpty::default())].concat())
@@ -194,16 +196,23 @@ fn consuming() -> Vec<Case> {
     let mut cases = invalid(
         Consuming,
         vec![
-            ("a delivery for another consumer", DELIVER, method(1, deliver(1).consumer_tag("other"))),
-            ("a delivery for no consumer", DELIVER, method(1, deliver(1).consumer_tag(""))),
-            ("a delivery for the same tag in upper case", DELIVER, method(1, deliver(1).consumer_tag("C"))),
             ("cancel-ok that nobody asked for", (60, 31), method(1, basic::CancelOk::default().consumer_tag("c"))),
             ("consume-ok again", (60, 21), method(1, basic::ConsumeOk::default().consumer_tag("c"))),
         ],
     );
+    let strangers = [
+        ("a delivery for another consumer", "other"),
+        ("a delivery for no consumer", ""),
+        ("a delivery for the same tag in upper case", "C"),
+    ];
+    cases.extend(strangers.map(|(name, tag)| {
+        sends(Consuming, name, method(1, deliver(1).consumer_tag(tag))).breaks_channel(INVALID, DELIVER)
+    }));
     cases.push(
         sends(Consuming, "the end of the consumer", method(1, cancel().no_wait(true)))
-            .spoils(ErrorKind::ConsumerCancelled),
+            .spoils(ErrorKind::ConsumerCancelled)
+            .retryable()
+            .saying([(1, "basic.cancel")]),
     );
     cases.push(
         sends(Consuming, "the end of a consumer that does not exist", method(1, cancel().consumer_tag("other")))
@@ -235,9 +244,10 @@ fn confirming() -> Vec<Case> {
             .passes()
             .and_no_more(),
         sends(Confirming, "an ack of all, by the tag 0", ack(0, true)).passes().and_no_more(),
-        sends(Confirming, "a nack", nack(1, false)).spoils(ErrorKind::Nacked),
+        sends(Confirming, "a nack", nack(1, false)).spoils(ErrorKind::Nacked).retryable(),
         sends(Confirming, "a nack, and an ack of the same", [nack(1, false), ack(1, false)].concat())
-            .spoils(ErrorKind::Nacked),
+            .spoils(ErrorKind::Nacked)
+            .retryable(),
     ]);
     cases
 }

@@ -3,8 +3,10 @@
 mod closes;
 mod ends;
 mod life;
+mod order_of_answers;
 mod peer;
 mod pressure;
+mod provoked;
 mod words;
 
 use std::time::{Duration, Instant};
@@ -21,8 +23,15 @@ const FRAME_MAX: u32 = 128 * 1024;
 
 /// A broker with a queue, and the time.
 fn broker() -> (State, Instant) {
+    broker_with(|_| {})
+}
+
+/// The same with other settings.
+fn broker_with(set: impl FnOnce(&mut Settings)) -> (State, Instant) {
     let now = Instant::now();
-    let mut broker = State::new(Settings::default(), now);
+    let mut settings = Settings::default();
+    set(&mut settings);
+    let mut broker = State::new(settings, now);
     let mut peer = Peer::open(&mut broker, now, 0, FRAME_MAX);
     peer.say(&mut broker, now, 1, &queue::Declare::default().queue(QUEUE));
     peer.hear(&mut broker, now);
@@ -49,6 +58,15 @@ fn fill(broker: &mut State, now: Instant, count: usize) {
 fn counts(broker: &State) -> (usize, usize) {
     let queue = broker.queue("/", QUEUE).expect("the queue is there");
     (queue.ready, queue.unacknowledged)
+}
+
+/// The names of the methods that were heard, in order.
+fn names(heard: &[Heard]) -> Vec<&'static str> {
+    let name = |heard: &Heard| match heard {
+        Heard::Method(_, method) => Some(method.name()),
+        _ => None,
+    };
+    heard.iter().filter_map(name).collect()
 }
 
 /// Lets time pass, drives the peer as the broker's events demand, and gives what it heard and when its transport was to go.

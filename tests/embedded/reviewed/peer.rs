@@ -117,6 +117,13 @@ impl Peer {
     }
 }
 
+/// The frame of a method on channel 1.
+pub(super) fn frame<M: ProtocolMethod>(method: M) -> Vec<u8> {
+    let mut out = Outbound::new();
+    Encoder::new(128 * 1024).method(&mut out, 1, &method).unwrap();
+    octets(out)
+}
+
 /// The frames of a publish on channel 1: method, header and bodies.
 pub(super) fn content(exchange: &str, key: &str, properties: &Properties, body: &[u8]) -> [Vec<u8>; 3] {
     let encoder = Encoder::new(128 * 1024);

@@ -96,7 +96,7 @@ impl Walk {
             self.refused(cancelling, cancelled);
         } else if matches!(self.session.take_deliveries(consumer, waiter).1, Taken::End(_)) {
             self.consumers.retain(|(it, _)| *it != consumer);
-            self.engine().drop_consumer(consumer);
+            self.engine().drop_consumer(consumer, [], None);
         }
     }
 
@@ -105,7 +105,7 @@ impl Walk {
         if self.dice.chance(2) {
             if let Some((consumer, waiter)) = self.dice.pick(&self.consumers) {
                 self.consumers.retain(|it| *it != (consumer, waiter));
-                self.engine().drop_consumer(consumer);
+                self.engine().drop_consumer(consumer, [], None);
             }
             return;
         }

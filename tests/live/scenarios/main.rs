@@ -38,6 +38,7 @@ mod interop;
 mod lifecycle;
 mod messages;
 mod operator;
+mod order_of_answers;
 mod overflow;
 mod prefetch;
 mod priorities;

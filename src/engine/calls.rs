@@ -1,0 +1,206 @@
+//! The calls of a channel that wait for their replies, and which reply answers which.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::consumers::Terms;
+use super::holding::{DEFERRED, HELD};
+use super::{ConsumerKey, WaiterId};
+use crate::protocol::{Method, MethodId, ProtocolMethod, tx};
+use crate::wire::ShortString;
+
+/// A call whose reply is due.
+#[derive(Debug)]
+pub(super) struct PendingCall {
+    /// The call's number on its channel.
+    pub(super) number: u64,
+    pub(super) request: MethodId,
+    pub(super) name: &'static str,
+    pub(super) replies: &'static [MethodId],
+    pub(super) waiter: Option<WaiterId>,
+    pub(super) effect: Effect,
+    /// Where in the stream the request begins.
+    pub(super) position: u64,
+}
+
+/// What the reply changes besides resolving the call.
+#[derive(Debug)]
+pub(super) enum Effect {
+    None,
+    /// The channel is open.
+    Open,
+    /// A consumer starts.
+    Consume(Starting),
+    /// A consumer ends.
+    Cancel {
+        tag: ShortString,
+        ending: Ending,
+    },
+    /// The reply brings a message.
+    Get {
+        no_ack: bool,
+    },
+}
+
+/// A consumer that the broker has not agreed to.
+#[derive(Debug, Clone)]
+pub(super) struct Starting {
+    /// Empty where the broker makes one up.
+    pub(super) tag: ShortString,
+    pub(super) terms: Terms,
+    /// Whoever made the call gets the consumer with the reply, and nobody else can get it.
+    pub(super) claimed: bool,
+}
+
+/// Which consumer a cancel is to end.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Ending {
+    Known(ConsumerKey),
+    /// The one that has the tag when the broker agrees: it may have been starting when the cancel was made.
+    Tagged,
+    /// One that is over here already: the broker has ended it.
+    Departed,
+}
+
+/// What a request expects in return.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Expected {
+    pub(super) id: MethodId,
+    pub(super) name: &'static str,
+    pub(super) replies: &'static [MethodId],
+}
+
+impl Expected {
+    /// What `method` expects; no replies where nothing answers it.
+    pub(super) fn of(method: &Method, replies: &'static [MethodId]) -> Self {
+        Self { id: method.id(), name: method.name(), replies }
+    }
+}
+
+/// Calls by what identifies their replies.
+///
+/// RabbitMQ sends consume-ok and cancel-ok after the answer to whatever follows them on the channel, because the
+/// queue sends them and the channel answers the rest. Both carry the consumer's tag, by which they find their call. All
+/// other replies come in the order of their calls; one that does not is taken for the oldest call that it can answer.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    made: u64,
+    in_order: VecDeque<PendingCall>,
+    /// Consumes whose tag the broker makes up; their answers bring tags that no other call has.
+    unnamed: VecDeque<PendingCall>,
+    consumes: BTreeMap<ShortString, VecDeque<PendingCall>>,
+    cancels: BTreeMap<ShortString, VecDeque<PendingCall>>,
+}
+
+impl Calls {
+    /// How far behind the oldest call a reply may look for its own. It bounds what an answer costs that matches nothing.
+    const LOOK_AHEAD: usize = 64;
+
+    /// Adds a call whose request begins at `position`; gives its number.
+    pub(super) fn push(&mut self, request: Expected, waiter: Option<WaiterId>, effect: Effect, position: u64) -> u64 {
+        self.made += 1;
+        let number = self.made;
+        let Expected { id, name, replies } = request;
+        let call = PendingCall { number, request: id, name, replies, waiter, effect, position };
+        match &call.effect {
+            Effect::Consume(starting) if starting.tag.is_empty() => self.unnamed.push_back(call),
+            Effect::Consume(Starting { tag, .. }) => self.consumes.entry(tag.clone()).or_default().push_back(call),
+            Effect::Cancel { tag, .. } => self.cancels.entry(tag.clone()).or_default().push_back(call),
+            _ => self.in_order.push_back(call),
+        }
+        number
+    }
+
+    /// The reply that carries no tag answers a call.
+    pub(super) fn expects(&self, reply: MethodId) -> bool {
+        self.in_order.iter().take(Self::LOOK_AHEAD).any(|call| call.replies.contains(&reply))
+    }
+
+    /// Takes out the call that `reply`, which carries no tag, answers.
+    pub(super) fn answered(&mut self, reply: MethodId) -> Option<PendingCall> {
+        let mut oldest = self.in_order.iter().take(Self::LOOK_AHEAD);
+        let position = oldest.position(|call| call.replies.contains(&reply))?;
+        self.in_order.remove(position)
+    }
+
+    /// Takes out the call that a method of the broker answers.
+    pub(super) fn answered_by(&mut self, reply: &Method) -> Option<PendingCall> {
+        match reply {
+            Method::BasicConsumeOk(ok) => {
+                take_tagged(&mut self.consumes, &ok.consumer_tag).or_else(|| self.unnamed.pop_front())
+            }
+            Method::BasicCancelOk(ok) => take_tagged(&mut self.cancels, &ok.consumer_tag),
+            reply => self.answered(reply.id()),
+        }
+    }
+
+    /// The consumer that is starting with this tag, or that may turn out to have it.
+    pub(super) fn starting(&self, tag: &ShortString) -> Option<&Starting> {
+        let named = self.consumes.get(tag).and_then(VecDeque::front);
+        let call = named.or_else(|| self.unnamed.front())?;
+        // What comes ahead of the answer to an earlier cancel is of the consumer that had the tag before.
+        let cancel = self.cancels.get(tag).and_then(VecDeque::front);
+        match &call.effect {
+            Effect::Consume(starting) if cancel.is_none_or(|cancel| cancel.number > call.number) => Some(starting),
+            _ => None,
+        }
+    }
+
+    /// The broker has not agreed to the end of a consumer with this tag.
+    pub(super) fn is_cancelling(&self, tag: &ShortString) -> bool {
+        self.cancels.contains_key(tag)
+    }
+
+    /// A consumer is starting with this very tag.
+    pub(super) fn is_starting(&self, tag: &ShortString) -> bool {
+        self.consumes.contains_key(tag)
+    }
+
+    /// The call of this number, while it is not answered.
+    pub(super) fn get(&self, number: u64) -> Option<&PendingCall> {
+        let find = |calls: &VecDeque<PendingCall>| calls.binary_search_by_key(&number, |call| call.number).ok();
+        let in_order = find(&self.in_order).and_then(|index| self.in_order.get(index));
+        let unnamed = || find(&self.unnamed).and_then(|index| self.unnamed.get(index));
+        let tagged = || {
+            let mut tagged = self.consumes.values().chain(self.cancels.values()).flatten();
+            tagged.find(|call| call.number == number)
+        };
+        in_order.or_else(unnamed).or_else(tagged)
+    }
+
+    /// The cancels of a consumer that wait until it has started begin at `position` now.
+    pub(super) fn place_cancels(&mut self, tag: &ShortString, position: u64) {
+        let waiting = self.cancels.get_mut(tag).into_iter().flatten();
+        waiting.filter(|call| call.position == DEFERRED).for_each(|call| call.position = position);
+    }
+
+    /// A cancel of this consumer waits until it has started.
+    pub(super) fn has_deferred_cancel(&self, tag: &ShortString) -> bool {
+        self.cancels.get(tag).is_some_and(|calls| calls.iter().any(|call| call.position == DEFERRED))
+    }
+
+    /// Calls that were held begin at `position` now: all up to the first commit among them.
+    pub(super) fn place_held(&mut self, position: u64) {
+        let commit = |call: &&PendingCall| call.position == HELD && call.request == <tx::Commit as ProtocolMethod>::ID;
+        let last = self.in_order.iter().find(commit).map_or(u64::MAX, |commit| commit.number);
+        let tagged = self.consumes.values_mut().chain(self.cancels.values_mut()).flatten();
+        let calls = self.in_order.iter_mut().chain(&mut self.unnamed).chain(tagged);
+        calls.filter(|call| call.position == HELD && call.number <= last).for_each(|call| call.position = position);
+    }
+
+    /// All calls, in the order in which they were made.
+    pub(super) fn into_sorted(self) -> Vec<PendingCall> {
+        let tagged = self.consumes.into_values().chain(self.cancels.into_values()).flatten();
+        let mut calls: Vec<PendingCall> = self.in_order.into_iter().chain(self.unnamed).chain(tagged).collect();
+        calls.sort_unstable_by_key(|call| call.number);
+        calls
+    }
+}
+
+fn take_tagged(calls: &mut BTreeMap<ShortString, VecDeque<PendingCall>>, tag: &ShortString) -> Option<PendingCall> {
+    let waiting = calls.get_mut(tag)?;
+    let call = waiting.pop_front();
+    if waiting.is_empty() {
+        calls.remove(tag);
+    }
+    call
+}

@@ -1,0 +1,148 @@
+//! Output that has to wait: behind `tx.commit`, and a cancel behind its consume.
+//!
+//! RabbitMQ closes the connection (504) at whatever arrives on a channel behind an unanswered `tx.commit`, be it a call, a
+//! publish, an acknowledgement or a close. So what a channel sends is kept apart until the answer, in order, and goes
+//! out then. It also crashes the channel where a cancel arrives before the consumer has started.
+
+use std::collections::VecDeque;
+
+use super::{ChannelKey, Engine, Failure};
+use crate::frame::{Encoder, FrameEncodeError, Outbound};
+use crate::protocol::{ProtocolMethod, basic, connection};
+use crate::wire::ShortString;
+
+/// The position in the stream of what is held.
+pub(super) const HELD: u64 = u64::MAX;
+
+/// The position of a cancel that waits until its consumer has started.
+pub(super) const DEFERRED: u64 = u64::MAX - 1;
+
+/// What waits for commits on one channel: after each unanswered commit one buffer, which ends with the next commit.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    buffers: VecDeque<Outbound>,
+}
+
+/// What waits for commits on a connection.
+#[derive(Debug, Default)]
+pub(super) struct Holding {
+    /// Channels with an unanswered commit.
+    channels: usize,
+    /// Octets that they hold.
+    octets: u64,
+    /// The close of the connection, which goes out after them.
+    close: Option<connection::Close>,
+}
+
+impl Holding {
+    /// Octets that are held.
+    #[inline]
+    pub(super) fn octets(&self) -> u64 {
+        self.octets
+    }
+}
+
+impl Engine {
+    /// Encodes output of a channel; gives the position at which it begins.
+    #[inline]
+    pub(super) fn encode(
+        &mut self,
+        key: ChannelKey,
+        encode: impl FnOnce(&Encoder, &mut Outbound) -> Result<(), FrameEncodeError>,
+    ) -> Result<u64, FrameEncodeError> {
+        if self.holding.channels > 0
+            && let Some(buffer) = self.channels.get_mut(key).and_then(|channel| channel.held.buffers.back_mut())
+        {
+            let before = buffer.len();
+            encode(&self.encoder, buffer)?;
+            self.holding.octets += buffer.len().saturating_sub(before) as u64;
+            return Ok(HELD);
+        }
+        let position = self.position();
+        encode(&self.encoder, &mut self.outbound)?;
+        Ok(position)
+    }
+
+    /// Encodes a method of a channel; gives the position at which it begins.
+    #[inline]
+    pub(super) fn encode_method<M: ProtocolMethod>(
+        &mut self,
+        key: ChannelKey,
+        method: &M,
+    ) -> Result<u64, FrameEncodeError> {
+        self.encode(key, |encoder, out| encoder.method(out, key.number, method))
+    }
+
+    /// Encodes a cancel, or puts it off until the consumer has started.
+    pub(super) fn encode_cancel(&mut self, key: ChannelKey, tag: &ShortString) -> Result<u64, Failure> {
+        if self.channels.get(key).is_some_and(|channel| channel.calls.is_starting(tag)) {
+            return Ok(DEFERRED);
+        }
+        let cancel = basic::Cancel::default().consumer_tag(tag.clone());
+        Ok(self.encode_method(key, &cancel)?)
+    }
+
+    /// A consumer has started: cancels that waited for that go out.
+    pub(super) fn send_deferred_cancels(&mut self, key: ChannelKey, tag: &ShortString) {
+        if !self.channels.get(key).is_some_and(|channel| channel.calls.has_deferred_cancel(tag)) {
+            return;
+        }
+        let position = self.encode_cancel(key, tag);
+        debug_assert!(position.is_ok(), "a tag that the broker took fits a frame");
+        if let (Ok(position), Some(channel)) = (position, self.channels.get_mut(key)) {
+            channel.calls.place_cancels(tag, position);
+        }
+    }
+
+    /// A commit was encoded: from here on the channel holds its output.
+    pub(super) fn hold(&mut self, key: ChannelKey) {
+        let Some(channel) = self.channels.get_mut(key) else { return };
+        self.holding.channels += usize::from(channel.held.buffers.is_empty());
+        channel.held.buffers.push_back(Outbound::new());
+    }
+
+    /// A commit was answered: what waited for it goes out.
+    pub(super) fn release(&mut self, key: ChannelKey) {
+        let position = self.position();
+        let Some(channel) = self.channels.get_mut(key) else { return };
+        let Some(buffer) = channel.held.buffers.pop_front() else { return };
+        channel.calls.place_held(position);
+        self.holding.octets = self.holding.octets.saturating_sub(buffer.len() as u64);
+        self.outbound.append_all(buffer);
+        if channel.held.buffers.is_empty() {
+            self.stop_holding();
+        }
+    }
+
+    /// A channel is gone: what it held is not sent.
+    pub(super) fn drop_held(&mut self, held: Held) {
+        if held.buffers.is_empty() {
+            return;
+        }
+        for buffer in held.buffers {
+            self.holding.octets = self.holding.octets.saturating_sub(buffer.len() as u64);
+            self.discarded.bodies.extend(buffer.into_bodies());
+        }
+        self.stop_holding();
+    }
+
+    fn stop_holding(&mut self) {
+        self.holding.channels = self.holding.channels.saturating_sub(1);
+        if self.holding.channels == 0
+            && let Some(close) = self.holding.close.take()
+        {
+            let queued = self.encoder.method(&mut self.outbound, 0, &close);
+            debug_assert!(queued.is_ok(), "it was tried when it was asked for");
+        }
+    }
+
+    /// Encodes the close of the connection, which goes out after all that is held.
+    pub(super) fn encode_close(&mut self, close: connection::Close) -> Result<(), FrameEncodeError> {
+        if self.holding.channels == 0 {
+            return self.encoder.method(&mut self.outbound, 0, &close);
+        }
+        self.encoder.method(&mut Outbound::new(), 0, &close)?;
+        self.holding.close = Some(close);
+        Ok(())
+    }
+}

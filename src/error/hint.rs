@@ -1,0 +1,87 @@
+//! What to do about an error, in half a sentence.
+
+use std::borrow::Cow;
+
+use super::answers::Answer;
+use super::{Cause, Error};
+use crate::engine::{Closure, Failure, HandshakeError, Reason, Scope, TLS_ALERT};
+use crate::frame::FrameError;
+use crate::protocol::{ProtocolMethod, connection};
+
+impl Error {
+    /// What a program or a person can do about it, in half a sentence; none where the error itself says so.
+    ///
+    /// [`Display`](std::fmt::Display) leaves it out; [`Debug`](std::fmt::Debug) shows it in a line of its own.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let error = leveret::Connection::open("amqp://localhost:1").await.unwrap_err();
+    /// assert_eq!(error.hint().as_deref(), Some("check that a broker runs there and listens on that port"));
+    /// # });
+    /// ```
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(Cow::Borrowed(match &*self.cause {
+            Cause::Connect(error) => return error.hint().map(Cow::Borrowed),
+            Cause::Failure(Failure::Closed { closure, .. }) | Cause::Closed(closure) => return closure_hint(closure),
+            Cause::Failure(failure) => failure_hint(failure)?,
+            Cause::ConsumerCancelled => {
+                "its queue may be deleted, its node down, or a delivery was held longer than the consumer timeout: declare the \
+                 queue and consume again"
+            }
+            Cause::Nacked => "publish it again later",
+            Cause::Returned(returned) => Answer::find(returned.reply_code, "")?.hint,
+            Cause::Internal(_) => "please report it",
+            Cause::Parameters(_) | Cause::Decode(_) | Cause::NothingToSettle => return None,
+        }))
+    }
+}
+
+fn failure_hint(failure: &Failure) -> Option<&'static str> {
+    Some(match failure {
+        Failure::TimedOut(connection::Close::NAME) => {
+            "the connection is given up; what was queued may not have arrived"
+        }
+        Failure::TimedOut(_) => "the broker may still carry it out; allow it more time where it needs more",
+        Failure::ChannelsExhausted { .. } => "close some, or raise channel_max",
+        Failure::NoWaitCall(_) => "send it instead of calling it",
+        Failure::ReplyExpected(_) => "call it, or set no-wait",
+        Failure::SecretErased => "give one that was not used",
+        Failure::Backpressure => "await the publish to wait until it goes on",
+        _ => return None,
+    })
+}
+
+/// What to do about a handshake that failed.
+pub(crate) fn handshake_hint(error: &HandshakeError) -> Option<&'static str> {
+    Some(match error {
+        HandshakeError::NotAmqp(FrameError::UnknownType(TLS_ALERT)) => "try TLS (amqps)",
+        HandshakeError::NotAmqp(_) => {
+            "check that this is the port of a broker for AMQP 0-9-1: usually 5672, or 5671 with TLS"
+        }
+        HandshakeError::Violation(_) => "this is a fault of the broker, or of what is in between",
+        HandshakeError::NoCommonMechanism { .. } => "give credentials for a mechanism that the broker offers",
+        HandshakeError::Refused { code, text, .. } => Answer::find(*code, &text.to_string())?.hint,
+        HandshakeError::FrameMaxTooSmall { .. } => "raise frame_max, or leave it out",
+        HandshakeError::Mechanism { .. } | HandshakeError::Encode(_) => return None,
+    })
+}
+
+/// What to do about the end of a channel or connection.
+fn closure_hint(closure: &Closure) -> Option<Cow<'static, str>> {
+    let plain = |hint| Some(Cow::Borrowed(hint));
+    match (&closure.reason, closure.scope) {
+        (Reason::Requested, _) => None,
+        (Reason::DriverGone, _) => plain("the runtime that it was opened on has to live as long as the connection"),
+        (Reason::Violation(_), _) => plain("this is a fault of the broker, or of what is in between"),
+        (Reason::Broker, scope) => {
+            let answer = closure.reply_code.and_then(|code| Answer::find(code, &closure.reply_text));
+            let then = match scope {
+                Scope::Channel(_) => "open another channel to go on",
+                Scope::Connection => "connect again to go on",
+            };
+            let hint = answer.map_or("mend what the broker complains of", |answer| answer.hint);
+            Some(Cow::Owned(format!("{hint}; {then}")))
+        }
+        _ => plain("connect again"),
+    }
+}

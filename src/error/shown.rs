@@ -1,0 +1,58 @@
+//! How an error is shown.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::iter;
+
+use super::{Cause, Error};
+use crate::engine::Words;
+use crate::wire::Escaped;
+
+impl fmt::Display for Error {
+    /// What happened, in one line. What to do about it is [`hint`](Error::hint).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Escaped(&*self.cause))
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Parameters(error) => write!(f, "{error}"),
+            Self::Connect(error) => write!(f, "{error}"),
+            Self::Failure(failure) => write!(f, "{failure}"),
+            Self::Closed(closure) => write!(f, "{closure}"),
+            Self::Decode(error) => write!(f, "the message cannot be decoded: {error}"),
+            Self::ConsumerCancelled => f.write_str("the broker cancelled the consumer"),
+            Self::Nacked => f.write_str("the broker could not take responsibility for the message"),
+            Self::Returned(returned) => {
+                let text = returned.reply_text.to_string();
+                write!(f, "no queue took the message: {}", Words(returned.reply_code, &text))
+            }
+            Self::NothingToSettle => {
+                f.write_str("the message came without acknowledgement: there is nothing to settle")
+            }
+            Self::Internal(what) => write!(f, "a bug in leveret: {what}"),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    /// What happened, what is behind it, and what to do about it, each in a line. The alternate form shows the parts.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            return f.debug_struct("Error").field("kind", &self.kind()).field("cause", &self.cause).finish();
+        }
+        write!(f, "{self}")?;
+        for source in iter::successors(self.source(), |error| (*error).source()) {
+            write!(f, "\n  caused by: {}", Escaped(source))?;
+        }
+        self.hint().map_or(Ok(()), |hint| write!(f, "\n  hint: {hint}"))
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.get_ref().and_then(StdError::source)
+    }
+}
