@@ -34,6 +34,8 @@ start_node() {
     export RABBITMQ_NODE_PORT=$port
     RABBITMQ_DIST_PORT=$(free_port)
     export RABBITMQ_DIST_PORT
+    # Without schedulers that spin while they wait: the nodes share their processors with the tests.
+    export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='+sbwt none +sbwtdcpu none +sbwtdio none'
     cd "$folder" || exit 1
     exec "$rabbitmq_bin/rabbitmq-server"
   ) >"$folder/output" 2>&1 </dev/null &
@@ -43,9 +45,9 @@ start_node() {
 }
 
 # Returns once the node answers a protocol header and says that it listens at its TLS port; a node that dies or takes longer
-# than two minutes is a failure.
+# than five minutes is a failure.
 await_node() {
-  local name=$1 deadline=$((SECONDS + 120))
+  local name=$1 deadline=$((SECONDS + 300))
   until answers_protocol_header "${node_port[$name]}" && listens_with_tls "$name"; do
     if ! kill -0 "${node_pid[$name]}" 2>/dev/null || ((SECONDS > deadline)); then
       tail -n 40 "$nodes_folder/$name/output" >&2
