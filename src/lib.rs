@@ -37,6 +37,8 @@
 //! | [`asynchronous`] | the async API, re-exported here |
 //! | `broker` | an in-memory broker for tests and first steps (feature `broker`); of the rooms above it uses `wire`, `protocol` and `frame` alone |
 //!
+//! What the client makes of a broker that breaks the protocol, or stretches it, is in one table: [`engine::Violation`].
+//!
 //! # Features
 //!
 //! * `broker`: an in-memory broker for the tests of applications, in the module `broker`.

@@ -23,10 +23,16 @@ mod dropping;
 mod dropping_publishes;
 #[path = "asynchronous/errors.rs"]
 mod errors;
+#[path = "asynchronous/fates.rs"]
+mod fates;
 #[path = "asynchronous/flow.rs"]
 mod flow;
 #[path = "asynchronous/hostile.rs"]
 mod hostile;
+#[path = "asynchronous/late.rs"]
+mod late;
+#[path = "asynchronous/leaving.rs"]
+mod leaving;
 #[path = "asynchronous/loss.rs"]
 mod loss;
 #[path = "asynchronous/misbehaving/mod.rs"]
@@ -35,6 +41,8 @@ mod misbehaving;
 mod observing;
 #[path = "asynchronous/opening.rs"]
 mod opening;
+#[path = "asynchronous/overflowing.rs"]
+mod overflowing;
 #[path = "asynchronous/peer.rs"]
 mod peer;
 #[path = "asynchronous/program.rs"]
@@ -43,6 +51,8 @@ mod program;
 mod racing;
 #[path = "asynchronous/renewing.rs"]
 mod renewing;
+#[path = "asynchronous/runtimes.rs"]
+mod runtimes;
 #[cfg(feature = "tls")]
 #[path = "asynchronous/secure.rs"]
 mod secure;
@@ -51,3 +61,5 @@ mod shaking_hands;
 #[cfg(feature = "tls")]
 #[path = "asynchronous/trusting.rs"]
 mod trusting;
+#[path = "asynchronous/unread.rs"]
+mod unread;

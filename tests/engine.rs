@@ -19,6 +19,8 @@ mod session;
 
 #[path = "engine/abandoned.rs"]
 mod abandoned;
+#[path = "engine/agreeing.rs"]
+mod agreeing;
 #[path = "engine/backpressure.rs"]
 mod backpressure;
 #[path = "engine/calls.rs"]
@@ -35,19 +37,33 @@ mod confirms;
 mod consumers;
 #[path = "engine/content.rs"]
 mod content;
+#[path = "engine/fates.rs"]
+mod fates;
 #[path = "engine/handshake.rs"]
 mod handshake;
 #[path = "engine/heartbeats.rs"]
 mod heartbeats;
+#[path = "engine/large_headers.rs"]
+mod large_headers;
+#[path = "engine/late.rs"]
+mod late;
+#[path = "engine/memory.rs"]
+mod memory;
 #[path = "engine/minimum.rs"]
 mod minimum;
+#[path = "engine/reading.rs"]
+mod reading;
 #[path = "engine/refused_publishes.rs"]
 mod refused_publishes;
 #[path = "engine/returns.rs"]
 mod returns;
+#[path = "engine/returns_that_changed.rs"]
+mod returns_that_changed;
 #[path = "engine/splits.rs"]
 mod splits;
 #[path = "engine/violations.rs"]
 mod violations;
 #[path = "engine/walk.rs"]
 mod walk;
+#[path = "engine/write_limit.rs"]
+mod write_limit;

@@ -1,6 +1,6 @@
 //! A session: octets decide what the application does, and what comes from the broker.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::IoSlice;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
@@ -15,6 +15,9 @@ use leveret::protocol::{Method, Request, basic, confirm, queue};
 use leveret::wire::FieldTable;
 
 const FRAME_MAX: u32 = 4096;
+/// What is published.
+const MESSAGE: Publish<'static> =
+    Publish { exchange: b"e", routing_key: b"k", mandatory: true, properties: None, body: &Body::Borrowed(&[7; 600]) };
 
 /// Steps of the application, one octet each, until 255; that one is followed by the length of a piece of the inbound
 /// stream (two octets) and the piece. Whatever comes, nothing panics, what goes out is frames, and by the end each
@@ -46,6 +49,8 @@ struct Session {
     waiting: BTreeSet<WaiterId>,
     /// Who was told that its time is over: an answer may still come.
     timed_out: BTreeSet<WaiterId>,
+    /// Who waits at the gate, and who hears of the confirm.
+    at_gate: BTreeMap<WaiterId, WaiterId>,
     channels: Vec<ChannelKey>,
     consumers: Vec<ConsumerKey>,
 }
@@ -68,6 +73,7 @@ impl Session {
             waiters: 0,
             waiting: BTreeSet::new(),
             timed_out: BTreeSet::new(),
+            at_gate: BTreeMap::new(),
             channels: Vec::new(),
             consumers: Vec::new(),
         }
@@ -133,7 +139,7 @@ impl Session {
             }
             (13, ..) => {
                 self.now += Duration::from_secs(3);
-                self.engine.handle_timeout(self.now);
+                self.engine.handle_timeout(self.now, self.now);
             }
             (14, ..) => self.transmit(),
             (15, Some(key), _) => self.engine.listen_for_returns(key, waiter),
@@ -149,17 +155,19 @@ impl Session {
         match self.engine.admission(key) {
             Ok(Admission::Open) => self.publish_now(key, waiter),
             Ok(Admission::Closed) => {
-                self.engine.wait_for_admission(key, waiter);
-                true
+                let confirm = self.waiter();
+                let waits = self.engine.wait_to_publish(key, &MESSAGE, Some(confirm), waiter);
+                if waits.is_ok() && self.engine.is_confirming(key) {
+                    self.at_gate.insert(waiter, confirm);
+                }
+                waits.is_ok()
             }
             Err(_) => false,
         }
     }
 
     fn publish_now(&mut self, key: ChannelKey, waiter: WaiterId) -> bool {
-        let body = Body::Borrowed(&[7; 600]);
-        let publish = Publish { exchange: b"e", routing_key: b"k", mandatory: true, properties: None, body: &body };
-        matches!(self.engine.publish(key, &publish, Some(waiter)), Ok(Some(_)))
+        matches!(self.engine.publish(key, &MESSAGE, Some(waiter)), Ok(Some(_)))
     }
 
     /// Everything queued goes out, and is frames.
@@ -188,14 +196,8 @@ impl Session {
             match completion {
                 Completion::Opened(key) => self.channels.push(key),
                 Completion::Reply(reply) => self.consumers.extend(reply.consumer),
-                Completion::Admitted(key) => {
-                    let waiter = self.waiter();
-                    if self.publish_now(key, waiter) {
-                        self.waiting.insert(waiter);
-                    }
-                    self.engine.use_admission();
-                }
-                Completion::Failed(Failure::TimedOut(_)) => {
+                Completion::Published => self.waiting.extend(self.at_gate.remove(&waiter)),
+                Completion::Failed(Failure::TimedOut(_) | Failure::TimedOutBlocked { .. }) => {
                     self.timed_out.insert(waiter);
                 }
                 _ => {}

@@ -142,6 +142,9 @@ impl Channel {
     /// # }
     /// ```
     ///
+    /// Handle messages in a time that suits what the broker sends, or bound what it sends with [`Consume::prefetch`]: see
+    /// [slow consumers](super::Consumer#slow-consumers).
+    ///
     /// Dropped before it is done, the consumer is cancelled and what it was sent goes back to the queue.
     pub fn consume(&self, queue: impl Into<ShortString>) -> Consume<'_> {
         Consume::new(self, queue.into())
@@ -171,12 +174,12 @@ impl Channel {
 
     /// Closes the channel: what was queued goes first, then the broker is told, and agrees.
     ///
-    /// Deliveries that were not settled go back to their queues. Dropped before it is done, the channel closes all the
-    /// same.
+    /// `Ok` means that the broker has handled what was queued before, and agreed (`close-ok`). Deliveries that were not settled go
+    /// back to their queues. Dropped before it is done, the channel closes all the same.
     ///
     /// # Errors
     ///
-    /// The channel was closed by the broker or with its connection before, or no answer came in time.
+    /// The channel was closed by the broker or with its connection, before or instead of its answer, or no answer came in time.
     pub async fn close(&self) -> Result<()> {
         let wait = Wait::begin(self.shared(), |state, id| {
             let code = ReplyCode::REPLY_SUCCESS;

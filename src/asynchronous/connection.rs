@@ -15,6 +15,10 @@ use crate::wire::ShortString;
 
 /// A connection to a broker, driven by a task of the tokio runtime that it was opened on.
 ///
+/// The runtime has to live as long as the connection. When it is dropped, what is queued still goes out, followed by a close: a
+/// TCP or Unix socket, with TLS or without, is written to by blocking calls for at most three seconds, any other transport gets what
+/// it takes at once. What the broker makes of it nobody hears: [`Connection::close`] and confirms are what tells.
+///
 /// Clones are handles of the same connection. Dropping the last handle (channels, consumers, deliveries and
 /// confirms hold one too) closes it in the background, after what was queued; [`Connection::close`] waits for that.
 ///
@@ -53,7 +57,8 @@ impl Connection {
     ///
     /// Wrong parameters; otherwise all attempts failed, and [`Error::attempts`] lists them: a broker that cannot be reached,
     /// takes too long, refuses TLS, the credentials or the virtual host, or speaks another protocol. The error's kind is that of
-    /// the attempt that came furthest.
+    /// the attempt that came furthest. Outside a tokio runtime, or on one without I/O or timers, the kind is
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage); with `driver_thread`, no runtime is needed.
     pub async fn open<P>(parameters: P) -> Result<Self>
     where
         P: TryInto<ConnectionParameters>,
@@ -65,7 +70,7 @@ impl Connection {
             let open = async move || driver::open(&parameters).await;
             return Ok(Self::of_shared(driver::open_on_thread(open).await?));
         }
-        Ok(Self::start(driver::open(&parameters).await?))
+        driver::on_runtime(async { Ok(Self::start(driver::open(&parameters).await?)) }).await
     }
 
     /// The same over a transport of the caller's: a socket with options of its own, a tunnel, an in-memory pipe. Where the
@@ -89,7 +94,7 @@ impl Connection {
             let open = async move || driver::open_on(transport, &parameters).await;
             return Ok(Self::of_shared(driver::open_on_thread(open).await?));
         }
-        Ok(Self::start(driver::open_on(transport, &parameters).await?))
+        driver::on_runtime(async { Ok(Self::start(driver::open_on(transport, &parameters).await?)) }).await
     }
 
     /// Sets off the task that drives the connection.
@@ -127,13 +132,14 @@ impl Connection {
 
     /// Closes the connection: what was queued goes first, then the broker is told, and agrees.
     ///
-    /// Everything in flight that the broker has not answered by then fails. Dropped before it is done, the connection
-    /// closes all the same.
+    /// `Ok` means that the broker has read everything that was queued before, and agreed (`close-ok`). Everything in flight that it
+    /// has not answered by then fails. Dropped before it is done, the connection closes all the same.
     ///
     /// # Errors
     ///
-    /// The connection was lost or closed by the broker before, or the broker did not answer within `close_timeout`;
-    /// either way it is closed.
+    /// The connection was lost or closed by the broker, before or instead of its answer, or the broker did not answer within
+    /// `close_timeout`; what was queued before may not have arrived. Either way the connection is closed, and closing it again gives
+    /// the same error. A close of the broker's that crosses this one is `Ok` only where every channel was closed before.
     pub async fn close(&self) -> Result<()> {
         let wait = Wait::begin(&self.handle.shared, |state, id| {
             state.engine.close(ReplyCode::REPLY_SUCCESS, "closed by the application", Some(id), now())

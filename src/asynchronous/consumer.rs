@@ -47,7 +47,7 @@ impl<'a> Consume<'a> {
     }
 
     /// The broker takes each message as handled when it has sent it: faster, and a message that is lost on the way is
-    /// lost.
+    /// lost. No prefetch bounds what it sends: see [slow consumers](Consumer#slow-consumers).
     pub fn no_ack(mut self, no_ack: bool) -> Self {
         self.request = self.request.no_ack(no_ack);
         self
@@ -105,6 +105,26 @@ impl Future for ConsumeFuture<'_> {
 ///
 /// How many unsettled messages it is sent is bounded by [`Consume::prefetch`].
 ///
+/// # Slow consumers
+///
+/// Without a prefetch, or with `no_ack`, the broker sends as fast as the connection is read. Messages wait in memory until they are
+/// taken, and as soon as more than [`read_limit`](crate::ConnectionParameters#structfield.read_limit) bytes of them wait for the
+/// consumers of a connection, reading pauses. TCP holds the broker back then, with all channels of the connection: a consumer
+/// that handles its messages slowly but steadily is held back and loses nothing.
+///
+/// One that stops taking messages would hold up the others for ever. So when more than the limit has waited for
+/// [`overflow_timeout`](crate::ConnectionParameters#structfield.overflow_timeout), or twice as much waits because reading may not
+/// pause, the consumer for which most waits is cancelled. It ends with
+/// [`ErrorKind::ConsumerOverflowed`](crate::ErrorKind::ConsumerOverflowed):
+///
+/// * what waited for it and what is still sent to it go back to the queue, as when it is dropped. What had been taken out, some
+///   64 KiB, is handed out before the error;
+/// * with `no_ack` nothing can go back: all that waited is handed out before the error, and what is still sent is lost.
+///
+/// The others go on. The parameter says exactly what counts, and when reading pauses.
+///
+/// # Dropping
+///
 /// Dropping it cancels the consumer in the background. Once the broker has agreed, what it has not handed out goes back:
 ///
 /// * to a classic or quorum queue it is returned, for other consumers to take. A quorum queue counts that as one delivery;
@@ -128,11 +148,7 @@ pub struct Consumer {
 
 impl Consumer {
     pub(super) fn new(channel: Channel, key: ConsumerKey, tag: ShortString) -> Self {
-        let (waiter, no_ack) = channel.shared().with(|state| {
-            // From here on nobody else can take it by its tag.
-            state.engine.claim_consumer(channel.key(), &tag);
-            (state.waiters.insert(), state.engine.is_no_ack(key))
-        });
+        let (waiter, no_ack) = channel.shared().with(|state| (state.waiters.insert(), state.engine.is_no_ack(key)));
         Self { channel, key, tag, no_ack, waiter, ready: VecDeque::new(), ended: false, closing: false }
     }
 
@@ -171,10 +187,11 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// Its channel is closed. The broker gives the messages back then.
+    /// Its channel is closed, and the broker gives the messages back; or no answer came in time, and they go back when it
+    /// comes.
     pub async fn close(mut self) -> Result<()> {
         let wait = Wait::begin(self.channel.shared(), |state, id| {
-            state.engine.drop_consumer(self.key, &self.ready, Some(id));
+            state.engine.drop_consumer(self.key, &self.ready, Some((id, now())));
             Ok(())
         });
         self.closing = true;
@@ -221,6 +238,7 @@ fn end_of_stream(end: ConsumerEnd) -> Option<Error> {
     match end {
         ConsumerEnd::Cancelled => None,
         ConsumerEnd::CancelledByBroker => Some(Error::consumer_cancelled()),
+        ConsumerEnd::Overflowed { waited, limit } => Some(Error::consumer_overflowed(waited, limit)),
         ConsumerEnd::Closed(closure) if closure.is_requested() => None,
         ConsumerEnd::Closed(closure) => Some(Failure::Closed { closure, fate: Fate::Unknown }.into()),
     }

@@ -6,7 +6,8 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::Channel;
-use crate::engine::{Message, Settle};
+use crate::driver::Room;
+use crate::engine::{Failure, Message, Settle};
 use crate::error::{Error, Result};
 use crate::protocol::basic::Properties;
 
@@ -16,7 +17,9 @@ use crate::protocol::basic::Properties;
 /// [`nack`](Delivery::nack) or [`reject`](Delivery::reject) when it was not. Each takes the delivery, so that it cannot
 /// be settled twice. One that is dropped stays unsettled, and the broker delivers it again when the channel is closed.
 ///
-/// Settling resolves when the acknowledgement is queued for the broker, which does not answer it.
+/// Settling resolves when the acknowledgement is queued for the broker, which does not answer it. That is at once, unless the
+/// broker does not read and more waits for the socket than `write_limit`: then it waits until there is room. Dropped while it
+/// waits, the delivery stays unsettled.
 pub struct Delivery {
     channel: Channel,
     message: Message,
@@ -42,7 +45,8 @@ impl Delivery {
         self.message.body()
     }
 
-    /// The body, as shared octets that outlive the delivery; nothing is copied.
+    /// The body, as shared bytes that outlive the delivery. It is copied only where that takes less memory than to keep what it
+    /// is a part of.
     pub fn to_bytes(&self) -> Bytes {
         self.message.clone().into_body()
     }
@@ -100,7 +104,7 @@ impl Delivery {
     ///
     /// The channel is closed (the broker delivers the message again), or the message came with `no_ack`.
     pub async fn ack(self) -> Result<()> {
-        self.settle(Settle::Ack { multiple: false })
+        self.settle(Settle::Ack { multiple: false }).await
     }
 
     /// Acknowledges this message and all that were delivered before it on the channel.
@@ -109,7 +113,7 @@ impl Delivery {
     ///
     /// As [`Delivery::ack`].
     pub async fn ack_multiple(self) -> Result<()> {
-        self.settle(Settle::Ack { multiple: true })
+        self.settle(Settle::Ack { multiple: true }).await
     }
 
     /// Gives the message back: to its queue with `requeue`, else away, to the dead-letter exchange where there is one.
@@ -121,7 +125,7 @@ impl Delivery {
     ///
     /// As [`Delivery::ack`].
     pub async fn nack(self, requeue: bool) -> Result<()> {
-        self.settle(Settle::Nack { multiple: false, requeue })
+        self.settle(Settle::Nack { multiple: false, requeue }).await
     }
 
     /// Gives back this message and all that were delivered before it on the channel.
@@ -130,7 +134,7 @@ impl Delivery {
     ///
     /// As [`Delivery::ack`].
     pub async fn nack_multiple(self, requeue: bool) -> Result<()> {
-        self.settle(Settle::Nack { multiple: true, requeue })
+        self.settle(Settle::Nack { multiple: true, requeue }).await
     }
 
     /// The same as [`Delivery::nack`], as the standard has it; but that to a quorum queue of RabbitMQ 4.3 a requeue by this counts
@@ -140,15 +144,20 @@ impl Delivery {
     ///
     /// As [`Delivery::ack`].
     pub async fn reject(self, requeue: bool) -> Result<()> {
-        self.settle(Settle::Reject { requeue })
+        self.settle(Settle::Reject { requeue }).await
     }
 
-    fn settle(self, settle: Settle) -> Result<()> {
+    async fn settle(self, settle: Settle) -> Result<()> {
         if self.no_ack {
             return Err(Error::nothing_to_settle());
         }
-        let (key, tag) = (self.channel.key(), self.delivery_tag);
-        Ok(self.channel.shared().with(|state| state.engine.settle(key, tag, settle))?)
+        let (shared, key, tag) = (self.channel.shared(), self.channel.key(), self.delivery_tag);
+        loop {
+            match shared.with(|state| state.engine.settle(key, tag, settle)) {
+                Err(Failure::WriteLimit { .. }) => Room::wait(shared)?.await?,
+                settled => return Ok(settled?),
+            }
+        }
     }
 }
 

@@ -33,6 +33,18 @@ pub enum ConnectionEvent {
         /// Octets of an average frame, rounded down.
         average: u64,
     },
+    /// More than [`read_limit`] bytes of messages wait for consumers. Until [`ReadingResumed`](Self::ReadingResumed), the
+    /// connection is read only when they have taken some, and while something is awaited that only reading can bring. If that
+    /// lasts for longer than [`overflow_timeout`], the consumer for which most waits ends.
+    ///
+    /// [`read_limit`]: crate::ConnectionParameters#structfield.read_limit
+    /// [`overflow_timeout`]: crate::ConnectionParameters#structfield.overflow_timeout
+    ReadingPaused {
+        /// Bytes that wait.
+        waiting: u64,
+    },
+    /// No more than half of [`read_limit`](crate::ConnectionParameters#structfield.read_limit) waits any more.
+    ReadingResumed,
     /// The broker took a new secret: the provider's, or that of [`Connection::update_secret`](super::Connection::update_secret).
     SecretUpdated,
     /// The provider had no new secret, or the broker did not take it: why. It is asked again.
@@ -52,6 +64,9 @@ pub enum ChannelEvent {
     /// The broker cancelled the consumer of this tag: its queue is gone or its node down, or a delivery was held longer than the
     /// consumer timeout (RabbitMQ 4.3).
     ConsumerCancelled(ShortString),
+    /// The client cancelled the consumer of this tag, which did not keep up: see
+    /// [`ErrorKind::ConsumerOverflowed`](crate::ErrorKind::ConsumerOverflowed).
+    ConsumerOverflowed(ShortString),
     /// It is over, and why: the last event.
     Closed(Error),
 }
@@ -65,6 +80,10 @@ impl fmt::Display for ConnectionEvent {
             Self::Backpressure { queued, average } => {
                 write!(f, "{queued} octets wait for the socket, with frames of {average} on average")
             }
+            Self::ReadingPaused { waiting } => {
+                write!(f, "reading is paused: {waiting} bytes of messages wait for consumers")
+            }
+            Self::ReadingResumed => f.write_str("reading goes on: the consumers have caught up"),
             Self::SecretUpdated => f.write_str("the broker took a new secret"),
             Self::SecretNotUpdated(why) => write!(f, "the secret is not renewed: {}", Escaped(why)),
             Self::Closed(why) => write!(f, "{why}"),
@@ -79,6 +98,9 @@ impl fmt::Display for ChannelEvent {
             Self::Stopped => f.write_str("the broker asks for no more content"),
             Self::Resumed => f.write_str("content may flow again"),
             Self::ConsumerCancelled(tag) => write!(f, "the broker cancelled the consumer {}", Escaped(tag)),
+            Self::ConsumerOverflowed(tag) => {
+                write!(f, "the consumer {} did not keep up and was cancelled", Escaped(tag))
+            }
             Self::Closed(why) => write!(f, "{why}"),
         }
     }
@@ -90,6 +112,8 @@ impl From<ConnectionNotice> for ConnectionEvent {
             ConnectionNotice::Blocked(reason) => Self::Blocked(reason),
             ConnectionNotice::Unblocked => Self::Unblocked,
             ConnectionNotice::Backpressure { queued, average } => Self::Backpressure { queued, average },
+            ConnectionNotice::ReadingPaused { waiting } => Self::ReadingPaused { waiting },
+            ConnectionNotice::ReadingResumed => Self::ReadingResumed,
             ConnectionNotice::SecretUpdated => Self::SecretUpdated,
             ConnectionNotice::SecretNotUpdated(why) => Self::SecretNotUpdated(why),
             ConnectionNotice::Closed(closure) => Self::Closed(closure.into()),
@@ -103,6 +127,7 @@ impl From<ChannelNotice> for ChannelEvent {
             ChannelNotice::Stopped => Self::Stopped,
             ChannelNotice::Resumed => Self::Resumed,
             ChannelNotice::ConsumerCancelled(tag) => Self::ConsumerCancelled(tag),
+            ChannelNotice::ConsumerOverflowed(tag) => Self::ConsumerOverflowed(tag),
             ChannelNotice::Closed(closure) => Self::Closed(closure.into()),
         }
     }

@@ -8,14 +8,16 @@ use std::task::{Context, Poll};
 use super::Channel;
 use crate::driver::State;
 use crate::driver::Wait;
-use crate::engine::{Admission, ChannelKey, Completion, Failure, WaiterId};
+use crate::engine::{Admission, ChannelKey, Completion, Failure, GatePlace, WaiterId};
 use crate::error::{Error, Result};
 use crate::frame::{self, BY_REFERENCE, Body};
 use crate::protocol::basic::Properties;
 
 /// A message that is published when it is awaited.
 ///
-/// Dropped before it is done, the message was not published, or all of it was.
+/// While publishing is paused (see [`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)) a message that was polled
+/// waits in line, first come, first served, and is published when its turn comes, whether or not it is polled again. Dropped
+/// before its turn, it is not published; dropped later, all of it was.
 #[derive(Debug)]
 #[must_use = "a message is published when this is awaited"]
 pub struct Publish<'a> {
@@ -54,17 +56,20 @@ impl<'a> Publish<'a> {
     /// Publishing is paused ([`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)), the channel is closed, or
     /// the message cannot be encoded.
     pub fn try_publish(self) -> Result<()> {
-        self.try_queue(|publish, state| publish.queue(state, None))
+        self.try_queue()
     }
 
-    /// Does `queue` where the gate is open.
-    pub(super) fn try_queue<R>(mut self, queue: Queue<'a, R>) -> Result<R> {
+    /// Queues the message where the gate is open.
+    pub(super) fn try_queue<R: Outcome>(mut self) -> Result<R> {
         self.share_large_body();
-        let channel = self.channel;
-        Ok(channel.shared().with(|state| match state.engine.admission(channel.key())? {
-            Admission::Open => queue(&self, state),
-            Admission::Closed => Err(Failure::Backpressure),
-        })?)
+        let key = self.channel.key();
+        let confirm = self.channel.shared().with(|state| {
+            with_confirm::<R, _>(state, |state, confirm| match state.engine.admission(key)? {
+                Admission::Open => state.engine.publish(key, &self.frames(), confirm).map(drop),
+                Admission::Closed => Err(Failure::Backpressure),
+            })
+        })?;
+        Ok(R::new(self.channel, confirm.0))
     }
 
     /// A large body is copied, if it has to be, before the lock is taken.
@@ -76,17 +81,47 @@ impl<'a> Publish<'a> {
         }
     }
 
-    /// Queues the message, the gate having been passed.
     #[inline]
-    pub(super) fn queue(&self, state: &mut State, confirm: Option<WaiterId>) -> Result<(), Failure> {
-        let publish = frame::Publish {
+    fn frames(&self) -> frame::Publish<'_> {
+        frame::Publish {
             exchange: self.exchange,
             routing_key: self.routing_key,
             mandatory: self.mandatory,
             properties: self.properties,
             body: &self.body,
-        };
-        state.engine.publish(self.channel.key(), &publish, confirm).map(drop)
+        }
+    }
+}
+
+/// What a publish gives.
+pub(super) trait Outcome: Sized {
+    /// Somebody hears what the broker does with the message.
+    const CONFIRMED: bool;
+
+    /// What a publish that is queued gives, `confirm` being who hears.
+    fn new(channel: &Channel, confirm: Option<WaiterId>) -> Self;
+}
+
+impl Outcome for () {
+    const CONFIRMED: bool = false;
+
+    fn new(_: &Channel, _: Option<WaiterId>) -> Self {}
+}
+
+/// Does something with the waiter of a confirm, where there is to be one; it is gone again where that fails.
+#[inline]
+fn with_confirm<R: Outcome, T>(
+    state: &mut State,
+    queue: impl FnOnce(&mut State, Option<WaiterId>) -> Result<T, Failure>,
+) -> Result<(Option<WaiterId>, T), Failure> {
+    let confirm = R::CONFIRMED.then(|| state.waiters.insert());
+    match queue(state, confirm) {
+        Ok(queued) => Ok((confirm, queued)),
+        Err(failure) => {
+            // Nobody has polled it: it holds no waker.
+            confirm.map(|id| state.waiters.remove(id));
+            Err(failure)
+        }
     }
 }
 
@@ -95,7 +130,7 @@ impl<'a> IntoFuture for Publish<'a> {
     type IntoFuture = PublishFuture<'a>;
 
     fn into_future(self) -> PublishFuture<'a> {
-        PublishFuture { passage: Passage::new(self, |publish, state| publish.queue(state, None)) }
+        PublishFuture { passage: Passage::new(self) }
     }
 }
 
@@ -114,61 +149,64 @@ impl Future for PublishFuture<'_> {
     }
 }
 
-/// What to do on the other side of the gate, under the same lock.
-type Queue<'a, R> = fn(&Publish<'a>, &mut State) -> Result<R, Failure>;
-
 /// The way of a publish through the gate.
 #[derive(Debug)]
 pub(super) struct Passage<'a, R> {
     publish: Publish<'a>,
-    queue: Queue<'a, R>,
     stage: Stage<R>,
 }
 
 #[derive(Debug)]
 enum Stage<R> {
     Arriving,
-    Waiting(GateWait),
+    /// In line at the gate, where the message is: what it gives was taken along.
+    Waiting(GateWait, R),
     /// Published, and letting others run before saying so.
     Yielding(R),
     Done,
 }
 
-/// A place at the gate.
+/// A place at the gate. A message that is dropped there is not published.
 #[derive(Debug)]
 struct GateWait {
     wait: Wait,
+    place: GatePlace,
 }
 
 /// What came of asking the gate.
-enum Asked<R> {
-    Through(R, bool),
-    Queued(WaiterId),
+enum Asked {
+    Through { yields: bool },
+    Waiting(WaiterId, GatePlace),
 }
 
-impl<'a, R> Passage<'a, R> {
-    pub(super) fn new(mut publish: Publish<'a>, queue: Queue<'a, R>) -> Self {
+impl<'a, R: Outcome> Passage<'a, R> {
+    pub(super) fn new(mut publish: Publish<'a>) -> Self {
         publish.share_large_body();
-        Self { publish, queue, stage: Stage::Arriving }
+        Self { publish, stage: Stage::Arriving }
     }
 
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<R>> {
         loop {
             match std::mem::replace(&mut self.stage, Stage::Done) {
-                Stage::Arriving => match self.arrive()? {
-                    Asked::Through(result, false) => return Poll::Ready(Ok(result)),
-                    Asked::Through(result, true) => return self.yield_now(result, context),
-                    Asked::Queued(id) => {
-                        let wait = Wait::new(Arc::clone(self.publish.channel.shared()), id);
-                        self.stage = Stage::Waiting(GateWait { wait });
+                Stage::Arriving => {
+                    let channel = self.publish.channel;
+                    let (confirm, asked) = self.arrive()?;
+                    let result = R::new(channel, confirm);
+                    match asked {
+                        Asked::Through { yields: false } => return Poll::Ready(Ok(result)),
+                        Asked::Through { yields: true } => return self.yield_now(result, context),
+                        Asked::Waiting(id, place) => {
+                            let wait = Wait::new(Arc::clone(channel.shared()), id);
+                            self.stage = Stage::Waiting(GateWait { wait, place }, result);
+                        }
                     }
-                },
-                Stage::Waiting(mut gate) => match Pin::new(&mut gate.wait).poll(context) {
+                }
+                Stage::Waiting(mut gate, result) => match Pin::new(&mut gate.wait).poll(context) {
                     Poll::Pending => {
-                        self.stage = Stage::Waiting(gate);
+                        self.stage = Stage::Waiting(gate, result);
                         return Poll::Pending;
                     }
-                    Poll::Ready(Ok(Completion::Admitted(_))) => return Poll::Ready(self.pass()),
+                    Poll::Ready(Ok(Completion::Published)) => return Poll::Ready(Ok(result)),
                     Poll::Ready(Ok(_)) => return Poll::Ready(Err(Error::internal("the gate gave something else"))),
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 },
@@ -180,33 +218,28 @@ impl<'a, R> Passage<'a, R> {
         }
     }
 
-    /// Publishes at once where the gate is open, or takes a place in front of it.
+    /// Publishes at once where the gate is open, or puts the message in line.
     #[inline]
-    fn arrive(&self) -> Result<Asked<R>> {
-        let Self { publish, queue, .. } = self;
-        let key: ChannelKey = publish.channel.key();
-        Ok(publish.channel.shared().with(|state| match state.engine.admission(key)? {
+    fn arrive(&self) -> Result<(Option<WaiterId>, Asked)> {
+        let (key, frames): (ChannelKey, _) = (self.publish.channel.key(), self.publish.frames());
+        let arrive = |state: &mut State, confirm| match state.engine.admission(key)? {
             Admission::Open => {
                 let before = state.engine.untaken() / YIELD_EVERY;
-                let result = queue(publish, state)?;
-                Ok(Asked::Through(result, state.engine.untaken() / YIELD_EVERY > before))
+                state.engine.publish(key, &frames, confirm)?;
+                Ok(Asked::Through { yields: state.engine.untaken() / YIELD_EVERY > before })
             }
             Admission::Closed => {
                 let id = state.waiters.insert();
-                state.engine.wait_for_admission(key, id);
-                Ok::<_, Failure>(Asked::Queued(id))
+                match state.engine.wait_to_publish(key, &frames, confirm, id) {
+                    Ok(place) => Ok(Asked::Waiting(id, place)),
+                    Err(failure) => {
+                        drop(state.waiters.remove(id));
+                        Err(failure)
+                    }
+                }
             }
-        })?)
-    }
-
-    /// Publishes after having been let in.
-    fn pass(&self) -> Result<R> {
-        let Self { publish, queue, .. } = self;
-        Ok(publish.channel.shared().with(|state| {
-            let result = queue(publish, state);
-            state.engine.use_admission();
-            result
-        })?)
+        };
+        Ok(self.publish.channel.shared().with(|state| with_confirm::<R, _>(state, arrive))?)
     }
 
     fn yield_now(&mut self, result: R, context: &Context<'_>) -> Poll<Result<R>> {
@@ -218,10 +251,9 @@ impl<'a, R> Passage<'a, R> {
 
 impl Drop for GateWait {
     fn drop(&mut self) {
-        // Who was let in has left already, and leaving costs a look at everybody who waits.
         if !self.wait.is_over() {
-            let id = self.wait.id();
-            self.wait.shared().with(|state| state.engine.leave_gate(id));
+            let place = self.place;
+            self.wait.shared().with(|state| state.engine.leave_gate(place));
         }
     }
 }

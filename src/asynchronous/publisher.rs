@@ -2,14 +2,12 @@
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::publish::Passage;
+use super::publish::{Outcome, Passage};
 use super::{Channel, Publish};
-use crate::driver::State;
-use crate::driver::Wait;
-use crate::engine::{Completion, Confirmation, Failure, Settled, WaiterId};
+use crate::driver::{Polled, Wait};
+use crate::engine::{Completion, Confirmation, Settled, WaiterId};
 use crate::error::{Error, Result};
 use crate::frame::Body;
 use crate::protocol::basic::Properties;
@@ -60,13 +58,39 @@ impl Publisher {
         PublishConfirmed { publish: Publish::new(&self.channel, exchange.as_ref(), routing_key.as_ref(), body.into()) }
     }
 
-    /// Waits until the broker has decided about everything published on this channel so far, by anybody, and tells how
+    /// Waits until the broker has decided about everything published on this channel so far, by anybody, and fails where
+    /// it refused or returned any of it since the last time this was asked.
+    ///
+    /// Every failure is reported once, by the first that asks: see [`Publisher::settled`] for the counts alone.
+    ///
+    /// # Errors
+    ///
+    /// Messages were refused or returned ([`ErrorKind::Nacked`](crate::ErrorKind::Nacked),
+    /// [`ErrorKind::Returned`](crate::ErrorKind::Returned)): [`Error::settled`] says how many. Or the channel is closed before
+    /// the broker has decided.
+    ///
+    /// ```no_run
+    /// # async fn example(publisher: leveret::Publisher) -> leveret::Result<()> {
+    /// for number in 0..100 {
+    ///     // Nobody awaits these confirms one by one.
+    ///     let _confirm = publisher.publish("", "hello", number.to_string()).await?;
+    /// }
+    /// publisher.wait_for_confirms().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn wait_for_confirms(&self) -> Result<()> {
+        let settled = self.settled().await?;
+        if settled.is_clean() { Ok(()) } else { Err(Error::unsettled(settled)) }
+    }
+
+    /// Waits until the broker has decided about everything published on this channel so far, by anybody, and gives how
     /// many publishes it refused or returned since the last time this was asked.
     ///
     /// # Errors
     ///
     /// The channel is closed before that.
-    pub async fn wait_for_confirms(&self) -> Result<Settled> {
+    pub async fn settled(&self) -> Result<Settled> {
         let mut settled = None;
         let wait = Wait::begin(self.channel.shared(), |state, id| {
             settled = state.engine.wait_for_confirms(self.channel.key(), id)?;
@@ -109,7 +133,10 @@ impl<'a> PublishConfirmed<'a> {
     /// The message comes back where no queue takes it, and its confirm fails with that.
     ///
     /// Which publish a message that comes back belongs to is told by its exchange, routing key, properties and body: of
-    /// messages that are equal in all of these, one confirm may report what happened to another.
+    /// messages that are equal in all of these, one confirm may report what happened to another. A broker may change
+    /// properties on the way, so that it can be told no more which of several messages came back: the confirm of the
+    /// oldest fails with it, and [`returns`](Channel::returns) gives it too, and the confirms of the others fail as
+    /// [unknown](Error::is_unknown). No confirm is `Ok` where its message may have come back.
     pub fn mandatory(mut self, mandatory: bool) -> Self {
         self.publish = self.publish.mandatory(mandatory);
         self
@@ -128,7 +155,7 @@ impl<'a> PublishConfirmed<'a> {
     /// Publishing is paused ([`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)), the channel is closed, or
     /// the message cannot be encoded.
     pub fn try_publish(self) -> Result<Confirm> {
-        self.publish.try_queue(queue)
+        self.publish.try_queue()
     }
 
     /// Waits for the broker's decision too: one round trip per message.
@@ -142,28 +169,17 @@ impl<'a> IntoFuture for PublishConfirmed<'a> {
     type IntoFuture = PublishConfirmedFuture<'a>;
 
     fn into_future(self) -> PublishConfirmedFuture<'a> {
-        PublishConfirmedFuture { passage: Passage::new(self.publish, queue) }
+        PublishConfirmedFuture { passage: Passage::new(self.publish) }
     }
 }
 
-/// Queues the message and takes the slot of its confirm in one step.
-fn queue(publish: &Publish<'_>, state: &mut State) -> Result<Confirm, Failure> {
-    let id = state.waiters.insert();
-    match publish.queue(state, Some(id)) {
-        Ok(()) => {
-            let wait = Wait::new(Arc::clone(publish.channel.shared()), id);
-            Ok(Confirm { wait, _channel: publish.channel.clone() })
-        }
-        Err(failure) => {
-            forget_unused(state, id);
-            Err(failure)
-        }
-    }
-}
+impl Outcome for Confirm {
+    const CONFIRMED: bool = true;
 
-fn forget_unused(state: &mut State, id: WaiterId) {
-    // Nobody has polled it: it holds no waker.
-    drop(state.waiters.remove(id));
+    #[inline]
+    fn new(channel: &Channel, confirm: Option<WaiterId>) -> Self {
+        Self { channel: channel.clone(), waiter: confirm }
+    }
 }
 
 /// Waits until a message is queued.
@@ -192,21 +208,40 @@ impl Future for PublishConfirmedFuture<'_> {
 #[derive(Debug)]
 #[must_use = "only awaiting a confirm tells whether the broker has the message"]
 pub struct Confirm {
-    wait: Wait,
     /// Keeps the channel open: closing it would decide about the publish.
-    _channel: Channel,
+    channel: Channel,
+    /// None once the decision was taken.
+    waiter: Option<WaiterId>,
 }
 
 impl Future for Confirm {
     type Output = Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        Poll::Ready(match ready!(Pin::new(&mut self.wait).poll(context))? {
+        let stale = || Poll::Ready(Err(Error::internal("a confirm was polled after it was done")));
+        let Some(waiter) = self.waiter else { return stale() };
+        let completion = match self.channel.shared().poll(waiter, context) {
+            Polled::Pending(_) => return Poll::Pending,
+            Polled::Ready(completion) => completion,
+            Polled::Stale => return stale(),
+        };
+        self.waiter = None;
+        Poll::Ready(match completion {
             Completion::Confirmed(Confirmation::Ack) => Ok(()),
             Completion::Confirmed(Confirmation::Nack) => Err(Error::nacked()),
             Completion::Confirmed(Confirmation::Returned(returned)) => Err(Error::from_returned(returned)),
+            Completion::Confirmed(Confirmation::Unknown) => Err(Error::perhaps_returned()),
+            Completion::Failed(failure) => Err(failure.into()),
             _ => Err(Error::internal("a publish was confirmed by something else")),
         })
+    }
+}
+
+impl Drop for Confirm {
+    fn drop(&mut self) {
+        if let Some(waiter) = self.waiter {
+            self.channel.shared().forget(waiter);
+        }
     }
 }
 

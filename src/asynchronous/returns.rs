@@ -13,7 +13,8 @@ use crate::engine::{Returned, WaiterId};
 /// The stream of messages that come back on a channel (`basic.return`) and belong to no confirmed publish. It ends with
 /// the channel, or when a later stream takes over.
 ///
-/// It keeps up to 4096 messages that nobody has taken; beyond that the oldest go, and [`Returns::lost`] counts them.
+/// It keeps up to 4096 messages that nobody has taken, of up to 16 MiB together; beyond that the oldest go, and
+/// [`Returns::lost`] counts them.
 pub struct Returns {
     channel: Channel,
     waiter: WaiterId,

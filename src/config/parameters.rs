@@ -257,6 +257,14 @@ parameters! {
         set |write_low_water: impl Into<Option<usize>>| write_low_water.into(),
         keys { "write_low_water" "a whole number of octets, less than write_high_water" codec MARK; }
 
+    write_limit: usize = 16 * 1024 * 1024, "16777216 (16 MiB)",
+        "The most bytes that may wait for the socket besides publishes, for a broker that does not read: what it takes to \
+         acknowledge some 800 000 messages. Over it, a call fails with \
+         [`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure) and nothing of it is sent; an acknowledgement waits until \
+         there is room. When answers to the broker have added as much again, nothing more is read from it until it reads.",
+        set |write_limit: usize| write_limit,
+        keys { "write_limit" "a whole number of bytes, at least 1" codec POSITIVE_USIZE; }
+
     max_unconfirmed: Option<u32> = None, "none",
         "Publishes waiting for their confirms at which publishing pauses.",
         set |max_unconfirmed: impl Into<Option<u32>>| max_unconfirmed.into(),
@@ -268,12 +276,40 @@ parameters! {
         set |max_message_size: u64| max_message_size,
         keys { "max_message_size" "a whole number of octets, at least 1" codec POSITIVE_U64; }
 
+    max_header_size: usize = 16 * 1024 * 1024, "16777216 (16 MiB)",
+        "The largest content header of an inbound message in bytes: all its properties, headers among them. Brokers do not hold \
+         headers to `frame_max`, since dead-lettering adds to them. One that fits a frame as negotiated is taken in any case; a \
+         message whose header is larger than both is rejected like one over `max_message_size`. The default is as much as \
+         RabbitMQ 4 takes for a whole message.",
+        set |max_header_size: usize| max_header_size,
+        keys { "max_header_size" "a whole number of bytes, at least 1" codec POSITIVE_USIZE; }
+
     default_prefetch: u16 = 250, "250",
         "How many unsettled messages the broker sends at most to a consumer for which neither it nor its channel says otherwise; \
          0 for no limit. It bounds what a slow consumer holds, and lets other consumers of the queue have their share. A program \
          that collects more messages than this before it settles them has to ask for more: it would wait for ever.",
         set |default_prefetch: u16| default_prefetch,
         keys { "default_prefetch" "a whole number from 0 to 65535" codec ANY_U16; }
+
+    read_limit: usize = 128 * 1024 * 1024, "134217728 (128 MiB)",
+        "The most bytes of messages that may wait for their consumers on one connection: for programs that take messages more \
+         slowly than the broker sends them, with `no_ack` or without a prefetch. Over it the connection is not read, so that TCP \
+         holds the broker back, until consumers have taken some. Reading goes on all the same while something is awaited that \
+         only reading can bring: the answer to a call or to a close, the confirm of a publish, the answer to a new secret, the \
+         end of a block of publishes; and it goes on for a moment when the broker's heartbeat is due. At twice the limit the \
+         consumer for which most waits ends at once, as it else does after `overflow_timeout`. A message counts with its \
+         properties and some 100 bytes for its place. The first that waits for a consumer does not count, whatever its size; \
+         nor does what a consumer has taken, some 64 KiB or a larger message at a time.",
+        set |read_limit: usize| read_limit,
+        keys { "read_limit" "a whole number of bytes, at least 1" codec POSITIVE_USIZE; }
+
+    overflow_timeout: Duration = Duration::from_secs(15), "15 s",
+        "How long more than `read_limit` may wait before the consumer for which most waits ends with \
+         `ErrorKind::ConsumerOverflowed`, and reading goes on for the others. Each time that less waits it begins anew. What \
+         waits for that consumer goes back to the queue; with `no_ack` it is handed out, and what still arrives is lost. \
+         RabbitMQ resets a connection that is not read for 30 s: this has to be less.",
+        set |overflow_timeout: Duration| overflow_timeout,
+        keys { "overflow_timeout" "seconds above 0, such as 0.25, up to 31536000 (a year)" codec DEADLINE; }
 
     backpressure_detection: bool = false, "off",
         "The detector of Pika 0.x: an [event](crate::ConnectionEvent::Backpressure) for each frame that is queued while more \

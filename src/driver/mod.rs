@@ -5,13 +5,16 @@
 //! never while it does I/O. Nothing foreign runs under the lock: wakers and bodies leave it first.
 
 mod connect;
+mod leaving;
 mod observation;
+mod on_runtime;
 mod renewal;
 mod shared;
 mod task;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod timer;
 mod wait;
 mod waiters;
 
@@ -22,10 +25,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub(crate) use connect::{Agreed, ConnectError, open, open_on};
 pub use connect::{Attempt, Phase};
 pub(crate) use observation::Observation;
+pub(crate) use on_runtime::on_runtime;
 pub(crate) use shared::{Shared, State};
 pub(crate) use task::Driver;
 pub(crate) use thread::open_on_thread;
-pub(crate) use wait::{Wait, now};
+pub(crate) use wait::{Room, Wait, now};
 pub(crate) use waiters::{Polled, Waiters};
 
 /// What handles share, and what drives it: a future, to be run on the runtime that this is called on.

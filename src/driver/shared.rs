@@ -36,6 +36,8 @@ struct Sleeping {
     stalled: bool,
     /// When its timer wakes it.
     armed: Option<Instant>,
+    /// It does not read, and no input wakes it.
+    paused: bool,
 }
 
 /// What a step leaves to be done when the lock is free.
@@ -118,10 +120,10 @@ impl Shared {
     }
 
     /// The driver goes to sleep, unless there is something to do after all. Whoever gives it something to do wakes it.
-    pub(crate) fn sleep(&self, waker: Waker, stalled: bool, armed: Option<Instant>) -> bool {
-        let sleeping = Sleeping { waker, stalled, armed };
+    pub(crate) fn sleep(&self, waker: Waker, stalled: bool, armed: Option<Instant>, paused: bool) -> bool {
+        let sleeping = Sleeping { waker, stalled, armed, paused };
         let mut state = self.lock();
-        let sleeps = !state.wants_driver(stalled, armed);
+        let sleeps = !state.wants_driver(stalled, armed, paused);
         // Dropped outside: the driver's earlier waker, or this one.
         let dropped = if sleeps { state.sleeping.replace(sleeping) } else { Some(sleeping) };
         drop(state);
@@ -150,8 +152,8 @@ impl State {
             self.handle_event(event, &mut leftovers.wake);
         }
         leftovers._discarded = self.engine.take_discarded();
-        if let Some(Sleeping { stalled, armed, .. }) = self.sleeping
-            && self.wants_driver(stalled, armed)
+        if let Some(Sleeping { stalled, armed, paused, .. }) = self.sleeping
+            && self.wants_driver(stalled, armed, paused)
         {
             leftovers.driver = self.sleeping.take().map(|sleeping| sleeping.waker);
         }
@@ -159,8 +161,11 @@ impl State {
     }
 
     /// There is something that a driver sleeping like this does not know of.
-    fn wants_driver(&mut self, stalled: bool, armed: Option<Instant>) -> bool {
+    fn wants_driver(&mut self, stalled: bool, armed: Option<Instant>, paused: bool) -> bool {
         if self.engine.is_lost() || (!stalled && (self.engine.untaken() > 0 || self.engine.is_finished())) {
+            return true;
+        }
+        if paused && self.engine.may_read() {
             return true;
         }
         let deadline = self.engine.poll_deadline();

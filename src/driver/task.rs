@@ -9,25 +9,32 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::time::Sleep;
 
 use super::Shared;
+use super::leaving::leave;
+use super::timer::{TICK, Timer};
+use crate::engine::LentBody;
 use crate::frame::Outbound;
 
-/// Drives one connection until it is finished. Dropping it, with its runtime for instance, loses the connection.
-pub(crate) struct Driver<T> {
+/// Drives one connection until it is finished. Dropping it, with its runtime for instance, loses the connection; what waits still
+/// goes out, see [`leave`].
+pub(crate) struct Driver<T: AsyncRead + AsyncWrite + Unpin + 'static> {
     transport: T,
     shared: Arc<Shared>,
     input: BytesMut,
     /// Octets that `input` must hold before the engine can go on.
     needed: usize,
+    /// The buffer of the large body that is arriving: it is read into instead of `input`, which is empty.
+    body: Option<LentBody>,
     /// Nothing has come for a while: a small buffer will do.
     quiet: bool,
     /// Taken from the engine, and not yet accepted by the transport. It counts as queued.
     writing: Outbound,
-    /// The timer, and what it is set to.
-    timer: Pin<Box<Sleep>>,
-    armed: Option<Instant>,
+    /// Bytes at the front of `writing` that a write was offered: it may have passed them on, whatever it said.
+    offered: usize,
+    timer: Timer,
+    /// The deadline that is judged when the reactor has looked once more: nobody has to wake the driver for it.
+    judged: Option<Instant>,
     /// When octets last moved: buffers of a quiet connection are given back.
     last_active: Instant,
 }
@@ -37,6 +44,9 @@ const READ_CHUNK: usize = 64 * 1024;
 
 /// The same on a connection that has been quiet.
 const QUIET_CHUNK: usize = 1024;
+
+/// Above this capacity the buffer for input is given back as soon as it is empty: a large frame was in it.
+const MOST_KEPT: usize = 4 * READ_CHUNK;
 
 /// Slices in one vectored write.
 const SLICES: usize = 64;
@@ -54,20 +64,21 @@ enum Moved {
     Lost,
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Driver<T> {
     /// A driver for `transport`, with what was read after the handshake.
     pub(crate) fn new(transport: T, shared: Arc<Shared>, input: BytesMut) -> Self {
         let now = now();
-        let timer = Box::pin(tokio::time::sleep(Duration::ZERO));
         let mut driver = Self {
             transport,
             shared,
             input,
             needed: 0,
+            body: None,
             quiet: false,
             writing: Outbound::new(),
-            timer,
-            armed: None,
+            offered: 0,
+            timer: Timer::new(now),
+            judged: None,
             last_active: now,
         };
         driver.hand_in(now);
@@ -75,9 +86,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     }
 
     fn hand_in(&mut self, now: Instant) {
-        let input = &mut self.input;
+        let (input, body) = (&mut self.input, &mut self.body);
         self.needed = self.shared.with(|state| {
-            state.engine.handle_bytes(input, now);
+            match body.take() {
+                Some(body) => state.engine.handle_body(body, now),
+                None => state.engine.handle_bytes(input, now),
+            }
+            *body = if input.is_empty() { state.engine.lend_body() } else { None };
             state.engine.needed()
         });
     }
@@ -93,11 +108,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let filled = self.writing.slices(&mut slices);
         let slices = slices.get(..filled).unwrap_or_default();
+        self.offered = self.offered.max(slices.iter().map(|slice| slice.len()).sum());
         match Pin::new(&mut self.transport).poll_write_vectored(context, slices) {
             Poll::Pending => Moved::Nothing,
             Poll::Ready(Ok(0)) => self.write_failed(&io::ErrorKind::WriteZero.into(), context, now),
             Poll::Ready(Ok(count)) => {
                 self.writing.advance(count);
+                self.offered = self.offered.saturating_sub(count);
                 self.shared.with(|state| state.engine.handle_written(count, now));
                 Moved::Some
             }
@@ -120,8 +137,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
 
     /// Reads what has come, at most a chunk of it.
     fn poll_read(&mut self, context: &mut Context<'_>, now: Instant) -> Moved {
-        self.make_room();
-        let read = pin!(self.transport.read_buf(&mut self.input)).poll(context);
+        let read = match &mut self.body {
+            Some(body) => {
+                let mut room = body.room();
+                pin!(self.transport.read_buf(&mut room)).poll(context)
+            }
+            None => {
+                self.make_room();
+                pin!(self.transport.read_buf(&mut self.input)).poll(context)
+            }
+        };
         match read {
             Poll::Pending => Moved::Nothing,
             Poll::Ready(Ok(0)) => self.lost(None),
@@ -134,9 +159,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         }
     }
 
-    /// Room for one read: for the whole of the next frame, whose size is bounded by what was negotiated, or for a chunk.
+    /// The same, for the time up to which everything was read. A pause says nothing about that.
+    fn poll_read_noted(&mut self, context: &mut Context<'_>, now: Instant) -> Moved {
+        let read = self.poll_read(context, now);
+        self.timer.note_read(!matches!(read, Moved::Nothing));
+        read
+    }
+
+    /// Room for one read: for a chunk, or for the rest of the next frame. Of one that is large and has to be there as a whole,
+    /// as much is reserved as has arrived: its size is only what the peer declares.
     fn make_room(&mut self) {
-        let missing = self.needed.saturating_sub(self.input.len());
+        if self.input.is_empty() && self.input.capacity() > MOST_KEPT {
+            self.input = BytesMut::new();
+        }
+        let missing = self.needed.saturating_sub(self.input.len()).min(self.input.len().max(READ_CHUNK));
         let (least, wanted) = if self.quiet { (1, QUIET_CHUNK) } else { (READ_CHUNK / 4, READ_CHUNK) };
         if self.input.capacity() - self.input.len() < missing.max(least) {
             self.input.reserve(missing.max(wanted));
@@ -144,29 +180,39 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     }
 
     fn lost(&self, error: Option<&io::Error>) -> Moved {
-        self.shared.with(|state| state.engine.handle_transport_lost(error));
+        let withheld = self.writing.len().saturating_sub(self.offered) as u64;
+        self.shared.with(|state| {
+            state.engine.handle_withheld(withheld);
+            state.engine.handle_transport_lost(error);
+        });
         Moved::Lost
     }
 
-    /// Sets the timer to whatever comes first, and does what is due.
+    /// Does what is due, and sets the timer to whatever comes next.
     fn poll_time(&mut self, context: &mut Context<'_>, now: Instant) -> Moved {
-        let deadline = self.shared.with(|state| state.engine.poll_deadline());
+        let mut deadline = self.shared.with(|state| state.engine.poll_deadline());
+        self.judged = None;
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            let drained = self.timer.drained();
+            let next = self.shared.with(|state| {
+                state.engine.handle_timeout(now, drained);
+                state.engine.poll_deadline()
+            });
+            if next != deadline {
+                return Moved::Some;
+            }
+            // It is about input, and is judged when the reactor has looked once more.
+            self.judged = deadline;
+            deadline = Some(now + TICK);
+        }
         let idle = self.holds_spare_memory().then(|| self.last_active + IDLE);
         let Some(next) = deadline.into_iter().chain(idle).min() else {
-            self.armed = None;
+            self.timer.disarm();
             return Moved::Nothing;
         };
-        // A timer that is set too early costs a wake; setting it anew for every frame costs more.
-        if self.armed.is_none_or(|armed| armed > next) {
-            self.timer.as_mut().reset(next.into());
-            self.armed = Some(next);
-        }
-        if self.timer.as_mut().poll(context).is_pending() {
+        self.timer.arm(next);
+        if !self.timer.poll_fired(context, now) {
             return Moved::Nothing;
-        }
-        self.armed = None;
-        if deadline.is_some_and(|deadline| deadline <= now) {
-            self.shared.with(|state| state.engine.handle_timeout(now));
         }
         if idle.is_some_and(|idle| idle <= now) {
             self.give_back();
@@ -198,7 +244,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Future for Driver<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Future for Driver<T> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
@@ -206,8 +252,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Driver<T> {
         this.shared.awake();
         let now = now();
         for _ in 0..BUDGET {
-            let wrote = this.poll_write(context, now);
-            let (lost, finished) = this.shared.with(|state| (state.engine.is_lost(), state.engine.is_finished()));
+            let (lost, finished, reads) = this
+                .shared
+                .with(|state| (state.engine.is_lost(), state.engine.is_finished(), state.engine.poll_reading(now)));
+            // What became of everything is decided then: nothing is written after it.
             if lost {
                 return Poll::Ready(());
             }
@@ -218,17 +266,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Driver<T> {
                     Moved::Lost => return Poll::Ready(()),
                 }
             }
-            let read = this.poll_read(context, now);
+            let wrote = this.poll_write(context, now);
+            let read = if reads { this.poll_read_noted(context, now) } else { Moved::Nothing };
             if !matches!((&wrote, &read), (Moved::Nothing, Moved::Nothing)) {
                 this.last_active = now;
             }
             let timed = this.poll_time(context, now);
             match (wrote, read, timed) {
                 (Moved::Lost, ..) | (_, Moved::Lost, _) => return Poll::Ready(()),
-                (Moved::Nothing, Moved::Nothing, Moved::Nothing)
-                    if this.shared.sleep(context.waker().clone(), !this.writing.is_empty(), this.armed) =>
-                {
-                    return Poll::Pending;
+                (Moved::Nothing, Moved::Nothing, Moved::Nothing) => {
+                    let (stalled, armed) = (!this.writing.is_empty(), this.judged.or(this.timer.armed()));
+                    if this.shared.sleep(context.waker().clone(), stalled, armed, !reads) {
+                        return Poll::Pending;
+                    }
                 }
                 _ => {}
             }
@@ -238,7 +288,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Driver<T> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Driver<T> {
     /// The last octet is written: end the transport, whatever it says, until the time for that is over too.
     fn poll_shut(&mut self, context: &mut Context<'_>, now: Instant) -> Moved {
         match Pin::new(&mut self.transport).poll_shutdown(context) {
@@ -248,9 +298,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     }
 }
 
-impl<T> Drop for Driver<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Drop for Driver<T> {
     fn drop(&mut self) {
-        self.shared.with(|state| state.engine.handle_driver_gone());
+        let left = self.shared.with(|state| {
+            let something_waits = state.engine.is_unwritten();
+            state.engine.leave().map(|last| (last, something_waits))
+        });
+        if let Some((last, something_waits)) = left {
+            leave(&mut self.transport, std::mem::take(&mut self.writing), last, something_waits);
+        }
     }
 }
 

@@ -165,7 +165,7 @@ impl Operation {
             Self::Confirmed => publisher.publish("", "q", "x").confirmed().await,
             Self::WaitForConfirms => {
                 let _confirm = publisher.publish("", "q", "x").await?;
-                publisher.wait_for_confirms().await.map(drop)
+                publisher.wait_for_confirms().await
             }
             Self::ConfirmSelect => channel.confirm_select().await.map(drop),
             Self::Consume => channel.consume("q").await.map(drop),
@@ -348,7 +348,7 @@ async fn an_idle_connection_gives_its_buffers_back_and_takes_them_again() {
 }
 
 /// Runs a driver for some time.
-async fn run<T: AsyncRead + AsyncWrite + Unpin>(driver: &mut Driver<T>, time: Duration) -> Poll<()> {
+async fn run<T: AsyncRead + AsyncWrite + Unpin + 'static>(driver: &mut Driver<T>, time: Duration) -> Poll<()> {
     match tokio::time::timeout(time, driver).await {
         Ok(()) => Poll::Ready(()),
         Err(_) => Poll::Pending,

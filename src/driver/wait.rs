@@ -83,6 +83,32 @@ impl Drop for Wait {
     }
 }
 
+/// Waits until there is room again for what waits for the socket.
+#[derive(Debug)]
+pub(crate) struct Room(Wait);
+
+impl Room {
+    pub(crate) fn wait(shared: &Arc<Shared>) -> Result<Self, Error> {
+        Wait::begin(shared, |state, id| state.engine.wait_for_room(id)).map(Self)
+    }
+}
+
+impl Future for Room {
+    type Output = Result<(), Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context).map(|completion| completion.map(drop))
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        if !self.0.is_over() {
+            self.0.shared.with(|state| state.engine.stop_waiting_for_room(self.0.id));
+        }
+    }
+}
+
 /// The runtime's clock, so that tests can turn it.
 pub(crate) fn now() -> std::time::Instant {
     tokio::time::Instant::now().into_std()

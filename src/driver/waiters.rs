@@ -3,31 +3,57 @@
 //! One mechanism serves every way to wait, because each is a [`Waker`]: a task's own, a parked thread's (by
 //! [`std::task::Wake`]), a continuation's that queues itself on its loop.
 
-use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::task::Waker;
 
-use crate::engine::{Completion, WaiterId};
+use crate::engine::slab::{Place, Slab};
+use crate::engine::{Closure, Completion, Confirmation, Failure, Fate, WaiterId};
 
 /// The table of waiters.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
-    slots: Vec<Slot>,
-    free: Vec<u32>,
+    slots: Slab<Slot>,
 }
 
+/// A slot. A million confirms in flight are as many slots: what is common is kept in place, and the rest in a box.
 #[derive(Debug)]
-struct Slot {
-    generation: NonZeroU32,
-    state: SlotState,
-}
-
-#[derive(Debug)]
-enum SlotState {
-    Free,
+enum Slot {
     /// Nothing has happened so far.
     Waiting(Option<Waker>),
     /// What was waited for has happened, and nobody has looked.
-    Done(Completion),
+    Acked,
+    Published,
+    Closed(Arc<Closure>, Fate),
+    Done(Box<Completion>),
+}
+
+impl From<Completion> for Slot {
+    fn from(completion: Completion) -> Self {
+        match completion {
+            Completion::Confirmed(Confirmation::Ack) => Self::Acked,
+            Completion::Published => Self::Published,
+            Completion::Failed(Failure::Closed { closure, fate }) => Self::Closed(closure, fate),
+            completion => Self::Done(Box::new(completion)),
+        }
+    }
+}
+
+impl Slot {
+    fn into_completion(self) -> Result<Completion, Option<Waker>> {
+        match self {
+            Self::Waiting(waker) => Err(waker),
+            Self::Acked => Ok(Completion::Confirmed(Confirmation::Ack)),
+            Self::Published => Ok(Completion::Published),
+            Self::Closed(closure, fate) => Ok(Completion::Failed(Failure::Closed { closure, fate })),
+            Self::Done(completion) => Ok(*completion),
+        }
+    }
+}
+
+impl From<WaiterId> for Place {
+    fn from(id: WaiterId) -> Self {
+        Self { slot: id.slot, generation: id.generation }
+    }
 }
 
 /// What a waiter finds in its slot.
@@ -53,84 +79,65 @@ pub(crate) enum Resolved {
 impl Waiters {
     /// A slot for somebody new.
     pub(crate) fn insert(&mut self) -> WaiterId {
-        if let Some(index) = self.free.pop()
-            && let Some(slot) = usize::try_from(index).ok().and_then(|index| self.slots.get_mut(index))
-        {
-            slot.state = SlotState::Waiting(None);
-            return WaiterId { slot: index, generation: slot.generation };
-        }
-        // More than 2³² waiters do not fit into memory; the last slot would be shared, which its generation guards.
-        let index = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
-        self.slots.push(Slot { generation: NonZeroU32::MIN, state: SlotState::Waiting(None) });
-        WaiterId { slot: index, generation: NonZeroU32::MIN }
-    }
-
-    fn slot(&mut self, id: WaiterId) -> Option<&mut Slot> {
-        let slot = self.slots.get_mut(usize::try_from(id.slot).ok()?)?;
-        (slot.generation == id.generation).then_some(slot)
-    }
-
-    /// Frees a slot; its name never comes back.
-    fn retire(&mut self, id: WaiterId) -> Option<SlotState> {
-        let slot = self.slot(id)?;
-        let state = std::mem::replace(&mut slot.state, SlotState::Free);
-        if let Some(next) = slot.generation.checked_add(1) {
-            slot.generation = next;
-            self.free.push(id.slot);
-        }
-        Some(state)
+        let Place { slot, generation } = self.slots.insert(Slot::Waiting(None));
+        WaiterId { slot, generation }
     }
 
     /// Slots that are not free.
     #[cfg(test)]
     pub(crate) fn in_use(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.slots.len()
+    }
+
+    /// Slots for which memory is held.
+    #[cfg(test)]
+    pub(crate) fn allocated(&self) -> usize {
+        self.slots.allocated()
     }
 
     /// Looks into a slot, and leaves `waker` where nothing has happened. The waker is replaced only where it would wake
     /// somebody else.
     pub(crate) fn poll(&mut self, id: WaiterId, waker: &mut Option<Waker>) -> Polled {
-        let Some(slot) = self.slot(id) else { return Polled::Stale };
-        match &mut slot.state {
-            SlotState::Waiting(known) => {
+        match self.slots.get_mut(id.into()) {
+            None => Polled::Stale,
+            Some(Slot::Waiting(known)) => {
                 let same = matches!((&known, &waker), (Some(known), Some(new)) if known.will_wake(new));
                 let old = if same { None } else { std::mem::replace(known, waker.take()) };
                 Polled::Pending(old)
             }
-            SlotState::Done(_) => match self.retire(id) {
-                Some(SlotState::Done(completion)) => Polled::Ready(completion),
+            Some(_) => match self.slots.remove(id.into()).map(Slot::into_completion) {
+                Some(Ok(completion)) => Polled::Ready(completion),
                 _ => Polled::Stale,
             },
-            SlotState::Free => Polled::Stale,
         }
     }
 
     /// Puts a completion into its slot.
     pub(crate) fn resolve(&mut self, id: WaiterId, completion: Completion) -> Resolved {
-        match self.slot(id).map(|slot| &mut slot.state) {
-            Some(state @ SlotState::Waiting(_)) => match std::mem::replace(state, SlotState::Done(completion)) {
-                SlotState::Waiting(waker) => Resolved::Kept(waker),
-                SlotState::Free | SlotState::Done(_) => Resolved::Kept(None),
-            },
+        match self.slots.get_mut(id.into()) {
+            Some(slot @ Slot::Waiting(_)) => {
+                let waited = std::mem::replace(slot, completion.into());
+                Resolved::Kept(waited.into_completion().err().flatten())
+            }
             // A timeout came first, and then the answer: the first one is what the waiter hears.
-            Some(SlotState::Done(_) | SlotState::Free) | None => Resolved::Abandoned(completion),
+            Some(_) | None => Resolved::Abandoned(completion),
         }
     }
 
     /// Takes the waker out of a standing waiter's slot, to wake it.
     pub(crate) fn notify(&mut self, id: WaiterId) -> Option<Waker> {
-        match &mut self.slot(id)?.state {
-            SlotState::Waiting(waker) => waker.take(),
-            SlotState::Free | SlotState::Done(_) => None,
+        match self.slots.get_mut(id.into())? {
+            Slot::Waiting(waker) => waker.take(),
+            _ => None,
         }
     }
 
     /// Somebody stops waiting. What had come in the meantime is handed out, as is the waker.
     pub(crate) fn remove(&mut self, id: WaiterId) -> (Option<Completion>, Option<Waker>) {
-        match self.retire(id) {
-            Some(SlotState::Done(completion)) => (Some(completion), None),
-            Some(SlotState::Waiting(waker)) => (None, waker),
-            Some(SlotState::Free) | None => (None, None),
+        match self.slots.remove(id.into()).map(Slot::into_completion) {
+            Some(Ok(completion)) => (Some(completion), None),
+            Some(Err(waker)) => (None, waker),
+            None => (None, None),
         }
     }
 }
@@ -169,5 +176,26 @@ mod tests {
         assert!(matches!(waiters.poll(id, &mut waker), Polled::Pending(None)));
         assert!(waker.is_none());
         assert!(matches!(waiters.resolve(id, Completion::Closed), Resolved::Kept(Some(_))));
+    }
+
+    #[test]
+    fn a_burst_of_waiters_leaves_no_slots_and_no_name_comes_twice() {
+        let mut waiters = Waiters::default();
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..3 {
+            let burst: Vec<WaiterId> = (0..100_000).map(|_| waiters.insert()).collect();
+            assert!(burst.iter().all(|id| seen.insert(*id)));
+            burst.iter().for_each(|id| drop(waiters.remove(*id)));
+            assert_eq!(waiters.in_use(), 0);
+            assert!(waiters.allocated() <= 64);
+        }
+    }
+
+    #[test]
+    fn a_confirm_in_flight_is_small() {
+        // A slot with its generation; a handle. The entry of the ring, which is not seen here, has 24 bytes.
+        let slot = size_of::<Slot>() + size_of::<u64>();
+        let handle = size_of::<crate::Confirm>();
+        assert!(slot + handle + 24 <= 87, "{slot} and {handle}");
     }
 }

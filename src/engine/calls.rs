@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::consumers::Terms;
 use super::holding::{DEFERRED, HELD};
-use super::{ConsumerKey, WaiterId};
+use super::slab::Place;
+use super::steps::step;
+use super::{ChannelKey, ConsumerKey, Engine, WaiterId};
 use crate::protocol::{Method, MethodId, ProtocolMethod, tx};
 use crate::wire::ShortString;
 
@@ -14,12 +16,13 @@ pub(super) struct PendingCall {
     /// The call's number on its channel.
     pub(super) number: u64,
     pub(super) request: MethodId,
-    pub(super) name: &'static str,
     pub(super) replies: &'static [MethodId],
     pub(super) waiter: Option<WaiterId>,
     pub(super) effect: Effect,
     /// Where in the stream the request begins.
     pub(super) position: u64,
+    /// Where its deadline is, until it is answered or given up.
+    pub(super) deadline: Option<Place>,
 }
 
 /// What the reply changes besides resolving the call.
@@ -89,25 +92,37 @@ pub(super) struct Calls {
     unnamed: VecDeque<PendingCall>,
     consumes: BTreeMap<ShortString, VecDeque<PendingCall>>,
     cancels: BTreeMap<ShortString, VecDeque<PendingCall>>,
+    /// Those of `consumes` and `cancels` whose requests are held, the first to go first, by number and tag.
+    held: VecDeque<(u64, ShortString)>,
 }
 
 impl Calls {
     /// How far behind the oldest call a reply may look for its own. It bounds what an answer costs that matches nothing.
     const LOOK_AHEAD: usize = 64;
 
-    /// Adds a call whose request begins at `position`; gives its number.
-    pub(super) fn push(&mut self, request: Expected, waiter: Option<WaiterId>, effect: Effect, position: u64) -> u64 {
+    /// Adds a call whose request begins at `position`.
+    pub(super) fn push(
+        &mut self,
+        request: Expected,
+        waiter: Option<WaiterId>,
+        effect: Effect,
+        position: u64,
+        deadline: Option<Place>,
+    ) {
         self.made += 1;
         let number = self.made;
-        let Expected { id, name, replies } = request;
-        let call = PendingCall { number, request: id, name, replies, waiter, effect, position };
-        match &call.effect {
-            Effect::Consume(starting) if starting.tag.is_empty() => self.unnamed.push_back(call),
-            Effect::Consume(Starting { tag, .. }) => self.consumes.entry(tag.clone()).or_default().push_back(call),
-            Effect::Cancel { tag, .. } => self.cancels.entry(tag.clone()).or_default().push_back(call),
-            _ => self.in_order.push_back(call),
+        let Expected { id, replies, .. } = request;
+        let call = PendingCall { number, request: id, replies, waiter, effect, position, deadline };
+        let (tagged, tag) = match &call.effect {
+            Effect::Consume(starting) if starting.tag.is_empty() => return self.unnamed.push_back(call),
+            Effect::Consume(Starting { tag, .. }) => (&mut self.consumes, tag.clone()),
+            Effect::Cancel { tag, .. } => (&mut self.cancels, tag.clone()),
+            _ => return self.in_order.push_back(call),
+        };
+        if position == HELD {
+            self.held.push_back((number, tag.clone()));
         }
-        number
+        tagged.entry(tag).or_default().push_back(call);
     }
 
     /// The reply that carries no tag answers a call.
@@ -119,14 +134,14 @@ impl Calls {
     pub(super) fn answered(&mut self, reply: MethodId) -> Option<PendingCall> {
         let mut oldest = self.in_order.iter().take(Self::LOOK_AHEAD);
         let position = oldest.position(|call| call.replies.contains(&reply))?;
-        self.in_order.remove(position)
+        take_at(&mut self.in_order, position)
     }
 
     /// Takes out the call that a method of the broker answers.
     pub(super) fn answered_by(&mut self, reply: &Method) -> Option<PendingCall> {
         match reply {
             Method::BasicConsumeOk(ok) => {
-                take_tagged(&mut self.consumes, &ok.consumer_tag).or_else(|| self.unnamed.pop_front())
+                take_tagged(&mut self.consumes, &ok.consumer_tag).or_else(|| take_at(&mut self.unnamed, 0))
             }
             Method::BasicCancelOk(ok) => take_tagged(&mut self.cancels, &ok.consumer_tag),
             reply => self.answered(reply.id()),
@@ -155,22 +170,15 @@ impl Calls {
         self.consumes.contains_key(tag)
     }
 
-    /// The call of this number, while it is not answered.
-    pub(super) fn get(&self, number: u64) -> Option<&PendingCall> {
-        let find = |calls: &VecDeque<PendingCall>| calls.binary_search_by_key(&number, |call| call.number).ok();
-        let in_order = find(&self.in_order).and_then(|index| self.in_order.get(index));
-        let unnamed = || find(&self.unnamed).and_then(|index| self.unnamed.get(index));
-        let tagged = || {
-            let mut tagged = self.consumes.values().chain(self.cancels.values()).flatten();
-            tagged.find(|call| call.number == number)
-        };
-        in_order.or_else(unnamed).or_else(tagged)
-    }
-
-    /// The cancels of a consumer that wait until it has started begin at `position` now.
-    pub(super) fn place_cancels(&mut self, tag: &ShortString, position: u64) {
-        let waiting = self.cancels.get_mut(tag).into_iter().flatten();
-        waiting.filter(|call| call.position == DEFERRED).for_each(|call| call.position = position);
+    /// The first cancel of a consumer that waits until it has started begins at `position` now.
+    pub(super) fn place_cancel(&mut self, tag: &ShortString, position: u64) {
+        let mut waiting = self.cancels.get_mut(tag).into_iter().flatten();
+        if let Some(call) = waiting.find(|call| call.position == DEFERRED) {
+            call.position = position;
+            if position == HELD {
+                self.held.push_back((call.number, tag.clone()));
+            }
+        }
     }
 
     /// A cancel of this consumer waits until it has started.
@@ -179,12 +187,36 @@ impl Calls {
     }
 
     /// Calls that were held begin at `position` now: all up to the first commit among them.
+    ///
+    /// Commits may be many, and what they hold with them, so that none may look at what a later one holds: what is held is at
+    /// the back of each queue, in order.
     pub(super) fn place_held(&mut self, position: u64) {
-        let commit = |call: &&PendingCall| call.position == HELD && call.request == <tx::Commit as ProtocolMethod>::ID;
-        let last = self.in_order.iter().find(commit).map_or(u64::MAX, |commit| commit.number);
-        let tagged = self.consumes.values_mut().chain(self.cancels.values_mut()).flatten();
-        let calls = self.in_order.iter_mut().chain(&mut self.unnamed).chain(tagged);
-        calls.filter(|call| call.position == HELD && call.number <= last).for_each(|call| call.position = position);
+        let mut last = u64::MAX;
+        for call in held_of(&mut self.in_order) {
+            step();
+            call.position = position;
+            if call.request == <tx::Commit as ProtocolMethod>::ID {
+                last = call.number;
+                break;
+            }
+        }
+        for call in held_of(&mut self.unnamed).take_while(|call| call.number <= last) {
+            call.position = position;
+        }
+        while let Some((number, tag)) = self.held.pop_front_if(|(number, _)| *number <= last) {
+            step();
+            let tagged = [self.consumes.get_mut(&tag), self.cancels.get_mut(&tag)];
+            for call in tagged.into_iter().flatten().filter_map(|calls| find(calls, number)) {
+                call.position = position;
+            }
+        }
+        shrink(&mut self.held);
+    }
+
+    /// Calls for which memory is held.
+    #[cfg(test)]
+    pub(super) fn allocated(&self) -> usize {
+        self.in_order.capacity() + self.unnamed.capacity() + self.held.capacity()
     }
 
     /// All calls, in the order in which they were made.
@@ -193,6 +225,60 @@ impl Calls {
         let mut calls: Vec<PendingCall> = self.in_order.into_iter().chain(self.unnamed).chain(tagged).collect();
         calls.sort_unstable_by_key(|call| call.number);
         calls
+    }
+}
+
+/// What of a queue is held.
+fn held_of(calls: &mut VecDeque<PendingCall>) -> impl Iterator<Item = &mut PendingCall> {
+    let first = calls.partition_point(|call| call.position != HELD);
+    calls.range_mut(first..)
+}
+
+/// The call of this number.
+fn find(calls: &mut VecDeque<PendingCall>, number: u64) -> Option<&mut PendingCall> {
+    let index = calls.binary_search_by_key(&number, |call| call.number).ok()?;
+    calls.get_mut(index)
+}
+
+fn take_at(calls: &mut VecDeque<PendingCall>, index: usize) -> Option<PendingCall> {
+    let call = calls.remove(index);
+    shrink(calls);
+    call
+}
+
+/// Gives memory back after a burst.
+fn shrink<T>(queue: &mut VecDeque<T>) {
+    const KEPT: usize = 64;
+    if queue.capacity() > KEPT && queue.len() < queue.capacity() / 8 {
+        queue.shrink_to(KEPT.max(2 * queue.len()));
+    }
+}
+
+impl Engine {
+    /// Adds a call to its channel.
+    pub(super) fn push_call(
+        &mut self,
+        key: ChannelKey,
+        request: Expected,
+        waiter: Option<WaiterId>,
+        effect: Effect,
+        position: u64,
+        deadline: Option<Place>,
+    ) {
+        let Some(channel) = self.channels.get_mut(key) else { return };
+        self.reading.await_answer();
+        channel.calls.push(request, waiter, effect, position, deadline);
+    }
+
+    /// Takes out the call of a channel that something answers.
+    pub(super) fn answer_call(
+        &mut self,
+        key: ChannelKey,
+        find: impl FnOnce(&mut Calls) -> Option<PendingCall>,
+    ) -> Option<PendingCall> {
+        let call = find(&mut self.channels.get_mut(key)?.calls)?;
+        self.reading.answered(1);
+        Some(call)
     }
 }
 

@@ -1,6 +1,7 @@
 //! One channel: its state, the calls that wait for replies, and what hangs on it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::calls::Calls;
 use super::confirms::Confirms;
@@ -10,7 +11,8 @@ use super::holding::Held;
 use super::prefetch::Prefetch;
 use super::returns::Returns;
 use super::settling::Unsettled;
-use super::{ChannelKey, ConsumerKey, WaiterId};
+use super::slab::Place;
+use super::{ChannelKey, Closure, ConsumerKey, WaiterId};
 use crate::wire::ShortString;
 
 /// Where a channel is in its life.
@@ -40,8 +42,10 @@ pub(super) struct Channel {
     pub(super) key: ChannelKey,
     pub(super) state: ChannelLife,
     pub(super) calls: Calls,
-    /// Who waits for the close to be complete.
-    pub(super) closers: Vec<WaiterId>,
+    /// Who waits for the close to be complete, with the places of their deadlines.
+    pub(super) closers: BTreeMap<WaiterId, Option<Place>>,
+    /// The close of the broker's that ours crossed.
+    pub(super) crossed: Option<Arc<Closure>>,
     pub(super) assembly: Assembly,
     /// Octets kept from a content method until its header comes.
     pub(super) scratch: Vec<u8>,
@@ -68,7 +72,8 @@ impl Channel {
             key,
             state: ChannelLife::Opening,
             calls: Calls::default(),
-            closers: Vec::new(),
+            closers: BTreeMap::new(),
+            crossed: None,
             assembly: Assembly::Idle,
             scratch: Vec::new(),
             consumers: BTreeMap::new(),
@@ -81,6 +86,11 @@ impl Channel {
             returns: Returns::default(),
             flow_stopped: false,
         }
+    }
+
+    /// Somebody waits for the close to be complete, without a deadline so far.
+    pub(super) fn add_closer(&mut self, waiter: Option<WaiterId>) {
+        self.closers.extend(waiter.map(|waiter| (waiter, None)));
     }
 
     /// The tag is taken, by a consumer or by one that is about to be. One that `is_abandoned` was cancelled ahead of

@@ -43,13 +43,13 @@ impl Engine {
     ) -> Result<(), Failure> {
         let known = self.channels.get_mut(key);
         if let Some(channel) = known.filter(|channel| channel.state == ChannelLife::Closing) {
-            channel.closers.extend(waiter);
+            channel.add_closer(waiter);
             return Ok(());
         }
         if let Err(failure) = self.check_channel(key) {
             return match failure {
                 Failure::Closed { closure, .. } if closure.is_requested() => {
-                    self.complete(waiter, Completion::Closed);
+                    self.await_requested_end(key, &closure, waiter);
                     Ok(())
                 }
                 failure => Err(failure),
@@ -57,13 +57,9 @@ impl Engine {
         }
         let close = channel::Close::default().reply_code(code).reply_text(text.clone());
         self.encode_method(key, &close)?;
-        let closure = Arc::new(Closure {
-            scope: Scope::Channel(key.number),
-            reason: Reason::Requested,
-            reply_code: Some(code),
-            reply_text: text.to_string(),
-            method: None,
-        });
+        let (scope, reply_text) = (Scope::Channel(key.number), text.to_string());
+        let requested = Closure::silent(Reason::Requested);
+        let closure = Arc::new(Closure { scope, reply_code: Some(code), reply_text, ..requested });
         self.begin_closing_channel(key, &closure, waiter);
         Ok(())
     }
@@ -73,7 +69,8 @@ impl Engine {
         self.evict_from_gate(Some(key), closure);
         if let Some(channel) = self.channels.get_mut(key) {
             channel.state = ChannelLife::Closing;
-            channel.closers.extend(waiter);
+            channel.add_closer(waiter);
+            self.reading.await_answer();
         }
         self.end_consumers(key, closure);
     }
@@ -91,14 +88,21 @@ impl Engine {
             channel::Close::default().reply_code(code).reply_text(short).class_id(ids.class).method_id(ids.method);
         let queued = self.encode_method(key, &close);
         debug_assert!(queued.is_ok(), "a short text always fits");
-        let closure = Closure {
-            scope: Scope::Channel(key.number),
-            method: violation.method(),
-            reason: Reason::Violation(violation),
-            reply_code: Some(code),
-            reply_text: text,
-        };
+        let (scope, method) = (Scope::Channel(key.number), violation.method());
+        let violated = Closure::silent(Reason::Violation(violation));
+        let closure = Closure { scope, method, reply_code: Some(code), reply_text: text, ..violated };
         self.begin_closing_channel(key, &Arc::new(closure), None);
+    }
+
+    /// A channel that was closed by itself or with its connection is closed again: `waiter` hears how that ended or ends.
+    fn await_requested_end(&mut self, key: ChannelKey, closure: &Closure, waiter: Option<WaiterId>) {
+        if let Some(channel) = self.channels.get_mut(key).filter(|_| !self.state.is_closed()) {
+            channel.add_closer(waiter);
+            return;
+        }
+        let with_connection = self.state.failed().filter(|_| closure.scope == Scope::Connection);
+        let failed = self.channels.unagreed(key).or(with_connection).cloned();
+        self.complete(waiter, failed.map_or(Completion::Closed, Completion::Failed));
     }
 
     /// The last handle of a channel is gone: it is closed where it is open, and forgotten.
@@ -112,13 +116,19 @@ impl Engine {
     pub(super) fn handle_channel_close(&mut self, key: ChannelKey, close: &channel::Close) {
         let queued = self.encoder.method(&mut self.outbound, key.number, &channel::CloseOk::default());
         debug_assert!(queued.is_ok(), "close-ok always fits");
-        if let Some(closing) = self.channels.get_mut(key).filter(|channel| channel.state == ChannelLife::Closing) {
-            // Both sides closed at once: the broker still answers ours (AMQP 0-9-1 §1.5.2.5), and nothing else comes.
-            closing.assembly = Assembly::Idle;
-            return;
-        }
         let method = MethodId::new(close.class_id, close.method_id);
         let closure = broker_closure(Scope::Channel(key.number), close.reply_code, &close.reply_text, method);
+        if let Some(closing) = self.channels.get_mut(key).filter(|channel| channel.state == ChannelLife::Closing) {
+            if !closing.held.is_holding() {
+                // Both sides closed at once: the broker still answers ours (AMQP 0-9-1 §1.5.2.5), and nothing else comes. What was
+                // sent after whatever it complains of was discarded.
+                closing.assembly = Assembly::Idle;
+                closing.crossed.get_or_insert(closure);
+                return;
+            }
+            // Ours waits for a commit that is not answered any more: it is not sent.
+            self.fail_closers(key, &Failure::Closed { closure: Arc::clone(&closure), fate: Fate::Unknown });
+        }
         self.remove_channel(key, &closure);
     }
 
@@ -126,7 +136,10 @@ impl Engine {
     pub(super) fn handle_channel_close_ok(&mut self, key: ChannelKey) -> Result<(), Violation> {
         let unexpected = Violation::UnexpectedMethod(<channel::CloseOk as ProtocolMethod>::ID);
         let closing = self.channels.get(key).filter(|channel| channel.state == ChannelLife::Closing);
-        closing.ok_or(unexpected)?;
+        let crossed = closing.ok_or(unexpected)?.crossed.clone();
+        if let Some(closure) = crossed {
+            self.fail_closers(key, &Failure::Closed { closure, fate: Fate::Unknown });
+        }
         if let Some(closure) = self.channels.closure(key).cloned() {
             self.remove_channel(key, &closure);
         } else {
@@ -141,10 +154,6 @@ impl Engine {
     /// Takes a channel out and resolves everything on it.
     pub(super) fn remove_channel(&mut self, key: ChannelKey, closure: &Arc<Closure>) {
         self.evict_from_gate(Some(key), closure);
-        if let Some(channel) = self.channels.get_mut(key) {
-            // Nothing more is said on it, what its consumers leave unseen included.
-            channel.state = ChannelLife::Closing;
-        }
         self.end_consumers(key, closure);
         let Some(channel) = self.channels.remove(key, closure) else { return };
         // A channel that was closing has a cause of its own, which came first.
@@ -155,10 +164,12 @@ impl Engine {
 
     /// Resolves everything on a channel with the first cause, and its closers by how it ended in the end.
     fn resolve_channel(&mut self, channel: Channel, closure: &Arc<Closure>, last: &Arc<Closure>) {
-        let Channel { key, calls, closers, confirms, returns, held, .. } = channel;
+        let Channel { key, state, calls, closers, confirms, returns, held, .. } = channel;
         self.drop_held(held);
+        let calls = calls.into_sorted();
+        self.reading.answered(calls.len() + usize::from(state == ChannelLife::Closing));
         let mut blamed = closure.method;
-        for call in &calls.into_sorted() {
+        for call in &calls {
             // Of several calls of one method, the broker came to the first.
             let is_blamed = blamed.take_if(|method| *method == call.request).is_some();
             self.fail_call(call, closure, is_blamed);
@@ -169,11 +180,13 @@ impl Engine {
             let mut entries = confirms.into_undecided().peekable();
             while let Some(entry) = entries.next() {
                 let fate = match self.fate_at(entry.position) {
-                    // Everything before it was decided about, and nothing after it was sent: it is the one.
+                    // Everything before it was decided about, and nobody took what comes after it, though that still goes out: it is
+                    // the one.
                     Fate::Unknown
                         if undecided == 0
                             && closure.refuses_publish()
-                            && entries.peek().is_none_or(|next| self.fate_at(next.position) == Fate::NotSent) =>
+                            && entry.position < self.taken
+                            && entries.peek().is_none_or(|next| next.position >= self.taken) =>
                     {
                         Fate::Refused
                     }
@@ -190,7 +203,8 @@ impl Engine {
                 self.complete(Some(watcher), Completion::Failed(failure));
             }
         }
-        for closer in closers {
+        for (closer, deadline) in closers {
+            self.deadlines.end(deadline);
             let failure = Failure::Closed { closure: Arc::clone(last), fate: Fate::Unknown };
             let closed = if last.is_requested() { Completion::Closed } else { Completion::Failed(failure) };
             self.complete(Some(closer), closed);
@@ -203,10 +217,20 @@ impl Engine {
     /// The broker will not agree to the close of any channel.
     pub(super) fn fail_channel_closers(&mut self, failure: &Failure) {
         for key in self.channels.keys() {
-            let closers = self.channels.get_mut(key).map(|channel| std::mem::take(&mut channel.closers));
-            for closer in closers.into_iter().flatten() {
-                self.complete(Some(closer), Completion::Failed(failure.clone()));
-            }
+            self.fail_closers(key, failure);
+        }
+    }
+
+    /// The broker does not agree to the close of a channel: those who closed it hear so, and those who will.
+    fn fail_closers(&mut self, key: ChannelKey, failure: &Failure) {
+        let Some(channel) = self.channels.get_mut(key) else { return };
+        let closers = std::mem::take(&mut channel.closers);
+        if channel.state == ChannelLife::Closing {
+            self.channels.record_unagreed(key, failure);
+        }
+        for (closer, deadline) in closers {
+            self.deadlines.end(deadline);
+            self.complete(Some(closer), Completion::Failed(failure.clone()));
         }
     }
 
@@ -218,8 +242,9 @@ impl Engine {
     }
 
     pub(super) fn evict_from_gate(&mut self, channel: Option<ChannelKey>, closure: &Arc<Closure>) {
-        for waiter in self.gate.evict(channel) {
-            self.complete(Some(waiter), Completion::Failed(Failure::refused(closure)));
+        for waiting in self.gate.evict(channel) {
+            self.complete(Some(waiting.waiter), Completion::Failed(Failure::refused(closure)));
+            self.discard_waiting(waiting);
         }
     }
 }

@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
-use super::channel::Channel;
+use super::channel::{Channel, ChannelLife};
 use super::returns::Returns;
-use super::{ChannelKey, Closure};
+use super::{ChannelKey, Closure, Failure, Scope};
 
 /// Channels by number, dense. The lowest free number is used first, a used one again only when its close is complete.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(super) struct Channels {
     opened: u64,
     /// Why the channels are closed that somebody still has a handle of.
     closures: BTreeMap<u64, Arc<Closure>>,
+    /// How the closes of those ended that the broker did not agree to.
+    unagreed: BTreeMap<u64, Failure>,
     /// Messages that came back on those and that nobody has taken.
     returns: BTreeMap<u64, Returns>,
 }
@@ -31,6 +33,7 @@ impl Channels {
             max,
             opened: 0,
             closures: BTreeMap::new(),
+            unagreed: BTreeMap::new(),
             returns: BTreeMap::new(),
         }
     }
@@ -77,12 +80,21 @@ impl Channels {
         place.as_deref().filter(|channel| channel.key == key)
     }
 
-    /// Takes a channel out, remembers why, and frees its number.
+    /// Takes a channel out, remembers why where somebody may ask, and frees its number.
     pub(super) fn remove(&mut self, key: ChannelKey, closure: &Arc<Closure>) -> Option<Box<Channel>> {
         self.get(key)?;
         let channel = self.places.get_mut(usize::from(key.number).checked_sub(1)?)?.take()?;
         self.free.push(Reverse(key.number));
-        self.closures.entry(key.incarnation).or_insert_with(|| Arc::clone(closure));
+        if self.len() == 0 {
+            // After a burst the memory is given back.
+            self.places = Vec::new();
+            self.free = BinaryHeap::new();
+        }
+        // A channel that never opened has no handle: nobody will ask. Of one that was closing, a cause is known where it has one.
+        // What ends with the connection ends by its cause.
+        if channel.state == ChannelLife::Open && closure.scope != Scope::Connection {
+            self.record(key, closure);
+        }
         Some(channel)
     }
 
@@ -96,15 +108,29 @@ impl Channels {
         self.closures.get(&key.incarnation)
     }
 
+    /// Remembers that the broker did not agree to the close of a channel.
+    pub(super) fn record_unagreed(&mut self, key: ChannelKey, failure: &Failure) {
+        if self.closures.contains_key(&key.incarnation) {
+            self.unagreed.entry(key.incarnation).or_insert_with(|| failure.clone());
+        }
+    }
+
+    /// Why the broker did not agree to the close of a channel.
+    pub(super) fn unagreed(&self, key: ChannelKey) -> Option<&Failure> {
+        self.unagreed.get(&key.incarnation)
+    }
+
     /// Nobody has a handle of this channel any more, and nobody will ask.
     pub(super) fn forget(&mut self, key: ChannelKey) {
+        self.unagreed.remove(&key.incarnation);
         self.closures.remove(&key.incarnation);
         self.returns.remove(&key.incarnation);
     }
 
     /// Keeps what came back on a channel that is closed, for as long as somebody has a handle of it.
     pub(super) fn keep_returns(&mut self, key: ChannelKey, returns: Returns) {
-        if returns.listener.is_some() && self.closures.contains_key(&key.incarnation) {
+        // Who listens has a handle.
+        if returns.listener.is_some() {
             self.returns.insert(key.incarnation, returns);
         }
     }
@@ -122,6 +148,11 @@ impl Channels {
     /// The keys of all channels, in the order of their numbers.
     pub(super) fn keys(&self) -> Vec<ChannelKey> {
         self.places.iter().flatten().map(|channel| channel.key).collect()
+    }
+
+    /// How many closures, and how many channels' returned messages, are kept.
+    pub(super) fn kept(&self) -> (usize, usize) {
+        (self.closures.len(), self.returns.len())
     }
 
     pub(super) fn len(&self) -> usize {

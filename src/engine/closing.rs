@@ -25,10 +25,18 @@ pub(super) enum ConnectionLife {
         deadline: Instant,
         /// What was on its way still counts; after a violation nothing does.
         graceful: bool,
+        /// Where in the stream the close ends: what answers it comes after that was written. No place is so far while it waits
+        /// for commits.
+        end: u64,
         closers: Vec<WaiterId>,
     },
-    /// It is over. What is queued, such as a close-ok, is still to be written, until then; or nothing can be.
-    Closed { closure: Arc<Closure>, flush_until: Option<Instant> },
+    /// It ended. What is queued, such as a close-ok, is still to be written, until then; or nothing can be.
+    Closed {
+        closure: Arc<Closure>,
+        flush_until: Option<Instant>,
+        /// Why a close of ours did not end well, for those who close later.
+        failed: Option<Failure>,
+    },
 }
 
 impl ConnectionLife {
@@ -36,6 +44,14 @@ impl ConnectionLife {
         match self {
             Self::Open => None,
             Self::Closing { closure, .. } | Self::Closed { closure, .. } => Some(closure),
+        }
+    }
+
+    /// Why a close of ours did not end well.
+    pub(super) fn failed(&self) -> Option<&Failure> {
+        match self {
+            Self::Closed { failed, .. } => failed.as_ref(),
+            Self::Open | Self::Closing { .. } => None,
         }
     }
 
@@ -83,8 +99,9 @@ impl Engine {
                 closers.extend(waiter);
                 return Ok(());
             }
-            ConnectionLife::Closed { closure, .. } if closure.is_requested() => {
-                self.complete(waiter, Completion::Closed);
+            ConnectionLife::Closed { closure, failed, .. } if closure.is_requested() => {
+                let completion = failed.clone().map_or(Completion::Closed, Completion::Failed);
+                self.complete(waiter, completion);
                 return Ok(());
             }
             ConnectionLife::Closed { closure, .. } => return Err(Failure::refused(closure)),
@@ -92,13 +109,8 @@ impl Engine {
         let text = text.into();
         let close = connection::Close::default().reply_code(code).reply_text(text.clone());
         self.encode_close(close)?;
-        let closure = Closure {
-            scope: Scope::Connection,
-            reason: Reason::Requested,
-            reply_code: Some(code),
-            reply_text: text.to_string(),
-            method: None,
-        };
+        let reply_text = text.to_string();
+        let closure = Closure { reply_code: Some(code), reply_text, ..Closure::silent(Reason::Requested) };
         self.begin_closing(Arc::new(closure), true, waiter, now);
         Ok(())
     }
@@ -107,7 +119,8 @@ impl Engine {
         let deadline = now + self.settings.close_timeout;
         let closers = waiter.into_iter().collect();
         self.evict_from_gate(None, &closure);
-        self.state = ConnectionLife::Closing { closure, deadline, graceful, closers };
+        let end = self.end_of_close();
+        self.state = ConnectionLife::Closing { closure, deadline, graceful, end, closers };
     }
 
     /// The broker broke the protocol: tell it, and let go of everything.
@@ -129,8 +142,8 @@ impl Engine {
         let queued = self.encoder.method(&mut self.outbound, 0, &close);
         debug_assert!(queued.is_ok(), "a short text always fits");
         let reason = Reason::Violation(violation);
-        let closure =
-            Arc::new(Closure { scope: Scope::Connection, reason, reply_code: Some(code), reply_text: text, method });
+        let closure = Closure { reply_code: Some(code), reply_text: text, method, ..Closure::silent(reason) };
+        let closure = Arc::new(closure);
         if framing {
             self.finish(closure, Some(now + self.settings.close_timeout), None);
         } else {
@@ -139,8 +152,9 @@ impl Engine {
         }
     }
 
-    /// The broker closes the connection.
+    /// The broker closes the connection. It reads nothing from here on but the answer to that: what nobody took is dropped.
     pub(super) fn handle_connection_close(&mut self, close: &connection::Close, now: Instant) {
+        self.drop_untaken();
         let queued = self.encoder.method(&mut self.outbound, 0, &connection::CloseOk::default());
         debug_assert!(queued.is_ok(), "close-ok always fits");
         let closure = broker_closure(
@@ -149,17 +163,24 @@ impl Engine {
             &close.reply_text,
             MethodId::new(close.class_id, close.method_id),
         );
-        self.finish(closure, Some(now + self.settings.close_timeout), None);
+        // A close of ours that it crosses ends well only where every channel was closed before: what was sent on an open one may
+        // have arrived too late.
+        let failed =
+            (self.channels.len() > 0).then(|| Failure::Closed { closure: Arc::clone(&closure), fate: Fate::Unknown });
+        self.finish(closure, Some(now + self.settings.close_timeout), failed);
     }
 
     /// The broker agrees to a close.
     pub(super) fn handle_connection_close_ok(&mut self, now: Instant) -> Result<(), Violation> {
-        let ConnectionLife::Closing { closure, .. } = &self.state else {
-            return Err(Violation::UnexpectedMethod(<connection::CloseOk as ProtocolMethod>::ID));
-        };
-        let closure = Arc::clone(closure);
-        self.finish(closure, Some(now + self.settings.close_timeout), None);
-        Ok(())
+        match &self.state {
+            // What arrives before the close was written does not answer it.
+            ConnectionLife::Closing { closure, end, .. } if *end <= self.written => {
+                let closure = Arc::clone(closure);
+                self.finish(closure, Some(now + self.settings.close_timeout), None);
+                Ok(())
+            }
+            _ => Err(Violation::UnexpectedMethod(<connection::CloseOk as ProtocolMethod>::ID)),
+        }
     }
 
     /// The broker does not answer a close, or does not take the answer to its own.
@@ -167,68 +188,11 @@ impl Engine {
         self.lose(Reason::CloseTimedOut);
     }
 
-    /// The transport ended (`None`), or failed.
-    pub fn handle_transport_lost(&mut self, error: Option<&std::io::Error>) {
-        let reason = match error {
-            None => Reason::EndOfStream,
-            Some(error) => Reason::Io(error.kind(), error.to_string()),
-        };
-        self.lose(reason);
-    }
-
-    /// Nobody drives the connection any more.
-    pub fn handle_driver_gone(&mut self) {
-        self.lose(Reason::DriverGone);
-    }
-
-    /// The connection is over, and nothing can be written any more.
-    pub(super) fn lose(&mut self, reason: Reason) {
-        let unheard = self.queued() > 0 || matches!(reason, Reason::HeartbeatsMissed | Reason::BlockedTooLong);
-        let bodies = std::mem::take(&mut self.outbound).into_bodies();
-        self.discarded.bodies.extend(bodies);
-        let last = Arc::new(Closure::silent(reason));
-        // What was queued before a close of ours did not all go out, or went to a broker that does not read it: that close did
-        // not end well.
-        let failed = unheard.then(|| Failure::Closed { closure: Arc::clone(&last), fate: Fate::Unknown });
-        self.finish(last, None, failed);
-    }
-
-    /// The connection is over; what is queued is to be written until `flush_until`. An earlier cause, such as a close of
-    /// our own, stays the one that is reported.
-    fn finish(&mut self, last: Arc<Closure>, flush_until: Option<Instant>, failed: Option<Failure>) {
-        let failed = match last.reason {
-            Reason::CloseTimedOut => Some(Failure::TimedOut(<connection::Close as ProtocolMethod>::NAME)),
-            _ => failed,
-        };
-        let was_closed = self.state.is_closed();
-        let closing = std::mem::replace(&mut self.state, ConnectionLife::Open);
-        let (closure, closers) = match closing {
-            ConnectionLife::Open => (last, Vec::new()),
-            ConnectionLife::Closing { closure, closers, .. } => (closure, closers),
-            ConnectionLife::Closed { closure, .. } => (closure, Vec::new()),
-        };
-        self.state = ConnectionLife::Closed { closure: Arc::clone(&closure), flush_until };
-        if let Some(failure) = &failed {
-            // The closes of channels did not end well either.
-            self.fail_channel_closers(failure);
-        }
-        self.tear_down(&closure);
-        let failed = if closure.is_requested() { failed } else { Some(Failure::refused(&closure)) };
-        for closer in closers {
-            self.complete(Some(closer), failed.clone().map_or(Completion::Closed, Completion::Failed));
-        }
-        if !was_closed {
-            self.tell_end(&closure);
-        }
-    }
-
-    /// Resolves everything in flight with the first cause.
-    fn tear_down(&mut self, closure: &Arc<Closure>) {
-        self.evict_from_gate(None, closure);
-        self.fail_secret_updates(closure);
-        self.blocked_until = None;
-        for key in self.channels.keys() {
-            self.remove_channel(key, closure);
+    /// No answer to the method of this name came in time. A broker that blocks the connection does not read it.
+    pub(super) fn timed_out(&self, name: &'static str) -> Failure {
+        match self.gate.blocked() {
+            Some(reason) => Failure::TimedOutBlocked { name, reason: reason.to_owned() },
+            None => Failure::TimedOut(name),
         }
     }
 }
@@ -236,5 +200,6 @@ impl Engine {
 /// The closure of a close by the broker.
 pub(super) fn broker_closure(scope: Scope, code: ReplyCode, text: &ShortString, method: MethodId) -> Arc<Closure> {
     let method = Some(method).filter(|id| *id != MethodId::new(0, 0));
-    Arc::new(Closure { scope, reason: Reason::Broker, reply_code: Some(code), reply_text: text.to_string(), method })
+    let reply_text = text.to_string();
+    Arc::new(Closure { scope, reply_code: Some(code), reply_text, method, ..Closure::silent(Reason::Broker) })
 }

@@ -64,14 +64,16 @@ pub struct Closure {
     pub reply_text: String,
     /// The method that the closing peer blames, if any.
     pub method: Option<MethodId>,
+    /// Why the broker was blocking the connection when it was lost, where it did: it did not read it.
+    pub blocked: Option<String>,
 }
 
 /// What became of something that was in flight when its channel or connection was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fate {
-    /// No octet of it reached the transport: the broker does not know of it.
+    /// No byte of it was handed to the transport, nor will be: the broker does not know of it.
     NotSent,
-    /// It may or may not have reached the broker.
+    /// It may or may not have reached the broker, or may still.
     Unknown,
     /// It is what the broker answered with the close.
     Refused,
@@ -81,7 +83,7 @@ impl Closure {
     /// A close without a reply code, for `reason`.
     pub(crate) fn silent(reason: Reason) -> Self {
         let reply_text = reason.to_string();
-        Self { scope: Scope::Connection, reason, reply_code: None, reply_text, method: None }
+        Self { scope: Scope::Connection, reason, reply_code: None, reply_text, method: None, blocked: None }
     }
 
     /// Whose decision it was.
@@ -140,6 +142,9 @@ impl fmt::Display for Closure {
             if let Some(name) = self.method.and_then(method_name) {
                 write!(f, " (in answer to {name})")?;
             }
+        }
+        if let Some(reason) = &self.blocked {
+            write!(f, "; the broker was blocking it ({}) and may not have read what was sent", Escaped(reason))?;
         }
         Ok(())
     }

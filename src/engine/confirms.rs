@@ -1,10 +1,13 @@
 //! Publisher confirms: a ring of what was published and not decided about, ordered by sequence number.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
-use super::returns::same_message;
+use super::holding::{DEFERRED, HELD};
+use super::linked::LinkedSlab;
+use super::recognition::{Marks, Recognition};
+use super::slab::Place;
 use super::{Confirmation, Returned, Settled, WaiterId};
 use crate::protocol::{MethodId, ProtocolMethod, basic};
 
@@ -14,14 +17,29 @@ pub(super) struct Confirms {
     /// Sequence number of the first entry in the ring, less one.
     settled_up_to: u64,
     ring: VecDeque<Entry>,
-    /// How many mandatory publishes are in the ring.
-    mandatory: usize,
-    /// Sequence number of the last publish that came back.
-    last_returned: u64,
+    returns: Returning,
     /// Who waits for everything up to a sequence number.
-    watchers: VecDeque<(u64, WaiterId)>,
+    watchers: LinkedSlab<(u64, WaiterId)>,
+    places: BTreeMap<WaiterId, Place>,
     /// What went wrong since the last watcher was told.
     failed: Settled,
+}
+
+/// What is known of mandatory publishes and of what came back.
+#[derive(Debug, Default)]
+struct Returning {
+    /// How many mandatory publishes are in the ring.
+    mandatory: usize,
+    /// Bytes of the largest body among them, or among those of before.
+    largest: u64,
+    /// Sequence number of the last publish that came back.
+    last: u64,
+    /// A message came back that was like none of the publishes up to this number, and must be one of them.
+    suspected_up_to: u64,
+    /// Publishes up to this number are in `known`, those that are mandatory.
+    known_up_to: u64,
+    /// Made when something comes back.
+    known: Option<Box<Recognition>>,
 }
 
 /// One publish.
@@ -29,13 +47,14 @@ pub(super) struct Confirms {
 pub(super) struct Entry {
     /// Who waits for it, if anybody.
     pub(super) waiter: Option<WaiterId>,
-    /// Where in the stream it began.
+    /// Where in the stream it began; [`SETTLED`] where it was decided about out of order, and only fills its place.
     pub(super) position: u64,
-    /// It was decided about out of order, and only fills its place.
-    settled: bool,
     /// What a return is recognised by.
     mandatory: Option<Box<Mandatory>>,
 }
+
+/// No position: neither in the stream, nor that of what is [`HELD`] and of what is [`DEFERRED`].
+const SETTLED: u64 = DEFERRED - 1;
 
 /// A mandatory publish, kept until it is decided about.
 #[derive(Debug)]
@@ -44,8 +63,19 @@ pub(super) struct Mandatory {
     pub(super) routing_key: Vec<u8>,
     pub(super) properties: Vec<u8>,
     pub(super) body: Bytes,
-    /// It came back, before its ack.
-    pub(super) returned: Option<Box<Returned>>,
+    /// Once something came back.
+    marks: Option<Marks>,
+    came_back: CameBack,
+}
+
+/// Whether a message came back before its ack.
+#[derive(Debug)]
+enum CameBack {
+    No,
+    /// It did, and its confirm brings it.
+    Kept(Box<Returned>),
+    /// It did, and went to whoever listens for those: nobody waits for the confirm.
+    Passed,
 }
 
 /// What deciding about publishes sets free. It is handed out instead of dropped, because a body may belong to foreign
@@ -75,12 +105,39 @@ impl Verdict {
     }
 }
 
+impl Mandatory {
+    pub(super) fn new(exchange: &[u8], routing_key: &[u8], properties: Vec<u8>, body: Bytes) -> Self {
+        let (exchange, routing_key) = (exchange.to_vec(), routing_key.to_vec());
+        Self { exchange, routing_key, properties, body, marks: None, came_back: CameBack::No }
+    }
+}
+
+impl Entry {
+    fn is_settled(&self) -> bool {
+        self.position == SETTLED
+    }
+
+    /// It is mandatory, undecided, and nothing came back for it.
+    fn is_open(&self) -> bool {
+        self.mandatory.as_ref().is_some_and(|mandatory| matches!(mandatory.came_back, CameBack::No))
+    }
+
+    /// The body that a mandatory publish kept.
+    pub(super) fn into_body(self) -> Option<Bytes> {
+        self.mandatory.map(|mandatory| mandatory.body)
+    }
+}
+
+/// Publishing and deciding.
 impl Confirms {
     /// Takes note of a publish, and gives its sequence number.
     #[inline]
     pub(super) fn push(&mut self, waiter: Option<WaiterId>, position: u64, mandatory: Option<Box<Mandatory>>) -> u64 {
-        self.mandatory += usize::from(mandatory.is_some());
-        self.ring.push_back(Entry { waiter, position, settled: false, mandatory });
+        if let Some(mandatory) = &mandatory {
+            self.returns.mandatory += 1;
+            self.returns.largest = self.returns.largest.max(mandatory.body.len() as u64);
+        }
+        self.ring.push_back(Entry { waiter, position, mandatory });
         self.last()
     }
 
@@ -107,73 +164,217 @@ impl Confirms {
             return Err(tag);
         }
         if multiple {
-            while self.settled_up_to < tag {
-                let Some(mut entry) = self.ring.pop_front() else { break };
-                self.settled_up_to += 1;
-                self.settle(&mut entry, verdict, decided);
-            }
+            while self.settled_up_to < tag && self.decide_first(verdict, decided) {}
         } else if let Some(index) = tag.checked_sub(self.settled_up_to + 1) {
             self.decide_one(index, verdict, decided);
         }
-        self.drop_settled();
+        while self.ring.pop_front_if(|entry| entry.is_settled()).is_some() {
+            self.settled_up_to += 1;
+        }
+        self.shrink();
         self.tell_watchers(decided);
         Ok(())
     }
 
+    /// Publishes that were held behind a commit begin at `position` now, or after it: those behind a later commit are held
+    /// further on, and are taken for sent, so that no fate is too good.
+    pub(super) fn place_held(&mut self, position: u64) {
+        let latest = self.ring.iter_mut().rev().take_while(|entry| entry.position == HELD || entry.is_settled());
+        latest.filter(|entry| entry.position == HELD).for_each(|entry| entry.position = position);
+    }
+
+    fn decide_first(&mut self, verdict: Verdict, decided: &mut Decided) -> bool {
+        let Some(entry) = self.ring.pop_front() else { return false };
+        self.settled_up_to += 1;
+        self.settle(self.settled_up_to, entry, verdict, decided);
+        true
+    }
+
     fn decide_one(&mut self, index: u64, verdict: Verdict, decided: &mut Decided) {
         if index == 0 {
-            if let Some(mut entry) = self.ring.pop_front() {
-                self.settled_up_to += 1;
-                self.settle(&mut entry, verdict, decided);
-            }
+            self.decide_first(verdict, decided);
             return;
         }
-        let placeholder = Entry { waiter: None, position: 0, settled: true, mandatory: None };
         let place = usize::try_from(index).ok().and_then(|index| self.ring.get_mut(index));
         if let Some(place) = place {
-            let position = place.position;
-            let mut entry = std::mem::replace(place, placeholder);
-            place.position = position;
-            self.settle(&mut entry, verdict, decided);
+            let entry = std::mem::replace(place, Entry { waiter: None, position: SETTLED, mandatory: None });
+            self.settle(self.settled_up_to + 1 + index, entry, verdict, decided);
         }
     }
 
-    fn settle(&mut self, entry: &mut Entry, verdict: Verdict, decided: &mut Decided) {
-        if std::mem::replace(&mut entry.settled, true) {
+    #[inline]
+    fn settle(&mut self, sequence: u64, entry: Entry, verdict: Verdict, decided: &mut Decided) {
+        if entry.is_settled() {
             return;
         }
         decided.count += 1;
-        let mut returned = None;
-        if let Some(mandatory) = entry.mandatory.take() {
-            self.mandatory = self.mandatory.saturating_sub(1);
-            returned = mandatory.returned;
-            decided.released.push(mandatory.body);
-        }
-        let confirmation = match (verdict, returned) {
-            (Verdict::Nack, _) => {
+        let confirmation = match entry.mandatory {
+            Some(mandatory) => self.settle_mandatory(sequence, *mandatory, verdict, decided),
+            None if verdict == Verdict::Ack => Confirmation::Ack,
+            None => {
                 self.failed.nacked += 1;
                 Confirmation::Nack
             }
-            (Verdict::Ack, Some(returned)) => {
-                self.failed.returned += 1;
-                Confirmation::Returned(returned)
-            }
-            (Verdict::Ack, None) => Confirmation::Ack,
         };
         if let Some(waiter) = entry.waiter {
             decided.confirmed.push((waiter, confirmation));
         }
     }
 
-    fn drop_settled(&mut self) {
-        while self.ring.front().is_some_and(|entry| entry.settled) {
-            self.ring.pop_front();
-            self.settled_up_to += 1;
+    /// What came back before its ack, or may have come back, was not taken by any queue, whatever the ack says.
+    fn settle_mandatory(
+        &mut self,
+        sequence: u64,
+        mandatory: Mandatory,
+        verdict: Verdict,
+        decided: &mut Decided,
+    ) -> Confirmation {
+        decided.released.push(mandatory.body);
+        let suspected = self.forget(sequence, mandatory.marks.as_ref(), &mandatory.came_back);
+        match (verdict, mandatory.came_back) {
+            (Verdict::Nack, _) => {
+                self.failed.nacked += 1;
+                Confirmation::Nack
+            }
+            (Verdict::Ack, CameBack::Kept(returned)) => {
+                self.failed.returned += 1;
+                Confirmation::Returned(returned)
+            }
+            (Verdict::Ack, CameBack::Passed) => {
+                self.failed.returned += 1;
+                Confirmation::Unknown
+            }
+            (Verdict::Ack, CameBack::No) if suspected => {
+                self.failed.unknown += 1;
+                Confirmation::Unknown
+            }
+            (Verdict::Ack, CameBack::No) => Confirmation::Ack,
         }
     }
 
+    /// Forgets a mandatory publish that is decided about. Whether something came back that may be this one.
+    fn forget(&mut self, sequence: u64, marks: Option<&Marks>, came_back: &CameBack) -> bool {
+        let returns = &mut self.returns;
+        returns.mandatory = returns.mandatory.saturating_sub(1);
+        if returns.mandatory == 0 {
+            returns.largest = 0;
+        }
+        let mut suspected = sequence <= returns.suspected_up_to;
+        if let (Some(known), Some(marks)) = (&mut returns.known, marks) {
+            suspected |= known.is_suspected(sequence, marks);
+            if matches!(came_back, CameBack::No) {
+                known.close(marks);
+            }
+            known.sweep(marks, |sequence| is_open(&self.ring, self.settled_up_to, sequence));
+            if known.is_empty() {
+                returns.known = None;
+            }
+        }
+        suspected
+    }
+
+    /// Everything undecided, oldest first, when the channel goes away.
+    pub(super) fn into_undecided(self) -> impl Iterator<Item = Entry> {
+        self.ring.into_iter().filter(|entry| !entry.is_settled())
+    }
+
+    /// Gives memory back after a burst.
+    fn shrink(&mut self) {
+        const KEPT: usize = 1024;
+        if self.ring.capacity() > KEPT && self.ring.len() < self.ring.capacity() / 8 {
+            self.ring.shrink_to(KEPT.max(2 * self.ring.len()));
+        }
+    }
+}
+
+/// What comes back.
+impl Confirms {
+    /// Ties a message that came back to its publish: the undecided mandatory one that is most like it, of those the
+    /// first after the last that came back. Gives the message back where it is for whoever listens for those: nobody
+    /// waits for the publish, or it may be another one.
+    pub(super) fn tie(&mut self, returned: Box<Returned>) -> Option<Box<Returned>> {
+        if self.returns.mandatory == 0 {
+            return Some(returned);
+        }
+        self.learn();
+        let Some((sequence, is_sure)) = self.recognise(&returned) else {
+            self.suspect_all();
+            return Some(returned);
+        };
+        self.returns.last = self.returns.last.max(sequence);
+        let entry = index(self.settled_up_to, sequence).and_then(|index| self.ring.get_mut(index));
+        let Some(Entry { waiter, mandatory: Some(mandatory), .. }) = entry else { return Some(returned) };
+        if waiter.is_none() {
+            mandatory.came_back = CameBack::Passed;
+            return Some(returned);
+        }
+        let copy = (!is_sure).then(|| returned.clone());
+        mandatory.came_back = CameBack::Kept(returned);
+        copy
+    }
+
+    /// Takes the marks of everything that was published since the last message came back.
+    fn learn(&mut self) {
+        let last = self.last();
+        let Returning { known, known_up_to, .. } = &mut self.returns;
+        let known = known.get_or_insert_default();
+        let first = (*known_up_to).max(self.settled_up_to);
+        let skipped = usize::try_from(first - self.settled_up_to).unwrap_or(usize::MAX);
+        for (sequence, entry) in (first + 1..).zip(self.ring.iter_mut().skip(skipped)) {
+            super::steps::step();
+            let Some(mandatory) = entry.mandatory.as_deref_mut() else { continue };
+            let Mandatory { exchange, routing_key, properties, body, .. } = &*mandatory;
+            let marks = known.marks(exchange, routing_key, properties, body);
+            known.add(sequence, &marks);
+            mandatory.marks = Some(marks);
+        }
+        *known_up_to = last;
+    }
+
+    /// The number of the publish that a message is, and whether it can be no other.
+    fn recognise(&mut self, returned: &Returned) -> Option<(u64, bool)> {
+        let (after, last, settled_up_to) = (self.returns.last, self.last(), self.settled_up_to);
+        let known = self.returns.known.as_deref_mut()?;
+        let message = &returned.message;
+        let marks = known.marks(message.exchange(), message.routing_key(), message.property_octets(), message.body());
+        let [exact, ..] = marks;
+        let is_open = |sequence| is_open(&self.ring, settled_up_to, sequence);
+        let (mark, sequence) = marks.iter().find_map(|mark| Some((*mark, known.find(*mark, after, is_open)?)))?;
+        let entry = self.ring.get(index(settled_up_to, sequence)?)?;
+        let of_publish = entry.mandatory.as_ref()?.marks.as_ref()?;
+        let is_sure = mark == exact || !known.suspect_others(mark, of_publish, last);
+        known.close(of_publish);
+        Some((sequence, is_sure))
+    }
+
+    /// A message came back that may be any of the mandatory publishes so far.
+    pub(super) fn suspect_all(&mut self) {
+        if self.returns.mandatory > 0 {
+            self.returns.suspected_up_to = self.last();
+        }
+    }
+
+    /// A mandatory publish with a body of `size` octets may be undecided.
+    pub(super) fn may_return(&self, size: u64) -> bool {
+        size <= self.returns.largest
+    }
+}
+
+fn is_open(ring: &VecDeque<Entry>, settled_up_to: u64, sequence: u64) -> bool {
+    index(settled_up_to, sequence).and_then(|index| ring.get(index)).is_some_and(Entry::is_open)
+}
+
+/// Where in the ring a number is.
+fn index(settled_up_to: u64, sequence: u64) -> Option<usize> {
+    usize::try_from(sequence.checked_sub(settled_up_to + 1)?).ok()
+}
+
+/// Those who wait for everything to be decided.
+impl Confirms {
     fn tell_watchers(&mut self, decided: &mut Decided) {
-        while let Some((_, waiter)) = self.watchers.pop_front_if(|(sequence, _)| *sequence <= self.settled_up_to) {
+        while self.watchers.front().is_some_and(|(sequence, _)| *sequence <= self.settled_up_to) {
+            let Some((_, waiter)) = self.watchers.pop_front() else { return };
+            self.places.remove(&waiter);
             decided.watchers.push((waiter, std::mem::take(&mut self.failed)));
         }
     }
@@ -183,7 +384,8 @@ impl Confirms {
         if self.ring.is_empty() {
             return Some(std::mem::take(&mut self.failed));
         }
-        self.watchers.push_back((self.last(), waiter));
+        let place = self.watchers.push_back((self.last(), waiter));
+        self.places.insert(waiter, place);
         None
     }
 
@@ -191,115 +393,24 @@ impl Confirms {
     pub(super) fn return_failed(&mut self, unheard: Settled) {
         self.failed.nacked += unheard.nacked;
         self.failed.returned += unheard.returned;
+        self.failed.unknown += unheard.unknown;
     }
 
     /// Somebody waits no more.
     pub(super) fn unwatch(&mut self, waiter: WaiterId) {
-        self.watchers.retain(|(_, watcher)| *watcher != waiter);
-    }
-
-    /// Ties a message that came back to its publish: the first undecided mandatory one after the last that came back
-    /// with equal exchange, routing key, body and properties. Gives the message back where there is none.
-    pub(super) fn take_returned(&mut self, returned: Box<Returned>) -> Result<(), Box<Returned>> {
-        if self.mandatory == 0 {
-            return Err(returned);
+        if let Some(place) = self.places.remove(&waiter) {
+            super::steps::step();
+            self.watchers.remove(place);
         }
-        let skip = usize::try_from(self.last_returned.saturating_sub(self.settled_up_to)).unwrap_or(usize::MAX);
-        // The ring skips in one step.
-        let first = self.settled_up_to.saturating_add(1).saturating_add(skip as u64);
-        for (sequence, entry) in (first..).zip(self.ring.iter_mut().skip(skip)) {
-            let Some(mandatory) = entry.mandatory.as_deref_mut() else { continue };
-            if mandatory.returned.is_none() && same_message(mandatory, &returned.message) {
-                mandatory.returned = Some(returned);
-                self.last_returned = sequence;
-                return Ok(());
-            }
-        }
-        Err(returned)
-    }
-
-    /// A mandatory publish with a body of `size` octets is undecided.
-    pub(super) fn may_return(&self, size: u64) -> bool {
-        let mut mandatory = self.ring.iter().filter_map(|entry| entry.mandatory.as_deref());
-        mandatory.any(|published| published.body.len() as u64 == size)
-    }
-
-    /// Everything undecided, oldest first, when the channel goes away.
-    pub(super) fn into_undecided(self) -> impl Iterator<Item = Entry> {
-        self.ring.into_iter().filter(|entry| !entry.settled)
     }
 
     /// Takes out those who wait for everything to be decided.
     pub(super) fn take_watchers(&mut self) -> Vec<WaiterId> {
-        self.watchers.drain(..).map(|(_, waiter)| waiter).collect()
-    }
-}
-
-impl Entry {
-    /// The body that a mandatory publish kept.
-    pub(super) fn into_body(self) -> Option<Bytes> {
-        self.mandatory.map(|mandatory| mandatory.body)
+        self.places.clear();
+        self.watchers.drain().map(|(_, waiter)| waiter).collect()
     }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may panic")]
-mod tests {
-    use super::*;
-    use std::num::NonZeroU32;
-
-    fn waiter(slot: u32) -> WaiterId {
-        WaiterId { slot, generation: NonZeroU32::MIN }
-    }
-
-    fn published(count: u32) -> Confirms {
-        let mut confirms = Confirms::default();
-        for slot in 1..=count {
-            assert_eq!(confirms.push(Some(waiter(slot)), 0, None), u64::from(slot));
-        }
-        confirms
-    }
-
-    fn slots(confirms: &mut Confirms, tag: u64, multiple: bool, verdict: Verdict) -> Vec<(u32, bool)> {
-        let mut decided = Decided::default();
-        confirms.decide(tag, multiple, verdict, &mut decided).unwrap();
-        let acked = |confirmation: &Confirmation| matches!(confirmation, Confirmation::Ack);
-        decided.confirmed.iter().map(|(waiter, confirmation)| (waiter.slot, acked(confirmation))).collect()
-    }
-
-    #[test]
-    fn confirms_out_of_order_reach_each_publish_once() {
-        let mut confirms = published(4);
-        assert_eq!(slots(&mut confirms, 3, false, Verdict::Ack), [(3, true)]);
-        assert_eq!(slots(&mut confirms, 3, false, Verdict::Ack), []);
-        assert_eq!(slots(&mut confirms, 1, false, Verdict::Nack), [(1, false)]);
-        assert_eq!(slots(&mut confirms, 4, true, Verdict::Ack), [(2, true), (4, true)]);
-        assert_eq!(slots(&mut confirms, 2, false, Verdict::Ack), []);
-    }
-
-    #[test]
-    fn multiple_with_tag_zero_decides_about_everything() {
-        let mut confirms = published(3);
-        assert_eq!(slots(&mut confirms, 0, true, Verdict::Nack), [(1, false), (2, false), (3, false)]);
-    }
-
-    #[test]
-    fn a_tag_that_was_never_published_is_refused() {
-        let mut confirms = published(2);
-        let mut decided = Decided::default();
-        assert_eq!(confirms.decide(3, true, Verdict::Ack, &mut decided), Err(3));
-        assert_eq!(confirms.decide(0, false, Verdict::Ack, &mut decided), Err(0));
-    }
-
-    #[test]
-    fn a_watcher_hears_when_all_before_it_is_decided_and_what_failed() {
-        let mut confirms = published(3);
-        assert_eq!(confirms.watch(waiter(9)), None);
-        let mut decided = Decided::default();
-        confirms.decide(3, false, Verdict::Nack, &mut decided).unwrap();
-        assert!(decided.watchers.is_empty());
-        confirms.decide(2, true, Verdict::Ack, &mut decided).unwrap();
-        assert_eq!(decided.watchers, [(waiter(9), Settled { nacked: 1, returned: 0 })]);
-        assert_eq!(confirms.watch(waiter(9)), Some(Settled::default()));
-    }
-}
+#[path = "confirms/tests.rs"]
+mod tests;

@@ -3,6 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::content::Oversize;
+use super::ready::Ready;
+use super::slab::Place;
 use super::tags::DeliveryTags;
 use super::{ChannelKey, Closure, ConsumerKey, Message, WaiterId};
 use crate::wire::ShortString;
@@ -18,6 +21,14 @@ pub struct Delivery {
     pub redelivered: bool,
 }
 
+impl Delivery {
+    /// Bytes that it takes to keep it: those of the message, and its place in a queue.
+    #[inline]
+    pub(super) fn size(&self) -> u64 {
+        (self.message.size() + size_of::<Self>()) as u64
+    }
+}
+
 /// Why a consumer gets no more deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConsumerEnd {
@@ -25,6 +36,13 @@ pub enum ConsumerEnd {
     Cancelled,
     /// The broker cancelled it: its queue is gone, for instance.
     CancelledByBroker,
+    /// It was cancelled because more waited for consumers than may wait.
+    Overflowed {
+        /// Bytes that waited for it.
+        waited: u64,
+        /// Bytes that may wait for all consumers of the connection.
+        limit: u64,
+    },
     /// Its channel or connection is closed.
     Closed(Arc<Closure>),
 }
@@ -64,8 +82,19 @@ pub(super) enum Listener {
 pub(super) struct Leaving {
     /// Deliveries that no code has seen.
     pub(super) unseen: DeliveryTags,
-    /// Who waits until they are given back.
-    pub(super) waiters: Vec<WaiterId>,
+    /// Who waits until they are given back, and where the deadline of that is.
+    pub(super) waiters: Vec<(WaiterId, Option<Place>)>,
+}
+
+/// A consumer that did not keep up. It has ended for whoever listens, before the broker agrees, and nothing more is kept for it.
+#[derive(Debug)]
+pub(super) struct Overflow {
+    /// Bytes that waited for it.
+    pub(super) waited: u64,
+    /// Bytes that may wait for all consumers.
+    pub(super) limit: u64,
+    /// Deliveries that no code will see. They are given back when the broker sends no more.
+    pub(super) unseen: DeliveryTags,
 }
 
 /// Whether the queue of a consumer is a stream, as far as can be told.
@@ -105,9 +134,11 @@ pub(super) struct Consumer {
     pub(super) terms: Terms,
     pub(super) life: ConsumerLife,
     pub(super) listener: Listener,
-    pub(super) ready: VecDeque<Delivery>,
-    /// Sizes of messages that were over the limit, and that the listener has not heard of.
-    pub(super) oversize: VecDeque<u64>,
+    pub(super) ready: Ready,
+    /// It did not keep up.
+    pub(super) overflow: Option<Box<Overflow>>,
+    /// Messages that were over a limit, and that the listener has not heard of.
+    pub(super) oversize: VecDeque<Oversize>,
     /// The standing waiter, once somebody listens.
     pub(super) waiter: Option<WaiterId>,
     /// The waiter was told and has not taken since.
@@ -122,7 +153,8 @@ impl Consumer {
             terms,
             life,
             listener: Listener::Nobody,
-            ready: VecDeque::new(),
+            ready: Ready::default(),
+            overflow: None,
             oversize: VecDeque::new(),
             waiter: None,
             told: false,
@@ -151,11 +183,45 @@ impl Consumer {
         matches!(self.listener, Listener::Gone(_))
     }
 
-    pub(super) fn end(&self) -> Option<&ConsumerEnd> {
-        match &self.life {
-            ConsumerLife::Ended(end) => Some(end),
-            _ => None,
+    /// How it ended, for whoever listens.
+    pub(super) fn end(&self) -> Option<ConsumerEnd> {
+        match (&self.overflow, &self.life) {
+            (Some(overflow), _) => Some(ConsumerEnd::Overflowed { waited: overflow.waited, limit: overflow.limit }),
+            (None, ConsumerLife::Ended(end)) => Some(end.clone()),
+            (None, _) => None,
         }
+    }
+
+    /// It ended with its channel: nothing can be given back any more, and the broker has it back already.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self.life, ConsumerLife::Ended(ConsumerEnd::Closed(_)))
+    }
+
+    /// Takes note of a delivery where none are kept any more; tells whether that is so.
+    #[inline]
+    pub(super) fn turns_away(&mut self, delivery_tag: u64) -> bool {
+        let unseen = match (&mut self.listener, &mut self.overflow) {
+            (Listener::Gone(leaving), _) => &mut leaving.unseen,
+            (_, Some(overflow)) => &mut overflow.unseen,
+            _ => return false,
+        };
+        if !self.terms.no_ack {
+            unseen.insert(delivery_tag);
+        }
+        true
+    }
+
+    /// Takes out what waits, to be given back when the broker sends no more.
+    pub(super) fn take_back(&mut self, unseen: &mut DeliveryTags) -> Vec<VecDeque<Delivery>> {
+        let parts = self.ready.take_all();
+        parts.iter().flatten().for_each(|delivery| self.leave_unseen(delivery, unseen));
+        parts
+    }
+
+    /// Nobody sees a delivery.
+    pub(super) fn leave_unseen(&mut self, delivery: &Delivery, unseen: &mut DeliveryTags) {
+        self.terms.stream = self.terms.stream.max(Stream::of(&delivery.message));
+        unseen.insert(delivery.delivery_tag);
     }
 }
 
@@ -194,6 +260,15 @@ impl Consumers {
     pub(super) fn get(&self, key: ConsumerKey) -> Option<&Consumer> {
         let place = self.places.get(usize::try_from(key.index).ok()?)?;
         place.as_ref().filter(|(incarnation, _)| *incarnation == key.incarnation).map(|(_, consumer)| consumer)
+    }
+
+    /// The consumer for which most is waiting, where there is one.
+    pub(super) fn largest(&self) -> Option<ConsumerKey> {
+        let sized = (0..).zip(&self.places).filter_map(|(index, place)| {
+            let (incarnation, consumer) = place.as_ref()?;
+            Some((consumer.ready.size(), ConsumerKey { index, incarnation: *incarnation }))
+        });
+        sized.filter(|(size, _)| *size > 0).max_by_key(|(size, _)| *size).map(|(_, key)| key)
     }
 
     pub(super) fn remove(&mut self, key: ConsumerKey) -> Option<Consumer> {

@@ -5,8 +5,11 @@ use std::time::Instant;
 
 use super::calls::{Effect, Ending, Expected, Starting};
 use super::consumers::{Consumer, ConsumerLife, Leaving, Listener, Stream, Terms};
+use super::content::Oversize;
+use super::deadlines::Awaited;
+use super::tags::DeliveryTags;
 use super::{ChannelKey, Completion, ConsumerEnd, ConsumerKey, Delivery, Engine, Event, Failure, WaiterId};
-use crate::protocol::{Method, Request, basic};
+use crate::protocol::{Method, ProtocolMethod, Request, basic};
 use crate::wire::ShortString;
 
 /// What there is for a consumer besides deliveries.
@@ -67,7 +70,9 @@ impl Engine {
         let key = self.consumer_of(channel, tag)?;
         let consumer = self.consumers.get_mut(key)?;
         let free = matches!(consumer.listener, Listener::Nobody) && consumer.life != ConsumerLife::Starting;
-        consumer.claim();
+        if free {
+            consumer.claim();
+        }
         free.then_some(key)
     }
 
@@ -84,45 +89,45 @@ impl Engine {
 
 /// Delivering.
 impl Engine {
-    /// Takes all that waits for a consumer, by swapping it for `empty`. Where nothing did, `waiter` hears when
-    /// something does.
+    /// Takes what waits for a consumer, some 64 KiB of the oldest where there is more, by swapping it for `empty`. Where nothing
+    /// waits, `waiter` hears when something does. What was taken does not count against the limit for reading any more.
     pub fn take_deliveries(&mut self, key: ConsumerKey, empty: &mut VecDeque<Delivery>, waiter: WaiterId) -> Taken {
-        let limit = self.settings.max_message_size;
         let Some(consumer) = self.consumers.get_mut(key) else { return Taken::End(ConsumerEnd::Cancelled) };
         consumer.waiter = Some(waiter);
         consumer.claim();
         consumer.told = false;
-        if let Some(size) = consumer.oversize.pop_front() {
-            return Taken::Oversize(Failure::MessageTooLarge { size, limit });
+        if let Some(oversize) = consumer.oversize.pop_front() {
+            return Taken::Oversize(self.too_large(oversize));
         }
-        if empty.is_empty() {
-            std::mem::swap(&mut consumer.ready, empty);
-        }
-        match consumer.end() {
-            Some(end) if empty.is_empty() => Taken::End(end.clone()),
-            _ => Taken::Nothing,
-        }
+        let size = if empty.is_empty() { consumer.ready.take(empty) } else { 0 };
+        let end = if empty.is_empty() { consumer.end() } else { None };
+        self.uncount(size);
+        end.map_or(Taken::Nothing, Taken::End)
     }
 
     /// Hands a delivery to its consumer.
     #[inline]
     pub(super) fn deliver(&mut self, key: ConsumerKey, delivery: Delivery) {
         let Some(consumer) = self.consumers.get_mut(key) else { return };
-        if let Listener::Gone(leaving) = &mut consumer.listener {
-            leaving.unseen.insert(delivery.delivery_tag);
+        if consumer.turns_away(delivery.delivery_tag) {
             consumer.terms.stream = consumer.terms.stream.max(Stream::of(&delivery.message));
             return;
         }
-        consumer.ready.push_back(delivery);
+        if consumer.is_closed() {
+            // Its channel ended in the middle of it.
+            self.discarded.deliveries.push(VecDeque::from([delivery]));
+            return;
+        }
+        self.reading.count(consumer.ready.push(delivery));
         if let Some(waiter) = consumer.tell() {
             self.events.push_back(Event::Readable(waiter));
         }
     }
 
     /// Tells a consumer of a message over the limit.
-    pub(super) fn report_oversize(&mut self, key: ConsumerKey, size: u64) {
+    pub(super) fn report_oversize(&mut self, key: ConsumerKey, oversize: Oversize) {
         let Some(consumer) = self.consumers.get_mut(key) else { return };
-        consumer.oversize.push_back(size);
+        consumer.oversize.push_back(oversize);
         let told = consumer.tell();
         self.events.extend(told.map(Event::Readable));
     }
@@ -139,13 +144,14 @@ impl Engine {
     pub fn cancel_consumer(&mut self, key: ConsumerKey, waiter: WaiterId, now: Instant) -> Result<(), Failure> {
         let consumer = self.consumers.get_mut(key).ok_or(Failure::NoSuchConsumer)?;
         consumer.claim();
-        match consumer.end() {
-            Some(ConsumerEnd::Closed(closure)) => return Err(Failure::refused(closure)),
-            Some(_) => {
+        match &consumer.life {
+            ConsumerLife::Ended(ConsumerEnd::Closed(closure)) => return Err(Failure::refused(closure)),
+            ConsumerLife::Ended(_) => {
                 self.complete(Some(waiter), Completion::Closed);
                 return Ok(());
             }
-            None => {}
+            // One that overflowed has ended for its listener alone: the broker has not agreed.
+            ConsumerLife::Starting | ConsumerLife::Running | ConsumerLife::Cancelling => {}
         }
         let (channel, tag) = (consumer.channel, consumer.tag.clone());
         let cancel = Method::from(basic::Cancel::default().consumer_tag(tag));
@@ -153,26 +159,32 @@ impl Engine {
     }
 
     /// Nobody listens to a consumer any more. It is cancelled; once the broker agrees, what waits for it, what arrived
-    /// in between and `unseen`, which were taken and not handed out, go back to the queue. `waiter` hears when they do.
+    /// in between and `unseen`, which were taken and not handed out, go back to the queue. Whoever waits since this time hears
+    /// when they do, or that the call's timeout is over.
     pub fn drop_consumer<'a>(
         &mut self,
         key: ConsumerKey,
         unseen: impl IntoIterator<Item = &'a Delivery>,
-        waiter: Option<WaiterId>,
+        waiter: Option<(WaiterId, Instant)>,
     ) {
-        let Some(consumer) = self.consumers.get_mut(key) else { return self.complete(waiter, Completion::Closed) };
-        let waiting = std::mem::take(&mut consumer.ready);
-        let mut leaving = Leaving { waiters: waiter.into_iter().collect(), ..Leaving::default() };
-        let mut keep = |delivery: &Delivery| {
-            consumer.terms.stream = consumer.terms.stream.max(Stream::of(&delivery.message));
-            leaving.unseen.insert(delivery.delivery_tag);
+        let Some(consumer) = self.consumers.get_mut(key) else {
+            return self.complete(waiter.map(|(waiter, _)| waiter), Completion::Closed);
         };
-        unseen.into_iter().for_each(&mut keep);
-        waiting.iter().for_each(keep);
+        let size = consumer.ready.uncount();
+        let mut tags = consumer.overflow.take().map_or_else(DeliveryTags::default, |overflow| overflow.unseen);
+        unseen.into_iter().for_each(|delivery| consumer.leave_unseen(delivery, &mut tags));
+        self.discarded.deliveries.extend(consumer.take_back(&mut tags));
         consumer.waiter = None;
-        consumer.listener = Listener::Gone(leaving);
+        let timeout = self.settings.call_timeout;
+        let waiters = waiter.into_iter().map(|(waiter, now)| {
+            let add = |timeout| {
+                self.deadlines.add(now + timeout, waiter, Awaited::Answer(<basic::Cancel as ProtocolMethod>::NAME))
+            };
+            (waiter, timeout.map(add))
+        });
+        consumer.listener = Listener::Gone(Leaving { unseen: tags, waiters: waiters.collect() });
         let (channel, tag, life) = (consumer.channel, consumer.tag.clone(), consumer.life.clone());
-        self.discarded.deliveries.push(waiting);
+        self.uncount(size);
         match life {
             ConsumerLife::Starting | ConsumerLife::Cancelling => {}
             // Where nothing can be sent any more, nothing arrives either.
@@ -190,15 +202,13 @@ impl Engine {
     ) -> Result<(), Failure> {
         self.check_channel(channel)?;
         let expected = Expected {
-            id: <basic::Cancel as crate::protocol::ProtocolMethod>::ID,
-            name: <basic::Cancel as crate::protocol::ProtocolMethod>::NAME,
+            id: <basic::Cancel as ProtocolMethod>::ID,
+            name: <basic::Cancel as ProtocolMethod>::NAME,
             replies: basic::Cancel::REPLIES,
         };
         let position = self.encode_cancel(channel, &tag)?;
         self.begin_cancelling(ending);
-        if let Some(channel) = self.channels.get_mut(channel) {
-            channel.calls.push(expected, None, Effect::Cancel { tag, ending }, position);
-        }
+        self.push_call(channel, expected, None, Effect::Cancel { tag, ending }, position, None);
         Ok(())
     }
 
@@ -216,16 +226,19 @@ impl Engine {
     pub(super) fn end_consumer(&mut self, key: ConsumerKey, end: ConsumerEnd) {
         let Some(consumer) = self.consumers.get_mut(key) else { return };
         let (channel_key, tag, terms) = (consumer.channel, consumer.tag.clone(), consumer.terms);
+        // Nothing is added to what waits: it cannot grow, and whoever has the consumer may leave it there for as long as it likes.
+        let size = consumer.ready.uncount();
         if let (ConsumerEnd::Closed(_), false) = (&end, terms.no_ack) {
             // They cannot be acknowledged any more, and the broker delivers them again.
-            self.discarded.deliveries.push(std::mem::take(&mut consumer.ready));
+            self.discarded.deliveries.extend(consumer.ready.take_all());
         }
-        if consumer.end().is_none() {
+        if !matches!(consumer.life, ConsumerLife::Ended(_)) {
             consumer.life = ConsumerLife::Ended(end);
         }
         // Nobody can get at one that nobody has claimed: what waits for it goes back.
         let forlorn = matches!(consumer.listener, Listener::Nobody);
         let told = consumer.tell();
+        self.uncount(size);
         if let Some(channel) = self.channels.get_mut(channel_key) {
             // A successor may have the same tag by now.
             if channel.consumers.get(&tag) == Some(&key) {
@@ -238,6 +251,8 @@ impl Engine {
             self.drop_consumer(key, [], None);
         } else if self.is_abandoned(key) {
             self.let_go(key);
+        } else {
+            self.give_back_overflow(key);
         }
         self.events.extend(told.map(Event::Readable));
     }
@@ -245,10 +260,16 @@ impl Engine {
     /// Gives back what a consumer that has ended left unseen, and forgets it.
     fn let_go(&mut self, key: ConsumerKey) {
         let Some(consumer) = self.consumers.remove(key) else { return };
+        // The channel may be there still while it ends, and takes nothing any more.
+        let is_closed = consumer.is_closed();
         let Listener::Gone(Leaving { unseen, waiters }) = consumer.listener else { return };
-        self.give_back(consumer.channel, unseen, consumer.terms);
-        for waiter in waiters {
-            self.complete(Some(waiter), Completion::Closed);
+        if !is_closed {
+            self.give_back(consumer.channel, unseen, consumer.terms);
+        }
+        for (waiter, deadline) in waiters {
+            // One whose time was over has heard that.
+            let waiter = self.deadlines.end(deadline).then_some(waiter);
+            self.complete(waiter, Completion::Closed);
         }
     }
 }

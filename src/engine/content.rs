@@ -1,7 +1,5 @@
 //! Content assembly: a content method, its header and its body frames become one message.
 
-use bytes::Bytes;
-
 use super::consumers::Terms;
 use super::message::Head;
 use super::{ConsumerKey, Message, Violation};
@@ -52,6 +50,15 @@ pub(super) enum Assembly {
     Body(Gathering),
 }
 
+/// What of a message is larger than its limit, and how many bytes it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Oversize {
+    /// The body.
+    Body(u64),
+    /// The content header, with its properties.
+    Header(u64),
+}
+
 /// A message of which body octets are missing.
 #[derive(Debug)]
 pub(super) struct Gathering {
@@ -59,11 +66,11 @@ pub(super) struct Gathering {
     head: Head,
     /// Exchange, routing key and properties; for a small message its body too.
     data: Vec<u8>,
-    /// The body of a large message, as far as it came.
+    /// The body of a large message, as far as it has arrived.
     body: Vec<u8>,
     large: bool,
-    /// The body is over the limit: its octets are counted, and not kept.
-    oversize: bool,
+    /// The message is over a limit, or nobody wants it: its bytes are counted, and not kept.
+    unkept: Option<Oversize>,
     remaining: u64,
     body_size: u64,
 }
@@ -76,31 +83,38 @@ pub(super) enum Progress {
     More(Gathering),
     /// The message is complete.
     Complete(Target, Message),
-    /// The message is over, and was not kept: its body has more octets than the limit allows.
-    Oversize(Target, u64),
+    /// The message has ended, and was not kept.
+    Oversize(Target, Oversize),
 }
 
-/// The largest reservation made because of what a peer declares; a body that is larger grows as it comes.
-const RESERVE: u64 = 1024 * 1024;
+/// The most that is reserved for a body ahead of its bytes.
+const RESERVE: usize = 1024 * 1024;
 
-/// Begins the body of a message whose content method was read.
+/// What is reserved for the body of a large message whatever has arrived of it.
+const LEAST_RESERVE: usize = 16 * 1024;
+
+/// Begins the body of a message whose content method was read. A header that is `oversize` by itself comes without its
+/// properties.
 pub(super) fn handle_header(
     target: Target,
     head: Head,
     scratch: &[u8],
     header: ContentHeader<'_>,
     max_body: u64,
+    oversize: Option<Oversize>,
 ) -> Result<Progress, Violation> {
     if header.class != Properties::CLASS_ID {
         return Err(Violation::WrongContentClass(header.class));
     }
+    let too_large = header.body_size > max_body || matches!(target, Target::Nobody);
+    let unkept = oversize.or(too_large.then_some(Oversize::Body(header.body_size)));
     let head = Head { properties: header.properties.len(), ..head };
     let small = usize::try_from(header.body_size).ok().filter(|size| *size < BY_REFERENCE);
-    let mut data = Vec::with_capacity(scratch.len() + header.properties.len() + small.unwrap_or(0));
-    data.extend_from_slice(scratch);
-    data.extend_from_slice(header.properties);
-    if header.body_size == 0 {
-        return Ok(Progress::Complete(target, Message::new(data.into(), head, None)));
+    let mut data = Vec::new();
+    if unkept.is_none() {
+        data.reserve_exact(scratch.len() + header.properties.len() + small.unwrap_or(0));
+        data.extend_from_slice(scratch);
+        data.extend_from_slice(header.properties);
     }
     let gathering = Gathering {
         target,
@@ -108,56 +122,87 @@ pub(super) fn handle_header(
         data,
         body: Vec::new(),
         large: small.is_none(),
-        oversize: header.body_size > max_body,
+        unkept,
         remaining: header.body_size,
         body_size: header.body_size,
     };
-    Ok(Progress::More(gathering))
+    Ok(gathering.progress())
 }
 
 impl Gathering {
-    /// Takes a piece of the body, copying it.
+    /// Takes a piece of the body.
+    #[inline]
     pub(super) fn push(mut self, piece: &[u8], channel: u16) -> Result<Progress, Violation> {
-        self.count(piece.len(), channel)?;
-        if self.oversize {
-            return Ok(self.progress());
+        if !self.expects(piece.len()) {
+            return Err(Violation::BodyTooLong(channel));
+        }
+        self.append(piece);
+        Ok(self.progress())
+    }
+
+    /// Whether so many more bytes of body are due.
+    pub(super) fn expects(&self, len: usize) -> bool {
+        self.remaining >= len as u64
+    }
+
+    /// The body is kept, in a buffer of its own.
+    pub(super) fn has_buffer(&self) -> bool {
+        self.large && self.unkept.is_none()
+    }
+
+    /// Copies a piece of the body that is due.
+    pub(super) fn append(&mut self, piece: &[u8]) {
+        self.remaining = self.remaining.saturating_sub(piece.len() as u64);
+        if self.unkept.is_some() {
+            return;
         }
         if self.large {
-            if self.body.capacity() == 0 {
-                self.body.reserve(usize::try_from(self.body_size.min(RESERVE)).unwrap_or_default());
-            }
+            self.make_room(piece.len());
             self.body.extend_from_slice(piece);
         } else {
             self.data.extend_from_slice(piece);
         }
-        Ok(self.progress())
     }
 
-    /// Takes a piece of the body that may be kept as it is: without a copy where it is the whole body.
-    pub(super) fn push_shared(mut self, piece: Bytes, channel: u16) -> Result<Progress, Violation> {
-        if !self.large || self.oversize || piece.len() as u64 != self.body_size {
-            return self.push(&piece, channel);
+    /// Lends the buffer of the body, with room for at least one byte, to be filled outside.
+    pub(super) fn lend(&mut self) -> Vec<u8> {
+        self.make_room(1);
+        std::mem::take(&mut self.body)
+    }
+
+    /// Takes the buffer back, to which bytes were appended that were due.
+    pub(super) fn give_back(&mut self, body: Vec<u8>, appended: usize) {
+        self.body = body;
+        self.remaining = self.remaining.saturating_sub(appended as u64);
+    }
+
+    /// Makes room for more of a large body. What the header declares is no reason to reserve it: a small part of it has to
+    /// have arrived. The buffer never gets larger than the body, so that a complete one pins nothing else.
+    fn make_room(&mut self, more: usize) {
+        let needed = self.body.len() + more;
+        if needed <= self.body.capacity() {
+            return;
         }
-        self.count(piece.len(), channel)?;
-        let Self { target, head, data, .. } = self;
-        Ok(Progress::Complete(target, Message::new(data.into(), head, Some(piece))))
+        let ahead = if needed < RESERVE {
+            needed.saturating_mul(16).clamp(LEAST_RESERVE, RESERVE)
+        } else {
+            needed.saturating_mul(2)
+        };
+        let wanted = usize::try_from(self.body_size).unwrap_or(usize::MAX).min(ahead).max(needed);
+        self.body.reserve_exact(wanted - self.body.len());
     }
 
-    fn count(&mut self, len: usize, channel: u16) -> Result<(), Violation> {
-        self.remaining = self.remaining.checked_sub(len as u64).ok_or(Violation::BodyTooLong(channel))?;
-        Ok(())
-    }
-
-    fn progress(self) -> Progress {
+    /// What has become of the message.
+    #[inline]
+    pub(super) fn progress(self) -> Progress {
         if self.remaining > 0 {
             return Progress::More(self);
         }
-        let Self { target, head, data, body, large, oversize, body_size, .. } = self;
-        if oversize {
-            return Progress::Oversize(target, body_size);
+        let Self { target, head, data, body, large, unkept, .. } = self;
+        match unkept {
+            Some(oversize) => Progress::Oversize(target, oversize),
+            None => Progress::Complete(target, Message::new(data.into(), head, large.then(|| body.into()))),
         }
-        let body = large.then(|| Bytes::from(body));
-        Progress::Complete(target, Message::new(data.into(), head, body))
     }
 }
 
@@ -168,15 +213,28 @@ mod tests {
 
     const HEAD: Head = Head { exchange: 2, routing_key: 3, properties: 0 };
 
-    fn begin(body_size: u64) -> Result<Progress, Violation> {
+    /// A target that wants its message.
+    fn somebody() -> Target {
+        Target::Get { delivery_tag: 1, redelivered: false, message_count: 0 }
+    }
+
+    fn begin_at(body_size: u64, max_body: u64) -> Result<Progress, Violation> {
         let header = ContentHeader { class: 60, body_size, properties: &[0, 0] };
-        handle_header(Target::Nobody, HEAD, b"exkey", header, u64::MAX)
+        handle_header(somebody(), HEAD, b"exkey", header, max_body, None)
+    }
+
+    fn begin(body_size: u64) -> Result<Progress, Violation> {
+        begin_at(body_size, u64::MAX)
     }
 
     fn gathering(body_size: u64) -> Gathering {
-        match begin(body_size).unwrap() {
+        more(begin(body_size).unwrap())
+    }
+
+    fn more(progress: Progress) -> Gathering {
+        match progress {
             Progress::More(gathering) => gathering,
-            progress => panic!("{progress:?} without a body"),
+            progress => panic!("{progress:?} where more is due"),
         }
     }
 
@@ -196,23 +254,47 @@ mod tests {
 
     #[test]
     fn pieces_of_a_small_body_are_gathered() {
-        let Progress::More(gathering) = gathering(5).push(b"he", 1).unwrap() else { panic!("complete too early") };
+        let gathering = more(gathering(5).push(b"he", 1).unwrap());
         let message = complete(gathering.push(b"llo", 1).unwrap());
         assert_eq!(message.body(), b"hello");
-        assert_eq!(message.into_body(), Bytes::from_static(b"hello"));
+        assert_eq!(message.into_body(), b"hello"[..]);
     }
 
     #[test]
-    fn a_large_body_in_one_frame_is_not_copied() {
-        let piece = Bytes::from(vec![7; 5000]);
-        let message = complete(gathering(5000).push_shared(piece.clone(), 1).unwrap());
-        assert_eq!(message.body().as_ptr(), piece.as_ptr());
+    fn what_a_peer_declares_is_not_reserved_ahead_of_its_bytes() {
+        let mut gathering = gathering(u64::MAX);
+        let mut arrived = 0;
+        for len in [1, 100, 5000, 60_000, 900_000, 1, 3_000_000] {
+            gathering = more(gathering.push(&vec![1; len], 1).unwrap());
+            arrived += len;
+            let most = (arrived * 16).clamp(LEAST_RESERVE, RESERVE).max(arrived * 2);
+            assert!(gathering.body.capacity() <= most, "{arrived} reserve {}", gathering.body.capacity());
+        }
     }
 
     #[test]
-    fn what_a_peer_declares_is_not_reserved_beyond_the_cap() {
-        let Progress::More(gathering) = gathering(u64::MAX).push(&[1; 5000], 1).unwrap() else { panic!("complete") };
-        assert!(gathering.body.capacity() as u64 <= RESERVE);
+    fn a_body_that_is_complete_fills_its_buffer_whatever_its_pieces() {
+        for (size, piece) in [(4096, 1), (5000, 4096), (65_536, 1000), (1_048_577, 40_000), (3_000_000, 131_064)] {
+            let mut gathering = gathering(size as u64);
+            let body = vec![7; size];
+            let mut pieces = body.chunks(piece).peekable();
+            while let Some(piece) = pieces.next() {
+                gathering.append(piece);
+                assert!(gathering.body.capacity() <= size);
+            }
+            assert_eq!((gathering.body.len(), gathering.body.capacity()), (size, size));
+            assert_eq!(complete(gathering.progress()).body(), body);
+        }
+    }
+
+    #[test]
+    fn a_buffer_that_is_lent_has_room_and_comes_back_with_more() {
+        let mut gathering = gathering(5000);
+        let mut buffer = gathering.lend();
+        assert!(buffer.capacity() > 0);
+        buffer.extend_from_slice(&[7; 5000]);
+        gathering.give_back(buffer, 5000);
+        assert_eq!(complete(gathering.progress()).body(), [7; 5000]);
     }
 
     #[test]
@@ -223,17 +305,25 @@ mod tests {
     #[test]
     fn a_header_of_another_class_breaks_the_protocol() {
         let header = ContentHeader { class: 61, body_size: 0, properties: &[0, 0] };
-        let error = handle_header(Target::Nobody, HEAD, b"exkey", header, u64::MAX).unwrap_err();
+        let error = handle_header(somebody(), HEAD, b"exkey", header, u64::MAX, None).unwrap_err();
         assert_eq!(error, Violation::WrongContentClass(61));
     }
 
     #[test]
     fn a_body_over_the_limit_is_counted_and_not_kept() {
-        let header = ContentHeader { class: 60, body_size: 10, properties: &[0, 0] };
-        let begun = handle_header(Target::Nobody, HEAD, b"exkey", header, 9).unwrap();
-        let Progress::More(gathering) = begun else { panic!("no body is due") };
-        let Progress::More(gathering) = gathering.push(&[1; 9], 1).unwrap() else { panic!("over too early") };
-        assert!(gathering.body.is_empty());
-        assert!(matches!(gathering.push(&[1], 1).unwrap(), Progress::Oversize(Target::Nobody, 10)));
+        let gathering = more(begin_at(10, 9).unwrap());
+        let gathering = more(gathering.push(&[1; 9], 1).unwrap());
+        assert_eq!((gathering.body.capacity(), gathering.data.capacity()), (0, 0));
+        assert!(matches!(gathering.push(&[1], 1).unwrap(), Progress::Oversize(_, Oversize::Body(10))));
+    }
+
+    #[test]
+    fn what_nobody_wants_is_not_kept() {
+        let header = ContentHeader { class: 60, body_size: 5000, properties: &[0, 0] };
+        let begun = handle_header(Target::Nobody, HEAD, b"exkey", header, u64::MAX, None).unwrap();
+        let gathering = more(begun);
+        assert!(!gathering.has_buffer());
+        let gathering = more(gathering.push(&[1; 4999], 1).unwrap());
+        assert_eq!((gathering.body.capacity(), gathering.data.capacity()), (0, 0));
     }
 }

@@ -1,104 +1,140 @@
 //! Deadlines of calls, and what happens when time passes.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::heartbeat::Due;
-use super::{ChannelKey, Completion, Engine, Failure, Reason, WaiterId};
+use super::linked::LinkedSlab;
+use super::slab::Place;
+use super::steps::step;
+use super::{ChannelKey, Completion, Engine, Reason, WaiterId};
 use crate::frame::Encoder;
 use crate::protocol::{ProtocolMethod, channel};
 
-/// Calls by deadline. All wait equally long, so that they are in order by themselves.
+/// Those who wait for an answer of the broker, the one that is given up first at the front.
+///
+/// All wait equally long, so that they are in order by themselves. Whatever is answered takes itself out by its place, at
+/// once: a call that nobody answers does not keep the deadlines of those that were answered after it, and all that is due is
+/// at the front.
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
-    calls: VecDeque<CallDeadline>,
+    waiting: LinkedSlab<Deadline>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct CallDeadline {
+#[derive(Debug)]
+struct Deadline {
     at: Instant,
-    channel: ChannelKey,
-    waited: Waited,
+    waiter: WaiterId,
+    awaited: Awaited,
 }
 
-/// What has to have happened by then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Waited {
-    /// The call of this number is answered.
-    Reply(u64),
-    /// The close of the channel is, which this waiter waits for.
-    CloseOk(WaiterId),
+/// What has to arrive by then.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Awaited {
+    /// The answer to the method of this name.
+    Answer(&'static str),
+    /// The agreement to the close of this channel.
+    CloseOk(ChannelKey),
+}
+
+impl Deadlines {
+    /// Adds somebody who waits until `at`; gives the place by which the wait is ended.
+    pub(super) fn add(&mut self, at: Instant, waiter: WaiterId, awaited: Awaited) -> Place {
+        self.waiting.push_back(Deadline { at, waiter, awaited })
+    }
+
+    /// Ends a wait, which may have no deadline. Returns `false` if it was given up before.
+    pub(super) fn end(&mut self, deadline: Option<Place>) -> bool {
+        let Some(place) = deadline else { return true };
+        step();
+        self.waiting.remove(place).is_some()
+    }
+
+    /// When the first wait is given up.
+    pub(super) fn first(&self) -> Option<Instant> {
+        self.waiting.front().map(|deadline| deadline.at)
+    }
+
+    /// Takes the first wait out if its time has come at `time`.
+    fn pop_due(&mut self, time: Instant) -> Option<Deadline> {
+        self.first().filter(|at| *at <= time)?;
+        step();
+        self.waiting.pop_front()
+    }
+
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
 }
 
 impl Engine {
-    /// Takes note of the time at which a call is given up.
-    pub(super) fn watch_call(&mut self, channel: ChannelKey, number: u64, now: Instant) {
-        self.watch(channel, Waited::Reply(number), now);
+    /// When a call that is made now is given up.
+    pub(super) fn call_deadline(&self, now: Instant) -> Option<Instant> {
+        self.settings.call_timeout.map(|timeout| now + timeout)
     }
 
-    /// The same for the close of a channel.
+    /// Takes note of the time at which a close of a channel is given up for `waiter`, if that waits for one.
     pub(super) fn watch_channel_close(&mut self, channel: ChannelKey, waiter: WaiterId, now: Instant) {
-        self.watch(channel, Waited::CloseOk(waiter), now);
-    }
-
-    fn watch(&mut self, channel: ChannelKey, waited: Waited, now: Instant) {
-        if let Some(timeout) = self.settings.call_timeout {
-            self.deadlines.calls.push_back(CallDeadline { at: now + timeout, channel, waited });
+        let Some(at) = self.call_deadline(now) else { return };
+        let closer = self.channels.get_mut(channel).and_then(|closing| closing.closers.get_mut(&waiter));
+        if let Some(deadline) = closer {
+            *deadline = Some(self.deadlines.add(at, waiter, Awaited::CloseOk(channel)));
         }
     }
 
-    /// The deadline of the oldest call that is still waiting. Those that were answered are passed over.
-    pub(super) fn next_call_deadline(&mut self) -> Option<Instant> {
-        let channels = &self.channels;
-        let waits = |call: &CallDeadline| {
-            let Some(channel) = channels.get(call.channel) else { return false };
-            match call.waited {
-                Waited::Reply(number) => channel.calls.get(number).is_some(),
-                Waited::CloseOk(waiter) => channel.closers.contains(&waiter),
-            }
-        };
-        while self.deadlines.calls.pop_front_if(|call| !waits(call)).is_some() {}
-        self.deadlines.calls.front().map(|call| call.at)
+    /// When something ends unless input arrives before.
+    pub(super) fn silence_deadline(&self) -> Option<Instant> {
+        [self.heartbeat.gives_up_at(), self.state.deadline(), self.deadlines.first(), self.blocked_until]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
-    /// Does what is due at `now`.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        if self.state.deadline().is_some_and(|at| at <= now) {
+    /// Does what is due at `now`. What ends because nothing arrived ends only where its time had come at `drained`: a time up to
+    /// which everything that the transport had received was read and handed in.
+    ///
+    /// A process that was stopped, or a thread that was blocked, finds both its timer and its input late. The input may hold
+    /// what the timer is about, so it goes first. As long as something is due at `now` that was not due at `drained`,
+    /// [`Engine::poll_deadline`] stays in the past, and [`Engine::poll_reading`] lets the transport be read: let whatever reports
+    /// readiness look once more, read until there is nothing, and call this again.
+    pub fn handle_timeout(&mut self, now: Instant, drained: Instant) {
+        let drained = drained.min(now);
+        // The end of a flush waits for the transport to take bytes, and for no input.
+        let heard = if self.state.is_closed() { now } else { drained };
+        if self.state.deadline().is_some_and(|at| at <= heard) {
             self.handle_close_timeout();
         }
         if self.state.is_closed() {
             return;
         }
-        while self.next_call_deadline().is_some_and(|at| at <= now) {
-            self.give_up_oldest_call();
+        self.end_overflow(now);
+        while let Some(deadline) = self.deadlines.pop_due(drained) {
+            self.give_up(&deadline);
         }
-        self.give_up_secret_updates(now);
-        if self.blocked_until.is_some_and(|at| at <= now) {
+        if self.blocked_until.is_some_and(|at| at <= drained) {
             return self.lose(Reason::BlockedTooLong);
         }
-        match self.heartbeat.due(now) {
+        match self.heartbeat.due(now, drained) {
             Due::Nothing => {}
-            // What waits for the socket is a sign of life itself, once the socket takes it.
-            Due::Send if self.queued() > 0 => {}
+            // What waits for the socket is a sign of life itself, once the socket takes it; what waits for a commit is none.
+            Due::Send if self.is_unwritten() => {}
             Due::Send => Encoder::heartbeat(&mut self.outbound),
             Due::GiveUp => self.lose(Reason::HeartbeatsMissed),
         }
     }
 
-    /// The waiter hears of the timeout; the call keeps its place, so that its reply finds it.
-    fn give_up_oldest_call(&mut self) {
-        let Some(CallDeadline { channel, waited, .. }) = self.deadlines.calls.pop_front() else { return };
-        let Some(channel) = self.channels.get_mut(channel) else { return };
-        let (waiter, name) = match waited {
-            Waited::CloseOk(waiter) => {
-                channel.closers.retain(|closer| *closer != waiter);
-                (Some(waiter), channel::Close::NAME)
+    /// The waiter hears of the timeout. A call keeps its place among those of its channel, so that its reply finds it.
+    fn give_up(&mut self, deadline: &Deadline) {
+        let name = match deadline.awaited {
+            Awaited::Answer(name) => name,
+            Awaited::CloseOk(key) => {
+                if let Some(channel) = self.channels.get_mut(key) {
+                    channel.closers.remove(&deadline.waiter);
+                }
+                channel::Close::NAME
             }
-            Waited::Reply(number) => match channel.calls.get(number) {
-                Some(call) => (call.waiter, call.name),
-                None => return,
-            },
         };
-        self.complete(waiter, Completion::Failed(Failure::TimedOut(name)));
+        let failure = self.timed_out(name);
+        self.complete(Some(deadline.waiter), Completion::Failed(failure));
     }
 }

@@ -29,8 +29,10 @@ pub enum Completion {
     Confirmed(Confirmation),
     /// Everything published before was decided about.
     Settled(ChannelKey, Settled),
-    /// The gate is open for one publish on this channel.
-    Admitted(ChannelKey),
+    /// The turn of a publish that waited at the gate has come: it is queued.
+    Published,
+    /// There is room again for what waits for the socket.
+    Room,
     /// The broker took the new secret.
     SecretUpdated,
     /// The close is complete.
@@ -50,6 +52,8 @@ pub struct Reply {
     pub content: Option<Message>,
     /// The consumer that it started.
     pub consumer: Option<ConsumerKey>,
+    /// Nobody else can get that consumer: it was started by [`Engine::consume`](super::Engine::consume).
+    pub claimed: bool,
     /// The delivery that it brought and that has to be settled.
     pub unsettled: Option<u64>,
 }
@@ -70,6 +74,8 @@ pub enum Confirmation {
     Nack,
     /// No queue took the message, which was mandatory; here it is.
     Returned(Box<Returned>),
+    /// It acknowledged the message, but before that a message came back that may be this one, changed on its way.
+    Unknown,
 }
 
 /// What the engine needs no more. It is handed out to be dropped where no lock is held: bodies may belong to foreign code,
@@ -92,11 +98,21 @@ impl fmt::Debug for Discarded {
 
 /// How many publishes went wrong since the last time this was asked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[must_use = "these messages are lost unless something is done about them"]
 pub struct Settled {
     /// Publishes that the broker refused.
     pub nacked: u64,
     /// Mandatory publishes that no queue took.
     pub returned: u64,
+    /// Mandatory publishes of which it is not known whether a queue took them.
+    pub unknown: u64,
+}
+
+impl Settled {
+    /// Nothing went wrong.
+    pub const fn is_clean(&self) -> bool {
+        self.nacked == 0 && self.returned == 0 && self.unknown == 0
+    }
 }
 
 /// A message that came back (`basic.return`).

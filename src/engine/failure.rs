@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Closure, Fate};
 use crate::frame::FrameEncodeError;
 use crate::protocol::{ProtocolMethod, connection};
-use crate::wire::ShortString;
+use crate::wire::{Escaped, ShortString};
 
 /// Why something did not happen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,13 @@ pub enum Failure {
     },
     /// No answer came in time. The request may still have been carried out.
     TimedOut(&'static str),
+    /// The same on a connection that the broker blocks, and so does not read.
+    TimedOutBlocked {
+        /// The method.
+        name: &'static str,
+        /// The broker's reason.
+        reason: String,
+    },
     /// A value of the caller's cannot be encoded; nothing was sent.
     Encode(FrameEncodeError),
     /// As many channels are open as were negotiated.
@@ -52,9 +59,22 @@ pub enum Failure {
         /// Octets allowed.
         limit: u64,
     },
+    /// A message came with a larger content header, its properties, than the application allows. It was rejected without
+    /// requeue.
+    HeaderTooLarge {
+        /// Bytes of its header.
+        size: u64,
+        /// Bytes allowed.
+        limit: u64,
+    },
     /// Publishing is paused: too many octets wait for the socket, too many publishes for their confirms, or the broker
     /// has blocked the connection.
     Backpressure,
+    /// So much waits for the socket already, besides publishes, that nothing is added to it; nothing of this was sent.
+    WriteLimit {
+        /// Bytes allowed.
+        limit: u64,
+    },
 }
 
 impl From<FrameEncodeError> for Failure {
@@ -76,9 +96,10 @@ impl fmt::Display for Failure {
             Self::Closed { closure, fate: Fate::NotSent } => write!(f, "not sent, {closure}"),
             Self::Closed { closure, fate: Fate::Unknown } => write!(f, "outcome unknown, {closure}"),
             Self::Closed { closure, fate: Fate::Refused } => write!(f, "{closure}"),
-            Self::TimedOut(name) => {
-                let parameter = if *name == connection::Close::NAME { "close_timeout" } else { "call_timeout" };
-                write!(f, "no answer to {name} within {parameter}")
+            Self::TimedOut(name) => write!(f, "no answer to {name} within {}", parameter_of(name)),
+            Self::TimedOutBlocked { name, reason } => {
+                let (parameter, reason) = (parameter_of(name), Escaped(reason));
+                write!(f, "no answer to {name} within {parameter}: the broker blocks the connection ({reason})")
             }
             Self::Encode(error) => write!(f, "{error}"),
             Self::ChannelsExhausted { limit } => {
@@ -94,11 +115,23 @@ impl fmt::Display for Failure {
             Self::MessageTooLarge { size, limit } => {
                 write!(f, "a message of {size} octets came, {limit} are allowed (max_message_size); it was rejected")
             }
+            Self::HeaderTooLarge { size, limit } => write!(
+                f,
+                "a message arrived whose properties take {size} bytes, {limit} are allowed (max_header_size); it was rejected"
+            ),
             Self::Backpressure => f.write_str(
                 "publishing is paused: too much waits for the socket or for confirms, or the broker has blocked the connection",
             ),
+            Self::WriteLimit { limit } => {
+                write!(f, "not sent, the broker does not read: {limit} bytes wait for the socket already (write_limit)")
+            }
         }
     }
+}
+
+/// The parameter that says how long an answer may take.
+fn parameter_of(method: &str) -> &'static str {
+    if method == connection::Close::NAME { "close_timeout" } else { "call_timeout" }
 }
 
 /// Its text has that of the error that it holds.

@@ -1,39 +1,68 @@
-//! The gate that publishes pass: water marks on queued octets, a limit in flight, and the broker's block.
+//! The gate that publishes pass: water marks on queued bytes, a limit in flight, and the broker's block.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
+use super::confirms::Mandatory;
+use super::linked::LinkedSlab;
+use super::slab::Place;
+use super::steps::step;
 use super::{ChannelKey, WaiterId};
+use crate::frame::Outbound;
 
-/// Decides whether a publish may go now, and who goes next.
+/// Decides whether a publish may go now, and which goes next.
 ///
-/// First come, first served: while somebody waits, nobody who comes later passes. Only publishes ask; calls,
-/// acknowledgements, heartbeats and closes pass, counted in the octets.
+/// First come, first served: while a publish waits, none that comes later passes, but for those that wait for their
+/// channel alone (`channel.flow`). Only publishes ask; calls, acknowledgements, heartbeats and closes pass, and are
+/// counted in the bytes.
+///
+/// A publish waits with its frames. When its turn comes it is queued at once, whether or not anybody polls its future:
+/// a future that is kept and not polled holds up nobody.
 #[derive(Debug)]
 pub(super) struct Gate {
     high: u64,
     low: u64,
     max_in_flight: u64,
-    /// Octets went over the high mark and have not come down to the low one.
+    /// Bytes went over the high mark and have not come down to the low one.
     flooded: bool,
     /// The broker's reason for `connection.blocked`.
     blocked: Option<String>,
     /// Confirmed publishes that the broker has not decided about.
     in_flight: u64,
-    waiting: VecDeque<Waiting>,
-    /// Waiters that were let in and have not published yet.
-    admitted: u64,
+    /// What waits, by channel. There is no empty line.
+    lines: BTreeMap<ChannelKey, Line>,
+    /// The first of each line whose channel is not stopped, by its turn.
+    turns: BTreeMap<u64, ChannelKey>,
+    /// Publishes that came to wait so far.
+    arrivals: u64,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Waiting {
-    waiter: WaiterId,
+/// The publishes that wait on one channel.
+#[derive(Debug, Default)]
+struct Line {
+    waiting: LinkedSlab<(u64, Waiting)>,
+    /// The broker asked for no more content on the channel.
+    stopped: bool,
+}
+
+/// A publish that waits.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    /// Hears when it is queued.
+    pub(super) waiter: WaiterId,
+    /// Hears what the broker does with it.
+    pub(super) confirm: Option<WaiterId>,
+    pub(super) mandatory: Option<Box<Mandatory>>,
+    pub(super) frames: Outbound,
+}
+
+/// A place at the gate. One that was left, or whose turn has come, is harmless.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GatePlace {
     channel: ChannelKey,
+    place: Place,
 }
 
 impl Gate {
-    /// Waiters let in at a time: enough to keep the socket busy, few enough to overshoot the mark by little.
-    const BATCH: u64 = 32;
-
     pub(super) fn new(high: u64, low: u64, max_in_flight: Option<u32>) -> Self {
         Self {
             high,
@@ -42,12 +71,13 @@ impl Gate {
             flooded: false,
             blocked: None,
             in_flight: 0,
-            waiting: VecDeque::new(),
-            admitted: 0,
+            lines: BTreeMap::new(),
+            turns: BTreeMap::new(),
+            arrivals: 0,
         }
     }
 
-    /// Takes note of how many octets wait for the socket.
+    /// Takes note of how many bytes wait for the socket.
     #[inline]
     pub(super) fn set_queued(&mut self, queued: u64) {
         if queued >= self.high {
@@ -57,7 +87,7 @@ impl Gate {
         }
     }
 
-    /// So many octets close the gate, whether or not it has taken note of them: calls and acknowledgements pass without.
+    /// So many bytes close the gate, whether or not it has taken note of them: calls and acknowledgements pass without.
     #[inline]
     pub(super) fn is_too_much(&self, queued: u64) -> bool {
         queued >= self.high
@@ -87,132 +117,109 @@ impl Gate {
         self.in_flight = self.in_flight.saturating_sub(count);
     }
 
-    /// Somebody who has not waited may publish now.
+    /// A publish that has not waited may go now, unless its own channel is stopped.
     #[inline]
     pub(super) fn is_open(&self) -> bool {
-        !self.flooded && self.blocked.is_none() && self.waiting.is_empty() && self.has_room()
+        self.lets_through() && self.turns.is_empty()
     }
 
     #[inline]
-    fn has_room(&self) -> bool {
-        self.in_flight.saturating_add(self.admitted) < self.max_in_flight
+    fn lets_through(&self) -> bool {
+        !self.flooded && self.blocked.is_none() && self.in_flight < self.max_in_flight
     }
 
-    pub(super) fn wait(&mut self, waiter: WaiterId, channel: ChannelKey) {
-        self.waiting.push_back(Waiting { waiter, channel });
+    /// Takes a publish into the line of its channel, which the broker may have `stopped`.
+    pub(super) fn wait(&mut self, channel: ChannelKey, stopped: bool, waiting: Waiting) -> GatePlace {
+        self.arrivals += 1;
+        let line = self.lines.entry(channel).or_default();
+        if line.waiting.is_empty() {
+            line.stopped = stopped;
+            if !stopped {
+                self.turns.insert(self.arrivals, channel);
+            }
+        }
+        GatePlace { channel, place: line.waiting.push_back((self.arrivals, waiting)) }
     }
 
-    /// A waiter gives up its place.
-    pub(super) fn leave(&mut self, waiter: WaiterId) {
-        self.waiting.retain(|waiting| waiting.waiter != waiter);
+    /// A publish gives up its place.
+    pub(super) fn leave(&mut self, place: GatePlace) -> Option<Waiting> {
+        let GatePlace { channel, place } = place;
+        let line = self.lines.get_mut(&channel)?;
+        step();
+        let (turn, waiting) = line.waiting.remove(place)?;
+        if self.turns.remove(&turn).is_some() {
+            self.line_up(channel);
+        }
+        self.close_empty(channel);
+        Some(waiting)
     }
 
-    /// Somebody who was let in has published, or will not.
-    pub(super) fn use_admission(&mut self) {
-        self.admitted = self.admitted.saturating_sub(1);
-    }
-
-    /// The next waiter to let in, if the gate is open: the first one on a channel that `may_publish`.
-    pub(super) fn admit(&mut self, may_publish: impl Fn(ChannelKey) -> bool) -> Option<(WaiterId, ChannelKey)> {
-        if self.flooded || self.blocked.is_some() || !self.has_room() || self.admitted >= Self::BATCH {
+    /// The next publish that goes, if the gate is open.
+    pub(super) fn admit(&mut self) -> Option<(ChannelKey, Waiting)> {
+        if !self.lets_through() {
             return None;
         }
-        let position = self.waiting.iter().position(|waiting| may_publish(waiting.channel))?;
-        let Waiting { waiter, channel } = self.waiting.remove(position)?;
-        self.admitted += 1;
-        Some((waiter, channel))
+        let (_, channel) = self.turns.pop_first()?;
+        step();
+        let (_, waiting) = self.lines.get_mut(&channel)?.waiting.pop_front()?;
+        self.line_up(channel);
+        self.close_empty(channel);
+        Some((channel, waiting))
     }
 
-    /// Takes out everybody who waits for this channel, or for any.
-    pub(super) fn evict(&mut self, channel: Option<ChannelKey>) -> Vec<WaiterId> {
+    /// The broker stops or resumes the publishes of a channel. Who waits keeps its turn.
+    pub(super) fn set_stopped(&mut self, channel: ChannelKey, stopped: bool) {
+        let Some(line) = self.lines.get_mut(&channel) else { return };
+        line.stopped = stopped;
+        if !stopped {
+            self.line_up(channel);
+        } else if let Some((turn, _)) = line.waiting.front() {
+            self.turns.remove(turn);
+        }
+    }
+
+    /// Notes the turn of the first of a line.
+    fn line_up(&mut self, channel: ChannelKey) {
+        let line = self.lines.get(&channel).filter(|line| !line.stopped);
+        if let Some((turn, _)) = line.and_then(|line| line.waiting.front()) {
+            self.turns.insert(*turn, channel);
+        }
+    }
+
+    fn close_empty(&mut self, channel: ChannelKey) {
+        if self.lines.get(&channel).is_some_and(|line| line.waiting.is_empty()) {
+            self.lines.remove(&channel);
+        }
+    }
+
+    /// Takes out everything that waits on this channel, or on any, the oldest of a channel first.
+    pub(super) fn evict(&mut self, channel: Option<ChannelKey>) -> Vec<Waiting> {
+        let lines = match channel {
+            Some(channel) => self.lines.remove_entry(&channel).into_iter().collect(),
+            None => std::mem::take(&mut self.lines),
+        };
         let mut evicted = Vec::new();
-        self.waiting.retain(|waiting| {
-            let stays = channel.is_some_and(|key| waiting.channel != key);
-            if !stays {
-                evicted.push(waiting.waiter);
+        for (_, mut line) in lines {
+            let first = line.waiting.front().map(|(turn, _)| *turn);
+            if let Some(turn) = first {
+                self.turns.remove(&turn);
             }
-            stays
-        });
+            evicted.extend(line.waiting.drain().inspect(|_| step()).map(|(_, waiting)| waiting));
+        }
         evicted
+    }
+
+    /// Something of the broker's is due: a confirm, or the end of its block, or whatever else a publish waits for.
+    pub(super) fn awaits_broker(&self) -> bool {
+        self.in_flight > 0 || self.blocked.is_some() || !self.lines.is_empty()
+    }
+
+    /// Publishes that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.lines.values().map(|line| line.waiting.len()).sum()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::num::NonZeroU32;
-
-    const CHANNEL: ChannelKey = ChannelKey { number: 1, incarnation: 1 };
-
-    fn waiter(slot: u32) -> WaiterId {
-        WaiterId { slot, generation: NonZeroU32::MIN }
-    }
-
-    fn admitted(gate: &mut Gate) -> Option<u32> {
-        gate.admit(|_| true).map(|(waiter, _)| waiter.slot)
-    }
-
-    #[test]
-    fn the_gate_closes_at_the_high_mark_and_opens_at_the_low_one() {
-        let mut gate = Gate::new(100, 50, None);
-        gate.set_queued(99);
-        assert!(gate.is_open());
-        gate.set_queued(100);
-        assert!(!gate.is_open());
-        gate.set_queued(51);
-        assert!(!gate.is_open());
-        gate.set_queued(50);
-        assert!(gate.is_open());
-    }
-
-    #[test]
-    fn who_comes_later_does_not_pass_who_waits() {
-        let mut gate = Gate::new(100, 50, None);
-        gate.set_queued(100);
-        gate.wait(waiter(1), CHANNEL);
-        gate.wait(waiter(2), CHANNEL);
-        gate.set_queued(0);
-        assert!(!gate.is_open());
-        assert_eq!(admitted(&mut gate), Some(1));
-        assert_eq!(admitted(&mut gate), Some(2));
-        assert_eq!(admitted(&mut gate), None);
-        assert!(gate.is_open());
-    }
-
-    #[test]
-    fn admissions_count_against_the_limit_in_flight() {
-        let mut gate = Gate::new(100, 50, Some(2));
-        gate.depart();
-        gate.depart();
-        assert!(!gate.is_open());
-        gate.wait(waiter(1), CHANNEL);
-        gate.wait(waiter(2), CHANNEL);
-        assert_eq!(admitted(&mut gate), None);
-        gate.arrive(1);
-        assert_eq!(admitted(&mut gate), Some(1));
-        assert_eq!(admitted(&mut gate), None);
-        gate.use_admission();
-        assert_eq!(admitted(&mut gate), Some(2));
-    }
-
-    #[test]
-    fn a_blocked_connection_admits_nobody() {
-        let mut gate = Gate::new(100, 50, None);
-        gate.set_blocked(Some("low on memory".into()));
-        gate.wait(waiter(1), CHANNEL);
-        assert_eq!(admitted(&mut gate), None);
-        gate.set_blocked(None);
-        assert_eq!(admitted(&mut gate), Some(1));
-    }
-
-    #[test]
-    fn a_waiter_that_leaves_is_passed_over() {
-        let mut gate = Gate::new(100, 50, None);
-        gate.set_blocked(Some(String::new()));
-        gate.wait(waiter(1), CHANNEL);
-        gate.wait(waiter(2), CHANNEL);
-        gate.leave(waiter(1));
-        gate.set_blocked(None);
-        assert_eq!(admitted(&mut gate), Some(2));
-    }
-}
+#[path = "gate/tests.rs"]
+mod tests;

@@ -45,10 +45,16 @@ impl Heartbeat {
         Some((self.last_sent + interval / 2).min(self.last_received + interval * 2))
     }
 
-    /// What is due at `now`. A heartbeat that is due is taken as sent, so that a stalled socket gets one and not a heap.
-    pub(super) fn due(&mut self, now: Instant) -> Due {
+    /// When the broker is given up, unless something arrives before.
+    pub(super) fn gives_up_at(&self) -> Option<Instant> {
+        self.interval.map(|interval| self.last_received + interval * 2)
+    }
+
+    /// What is due at `now`, everything being read that arrived until `drained`. A heartbeat that is due is taken as sent, so
+    /// that a stalled socket gets one and not a heap.
+    pub(super) fn due(&mut self, now: Instant, drained: Instant) -> Due {
         let Some(interval) = self.interval else { return Due::Nothing };
-        if now >= self.last_received + interval * 2 {
+        if drained >= self.last_received + interval * 2 {
             Due::GiveUp
         } else if now >= self.last_sent + interval / 2 {
             self.last_sent = now;
@@ -63,17 +69,22 @@ impl Heartbeat {
 mod tests {
     use super::*;
 
+    /// What is due where everything that arrived is read.
+    fn due(heartbeat: &mut Heartbeat, now: Instant) -> Due {
+        heartbeat.due(now, now)
+    }
+
     #[test]
     fn a_heartbeat_is_due_after_half_an_interval_without_a_write() {
         let start = Instant::now();
         let mut heartbeat = Heartbeat::new(10, start);
         assert_eq!(heartbeat.deadline(), Some(start + Duration::from_secs(5)));
-        assert_eq!(heartbeat.due(start + Duration::from_millis(4999)), Due::Nothing);
-        assert_eq!(heartbeat.due(start + Duration::from_secs(5)), Due::Send);
-        assert_eq!(heartbeat.due(start + Duration::from_secs(5)), Due::Nothing);
+        assert_eq!(due(&mut heartbeat, start + Duration::from_millis(4999)), Due::Nothing);
+        assert_eq!(due(&mut heartbeat, start + Duration::from_secs(5)), Due::Send);
+        assert_eq!(due(&mut heartbeat, start + Duration::from_secs(5)), Due::Nothing);
         heartbeat.sent(start + Duration::from_secs(7));
-        assert_eq!(heartbeat.due(start + Duration::from_millis(11_999)), Due::Nothing);
-        assert_eq!(heartbeat.due(start + Duration::from_secs(12)), Due::Send);
+        assert_eq!(due(&mut heartbeat, start + Duration::from_millis(11_999)), Due::Nothing);
+        assert_eq!(due(&mut heartbeat, start + Duration::from_secs(12)), Due::Send);
     }
 
     #[test]
@@ -82,8 +93,8 @@ mod tests {
         let mut heartbeat = Heartbeat::new(10, start);
         heartbeat.received(start + Duration::from_secs(3));
         heartbeat.sent(start + Duration::from_secs(22));
-        assert_eq!(heartbeat.due(start + Duration::from_secs(22)), Due::Nothing);
-        assert_eq!(heartbeat.due(start + Duration::from_secs(23)), Due::GiveUp);
+        assert_eq!(due(&mut heartbeat, start + Duration::from_secs(22)), Due::Nothing);
+        assert_eq!(due(&mut heartbeat, start + Duration::from_secs(23)), Due::GiveUp);
     }
 
     #[test]
@@ -91,6 +102,16 @@ mod tests {
         let start = Instant::now();
         let mut heartbeat = Heartbeat::new(0, start);
         assert_eq!(heartbeat.deadline(), None);
-        assert_eq!(heartbeat.due(start + Duration::from_secs(1_000_000)), Due::Nothing);
+        assert_eq!(due(&mut heartbeat, start + Duration::from_secs(1_000_000)), Due::Nothing);
+    }
+
+    #[test]
+    fn silence_counts_only_up_to_where_the_input_was_read() {
+        let start = Instant::now();
+        let mut heartbeat = Heartbeat::new(10, start);
+        let late = start + Duration::from_secs(100);
+        assert_eq!(heartbeat.due(late, start + Duration::from_secs(19)), Due::Send);
+        assert_eq!(heartbeat.due(late, start + Duration::from_secs(19)), Due::Nothing);
+        assert_eq!(heartbeat.due(late, start + Duration::from_secs(20)), Due::GiveUp);
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use super::closing::ConnectionLife;
 use super::{ChannelKey, Engine, Failure};
 use crate::frame::{Encoder, FrameEncodeError, Outbound};
 use crate::protocol::{ProtocolMethod, basic, connection};
@@ -20,7 +21,15 @@ pub(super) const DEFERRED: u64 = u64::MAX - 1;
 /// What waits for commits on one channel: after each unanswered commit one buffer, which ends with the next commit.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    buffers: VecDeque<Outbound>,
+    buffers: VecDeque<Buffer>,
+}
+
+/// What waits for one commit.
+#[derive(Debug, Default)]
+struct Buffer {
+    frames: Outbound,
+    /// Bytes of publishes among them.
+    published: u64,
 }
 
 /// What waits for commits on a connection.
@@ -30,8 +39,17 @@ pub(super) struct Holding {
     channels: usize,
     /// Octets that they hold.
     octets: u64,
+    /// Bytes of publishes among them.
+    published: u64,
     /// The close of the connection, which goes out after them.
     close: Option<connection::Close>,
+}
+
+impl Held {
+    /// A commit is not answered.
+    pub(super) fn is_holding(&self) -> bool {
+        !self.buffers.is_empty()
+    }
 }
 
 impl Holding {
@@ -39,6 +57,23 @@ impl Holding {
     #[inline]
     pub(super) fn octets(&self) -> u64 {
         self.octets
+    }
+
+    /// Bytes that are held besides publishes.
+    #[inline]
+    pub(super) fn passing(&self) -> u64 {
+        self.octets.saturating_sub(self.published)
+    }
+
+    /// A buffer is held no more.
+    fn let_go(&mut self, buffer: &Buffer) {
+        self.octets = self.octets.saturating_sub(buffer.frames.len() as u64);
+        self.published = self.published.saturating_sub(buffer.published);
+    }
+
+    /// A close of the connection that waits is not sent, not even when what it waits for is dropped. Tells whether there was one.
+    pub(super) fn forget_close(&mut self) -> bool {
+        self.close.take().is_some()
     }
 }
 
@@ -53,14 +88,41 @@ impl Engine {
         if self.holding.channels > 0
             && let Some(buffer) = self.channels.get_mut(key).and_then(|channel| channel.held.buffers.back_mut())
         {
-            let before = buffer.len();
-            encode(&self.encoder, buffer)?;
-            self.holding.octets += buffer.len().saturating_sub(before) as u64;
+            let before = buffer.frames.len();
+            encode(&self.encoder, &mut buffer.frames)?;
+            self.holding.octets += buffer.frames.len().saturating_sub(before) as u64;
             return Ok(HELD);
         }
         let position = self.position();
         encode(&self.encoder, &mut self.outbound)?;
         Ok(position)
+    }
+
+    /// Appends output of a channel that was encoded before; gives the position at which it begins.
+    pub(super) fn append(&mut self, key: ChannelKey, frames: Outbound) -> u64 {
+        if self.holding.channels > 0
+            && let Some(buffer) = self.channels.get_mut(key).and_then(|channel| channel.held.buffers.back_mut())
+        {
+            self.holding.octets += frames.len() as u64;
+            buffer.frames.append_all(frames);
+            return HELD;
+        }
+        let position = self.position();
+        self.outbound.append_all(frames);
+        position
+    }
+
+    /// The last `len` bytes that a channel put out, at this position, are a publish. What waits for a commit waits for the broker's
+    /// answer too, which has to be read: publishes there count as little against the write limit as others.
+    #[inline]
+    pub(super) fn count_published(&mut self, key: ChannelKey, position: u64, len: u64) {
+        if position != HELD {
+            return self.passing.published(len);
+        }
+        self.holding.published += len;
+        if let Some(buffer) = self.channels.get_mut(key).and_then(|channel| channel.held.buffers.back_mut()) {
+            buffer.published += len;
+        }
     }
 
     /// Encodes a method of a channel; gives the position at which it begins.
@@ -84,13 +146,14 @@ impl Engine {
 
     /// A consumer has started: cancels that waited for that go out.
     pub(super) fn send_deferred_cancels(&mut self, key: ChannelKey, tag: &ShortString) {
-        if !self.channels.get(key).is_some_and(|channel| channel.calls.has_deferred_cancel(tag)) {
-            return;
-        }
-        let position = self.encode_cancel(key, tag);
-        debug_assert!(position.is_ok(), "a tag that the broker took fits a frame");
-        if let (Ok(position), Some(channel)) = (position, self.channels.get_mut(key)) {
-            channel.calls.place_cancels(tag, position);
+        while self.channels.get(key).is_some_and(|channel| channel.calls.has_deferred_cancel(tag)) {
+            let position = self.encode_cancel(key, tag);
+            debug_assert!(position.is_ok(), "a tag that the broker took fits a frame");
+            let Some(position) = position.ok().filter(|position| *position != DEFERRED) else { return };
+            if let Some(channel) = self.channels.get_mut(key) {
+                // Each is a call of its own, and gets an answer of its own.
+                channel.calls.place_cancel(tag, position);
+            }
         }
     }
 
@@ -98,7 +161,7 @@ impl Engine {
     pub(super) fn hold(&mut self, key: ChannelKey) {
         let Some(channel) = self.channels.get_mut(key) else { return };
         self.holding.channels += usize::from(channel.held.buffers.is_empty());
-        channel.held.buffers.push_back(Outbound::new());
+        channel.held.buffers.push_back(Buffer::default());
     }
 
     /// A commit was answered: what waited for it goes out.
@@ -107,8 +170,12 @@ impl Engine {
         let Some(channel) = self.channels.get_mut(key) else { return };
         let Some(buffer) = channel.held.buffers.pop_front() else { return };
         channel.calls.place_held(position);
-        self.holding.octets = self.holding.octets.saturating_sub(buffer.len() as u64);
-        self.outbound.append_all(buffer);
+        if let Some(confirms) = &mut channel.confirms {
+            confirms.place_held(position);
+        }
+        self.holding.let_go(&buffer);
+        self.passing.published(buffer.published);
+        self.outbound.append_all(buffer.frames);
         if channel.held.buffers.is_empty() {
             self.stop_holding();
         }
@@ -120,8 +187,8 @@ impl Engine {
             return;
         }
         for buffer in held.buffers {
-            self.holding.octets = self.holding.octets.saturating_sub(buffer.len() as u64);
-            self.discarded.bodies.extend(buffer.into_bodies());
+            self.holding.let_go(&buffer);
+            self.discarded.bodies.extend(buffer.frames.into_bodies());
         }
         self.stop_holding();
     }
@@ -133,12 +200,21 @@ impl Engine {
         {
             let queued = self.encoder.method(&mut self.outbound, 0, &close);
             debug_assert!(queued.is_ok(), "it was tried when it was asked for");
+            let position = self.position();
+            if let ConnectionLife::Closing { end, .. } = &mut self.state {
+                *end = position;
+            }
         }
+    }
+
+    /// Where in the stream the close ends that was just encoded; [`HELD`] while it waits.
+    pub(super) fn end_of_close(&self) -> u64 {
+        if self.holding.close.is_some() { HELD } else { self.position() }
     }
 
     /// Encodes the close of the connection, which goes out after all that is held.
     pub(super) fn encode_close(&mut self, close: connection::Close) -> Result<(), FrameEncodeError> {
-        if self.holding.channels == 0 {
+        if self.holding.octets == 0 {
             return self.encoder.method(&mut self.outbound, 0, &close);
         }
         self.encoder.method(&mut Outbound::new(), 0, &close)?;

@@ -2,21 +2,18 @@
 
 use std::time::Instant;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 
 use super::calls::Effect;
 use super::channel::ChannelLife;
 use super::confirms::Verdict;
-use super::consumers::{Consumers, Listener, Stream, Terms};
-use super::content::{Assembly, Gathering, Progress, Target, handle_header};
+use super::consumers::{Consumers, Stream, Terms};
+use super::content::{Assembly, Gathering, Oversize, Progress, Target, handle_header};
 use super::message::Head;
 use super::{ChannelKey, Completion, ConsumerKey, Delivery, Engine, Failure, Message, Returned, Violation};
-use crate::frame::{BY_REFERENCE, ContentHeader, Decoded, FRAME_OVERHEAD, Frame, FrameKind, split_method};
+use crate::frame::{ContentHeader, Decoded, Frame, FrameKind, split_method};
 use crate::protocol::{MethodId, ProtocolMethod, basic, channel, connection};
 use crate::wire::{DecodeError, Reader, ShortString};
-
-/// Octets of a frame before its payload.
-const HEAD: usize = FRAME_OVERHEAD - 1;
 
 impl Engine {
     /// Takes whole frames off the front of `input`; what is left belongs to the next call.
@@ -24,21 +21,18 @@ impl Engine {
         if !input.is_empty() {
             self.heartbeat.received(now);
         }
-        let mut at = 0;
+        if self.is_lending() {
+            return;
+        }
+        let mut at = self.take_piece(input, now);
         while !self.state.is_closed() {
-            let handled = match self.decoder.decode(input.get(at..).unwrap_or_default()) {
+            let rest = input.get(at..).unwrap_or_default();
+            let handled = match self.decoder.decode(rest) {
                 Ok(Decoded::Incomplete(needed)) => {
-                    self.needed = needed;
+                    let taken = self.begin_pieces(rest, now);
+                    self.needed = if self.partial.is_some() { 1 } else { needed };
+                    at += taken;
                     break;
-                }
-                Ok(Decoded::Frame(frame, _)) if is_large_body(&frame) => {
-                    let (channel, len) = (frame.channel, frame.payload.len());
-                    input.advance(at + HEAD);
-                    at = 0;
-                    let payload = input.split_to(len).freeze();
-                    input.advance(FRAME_OVERHEAD - HEAD);
-                    let handled = self.handle_large_body(channel, payload);
-                    handled.or_else(|violation| self.forgive(channel, violation))
                 }
                 Ok(Decoded::Frame(frame, taken)) => {
                     at += taken;
@@ -56,6 +50,9 @@ impl Engine {
         } else {
             input.advance(at);
         }
+        if self.reading.is_over() {
+            self.handle_overflow(now);
+        }
     }
 
     /// The transport accepted octets.
@@ -63,6 +60,10 @@ impl Engine {
         self.detect_backpressure();
         self.written = self.written.saturating_add(count as u64).min(self.taken);
         self.heartbeat.sent(now);
+        if self.written == self.taken {
+            self.passing.all_written();
+        }
+        self.let_pass();
         self.gate.set_queued(self.queued());
         self.admit();
     }
@@ -73,7 +74,7 @@ impl Engine {
             FrameKind::Method => self.handle_method_frame(frame.channel, frame.payload, now),
             FrameKind::Header => self.handle_header_frame(frame.channel, frame.payload),
             FrameKind::Body => {
-                let Some(gathering) = self.take_gathering(frame.channel)? else { return Ok(()) };
+                let Some(gathering) = self.take_gathering(frame.channel, frame.payload.len())? else { return Ok(()) };
                 let progress = gathering.push(frame.payload, frame.channel)?;
                 self.handle_progress(frame.channel, progress)
             }
@@ -84,21 +85,19 @@ impl Engine {
     /// After `channel.close`, whatever comes on the channel is discarded but close and close-ok (§1.5.2.5). What is a
     /// violation on an open channel breaks off the content that it meets, and nothing else.
     #[cold]
-    fn forgive(&mut self, number: u16, violation: Violation) -> Result<(), Violation> {
+    pub(super) fn forgive(&mut self, number: u16, violation: Violation) -> Result<(), Violation> {
         let closing = self.channels.by_number(number).filter(|channel| channel.state == ChannelLife::Closing);
         match closing {
             Some(channel) if !violation.method().is_some_and(is_close) => {
+                if let Some(confirms) = &mut channel.confirms {
+                    // It may have been a message that came back.
+                    confirms.suspect_all();
+                }
                 channel.assembly = Assembly::Idle;
                 Ok(())
             }
             _ => Err(violation),
         }
-    }
-
-    fn handle_large_body(&mut self, number: u16, payload: Bytes) -> Result<(), Violation> {
-        let Some(gathering) = self.take_gathering(number)? else { return Ok(()) };
-        let progress = gathering.push_shared(payload, number)?;
-        self.handle_progress(number, progress)
     }
 
     #[inline]
@@ -167,7 +166,10 @@ impl Engine {
     ) -> Result<(), Violation> {
         let channel = self.channels.by_number(number).ok_or(Violation::ChannelNotOpen(number))?;
         let (key, channel_life, departed) = (channel.key, channel.state, channel.departed.get(tag));
-        let early = ShortString::try_from(tag).ok().and_then(|tag| self.start_early(key, &tag));
+        // A tag that was there before is more likely that one's than the one that the broker is making up.
+        let is_named = |tag: &ShortString| self.channels.get(key).is_some_and(|it| it.calls.is_starting(tag));
+        let tag = Some(ShortString::from(tag)).filter(|tag| departed.is_none() || is_named(tag));
+        let early = tag.and_then(|tag| self.start_early(key, &tag));
         let (target, no_ack) = match (early, departed) {
             (Some(consumer), _) => (Target::Delivery { consumer, delivery_tag, redelivered }, self.is_no_ack(consumer)),
             (None, Some(terms)) => (Target::Stray { delivery_tag, terms }, terms.no_ack),
@@ -198,6 +200,21 @@ impl Engine {
     }
 
     fn handle_header_frame(&mut self, number: u16, payload: &[u8]) -> Result<(), Violation> {
+        match payload.split_at_checked(ContentHeader::FIXED) {
+            Some((fixed, _)) if payload.len() > self.max_header => {
+                self.begin_content(number, fixed, Some(Oversize::Header(payload.len() as u64)))
+            }
+            _ => self.begin_content(number, payload, None),
+        }
+    }
+
+    /// Takes a content header: all of its payload, or the fixed part of one that is `oversize`.
+    pub(super) fn begin_content(
+        &mut self,
+        number: u16,
+        payload: &[u8],
+        oversize: Option<Oversize>,
+    ) -> Result<(), Violation> {
         let header = ContentHeader::parse(payload)?;
         if !self.state.is_listening() {
             return Ok(());
@@ -216,12 +233,13 @@ impl Engine {
             }
             _ => self.settings.max_message_size,
         };
-        let progress = handle_header(target, head, &channel.scratch, header, max_body)?;
+        let progress = handle_header(target, head, &channel.scratch, header, max_body, oversize)?;
         self.handle_progress(number, progress)
     }
 
-    /// The message to which a body frame belongs; none where nobody listens any more.
-    fn take_gathering(&mut self, number: u16) -> Result<Option<Gathering>, Violation> {
+    /// The message to which a body frame of this size belongs; none where nobody listens any more, or where the frame is empty
+    /// and no message is due: some peers send one after the header of an empty body, and it carries nothing.
+    pub(super) fn take_gathering(&mut self, number: u16, size: usize) -> Result<Option<Gathering>, Violation> {
         if !self.state.is_listening() {
             return Ok(None);
         }
@@ -231,12 +249,13 @@ impl Engine {
         let channel = self.channels.by_number(number).ok_or(Violation::ChannelNotOpen(number))?;
         match std::mem::replace(&mut channel.assembly, Assembly::Idle) {
             Assembly::Body(gathering) => Ok(Some(gathering)),
+            Assembly::Idle if size == 0 => Ok(None),
             Assembly::Idle | Assembly::Header(..) => Err(Violation::UnexpectedContent(number)),
         }
     }
 
     #[inline]
-    fn handle_progress(&mut self, number: u16, progress: Progress) -> Result<(), Violation> {
+    pub(super) fn handle_progress(&mut self, number: u16, progress: Progress) -> Result<(), Violation> {
         let channel = self.channels.by_number(number).ok_or(Violation::ChannelNotOpen(number))?;
         let key = channel.key;
         match progress {
@@ -255,32 +274,35 @@ impl Engine {
                 self.requeue(key, delivery_tag, Terms { stream, ..terms });
             }
             Progress::Complete(Target::Nobody, _) => {}
-            Progress::Oversize(target, size) => return self.handle_oversize(key, &target, size),
+            Progress::Oversize(target, oversize) => return self.handle_oversize(key, &target, oversize),
         }
         Ok(())
     }
 
     /// A message over the limit is rejected without requeue, since it would only come again, and reported.
-    fn handle_oversize(&mut self, key: ChannelKey, target: &Target, size: u64) -> Result<(), Violation> {
-        let limit = self.settings.max_message_size;
+    fn handle_oversize(&mut self, key: ChannelKey, target: &Target, oversize: Oversize) -> Result<(), Violation> {
         match target {
             Target::Delivery { consumer, delivery_tag, .. } => {
-                self.handle_oversize_delivery(key, *consumer, *delivery_tag, size)
+                self.handle_oversize_delivery(key, *consumer, *delivery_tag, oversize);
             }
             Target::Get { delivery_tag, .. } => {
                 let id = <basic::GetOk as ProtocolMethod>::ID;
-                let call = self.channels.get_mut(key).and_then(|channel| channel.calls.answered(id));
-                let call = call.ok_or(Violation::UnexpectedReply(id))?;
+                let call = self.answer_call(key, |calls| calls.answered(id)).ok_or(Violation::UnexpectedReply(id))?;
                 let no_ack = !matches!(call.effect, Effect::Get { no_ack: false });
                 if let (false, Some(channel)) = (no_ack, self.channels.get_mut(key)) {
                     channel.unsettled.insert(*delivery_tag);
                 }
                 self.discard(key, *delivery_tag, Terms { no_ack, stream: Stream::No });
-                self.complete(call.waiter, Completion::Failed(Failure::MessageTooLarge { size, limit }));
+                let failure = self.too_large(oversize);
+                self.deadlines.end(call.deadline);
+                self.complete(call.waiter, Completion::Failed(failure));
             }
             Target::Return { .. } => {
                 if let Some(channel) = self.channels.get_mut(key) {
                     channel.returns.lost += 1;
+                    if let Some(confirms) = &mut channel.confirms {
+                        confirms.suspect_all();
+                    }
                 }
             }
             Target::Stray { delivery_tag, terms } => self.requeue(key, *delivery_tag, *terms),
@@ -289,15 +311,28 @@ impl Engine {
         Ok(())
     }
 
-    fn handle_oversize_delivery(&mut self, key: ChannelKey, consumer: ConsumerKey, delivery_tag: u64, size: u64) {
+    fn handle_oversize_delivery(
+        &mut self,
+        key: ChannelKey,
+        consumer: ConsumerKey,
+        delivery_tag: u64,
+        oversize: Oversize,
+    ) {
         let Some(known) = self.consumers.get_mut(consumer) else { return };
-        if let Listener::Gone(leaving) = &mut known.listener {
-            leaving.unseen.insert(delivery_tag);
+        if known.turns_away(delivery_tag) {
             return;
         }
         let terms = known.terms;
         self.discard(key, delivery_tag, terms);
-        self.report_oversize(consumer, size);
+        self.report_oversize(consumer, oversize);
+    }
+
+    /// What is told of a message over a limit.
+    pub(super) fn too_large(&self, oversize: Oversize) -> Failure {
+        match oversize {
+            Oversize::Body(size) => Failure::MessageTooLarge { size, limit: self.settings.max_message_size },
+            Oversize::Header(size) => Failure::HeaderTooLarge { size, limit: self.max_header as u64 },
+        }
     }
 
     fn handle_got(
@@ -309,8 +344,7 @@ impl Engine {
         message: Message,
     ) -> Result<(), Violation> {
         let id = <basic::GetOk as ProtocolMethod>::ID;
-        let call = self.channels.get_mut(key).and_then(|channel| channel.calls.answered(id));
-        let call = call.ok_or(Violation::UnexpectedReply(id))?;
+        let call = self.answer_call(key, |calls| calls.answered(id)).ok_or(Violation::UnexpectedReply(id))?;
         let method = basic::GetOk::default()
             .delivery_tag(delivery_tag)
             .redelivered(redelivered)
@@ -323,10 +357,6 @@ impl Engine {
         self.finish_call(key, call, method.into(), Some(message));
         Ok(())
     }
-}
-
-fn is_large_body(frame: &Frame<'_>) -> bool {
-    frame.kind == FrameKind::Body && frame.payload.len() >= BY_REFERENCE
 }
 
 fn is_close(id: MethodId) -> bool {

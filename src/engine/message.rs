@@ -1,5 +1,7 @@
 //! A message as it arrived: one run of octets that everything is read from in place.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use crate::protocol::{ContentProperties, basic::Properties};
@@ -7,8 +9,8 @@ use crate::wire::{DecodeError, Reader};
 
 /// Exchange, routing key, properties and body of a message.
 ///
-/// A small message is one exact allocation, so that keeping it pins nothing else; the body of a larger one is a slice of
-/// what was read from the socket.
+/// A small message is one exact allocation; the body of a larger one is another. So keeping a message pins nothing but
+/// itself.
 #[derive(Clone)]
 pub struct Message {
     /// Exchange, routing key, properties, and the body unless it is in `body`.
@@ -42,13 +44,14 @@ impl Message {
         self.data.get(self.routing_key..self.properties).unwrap_or_default()
     }
 
-    /// Decodes the properties, which nobody has looked at so far.
+    /// Decodes the properties, which nobody has looked at so far. Values that are kept pin the property list, and at most as
+    /// much again of the message.
     ///
     /// # Errors
     ///
     /// A property list that cannot be read. It is this message's fault alone: the connection goes on.
     pub fn properties(&self) -> Result<Properties, DecodeError> {
-        let octets = self.data.slice(self.routing_key.min(self.data.len())..self.properties.min(self.data.len()));
+        let octets = self.part(self.routing_key..self.properties);
         let mut reader = Reader::shared(&octets);
         let properties = Properties::decode(&mut reader)?;
         reader.finish()?;
@@ -63,15 +66,28 @@ impl Message {
         }
     }
 
-    /// The body, as shared octets and without a copy.
+    /// The body, as shared bytes. It is copied only where it is the smaller part of a small message, so that keeping it pins
+    /// at most as much again.
     pub fn into_body(self) -> Bytes {
         match self.body {
             Some(body) => body,
-            None => {
-                let mut data = self.data;
-                data.split_off(self.properties.min(data.len()))
-            }
+            None => self.part(self.properties..self.data.len()),
         }
+    }
+
+    /// Bytes of all its parts.
+    pub fn size(&self) -> usize {
+        self.data.len() + self.body.as_ref().map_or(0, Bytes::len)
+    }
+
+    /// A part of `data` for whoever keeps it: shared where it is the greater part, else copied.
+    fn part(&self, range: Range<usize>) -> Bytes {
+        let end = range.end.min(self.data.len());
+        let range = range.start.min(end)..end;
+        if range.len() * 2 >= self.data.len() {
+            return self.data.slice(range);
+        }
+        Bytes::copy_from_slice(self.data.get(range).unwrap_or_default())
     }
 }
 

@@ -131,6 +131,7 @@ impl Engine {
         if let Some(channel) = self.channels.get_mut(key) {
             channel.flow_stopped = !active;
         }
+        self.gate.set_stopped(key, !active);
         self.tell_channel(key, if active { &ChannelNotice::Resumed } else { &ChannelNotice::Stopped });
         self.admit();
     }

@@ -13,11 +13,19 @@
 //!
 //! 1. take what [`Engine::poll_transmit`] gives and write it; tell each octet that the transport accepted to
 //!    [`Engine::handle_written`];
-//! 2. read, and hand what has come to [`Engine::handle_bytes`], together with what that left over before;
-//! 3. when the time of [`Engine::poll_deadline`] has come, call [`Engine::handle_timeout`];
-//! 4. when the transport ends or fails, call [`Engine::handle_transport_lost`];
+//! 2. read while [`Engine::poll_reading`] says so, and hand what has arrived to [`Engine::handle_bytes`], together with what
+//!    that left over before. A pause may end with any step of this list and with any request: see [`Engine::may_read`];
+//! 3. when the time of [`Engine::poll_deadline`] has come, call [`Engine::handle_timeout`] with the time now, and with a time
+//!    up to which all input was read: what reports readiness has looked at the transport since then, and a read found nothing.
+//!    In a pause of step 2 that time stays where it was;
+//! 4. when the transport ends or fails, call [`Engine::handle_transport_lost`]; before it [`Engine::handle_withheld`], where
+//!    bytes were taken and never offered to the transport;
 //! 5. after each of these, and after each request, take events from [`Engine::poll_event`] until there are none, and
 //!    drop what [`Engine::take_discarded`] gives where no lock is held.
+//!
+//! What was taken in step 1 counts as handed to the transport: if the connection ends before it is written, whether it arrived is
+//! unknown. After [`Engine::is_lost`] nothing is written any more. A driver that has to stop calls [`Engine::leave`], and
+//! writes what that gives if it can.
 //!
 //! ```
 //! use std::time::{Duration, Instant};
@@ -33,10 +41,11 @@
 //!
 //! // Half an interval passes in silence: a heartbeat is due.
 //! assert_eq!(engine.poll_deadline(), Some(now + Duration::from_secs(5)));
-//! engine.handle_timeout(now + Duration::from_secs(5));
+//! let later = now + Duration::from_secs(5);
+//! engine.handle_timeout(later, later);
 //! let heartbeat = engine.poll_transmit().expect("a heartbeat");
 //! assert_eq!(heartbeat.len(), 8);
-//! engine.handle_written(heartbeat.len(), now + Duration::from_secs(5));
+//! engine.handle_written(heartbeat.len(), later);
 //!
 //! // The broker answers in kind, an octet at a time.
 //! let mut input = BytesMut::new();
@@ -57,8 +66,11 @@ mod confirms;
 mod consumers;
 mod consuming;
 mod content;
+#[cfg(test)]
+mod costs;
 mod deadlines;
 mod detector;
+mod ending;
 mod event;
 mod failure;
 mod gate;
@@ -68,19 +80,29 @@ mod heartbeat;
 mod holding;
 mod inbound;
 mod keys;
+mod leftovers;
+mod likeness;
+pub(crate) mod linked;
 mod message;
 mod methods;
 mod minimum;
 mod observers;
+mod passing;
+mod pieces;
 mod prefetch;
 mod publishing;
+mod reading;
+mod ready;
+mod recognition;
 mod replies;
 mod requests;
 mod returns;
 mod secrets;
 mod settings;
 mod settling;
+pub(crate) mod slab;
 mod state;
+mod steps;
 mod tags;
 mod violation;
 mod words;
@@ -89,18 +111,22 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::frame::{Decoder, Encoder, Outbound};
+use crate::frame::{Decoder, Encoder, FRAME_OVERHEAD, Outbound};
 
 pub use closure::{Closure, Fate, Initiator, Reason, Scope};
 pub use consumers::{ConsumerEnd, Delivery};
 pub use consuming::Taken;
 pub use event::{Completion, Confirmation, Discarded, Event, Reply, Returned, Settled};
 pub use failure::Failure;
+pub use gate::GatePlace;
 pub use handshake::{Handshake, HandshakeParameters, Negotiated};
 pub use handshake_error::{ForeignError, HandshakeError, HandshakeStep};
 pub use keys::{ChannelKey, ConsumerKey, WaiterId};
+#[doc(hidden)]
+pub use leftovers::Leftovers;
 pub use message::Message;
 pub use observers::Interest;
+pub use pieces::LentBody;
 pub use publishing::Admission;
 pub use settings::Settings;
 pub use settling::Settle;
@@ -119,6 +145,9 @@ use gate::Gate;
 use heartbeat::Heartbeat;
 use holding::Holding;
 use observers::Observers;
+use passing::Passing;
+use pieces::Partial;
+use reading::Reading;
 use secrets::SecretUpdates;
 
 /// A connection, from the end of its handshake on.
@@ -133,8 +162,16 @@ pub struct Engine {
     taken: u64,
     /// Octets that the transport accepted, since the beginning.
     written: u64,
+    /// From where in the stream on nothing was handed to the transport, nor will be.
+    cut: Option<u64>,
+    passing: Passing,
+    reading: Reading,
     /// Octets of input that the next frame needs.
     needed: usize,
+    /// The frame that is taken in pieces.
+    partial: Option<Partial>,
+    /// Bytes of the largest header frame whose message is taken.
+    max_header: usize,
     channels: Channels,
     consumers: Consumers,
     gate: Gate,
@@ -160,12 +197,17 @@ impl Engine {
         let high = settings.high_water as u64;
         Self {
             state: ConnectionLife::Open,
-            decoder: Decoder::new(negotiated.frame_max),
+            decoder: Decoder::new(negotiated.frame_max).with_any_header(),
             encoder: Encoder::new(negotiated.frame_max),
             outbound: Outbound::new(),
             taken: 0,
             written: 0,
+            cut: None,
+            passing: Passing::new(settings.write_limit as u64),
+            reading: Reading::new(settings.read_limit as u64, settings.overflow_timeout),
             needed: 0,
+            partial: None,
+            max_header: largest_header(negotiated.frame_max, settings.max_header_size),
             channels: Channels::new(negotiated.channel_max),
             consumers: Consumers::default(),
             gate: Gate::new(high, settings.low_water as u64, settings.max_unconfirmed),
@@ -193,6 +235,11 @@ impl Engine {
     #[inline]
     pub fn queued(&self) -> u64 {
         self.position().saturating_sub(self.written).saturating_add(self.holding.octets())
+    }
+
+    /// Something waits for the transport, besides what waits for an answer of the peer's first.
+    pub fn is_unwritten(&self) -> bool {
+        self.position() > self.written
     }
 
     /// Octets that nobody took so far.
@@ -249,6 +296,12 @@ impl Engine {
     }
 }
 
+/// A header that fits a frame as negotiated is taken in any case: it may be one that this side published, and that returns.
+fn largest_header(frame_max: u32, max_header_size: usize) -> usize {
+    let in_frame = usize::try_from(frame_max).unwrap_or(usize::MAX).saturating_sub(FRAME_OVERHEAD);
+    if frame_max == 0 { usize::MAX } else { max_header_size.max(in_frame) }
+}
+
 /// What is to be done outside.
 impl Engine {
     /// What is to be written, if anything. It counts as queued until [`Engine::handle_written`] says otherwise.
@@ -265,6 +318,7 @@ impl Engine {
         self.detect_backpressure();
         self.forget_seen_frames();
         std::mem::swap(&mut self.outbound, empty);
+        self.passing.taken(empty.len() as u64, self.taken == self.written);
         self.taken += empty.len() as u64;
         true
     }
@@ -274,12 +328,8 @@ impl Engine {
         if self.state.is_closed() {
             return self.state.deadline();
         }
-        let calls = self.next_call_deadline();
-        let secrets = self.secret_updates.deadline();
-        [self.heartbeat.deadline(), self.state.deadline(), calls, secrets, self.blocked_until]
-            .into_iter()
-            .flatten()
-            .min()
+        let silence = self.silence_deadline();
+        [self.heartbeat.deadline(), silence, self.reading.deadline()].into_iter().flatten().min()
     }
 
     /// The next event, in the order in which they happened.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use super::steps::step;
 use super::{ChannelKey, ChannelNotice, Closure, ConnectionNotice, Engine, Event, WaiterId};
 
 /// What somebody wants to hear of.
@@ -17,19 +18,21 @@ pub enum Interest {
 /// Those who observe one connection or one channel.
 #[derive(Debug)]
 pub(super) struct Observers<N> {
-    observers: BTreeMap<WaiterId, Observer<N>>,
+    everything: BTreeMap<WaiterId, Observer<N>>,
+    /// Those who want to hear of the end alone, each with what it has not heard. They may be many, and a notice that is not
+    /// the end does not look at them.
+    end: BTreeMap<WaiterId, Option<N>>,
 }
 
 #[derive(Debug)]
 struct Observer<N> {
-    interest: Interest,
     unheard: VecDeque<N>,
     lost: u64,
 }
 
 impl<N> Default for Observers<N> {
     fn default() -> Self {
-        Self { observers: BTreeMap::new() }
+        Self { everything: BTreeMap::new(), end: BTreeMap::new() }
     }
 }
 
@@ -38,17 +41,22 @@ impl<N: Clone> Observers<N> {
     const KEPT: usize = 1024;
 
     fn insert(&mut self, waiter: WaiterId, interest: Interest, unheard: Option<N>) {
-        let unheard = unheard.into_iter().collect();
-        self.observers.insert(waiter, Observer { interest, unheard, lost: 0 });
+        match interest {
+            Interest::Everything => {
+                let unheard = unheard.into_iter().collect();
+                self.everything.insert(waiter, Observer { unheard, lost: 0 });
+            }
+            Interest::End => {
+                self.end.insert(waiter, unheard);
+            }
+        }
     }
 
     /// Keeps a notice for everybody whom it concerns, and names them.
     fn tell(&mut self, notice: &N, is_end: bool) -> Vec<WaiterId> {
         let mut told = Vec::new();
-        for (waiter, observer) in &mut self.observers {
-            if observer.interest == Interest::End && !is_end {
-                continue;
-            }
+        for (waiter, observer) in &mut self.everything {
+            step();
             if observer.unheard.len() == Self::KEPT {
                 observer.unheard.pop_front();
                 observer.lost += 1;
@@ -56,15 +64,35 @@ impl<N: Clone> Observers<N> {
             observer.unheard.push_back(notice.clone());
             told.push(*waiter);
         }
+        if is_end {
+            for (waiter, unheard) in &mut self.end {
+                step();
+                *unheard = Some(notice.clone());
+                told.push(*waiter);
+            }
+        }
         told
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.everything.len() + self.end.len()
+    }
+
     fn take(&mut self, waiter: WaiterId) -> Option<N> {
-        self.observers.get_mut(&waiter)?.unheard.pop_front()
+        match self.everything.get_mut(&waiter) {
+            Some(observer) => observer.unheard.pop_front(),
+            None => self.end.get_mut(&waiter)?.take(),
+        }
     }
 
     fn lost(&self, waiter: WaiterId) -> u64 {
-        self.observers.get(&waiter).map_or(0, |observer| observer.lost)
+        self.everything.get(&waiter).map_or(0, |observer| observer.lost)
+    }
+
+    fn remove(&mut self, waiter: WaiterId) {
+        step();
+        self.everything.remove(&waiter);
+        self.end.remove(&waiter);
     }
 }
 
@@ -88,7 +116,7 @@ impl Engine {
 
     /// `waiter` observes the connection no more.
     pub fn ignore_connection(&mut self, waiter: WaiterId) {
-        self.observers.observers.remove(&waiter);
+        self.observers.remove(waiter);
     }
 
     /// From now on `waiter` hears what happens to a channel; of one that is over, that it is.
@@ -111,8 +139,8 @@ impl Engine {
     /// `waiter` observes a channel no more.
     pub fn ignore_channel(&mut self, key: ChannelKey, waiter: WaiterId) {
         if let Some(observers) = self.channel_observers.get_mut(&key.incarnation) {
-            observers.observers.remove(&waiter);
-            if observers.observers.is_empty() {
+            observers.remove(waiter);
+            if observers.len() == 0 {
                 self.channel_observers.remove(&key.incarnation);
             }
         }

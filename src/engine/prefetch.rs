@@ -1,7 +1,5 @@
 //! How many unsettled deliveries the broker may send to a consumer (`basic.qos`).
 
-use std::time::Instant;
-
 use super::calls::{Effect, Expected};
 use super::{ChannelKey, Engine, Failure};
 use crate::protocol::{Method, ProtocolMethod, Request, basic};
@@ -41,7 +39,9 @@ impl Prefetch {
 impl Engine {
     /// Has the broker send at most `prefetch` unsettled deliveries to the consumer that is started next, or as many as the
     /// application set for the channel, or else the default.
-    pub(super) fn set_prefetch(&mut self, key: ChannelKey, prefetch: Option<u16>, now: Instant) -> Result<(), Failure> {
+    ///
+    /// Nobody waits for the answer, so that it has no deadline: the consume that follows has one.
+    pub(super) fn set_prefetch(&mut self, key: ChannelKey, prefetch: Option<u16>) -> Result<(), Failure> {
         let default = self.settings.default_prefetch;
         let Some(channel) = self.channels.get_mut(key) else { return Ok(()) };
         let Some(count) = channel.prefetch.to_tell(prefetch, default) else { return Ok(()) };
@@ -50,10 +50,7 @@ impl Engine {
         let position = self.encode_method(key, &qos)?;
         let expected =
             Expected { id: <basic::Qos as ProtocolMethod>::ID, name: basic::Qos::NAME, replies: basic::Qos::REPLIES };
-        if let Some(channel) = self.channels.get_mut(key) {
-            let number = channel.calls.push(expected, None, Effect::None, position);
-            self.watch_call(key, number, now);
-        }
+        self.push_call(key, expected, None, Effect::None, position, None);
         Ok(())
     }
 }

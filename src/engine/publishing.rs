@@ -1,10 +1,10 @@
 //! Publishing: the gate, the frames, the sequence number and the accounting, all in one step.
 
-use super::channel::{Channel, ChannelLife};
 use super::confirms::{Confirms, Decided, Mandatory, Verdict};
+use super::gate::Waiting;
 use super::returns::Returns;
-use super::{ChannelKey, Completion, Engine, Event, Failure, Returned, Settled, Violation, WaiterId};
-use crate::frame::Publish;
+use super::{ChannelKey, Completion, Engine, Event, Failure, GatePlace, Returned, Settled, Violation, WaiterId};
+use crate::frame::{Outbound, Publish};
 use crate::protocol::ContentProperties;
 use crate::wire::Writer;
 
@@ -31,21 +31,41 @@ impl Engine {
         Ok(if open { Admission::Open } else { Admission::Closed })
     }
 
-    /// Queues `waiter` at the gate. It hears [`Completion::Admitted`] when its turn has come.
-    pub fn wait_for_admission(&mut self, key: ChannelKey, waiter: WaiterId) {
-        self.gate.wait(waiter, key);
+    /// Puts a message in line at the gate. It is queued when its turn comes, whether or not anybody looks; `waiter` hears
+    /// [`Completion::Published`] then. On a confirming channel, `confirm` hears what the broker does with it.
+    ///
+    /// # Errors
+    ///
+    /// The channel is closed, or the message cannot be encoded; it does not wait.
+    pub fn wait_to_publish(
+        &mut self,
+        key: ChannelKey,
+        publish: &Publish<'_>,
+        confirm: Option<WaiterId>,
+        waiter: WaiterId,
+    ) -> Result<GatePlace, Failure> {
+        self.check_channel(key)?;
+        let mandatory = if publish.mandatory { Some(Box::new(remember(publish)?)) } else { None };
+        let mut frames = Outbound::new();
+        self.encoder.publish(&mut frames, key.number, publish)?;
+        let stopped = self.channels.get(key).is_some_and(|channel| channel.flow_stopped);
+        let place = self.gate.wait(key, stopped, Waiting { waiter, confirm, mandatory, frames });
+        self.admit();
+        Ok(place)
+    }
+
+    /// A message gives up its place at the gate, unless its turn has come: it is not published.
+    pub fn leave_gate(&mut self, place: GatePlace) {
+        if let Some(waiting) = self.gate.leave(place) {
+            self.discard_waiting(waiting);
+        }
         self.admit();
     }
 
-    /// A waiter gives up its place at the gate.
-    pub fn leave_gate(&mut self, waiter: WaiterId) {
-        self.gate.leave(waiter);
-    }
-
-    /// Somebody who was admitted publishes now, or never will.
-    pub fn use_admission(&mut self) {
-        self.gate.use_admission();
-        self.admit();
+    /// Lets go of a message that was not published.
+    pub(super) fn discard_waiting(&mut self, waiting: Waiting) {
+        self.discarded.bodies.extend(waiting.frames.into_bodies());
+        self.discarded.bodies.extend(waiting.mandatory.map(|mandatory| mandatory.body));
     }
 
     /// Queues a message with all its frames. On a confirming channel, gives its sequence number, and `waiter` hears what
@@ -69,13 +89,48 @@ impl Engine {
             true => Some(Box::new(remember(publish)?)),
             false => None,
         };
+        let before = self.put_out();
         let position = self.encode(key, |encoder, out| encoder.publish(out, key.number, publish))?;
+        self.count_published(key, position, self.put_out().saturating_sub(before));
+        Ok(self.account(key, position, waiter, mandatory))
+    }
+
+    /// Queues the frames of a message that waited at the gate, and counts it.
+    fn publish_frames(
+        &mut self,
+        key: ChannelKey,
+        frames: Outbound,
+        waiter: Option<WaiterId>,
+        mandatory: Option<Box<Mandatory>>,
+    ) {
+        let len = frames.len() as u64;
+        let position = self.append(key, frames);
+        self.count_published(key, position, len);
+        self.account(key, position, waiter, mandatory);
+    }
+
+    /// Bytes that nobody took, those that wait for commits included.
+    #[inline]
+    fn put_out(&self) -> u64 {
+        self.outbound.len() as u64 + self.holding.octets()
+    }
+
+    /// Counts a message whose frames are queued.
+    #[inline]
+    fn account(
+        &mut self,
+        key: ChannelKey,
+        position: u64,
+        waiter: Option<WaiterId>,
+        mandatory: Option<Box<Mandatory>>,
+    ) -> Option<u64> {
         self.gate.set_queued(self.queued());
         let Some(confirms) = self.channels.get_mut(key).and_then(|channel| channel.confirms.as_mut()) else {
-            return Ok(None);
+            self.discarded.bodies.extend(mandatory.map(|mandatory| mandatory.body));
+            return None;
         };
         self.gate.depart();
-        Ok(Some(confirms.push(waiter, position, mandatory)))
+        Some(confirms.push(waiter, position, mandatory))
     }
 
     /// The channel confirms its publishes.
@@ -116,14 +171,16 @@ impl Engine {
         }
     }
 
-    /// Lets in whoever may go.
+    /// Queues what waits at the gate and may go. What that makes too much for one hold of the lock goes when this was
+    /// written.
     pub(super) fn admit(&mut self) {
+        const AT_ONCE: usize = 64 * 1024;
         self.gate.set_queued(self.queued());
-        let channels = &self.channels;
-        let may_publish =
-            |key| channels.get(key).is_some_and(|it: &Channel| it.state == ChannelLife::Open && !it.flow_stopped);
-        while let Some((waiter, channel)) = self.gate.admit(may_publish) {
-            self.events.push_back(Event::Completed(waiter, Completion::Admitted(channel)));
+        while self.outbound.len() < AT_ONCE
+            && let Some((key, Waiting { waiter, confirm, mandatory, frames })) = self.gate.admit()
+        {
+            self.publish_frames(key, frames, confirm, mandatory);
+            self.events.push_back(Event::Completed(waiter, Completion::Published));
         }
     }
 
@@ -157,7 +214,7 @@ impl Engine {
     pub(super) fn handle_return(&mut self, key: ChannelKey, returned: Box<Returned>) {
         let Some(channel) = self.channels.get_mut(key) else { return };
         let left = match channel.confirms.as_mut() {
-            Some(confirms) => confirms.take_returned(returned).err(),
+            Some(confirms) => confirms.tie(returned),
             None => Some(returned),
         };
         if let Some(listener) = left.and_then(|returned| channel.returns.push(*returned)) {
@@ -192,7 +249,7 @@ impl Engine {
     ///
     /// The channel is closed, and nothing is left.
     pub fn take_returned(&mut self, key: ChannelKey) -> Result<Option<Returned>, Failure> {
-        if let Some(returned) = self.channels.returns_mut(key).and_then(|returns| returns.ready.pop_front()) {
+        if let Some(returned) = self.channels.returns_mut(key).and_then(Returns::pop) {
             return Ok(Some(returned));
         }
         // One that is closing may still bring some.
@@ -213,11 +270,6 @@ fn remember(publish: &Publish<'_>) -> Result<Mandatory, Failure> {
         Some(given) => given.encode(&mut writer).map_err(crate::frame::FrameEncodeError::from)?,
         None => writer.short(0),
     }
-    Ok(Mandatory {
-        exchange: publish.exchange.to_vec(),
-        routing_key: publish.routing_key.to_vec(),
-        properties,
-        body: publish.body.clone().into_shared(),
-        returned: None,
-    })
+    let body = publish.body.clone().into_shared();
+    Ok(Mandatory::new(publish.exchange, publish.routing_key, properties, body))
 }

@@ -2,7 +2,7 @@
 
 use super::calls::{Effect, Ending, PendingCall};
 use super::channel::ChannelLife;
-use super::consumers::{ConsumerLife, Stream, Terms};
+use super::consumers::{ConsumerLife, Listener, Stream, Terms};
 use super::{ChannelKey, Completion, ConsumerEnd, Engine, Failure, Fate, Message, Reply, Violation};
 use crate::protocol::{Method, ReplyCode};
 use crate::wire::ShortString;
@@ -14,8 +14,7 @@ impl Engine {
         if let Method::BasicConsumeOk(ok) = &method {
             self.check_tag(key, &ok.consumer_tag)?;
         }
-        let call = self.channels.get_mut(key).and_then(|channel| channel.calls.answered_by(&method));
-        let call = call.ok_or(Violation::UnexpectedReply(id))?;
+        let call = self.answer_call(key, |calls| calls.answered_by(&method)).ok_or(Violation::UnexpectedReply(id))?;
         self.finish_call(key, call, method, None);
         Ok(())
     }
@@ -32,7 +31,9 @@ impl Engine {
 
     /// Resolves a call.
     pub(super) fn finish_call(&mut self, key: ChannelKey, call: PendingCall, method: Method, content: Option<Message>) {
-        let mut reply = Box::new(Reply { channel: key, method, content, consumer: None, unsettled: None });
+        self.deadlines.end(call.deadline);
+        let mut reply =
+            Box::new(Reply { channel: key, method, content, consumer: None, claimed: false, unsettled: None });
         match (call.effect, &reply.method) {
             (Effect::Open, _) => {
                 if let Some(channel) = self.channels.get_mut(key).filter(|it| it.state == ChannelLife::Opening) {
@@ -44,6 +45,7 @@ impl Engine {
             (Effect::Consume(starting), Method::BasicConsumeOk(ok)) => {
                 let tag = ok.consumer_tag.clone();
                 reply.consumer = self.start_consumer(key, &tag, &starting);
+                reply.claimed = starting.claimed;
                 self.send_deferred_cancels(key, &tag);
             }
             (Effect::Cancel { tag, ending }, _) => {
@@ -72,9 +74,10 @@ impl Engine {
     pub fn handle_abandoned(&mut self, completion: Completion) {
         match completion {
             Completion::Opened(key) => self.release_channel(key),
-            Completion::Admitted(_) => self.use_admission(),
             Completion::Reply(reply) => {
-                if let Some(consumer) = reply.consumer {
+                // One that somebody has taken by its tag meanwhile is that one's.
+                let is_free = |key| self.consumers.get(key).is_some_and(|it| matches!(it.listener, Listener::Nobody));
+                if let Some(consumer) = reply.consumer.filter(|key| reply.claimed || is_free(*key)) {
                     self.drop_consumer(consumer, [], None);
                 }
                 if let Some(delivery_tag) = reply.unsettled {
@@ -82,7 +85,12 @@ impl Engine {
                 }
             }
             Completion::Settled(key, settled) => self.return_settled(key, settled),
-            Completion::Confirmed(_) | Completion::SecretUpdated | Completion::Closed | Completion::Failed(_) => {}
+            Completion::Confirmed(_)
+            | Completion::Published
+            | Completion::Room
+            | Completion::SecretUpdated
+            | Completion::Closed
+            | Completion::Failed(_) => {}
         }
     }
 
@@ -94,17 +102,9 @@ impl Engine {
         if is_refusal { Fate::Refused } else { self.fate_at(call.position) }
     }
 
-    /// What became of octets queued at `position`.
-    ///
-    /// What waits when the broker closes is discarded by it unread, what waits when the transport goes is dropped; but
-    /// what waits when we close because of a violation goes out ahead of the close.
-    pub(super) fn fate_at(&self, position: u64) -> Fate {
-        let goes_out = self.closure().is_some_and(|closure| matches!(closure.reason, super::Reason::Violation(_)));
-        if position >= self.written && !goes_out { Fate::NotSent } else { Fate::Unknown }
-    }
-
     /// Fails a call.
     pub(super) fn fail_call(&mut self, call: &PendingCall, closure: &std::sync::Arc<super::Closure>, is_blamed: bool) {
+        self.deadlines.end(call.deadline);
         let failure = Failure::Closed {
             closure: std::sync::Arc::clone(closure),
             fate: self.fate_of_call(call, closure, is_blamed),

@@ -7,6 +7,7 @@ use super::calls::{Effect, Ending, Expected, Starting};
 use super::channel::ChannelLife;
 use super::closing::ConnectionLife;
 use super::consumers::{Stream, Terms};
+use super::deadlines::Awaited;
 use super::{ChannelKey, Closure, Engine, Event, Failure, Fate, Reason, Scope, WaiterId};
 use crate::frame::Outbound;
 use crate::protocol::{Method, MethodId, ProtocolMethod, Request, basic, channel};
@@ -16,18 +17,16 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// The connection is closed, or all channels are in use.
+    /// The connection is closed, more waits for the socket than the limit allows, or all channels are in use.
     pub fn open_channel(&mut self, waiter: WaiterId, now: Instant) -> Result<ChannelKey, Failure> {
         self.check_open()?;
+        self.check_room()?;
         let limit = self.channels.max();
         let key = self.channels.insert().ok_or(Failure::ChannelsExhausted { limit })?;
         let position = self.position();
         self.encoder.method(&mut self.outbound, key.number, &channel::Open::default())?;
         let expected = Expected { id: channel::Open::ID, name: channel::Open::NAME, replies: channel::Open::REPLIES };
-        if let Some(channel) = self.channels.get_mut(key) {
-            let number = channel.calls.push(expected, Some(waiter), Effect::Open, position);
-            self.watch_call(key, number, now);
-        }
+        self.expect_reply(key, expected, waiter, Effect::Open, position, now);
         Ok(key)
     }
 
@@ -37,7 +36,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// The channel is closed, or the request cannot be encoded or is not answered.
+    /// The channel is closed, more waits for the socket than the limit allows, or the request cannot be encoded or is not
+    /// answered.
     pub fn call(
         &mut self,
         key: ChannelKey,
@@ -50,6 +50,7 @@ impl Engine {
             return Err(Failure::NoWaitCall(request.name()));
         }
         self.check_channel(key)?;
+        self.check_room()?;
         let effect = self.effect_of(key, request)?;
         self.request(key, request, replies, effect, waiter, now)
     }
@@ -59,7 +60,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// The channel is closed or has a consumer of this tag, or the request cannot be encoded.
+    /// The channel is closed or has a consumer of this tag, more waits for the socket than the limit allows, or the request
+    /// cannot be encoded.
     pub fn consume(
         &mut self,
         key: ChannelKey,
@@ -71,6 +73,7 @@ impl Engine {
         let is_limited = !consume.no_ack;
         let request = Method::from(consume.no_wait(false));
         self.check_channel(key)?;
+        self.check_room()?;
         let mut effect = self.effect_of(key, &request)?;
         if let Effect::Consume(starting) = &mut effect {
             starting.claimed = true;
@@ -78,7 +81,7 @@ impl Engine {
         // What cannot be encoded changes nothing: that is known before anything is sent.
         self.encoder.any_method(&mut Outbound::new(), key.number, &request)?;
         if is_limited {
-            self.set_prefetch(key, prefetch, now)?;
+            self.set_prefetch(key, prefetch)?;
         }
         self.request(key, &request, basic::Consume::REPLIES, effect, waiter, now)
     }
@@ -101,11 +104,23 @@ impl Engine {
             _ => self.encode(key, |encoder, out| encoder.any_method(out, key.number, request))?,
         };
         self.take_note(key, request);
-        if let Some(channel) = self.channels.get_mut(key) {
-            let number = channel.calls.push(Expected::of(request, replies), Some(waiter), effect, position);
-            self.watch_call(key, number, now);
-        }
+        self.expect_reply(key, Expected::of(request, replies), waiter, effect, position, now);
         Ok(())
+    }
+
+    /// Takes note of a call whose request begins at `position`, and of the time at which it is given up.
+    fn expect_reply(
+        &mut self,
+        key: ChannelKey,
+        request: Expected,
+        waiter: WaiterId,
+        effect: Effect,
+        position: u64,
+        now: Instant,
+    ) {
+        let at = self.call_deadline(now);
+        let deadline = at.map(|at| self.deadlines.add(at, waiter, Awaited::Answer(request.name)));
+        self.push_call(key, request, Some(waiter), effect, position, deadline);
     }
 
     /// A request changes the channel from the moment it is sent, as it does for the broker.
@@ -125,12 +140,14 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// The channel is closed, or the method cannot be encoded or would be answered.
+    /// The channel is closed, more waits for the socket than the limit allows, or the method cannot be encoded or would be
+    /// answered.
     pub fn send(&mut self, key: ChannelKey, method: &Method, is_request: bool) -> Result<(), Failure> {
         if is_request && !method.is_no_wait() {
             return Err(Failure::ReplyExpected(method.name()));
         }
         self.check_channel(key)?;
+        self.check_room()?;
         let effect = self.effect_of(key, method)?;
         match (method, effect) {
             // Deliveries cross a cancel, and only its answer tells which is the last: the broker is asked for one after
@@ -202,7 +219,9 @@ impl Engine {
             }
             Method::BasicCancel(cancel) => {
                 let known = channel.and_then(|channel| channel.consumers.get(&cancel.consumer_tag).copied());
-                let ending = known.map_or(Ending::Tagged, Ending::Known);
+                // The one that starts may have the tag of one that is on its way out.
+                let starts = channel.is_some_and(|channel| channel.calls.is_starting(&cancel.consumer_tag));
+                let ending = known.filter(|_| !starts).map_or(Ending::Tagged, Ending::Known);
                 Ok(Effect::Cancel { tag: cancel.consumer_tag.clone(), ending })
             }
             Method::BasicGet(get) => Ok(Effect::Get { no_ack: get.no_ack }),

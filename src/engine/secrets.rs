@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::deadlines::Awaited;
+use super::slab::Place;
 use super::{Closure, Completion, ConnectionNotice, Engine, Failure, Violation, WaiterId};
 use crate::config::Secret;
 use crate::protocol::{ProtocolMethod, connection};
@@ -19,24 +21,23 @@ pub(super) struct SecretUpdates {
 
 #[derive(Debug)]
 struct Update {
-    /// None once it was given up, or where nobody waits.
-    waiter: Option<WaiterId>,
-    /// When it is given up.
-    at: Option<Instant>,
+    waiter: WaiterId,
+    /// Where its deadline is.
+    deadline: Option<Place>,
     /// Where in the stream the request began.
     position: u64,
 }
 
 impl SecretUpdates {
-    /// When the oldest one that somebody waits for is given up.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.waiting.iter().find(|update| update.waiter.is_some())?.at
+    /// The broker has not answered one.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
     }
 }
 
 impl Engine {
-    /// Tells the broker a new secret in the place of the one that the connection was opened with; `waiter` hears
-    /// [`Completion::SecretUpdated`] when it has taken it.
+    /// Sends the broker a new secret in the place of the one that the connection was opened with; `waiter` hears
+    /// [`Completion::SecretUpdated`] when the broker has taken it.
     ///
     /// # Errors
     ///
@@ -56,8 +57,9 @@ impl Engine {
         let position = self.position();
         let octets = secret.expose(|secret| Bytes::from_owner(crate::config::SecretOctets::from(secret)));
         self.encoder.update_secret(&mut self.outbound, octets, &reason.into())?;
-        let at = self.settings.call_timeout.map(|timeout| now + timeout);
-        self.secret_updates.waiting.push_back(Update { waiter: Some(waiter), at, position });
+        let awaited = Awaited::Answer(<connection::UpdateSecret as ProtocolMethod>::NAME);
+        let deadline = self.call_deadline(now).map(|at| self.deadlines.add(at, waiter, awaited));
+        self.secret_updates.waiting.push_back(Update { waiter, deadline, position });
         Ok(())
     }
 
@@ -66,22 +68,11 @@ impl Engine {
         let unasked = Violation::UnexpectedReply(<connection::UpdateSecretOk as ProtocolMethod>::ID);
         let update = self.secret_updates.waiting.pop_front().ok_or(unasked)?;
         self.tell_connection(&ConnectionNotice::SecretUpdated);
-        self.complete(update.waiter, Completion::SecretUpdated);
+        // One that was given up kept its place, so that its answer is not taken for that of the next.
+        if self.deadlines.end(update.deadline) {
+            self.complete(Some(update.waiter), Completion::SecretUpdated);
+        }
         Ok(())
-    }
-
-    /// The update keeps its place, so that its answer finds it.
-    pub(super) fn give_up_secret_updates(&mut self, now: Instant) {
-        let mut given_up = Vec::new();
-        for update in &mut self.secret_updates.waiting {
-            if update.at.is_some_and(|at| at <= now) {
-                given_up.extend(update.waiter.take());
-            }
-        }
-        for waiter in given_up {
-            let failure = Failure::TimedOut(<connection::UpdateSecret as ProtocolMethod>::NAME);
-            self.complete(Some(waiter), Completion::Failed(failure));
-        }
     }
 
     /// Nobody will answer any more.
@@ -89,7 +80,9 @@ impl Engine {
         for update in std::mem::take(&mut self.secret_updates.waiting) {
             let fate = self.fate_at(update.position);
             let failure = Failure::Closed { closure: Arc::clone(closure), fate };
-            self.complete(update.waiter, Completion::Failed(failure));
+            if self.deadlines.end(update.deadline) {
+                self.complete(Some(update.waiter), Completion::Failed(failure));
+            }
         }
     }
 }

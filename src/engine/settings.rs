@@ -18,10 +18,18 @@ pub struct Settings {
     pub high_water: usize,
     /// Octets waiting for the socket at which it goes on.
     pub low_water: usize,
+    /// Bytes of calls, acknowledgements and answers waiting for the socket at which no more are taken.
+    pub write_limit: usize,
     /// Publishes waiting for their confirms at which publishing pauses; none for no limit.
     pub max_unconfirmed: Option<u32>,
     /// Octets of the largest body that is taken in.
     pub max_message_size: u64,
+    /// Bytes of the largest content header that is taken in, where it is larger than a frame as negotiated.
+    pub max_header_size: usize,
+    /// Bytes of messages waiting for consumers at which reading pauses.
+    pub read_limit: usize,
+    /// How long more may wait before the consumer for which most waits is cancelled.
+    pub overflow_timeout: Duration,
     /// Unsettled deliveries that the broker sends at most to a consumer for which nothing else was set; 0 for no limit.
     pub default_prefetch: u16,
     /// How long the broker may block the connection; none for as long as it likes.
@@ -37,8 +45,12 @@ impl Default for Settings {
             close_timeout: Duration::from_secs(10),
             high_water: 1024 * 1024,
             low_water: 512 * 1024,
+            write_limit: 16 * 1024 * 1024,
             max_unconfirmed: None,
             max_message_size: 512 * 1024 * 1024,
+            max_header_size: 16 * 1024 * 1024,
+            read_limit: 128 * 1024 * 1024,
+            overflow_timeout: Duration::from_secs(15),
             default_prefetch: 250,
             blocked_timeout: None,
             backpressure_multiplier: None,
@@ -56,6 +68,7 @@ impl Settings {
         Self {
             call_timeout: self.call_timeout.map(bounded),
             close_timeout: bounded(self.close_timeout),
+            overflow_timeout: bounded(self.overflow_timeout),
             blocked_timeout: self.blocked_timeout.map(bounded),
             ..self
         }
@@ -69,8 +82,12 @@ impl From<&ConnectionParameters> for Settings {
             close_timeout: parameters.close_timeout,
             high_water: parameters.write_high_water,
             low_water: parameters.low_water(),
+            write_limit: parameters.write_limit,
             max_unconfirmed: parameters.max_unconfirmed,
             max_message_size: parameters.max_message_size,
+            max_header_size: parameters.max_header_size,
+            read_limit: parameters.read_limit,
+            overflow_timeout: parameters.overflow_timeout,
             default_prefetch: parameters.default_prefetch,
             blocked_timeout: parameters.blocked_connection_timeout,
             backpressure_multiplier: parameters.backpressure_detection.then_some(parameters.backpressure_multiplier),

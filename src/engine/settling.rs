@@ -59,7 +59,7 @@ impl Unsettled {
         match (multiple, &mut self.in_transaction) {
             // Tag 0 stands for everything (AMQP 0-9-1 §1.8.3.13).
             (true, kept) => {
-                self.tags.move_up_to(tag.checked_sub(1).map_or(u64::MAX, |before| before + 1), kept.as_mut())
+                self.tags.move_up_to(tag.checked_sub(1).map_or(u64::MAX, |before| before + 1), kept.as_mut());
             }
             (false, Some(kept)) if self.tags.remove(tag) => kept.insert(tag),
             (false, _) => {}
@@ -98,9 +98,17 @@ impl Engine {
     /// # Errors
     ///
     /// The channel that the delivery came on is closed, or the delivery is settled already: by a multiple settlement of
-    /// a later one, or because the broker took it back (`basic.recover`). Nothing is sent.
+    /// a later one, or because the broker took it back (`basic.recover`). Nothing is sent. Nor is it where more waits for the
+    /// socket than the limit allows: see [`Engine::wait_for_room`].
     #[inline]
     pub fn settle(&mut self, key: ChannelKey, delivery_tag: u64, settle: Settle) -> Result<(), Failure> {
+        self.check_room()?;
+        self.settle_unasked(key, delivery_tag, settle)
+    }
+
+    /// The same without a limit, for what the application does not ask for and cannot repeat.
+    #[inline]
+    fn settle_unasked(&mut self, key: ChannelKey, delivery_tag: u64, settle: Settle) -> Result<(), Failure> {
         self.check_channel(key)?;
         let channel = self.channels.get_mut(key);
         if !channel.is_some_and(|channel| channel.unsettled.settle(delivery_tag, settle.is_multiple())) {
@@ -153,7 +161,7 @@ impl Engine {
     }
 
     fn give_back_at(&mut self, key: ChannelKey, tag: u64, settle: Settle) {
-        let settled = self.settle(key, tag, settle);
+        let settled = self.settle_unasked(key, tag, settle);
         debug_assert!(settled.is_ok() || self.check_channel(key).is_err(), "it is unsettled, and fits a frame");
     }
 
@@ -182,7 +190,7 @@ impl Engine {
             Stream::Maybe => !takes_nacks_of_streams(&self.negotiated),
         };
         let settle = if is_stream { Settle::Ack { multiple: false } } else { Settle::Reject { requeue: false } };
-        let settled = self.settle(key, delivery_tag, settle);
+        let settled = self.settle_unasked(key, delivery_tag, settle);
         debug_assert!(settled.is_ok() || self.check_channel(key).is_err(), "it has just arrived");
     }
 }

@@ -51,6 +51,13 @@ pub enum ConnectionNotice {
         /// Octets of an average frame, rounded down.
         average: u64,
     },
+    /// More messages wait for consumers than may wait, and nothing more is read until some are taken.
+    ReadingPaused {
+        /// Bytes that wait.
+        waiting: u64,
+    },
+    /// No more than half of what may wait does.
+    ReadingResumed,
     /// The broker took a new secret (`connection.update-secret`).
     SecretUpdated,
     /// There is no new secret, or the broker did not take it: why.
@@ -69,6 +76,8 @@ pub enum ChannelNotice {
     Resumed,
     /// The broker cancelled the consumer of this tag (`basic.cancel`).
     ConsumerCancelled(ShortString),
+    /// The consumer of this tag was cancelled because more messages waited than may wait, and most of them for it.
+    ConsumerOverflowed(ShortString),
     /// It is over; nothing comes after this.
     Closed(Arc<Closure>),
 }

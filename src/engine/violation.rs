@@ -6,7 +6,9 @@ use crate::frame::FrameError;
 use crate::protocol::{MethodId, ProtocolMethod, ReplyCode, basic, method_name};
 use crate::wire::{DecodeError, DecodeErrorKind};
 
-/// Something that no correct broker sends. It closes the connection.
+/// Something that no correct broker sends, and that cannot be passed over. It ends the connection, or its channel where that is
+/// enough.
+#[doc = include_str!("violations.md")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Violation {
@@ -121,3 +123,62 @@ impl fmt::Display for Violation {
 
 /// Its text has that of the error that it holds.
 impl std::error::Error for Violation {}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::wire::Reader;
+
+    /// Each variant, and each code that it may have.
+    fn samples() -> Vec<Violation> {
+        let id = MethodId::new(60, 80);
+        vec![
+            Violation::Frame(FrameError::UnknownType(7)),
+            Violation::Frame(FrameError::MethodTooShort(3)),
+            Violation::Decode(Some(id), Reader::new(&[]).octet().unwrap_err()),
+            Violation::Decode(Some(id), DecodeError::unknown_method(60, 999)),
+            Violation::UnexpectedMethod(id),
+            Violation::UnexpectedReply(id),
+            Violation::ChannelNotOpen(1),
+            Violation::UnexpectedContent(1),
+            Violation::ContentExpected(1),
+            Violation::WrongContentClass(50),
+            Violation::BodyTooLong(1),
+            Violation::UnknownPublish(id, 1),
+            Violation::UnknownConsumer(1),
+            Violation::ConsumerTagInUse(1),
+            Violation::NotOnChannelZero,
+        ]
+    }
+
+    /// The name at the front of a text.
+    fn name(text: &str) -> &str {
+        text.split(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default()
+    }
+
+    /// The names of the variants, as they stand in this file.
+    fn variants() -> BTreeSet<&'static str> {
+        let after = include_str!("violation.rs").split_once("pub enum Violation {\n").unwrap().1;
+        let lines = after.split_once("\n}\n").unwrap().0.lines();
+        let names = lines.filter_map(|line| line.strip_prefix("    ")).map(name).filter(|name| !name.is_empty());
+        names.collect()
+    }
+
+    #[test]
+    fn the_table_has_every_violation_with_its_codes() {
+        let samples = samples();
+        let texts: Vec<String> = samples.iter().map(|violation| format!("{violation:?}")).collect();
+        let names: BTreeSet<&str> = texts.iter().map(|text| name(text)).collect();
+        assert_eq!(names, variants(), "a variant is missing here");
+        let table = include_str!("violations.md");
+        for (violation, text) in samples.iter().zip(&texts) {
+            let link = format!("| [`Violation::{}`] |", name(text));
+            let code = format!(" with {}", violation.reply_code().code());
+            let found = table.lines().any(|row| row.contains(&link) && row.contains(&code));
+            assert!(found, "{text} is not in the table{code}");
+        }
+    }
+}

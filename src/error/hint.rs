@@ -28,18 +28,31 @@ impl Error {
                 "its queue may be deleted, its node down, or a delivery was held longer than the consumer timeout: declare the \
                  queue and consume again"
             }
+            Cause::ConsumerOverflowed { .. } => {
+                "take messages faster, or bound them with a prefetch and acknowledgements, or raise read_limit; then consume again"
+            }
             Cause::Nacked => "publish it again later",
             Cause::Returned(returned) => Answer::find(returned.reply_code, "")?.hint,
+            Cause::NoRuntime(_) => {
+                "open the connection on a runtime that was built with enable_all, or set driver_thread, which needs none"
+            }
             Cause::Internal(_) => "please report it",
-            Cause::Parameters(_) | Cause::Decode(_) | Cause::NothingToSettle => return None,
+            Cause::Parameters(_)
+            | Cause::Decode(_)
+            | Cause::PerhapsReturned
+            | Cause::Unsettled(_)
+            | Cause::NothingToSettle => return None,
         }))
     }
 }
 
 fn failure_hint(failure: &Failure) -> Option<&'static str> {
     Some(match failure {
-        Failure::TimedOut(connection::Close::NAME) => {
+        Failure::TimedOut(connection::Close::NAME) | Failure::TimedOutBlocked { name: connection::Close::NAME, .. } => {
             "the connection is given up; what was queued may not have arrived"
+        }
+        Failure::TimedOutBlocked { .. } => {
+            "the broker reads on, and may still carry it out, when its alarm of memory or disk is over"
         }
         Failure::TimedOut(_) => "the broker may still carry it out; allow it more time where it needs more",
         Failure::ChannelsExhausted { .. } => "close some, or raise channel_max",
@@ -47,6 +60,7 @@ fn failure_hint(failure: &Failure) -> Option<&'static str> {
         Failure::ReplyExpected(_) => "call it, or set no-wait",
         Failure::SecretErased => "give one that was not used",
         Failure::Backpressure => "await the publish to wait until it goes on",
+        Failure::WriteLimit { .. } => "try again when the broker reads",
         _ => return None,
     })
 }

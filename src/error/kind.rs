@@ -27,6 +27,10 @@ pub enum ErrorKind {
     /// The broker cancelled the consumer: its queue is gone or its node down, or a delivery was held longer than the consumer
     /// timeout (RabbitMQ 4.3).
     ConsumerCancelled,
+    /// The client cancelled the consumer, which did not keep up: more messages waited in memory than
+    /// [`read_limit`](crate::ConnectionParameters#structfield.read_limit) allows, and most of them for this one. See
+    /// [slow consumers](crate::Consumer#slow-consumers) for what becomes of them.
+    ConsumerOverflowed,
     /// The broker could not take responsibility for a message (`basic.nack`).
     Nacked,
     /// No queue took a mandatory message (`basic.return`).
@@ -39,9 +43,11 @@ pub enum ErrorKind {
     Usage,
     /// As many channels are open as were negotiated.
     ChannelsExhausted,
-    /// A message came that is larger than `max_message_size`; it was rejected without requeue, and the consumer goes on.
+    /// A message came that is larger than `max_message_size`, or whose properties are larger than `max_header_size`; it was
+    /// rejected without requeue, and the consumer goes on.
     MessageTooLarge,
-    /// Publishing is paused, and the caller did not want to wait.
+    /// Publishing is paused, and the caller did not want to wait; or more waits for the socket than `write_limit`, and a call
+    /// was refused. Nothing was sent.
     Backpressure,
 }
 
@@ -58,6 +64,7 @@ impl ErrorKind {
         Self::ConnectionClosed,
         Self::ChannelClosed,
         Self::ConsumerCancelled,
+        Self::ConsumerOverflowed,
         Self::Nacked,
         Self::Returned,
         Self::Encode,
@@ -73,11 +80,11 @@ impl ErrorKind {
 pub(super) fn failure_kind(failure: &Failure) -> ErrorKind {
     match failure {
         Failure::Closed { closure, .. } => closure_kind(closure),
-        Failure::TimedOut(_) => ErrorKind::TimedOut,
+        Failure::TimedOut(_) | Failure::TimedOutBlocked { .. } => ErrorKind::TimedOut,
         Failure::Encode(_) => ErrorKind::Encode,
         Failure::ChannelsExhausted { .. } => ErrorKind::ChannelsExhausted,
-        Failure::Backpressure => ErrorKind::Backpressure,
-        Failure::MessageTooLarge { .. } => ErrorKind::MessageTooLarge,
+        Failure::Backpressure | Failure::WriteLimit { .. } => ErrorKind::Backpressure,
+        Failure::MessageTooLarge { .. } | Failure::HeaderTooLarge { .. } => ErrorKind::MessageTooLarge,
         Failure::NoWaitCall(_)
         | Failure::ReplyExpected(_)
         | Failure::ConsumerTagMissing
@@ -116,6 +123,7 @@ mod tests {
             | ErrorKind::ConnectionClosed
             | ErrorKind::ChannelClosed
             | ErrorKind::ConsumerCancelled
+            | ErrorKind::ConsumerOverflowed
             | ErrorKind::Nacked
             | ErrorKind::Returned
             | ErrorKind::Encode

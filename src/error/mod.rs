@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::config::ParametersError;
 use crate::driver::{Attempt, ConnectError};
-use crate::engine::{Closure, Failure, Initiator, Reason, Returned};
+use crate::engine::{Closure, Failure, Initiator, Reason, Returned, Settled};
 use crate::protocol::{MethodId, ReplyCode, method_name};
 use crate::wire::DecodeError;
 
@@ -57,9 +57,18 @@ enum Cause {
     Closed(Arc<Closure>),
     Decode(DecodeError),
     ConsumerCancelled,
+    /// Bytes that waited for it, and that may wait for all consumers of the connection.
+    ConsumerOverflowed {
+        waited: u64,
+        limit: u64,
+    },
     Nacked,
     Returned(Box<Returned>),
+    PerhapsReturned,
+    Unsettled(Settled),
     NothingToSettle,
+    /// What the runtime that a connection was to be opened on lacks.
+    NoRuntime(&'static str),
     Internal(&'static str),
 }
 
@@ -77,9 +86,11 @@ impl Error {
             Cause::Closed(closure) => closure_kind(closure),
             Cause::Decode(_) => ErrorKind::Decode,
             Cause::ConsumerCancelled => ErrorKind::ConsumerCancelled,
+            Cause::ConsumerOverflowed { .. } => ErrorKind::ConsumerOverflowed,
             Cause::Nacked => ErrorKind::Nacked,
-            Cause::Returned(_) => ErrorKind::Returned,
-            Cause::NothingToSettle => ErrorKind::Usage,
+            Cause::Unsettled(settled) if settled.nacked > 0 => ErrorKind::Nacked,
+            Cause::Returned(_) | Cause::PerhapsReturned | Cause::Unsettled(_) => ErrorKind::Returned,
+            Cause::NothingToSettle | Cause::NoRuntime(_) => ErrorKind::Usage,
             Cause::Internal(_) => ErrorKind::Protocol,
         }
     }
@@ -167,8 +178,29 @@ impl Error {
         }
     }
 
+    /// How many publishes were refused or returned, where [`wait_for_confirms`](crate::Publisher::wait_for_confirms)
+    /// failed of it.
+    pub fn settled(&self) -> Option<Settled> {
+        match &*self.cause {
+            Cause::Unsettled(settled) => Some(*settled),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn unsettled(settled: Settled) -> Self {
+        Self::new(Cause::Unsettled(settled))
+    }
+
+    pub(crate) fn perhaps_returned() -> Self {
+        Self::new(Cause::PerhapsReturned)
+    }
+
     pub(crate) fn consumer_cancelled() -> Self {
         Self::new(Cause::ConsumerCancelled)
+    }
+
+    pub(crate) fn consumer_overflowed(waited: u64, limit: u64) -> Self {
+        Self::new(Cause::ConsumerOverflowed { waited, limit })
     }
 
     pub(crate) fn nacked() -> Self {
@@ -181,6 +213,11 @@ impl Error {
 
     pub(crate) fn nothing_to_settle() -> Self {
         Self::new(Cause::NothingToSettle)
+    }
+
+    /// A connection cannot be opened on this runtime.
+    pub(crate) fn no_runtime(lack: &'static str) -> Self {
+        Self::new(Cause::NoRuntime(lack))
     }
 
     /// A completion of another kind than was asked for: a bug of this crate's, told instead of a panic.

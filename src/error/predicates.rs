@@ -1,7 +1,7 @@
 //! Questions to an error.
 
 use super::{Answer, Cause, Error, ErrorKind};
-use crate::engine::{Failure, Fate, Initiator, Reason};
+use crate::engine::{Failure, Fate, Initiator, Reason, Settled};
 use crate::protocol::ReplyCode;
 
 /// What it is, and what it means for the request.
@@ -10,8 +10,17 @@ impl Error {
     pub fn is_not_sent(&self) -> bool {
         match &*self.cause {
             Cause::Failure(Failure::Closed { fate, .. }) => *fate == Fate::NotSent,
-            Cause::Failure(Failure::TimedOut(_) | Failure::MessageTooLarge { .. }) => false,
-            Cause::Parameters(_) | Cause::Connect(_) | Cause::Failure(_) | Cause::NothingToSettle => true,
+            Cause::Failure(
+                Failure::TimedOut(_)
+                | Failure::TimedOutBlocked { .. }
+                | Failure::MessageTooLarge { .. }
+                | Failure::HeaderTooLarge { .. },
+            ) => false,
+            Cause::Parameters(_)
+            | Cause::Connect(_)
+            | Cause::Failure(_)
+            | Cause::NothingToSettle
+            | Cause::NoRuntime(_) => true,
             _ => false,
         }
     }
@@ -20,7 +29,7 @@ impl Error {
     pub fn is_unknown(&self) -> bool {
         match &*self.cause {
             Cause::Failure(Failure::Closed { fate, .. }) => *fate == Fate::Unknown,
-            Cause::Failure(Failure::TimedOut(_)) => true,
+            Cause::Failure(Failure::TimedOut(_) | Failure::TimedOutBlocked { .. }) | Cause::PerhapsReturned => true,
             _ => false,
         }
     }
@@ -87,6 +96,7 @@ impl Error {
     /// * a wait took too long, publishing was paused, or a provider had no credentials;
     /// * the broker did not take responsibility for a message (`basic.nack`);
     /// * the broker cancelled a consumer: consuming again either succeeds or says why it cannot;
+    /// * a consumer did not keep up: consuming again begins with nothing that waits, and keeps up where the reason has passed;
     /// * the broker refused or closed with words of what passes by itself: it stops or was told to close the connection (320),
     ///   failed inside (541: a virtual host that is down, a node that is gone, a cluster without a majority), or lacked a resource
     ///   (506); a limit of connections, or of the channels of all, is reached (530); the node or leader of a queue is away (404,
@@ -99,9 +109,16 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match &*self.cause {
             Cause::Connect(error) => error.is_retryable(),
-            Cause::Failure(Failure::TimedOut(_) | Failure::Backpressure) | Cause::Nacked | Cause::ConsumerCancelled => {
-                true
-            }
+            Cause::Failure(
+                Failure::TimedOut(_)
+                | Failure::TimedOutBlocked { .. }
+                | Failure::Backpressure
+                | Failure::WriteLimit { .. },
+            )
+            | Cause::Nacked
+            | Cause::Unsettled(Settled { returned: 0, unknown: 0, .. })
+            | Cause::ConsumerCancelled
+            | Cause::ConsumerOverflowed { .. } => true,
             _ => match self.close_reason() {
                 Some(Reason::HeartbeatsMissed | Reason::BlockedTooLong) => true,
                 Some(Reason::Broker) => self.answer().is_some_and(|answer| answer.passes),

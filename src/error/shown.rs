@@ -5,7 +5,7 @@ use std::fmt;
 use std::iter;
 
 use super::{Cause, Error};
-use crate::engine::Words;
+use crate::engine::{Settled, Words};
 use crate::wire::Escaped;
 
 impl fmt::Display for Error {
@@ -24,14 +24,27 @@ impl fmt::Display for Cause {
             Self::Closed(closure) => write!(f, "{closure}"),
             Self::Decode(error) => write!(f, "the message cannot be decoded: {error}"),
             Self::ConsumerCancelled => f.write_str("the broker cancelled the consumer"),
+            Self::ConsumerOverflowed { waited, limit } => write!(
+                f,
+                "the consumer did not keep up and was cancelled: {waited} bytes waited for it, {limit} may wait for all of the \
+                 connection (read_limit)"
+            ),
             Self::Nacked => f.write_str("the broker could not take responsibility for the message"),
             Self::Returned(returned) => {
                 let text = returned.reply_text.to_string();
                 write!(f, "no queue took the message: {}", Words(returned.reply_code, &text))
             }
+            Self::PerhapsReturned => {
+                f.write_str("outcome unknown: a message that no queue took came back, changed, and may be this one")
+            }
+            Self::Unsettled(Settled { nacked, returned, unknown }) => {
+                write!(f, "messages that were published are not in a queue: {nacked} refused, {returned} returned")?;
+                if *unknown > 0 { write!(f, ", {unknown} of unknown outcome") } else { Ok(()) }
+            }
             Self::NothingToSettle => {
                 f.write_str("the message came without acknowledgement: there is nothing to settle")
             }
+            Self::NoRuntime(lack) => f.write_str(lack),
             Self::Internal(what) => write!(f, "a bug in leveret: {what}"),
         }
     }

@@ -16,7 +16,7 @@ pub struct ContentHeader<'a> {
 
 impl<'a> ContentHeader<'a> {
     /// Octets before the property flags.
-    const FIXED: usize = 12;
+    pub(crate) const FIXED: usize = 12;
 
     /// Reads the payload of a header frame.
     ///

@@ -48,6 +48,17 @@ pub enum Decoded<'a> {
     Incomplete(usize),
 }
 
+/// The head of a frame, whose payload follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameHead {
+    /// What the frame carries.
+    pub kind: FrameKind,
+    /// The channel, 0 for the connection itself.
+    pub channel: u16,
+    /// Bytes of its payload.
+    pub size: usize,
+}
+
 /// Cuts frames off the front of the input, within limits.
 ///
 /// It keeps no octets, so that any split of the stream gives the same frames: hand it whatever has arrived, and hand it
@@ -78,6 +89,22 @@ impl Decoder {
         let overhead = u32::try_from(FRAME_OVERHEAD).unwrap_or(u32::MAX);
         let max_payload = if frame_max == 0 { u32::MAX - overhead } else { frame_max.saturating_sub(overhead) };
         Self { max_payload, max_header: max_payload.max(Self::HEADER_FLOOR) }
+    }
+
+    /// The same decoder, without a limit for header frames but the one of their size field.
+    #[must_use]
+    pub fn with_any_header(self) -> Self {
+        Self { max_header: u32::MAX, ..self }
+    }
+
+    /// The head of the frame at the front of `input`, for whoever takes a large frame in pieces; none where it is not all
+    /// there, or where [`Decoder::decode`] reports an error.
+    pub fn head(&self, input: &[u8]) -> Option<FrameHead> {
+        let [kind, c0, c1, s0, s1, s2, s3] = *input.first_chunk::<FRAME_HEAD>()?;
+        let size = u32::from_be_bytes([s0, s1, s2, s3]);
+        let channel = u16::from_be_bytes([c0, c1]);
+        let kind = self.check(kind, channel, size, input).ok()??;
+        Some(FrameHead { kind, channel, size: usize::try_from(size).ok()? })
     }
 
     /// Looks for a frame at the front of `input`.

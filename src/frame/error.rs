@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::protocol::ReplyCode;
 
-/// Octets that are not a frame of this protocol. Each is fatal to the connection: the stream has lost its step.
+/// Octets that are not a frame of this protocol. Each is fatal to the connection. The stream has lost its step, but for
+/// [`Self::MethodTooShort`], [`Self::HeaderTooShort`] and [`Self::HeaderWeight`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FrameError {

@@ -15,7 +15,7 @@ mod walk;
 
 pub use body::{BY_REFERENCE, Body};
 pub use content::ContentHeader;
-pub use decoder::{Decoded, Decoder, Frame, FrameKind, split_method};
+pub use decoder::{Decoded, Decoder, Frame, FrameHead, FrameKind, split_method};
 pub use encoder::{Encoder, FrameEncodeError, PROTOCOL_HEADER_LEN, Publish};
 pub use error::FrameError;
 pub use outbound::{Mark, Outbound};
@@ -25,4 +25,4 @@ pub use walk::FrameWalk;
 pub const FRAME_OVERHEAD: usize = 8;
 
 /// Octets of a frame before its payload.
-const FRAME_HEAD: usize = 7;
+pub(crate) const FRAME_HEAD: usize = 7;

@@ -85,7 +85,7 @@ async fn closes_that_nobody_answers_end_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_channel_that_both_sides_close_at_once_is_closed_when_the_broker_agrees() {
+async fn a_channel_that_both_sides_close_at_once_is_over_when_the_broker_agrees_and_its_error_is_heard() {
     let (connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
     let script = async {
         peer.expect::<channel::Close>(1).await;
@@ -100,7 +100,8 @@ async fn a_channel_that_both_sides_close_at_once_is_closed_when_the_broker_agree
             tokio::time::sleep(Duration::from_secs(1)).await;
             connection.open_channel().await
         });
-        closed.unwrap();
+        let error = closed.unwrap_err();
+        assert!(error.is_not_found() && error.is_unknown(), "{error}");
         let _second = opened.unwrap();
         assert_eq!(connection.open_channel().await.unwrap().number(), 1);
     };
@@ -182,19 +183,6 @@ async fn a_close_of_a_channel_whose_connection_is_lost_before_close_ok_is_an_err
     let error = closed.unwrap_err();
     assert_eq!((error.kind(), error.initiator()), (ErrorKind::ConnectionClosed, Some(Initiator::Transport)));
     assert!(error.is_unknown());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_broker_that_ends_the_stream_instead_of_close_ok_has_closed_all_the_same() {
-    let (connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
-    channel.publish("", "q", "last words").await.unwrap();
-    let script = async {
-        peer.expect_publish(1).await;
-        peer.expect::<connection::Close>(0).await;
-        cut(&mut peer).await;
-    };
-    let (closed, ()) = tokio::join!(connection.close(), script);
-    closed.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

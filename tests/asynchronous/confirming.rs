@@ -32,8 +32,10 @@ async fn whoever_stops_waiting_for_confirms_gives_up_its_place_to_the_next_who_w
         peer.send(1, basic::Nack::default().delivery_tag(1)).await;
     };
     let (second, ()) = tokio::join!(publisher.wait_for_confirms(), refuse);
-    assert_eq!(second.unwrap().nacked, 1, "it waits when the broker decides, and nobody else does");
-    assert_eq!(publisher.wait_for_confirms().await.unwrap().nacked, 0, "it is told once");
+    let error = second.expect_err("it waits when the broker decides, and nobody else does");
+    assert_eq!((error.kind(), error.settled().map(|settled| settled.nacked)), (ErrorKind::Nacked, Some(1)));
+    publisher.wait_for_confirms().await.expect("it is told once");
+    assert!(publisher.settled().await.unwrap().is_clean());
 }
 
 /// Opens a channel, publishes on it, and gives back nothing but the confirm.

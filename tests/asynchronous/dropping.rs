@@ -70,7 +70,7 @@ impl World {
         }
         self.publisher.publish("", "q", vec![0; 100]).confirmed().await.unwrap();
         self.publisher.publish("", "q", vec![0; 100]).confirmed().await.unwrap();
-        assert_eq!(self.publisher.wait_for_confirms().await.unwrap(), leveret::engine::Settled::default());
+        assert_eq!(self.publisher.settled().await.unwrap(), leveret::engine::Settled::default());
         let another = self.connection.open_channel().await.unwrap();
         assert_eq!(another.number(), 3, "the numbers of channels that were given up are free again");
         assert_eq!(another.queue_declare("third").await.unwrap().queue, "third");

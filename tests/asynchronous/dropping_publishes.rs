@@ -32,7 +32,8 @@ async fn publish_that_waits_at_the_gate() {
         },
         |world, published| {
             let count = world.heard.count("basic.publish");
-            assert!(if published.is_some() { count == 2 } else { count == 1 });
+            // The message is published in its turn, whether or not the future is polled again before it is dropped.
+            assert!(if published.is_some() { count == 2 } else { (1..=2).contains(&count) });
         }
     );
 }

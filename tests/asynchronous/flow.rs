@@ -114,7 +114,6 @@ async fn publishers_wait_their_turn_at_the_gate_and_everything_else_passes_it() 
         for publisher in publishers {
             publisher.await.unwrap().unwrap();
         }
-        channel.publish("", "q", "").try_publish().map(drop).unwrap_or_default();
         connection.close().await.unwrap();
     };
     let script = async { tokio::time::timeout(Duration::from_secs(60), script).await.expect("no deadlock") };

@@ -249,5 +249,5 @@ async fn what_went_wrong_is_told_to_the_next_who_asks_when_the_one_who_asked_is_
     assert!(asked.is_err());
     peer.send(1, basic::Nack::default().delivery_tag(1)).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(publisher.wait_for_confirms().await.unwrap().nacked, 1);
+    assert_eq!(publisher.settled().await.unwrap().nacked, 1);
 }

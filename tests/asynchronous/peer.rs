@@ -257,6 +257,12 @@ impl Peer {
         drop(ended);
     }
 
+    /// Its end of the pipe, of which everything was looked at that was read.
+    pub(crate) fn into_stream(self) -> DuplexStream {
+        assert!(self.input.is_empty(), "{:?}", self.input);
+        self.stream.expect("it was not cut")
+    }
+
     /// Octets that were read and not yet looked at.
     pub(crate) fn unread(&self) -> usize {
         self.input.len()

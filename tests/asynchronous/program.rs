@@ -296,6 +296,7 @@ fn handles_and_futures_go_anywhere(connection: &Connection, channel: &Channel, p
     future(publisher.publish("", "q", "body"));
     future(publisher.publish("", "q", "body").confirmed());
     future(publisher.wait_for_confirms());
+    future(publisher.settled());
     let of_values = |mut consumer: Consumer, delivery: Delivery, mut returns: Returns, confirm: Confirm| {
         future(consumer.next());
         future(consumer.cancel());

@@ -23,11 +23,11 @@ pub(super) const NAME: &str = "broker.test";
 /// A server's certificate, which is its own authority.
 pub(super) struct Identity {
     pub(super) pem: String,
-    acceptor: TlsAcceptor,
+    pub(super) acceptor: TlsAcceptor,
 }
 
 impl Identity {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::made_of(&CertificateParams::new([NAME.to_owned()]).unwrap())
     }
 
@@ -45,6 +45,11 @@ impl Identity {
             .with_single_cert(vec![cert.der().clone()], key)
             .unwrap();
         Self { pem: cert.pem(), acceptor: TlsAcceptor::from(Arc::new(config)) }
+    }
+
+    /// What a client has to know that connects by whatever address.
+    pub(super) fn settings(&self) -> Tls {
+        Tls::default().ca(Pem::memory(self.pem.as_str())).server_name(NAME)
     }
 
     /// What a client has to know.

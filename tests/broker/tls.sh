@@ -7,7 +7,9 @@ certificates=
 # Needs cargo.
 make_certificates() {
   prepare_nodes
-  cargo run --quiet --package leveret-test-certificates "$certificates" </dev/null >&2 ||
+  # Built with the workspace, as the tests have built it.
+  { cargo build --quiet --workspace --all-features --bin leveret-test-certificates </dev/null >&2 &&
+    "${CARGO_TARGET_DIR:-target}/debug/leveret-test-certificates" "$certificates" >&2; } ||
     fail 'The certificates of the live tests could not be made: see above.'
 }
 

@@ -45,7 +45,7 @@ async fn fill(broker: &Broker) -> (Connection, leveret::Channel) {
     for _ in 0..MESSAGES {
         drop(publisher.publish("", "q", vec![0; BODY]).await.unwrap());
     }
-    assert_eq!(soon(publisher.wait_for_confirms()).await.unwrap().nacked, 0);
+    soon(publisher.wait_for_confirms()).await.unwrap();
     (connection, channel)
 }
 

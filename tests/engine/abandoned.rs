@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leveret::engine::{Admission, Completion};
+use leveret::engine::Completion;
 use leveret::protocol::basic::{self, Properties};
 use leveret::protocol::{channel, connection, queue};
 
@@ -73,24 +73,6 @@ fn a_message_that_comes_after_its_get_timed_out_goes_back() {
 }
 
 #[test]
-fn an_admission_that_nobody_uses_is_passed_on() {
-    let mut session = Session::with(negotiated(), |settings| settings.max_unconfirmed = Some(1));
-    let key = session.confirming();
-    let publish = session.publish(key, "in flight").unwrap();
-    let (gone, next) = (session.waiter(), session.waiter());
-    session.engine.wait_for_admission(key, gone);
-    session.engine.wait_for_admission(key, next);
-    session.ack(1, 1, false);
-    session.confirmation(publish);
-    let admitted = session.heard(gone);
-    assert!(session.is_waiting(next));
-    session.engine.handle_abandoned(admitted);
-    assert!(matches!(session.heard(next), Completion::Admitted(_)));
-    session.engine.use_admission();
-    assert_eq!(session.engine.admission(key), Ok(Admission::Open));
-}
-
-#[test]
 fn what_went_wrong_is_told_to_the_next_who_asks() {
     let mut session = Session::open();
     let key = session.confirming();
@@ -115,6 +97,7 @@ fn what_brings_nothing_leaves_nothing_to_be_done() {
     session.say(1, queue::DeclareOk::default());
     session.ack(1, 1, false);
     let closing = session.close();
+    session.sent();
     session.say(0, connection::CloseOk::default());
     session.sent();
     for waiter in [called, published, closing] {

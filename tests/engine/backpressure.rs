@@ -2,9 +2,11 @@
 //! served.
 
 use leveret::ReplyCode;
-use leveret::engine::{Admission, ChannelKey, Completion, Fate, Settle, WaiterId};
-use leveret::protocol::{basic, channel, connection};
+use leveret::engine::{Admission, ChannelKey, Completion, Confirmation, Fate, GatePlace, Settle, WaiterId};
+use leveret::frame::{Body, Publish};
+use leveret::protocol::{basic, channel, connection, tx};
 
+use crate::peer::Sent;
 use crate::session::{Session, negotiated};
 
 fn limited(high: usize, low: usize, max_unconfirmed: Option<u32>) -> Session {
@@ -16,9 +18,15 @@ fn limited(high: usize, low: usize, max_unconfirmed: Option<u32>) -> Session {
 }
 
 fn wait(session: &mut Session, key: ChannelKey) -> WaiterId {
+    wait_with(session, key, "waits", None).0
+}
+
+/// Puts a message in line at the gate.
+fn wait_with(session: &mut Session, key: ChannelKey, body: &str, confirm: Option<WaiterId>) -> (WaiterId, GatePlace) {
     let waiter = session.waiter();
-    session.engine.wait_for_admission(key, waiter);
-    waiter
+    let body = Body::from(body);
+    let publish = Publish { exchange: b"", routing_key: b"key", mandatory: false, properties: None, body: &body };
+    (waiter, session.engine.wait_to_publish(key, &publish, confirm, waiter).unwrap())
 }
 
 fn is_open(session: &Session, key: ChannelKey) -> bool {
@@ -27,7 +35,7 @@ fn is_open(session: &Session, key: ChannelKey) -> bool {
 
 /// Who was let in since the last look, in order.
 fn admitted(session: &mut Session) -> Vec<WaiterId> {
-    let admitted = |(waiter, completion)| matches!(completion, Completion::Admitted(_)).then_some(waiter);
+    let admitted = |(waiter, completion)| matches!(completion, Completion::Published).then_some(waiter);
     session.completions().into_iter().filter_map(admitted).collect()
 }
 
@@ -87,16 +95,12 @@ fn whoever_came_first_goes_first_and_nobody_passes() {
     session.ack(1, 1, false);
     assert_eq!(admitted(&mut session), [waiters[0]]);
     assert!(!is_open(&session, two), "others wait");
-    session.publish(one, "second");
-    session.engine.use_admission();
     assert_eq!(admitted(&mut session), []);
     session.ack(1, 2, false);
     assert_eq!(admitted(&mut session), [waiters[1]]);
-    session.publish(two, "third");
-    session.engine.use_admission();
     session.ack(2, 1, false);
     assert_eq!(admitted(&mut session), [waiters[2]]);
-    session.engine.use_admission();
+    session.ack(1, 3, false);
     assert!(is_open(&session, one));
 }
 
@@ -112,7 +116,7 @@ fn the_limit_in_flight_closes_the_gate_until_the_broker_decides() {
     let waiters: Vec<_> = (0..4).map(|_| wait(&mut session, key)).collect();
     session.say(1, basic::Nack::default().delivery_tag(2).multiple(true));
     assert_eq!(admitted(&mut session), waiters[..2]);
-    assert_eq!(session.engine.unconfirmed(), 1);
+    assert_eq!(session.engine.unconfirmed(), 3);
 }
 
 #[test]
@@ -123,7 +127,7 @@ fn a_channel_that_goes_away_makes_room_for_others() {
     let (gone, stays) = (wait(&mut session, one), wait(&mut session, two));
     session.say(1, channel::Close::default().reply_code(ReplyCode::NOT_FOUND));
     assert_eq!(session.closed(gone).1, Fate::NotSent);
-    assert!(matches!(session.heard(stays), Completion::Admitted(key) if key == two));
+    assert!(matches!(session.heard(stays), Completion::Published));
 }
 
 #[test]
@@ -164,6 +168,7 @@ fn a_blocked_connection_closes_in_good_order() {
     block(&mut session);
     let (publishing, closing) = (wait(&mut session, key), session.close());
     assert!(session.closed(publishing).0.is_requested());
+    session.sent();
     session.say(0, connection::CloseOk::default());
     assert!(matches!(session.heard(closing), Completion::Closed));
 }
@@ -177,7 +182,6 @@ fn flow_stops_publishing_on_its_channel_alone() {
     let stopped = wait(&mut session, one);
     let free = wait(&mut session, two);
     assert_eq!(admitted(&mut session), [free], "nobody waits for a channel that is not one's own");
-    session.engine.use_admission();
     session.say(1, channel::Flow::default().active(true));
     assert_eq!(admitted(&mut session), [stopped]);
 }
@@ -187,27 +191,88 @@ fn whoever_leaves_the_gate_is_passed_over() {
     let mut session = Session::open();
     let key = session.channel();
     block(&mut session);
-    let (leaves, stays) = (wait(&mut session, key), wait(&mut session, key));
+    let (_, leaves) = wait_with(&mut session, key, "leaves", None);
+    let (waiter, stays) = wait_with(&mut session, key, "stays", None);
+    session.sent();
     session.engine.leave_gate(leaves);
     unblock(&mut session);
-    assert_eq!(admitted(&mut session), [stays]);
+    assert_eq!(admitted(&mut session), [waiter]);
+    session.engine.leave_gate(stays);
+    assert_eq!(bodies(&mut session), ["stays"], "its turn had come");
+}
+
+/// The bodies that were published since the last look.
+fn bodies(session: &mut Session) -> Vec<String> {
+    let body = |sent| match sent {
+        Sent::Body(_, body) => Some(String::from_utf8(body.to_vec()).unwrap()),
+        _ => None,
+    };
+    session.sent().into_iter().filter_map(body).collect()
 }
 
 #[test]
-fn admissions_that_are_not_used_are_limited_and_passed_on() {
+fn a_message_that_nobody_looks_after_is_published_in_its_turn_and_holds_up_nobody() {
+    let mut session = limited(1 << 20, 1 << 19, Some(1));
+    let (one, two) = (session.confirming(), session.confirming());
+    session.publish(one, "in flight");
+    let kept = session.waiter();
+    wait_with(&mut session, one, "kept", Some(kept));
+    let last = session.waiter();
+    wait_with(&mut session, two, "last", Some(last));
+    session.ack(1, 1, false);
+    assert_eq!(bodies(&mut session), ["in flight", "kept"]);
+    session.ack(1, 2, false);
+    assert_eq!(bodies(&mut session), ["last"]);
+    session.ack(2, 1, false);
+    for waiter in [kept, last] {
+        assert!(matches!(session.confirmation(waiter), Confirmation::Ack));
+    }
+}
+
+#[test]
+fn a_crowd_is_let_in_by_and_by_and_in_order() {
     let mut session = Session::open();
     let key = session.channel();
     block(&mut session);
-    let waiters: Vec<_> = (0..100).map(|_| wait(&mut session, key)).collect();
-    unblock(&mut session);
-    let mut seen = admitted(&mut session);
-    assert!(seen.len() < 100, "a crowd is let in by and by");
-    assert!(!is_open(&session, key), "nobody passes those who wait");
-    while seen.len() < 100 {
-        session.engine.use_admission();
-        let next = admitted(&mut session);
-        assert_eq!(next.len(), 1);
-        seen.extend(next);
+    let crowd: Vec<String> = (0..50).map(|number| format!("{number:04000}")).collect();
+    for body in &crowd {
+        wait_with(&mut session, key, body, None);
     }
-    assert_eq!(seen, waiters);
+    unblock(&mut session);
+    let first = session.engine.untaken();
+    assert!((64 * 1024..80 * 1024).contains(&first), "{first} bytes under one hold of the lock");
+    assert!(!is_open(&session, key), "nobody passes those who wait");
+    let mut published = Vec::new();
+    while published.len() < crowd.len() {
+        published.extend(bodies(&mut session));
+    }
+    assert!(published == crowd && is_open(&session, key));
+}
+
+#[test]
+fn a_message_that_waits_on_a_stopped_channel_closes_the_gate_for_no_other() {
+    let mut session = Session::open();
+    let (one, two) = (session.channel(), session.channel());
+    session.say(1, channel::Flow::default().active(false));
+    wait_with(&mut session, one, "first", None);
+    wait_with(&mut session, one, "second", None);
+    assert!(is_open(&session, two) && !is_open(&session, one));
+    session.say(1, channel::Flow::default().active(true));
+    assert_eq!(bodies(&mut session), ["first", "second"]);
+}
+
+#[test]
+fn a_message_whose_turn_comes_behind_an_unanswered_commit_is_held_with_its_channel() {
+    let mut session = Session::open();
+    let key = session.channel();
+    block(&mut session);
+    let waiter = wait(&mut session, key);
+    session.call(key, tx::Commit::default());
+    unblock(&mut session);
+    assert_eq!(admitted(&mut session), [waiter]);
+    assert_eq!(bodies(&mut session), [""; 0], "a broker closes the connection at it");
+    assert!(session.engine.queued() > 0);
+    session.say(1, tx::CommitOk::default());
+    assert_eq!(bodies(&mut session), ["waits"]);
+    assert_eq!(session.engine.queued(), 0);
 }

@@ -93,3 +93,64 @@ fn nothing_is_left_of_a_consumer_that_nobody_claimed_when_its_channel_is_let_go(
     let next = session.consumer(key, "c", false);
     assert_eq!(next.index, consumer.index, "its place is free");
 }
+
+#[test]
+fn each_cancel_that_is_called_before_consume_ok_gets_an_answer_of_its_own() {
+    let mut session = Session::open();
+    let key = session.channel();
+    session.call(key, basic::Consume::default().queue("q").consumer_tag("c"));
+    let (first, second) = (session.call(key, cancel()), session.call(key, cancel()));
+    session.sent();
+    session.say(1, basic::ConsumeOk::default().consumer_tag("c"));
+    assert_eq!(session.sent(), [sent(1, cancel()), sent(1, cancel())]);
+    for waiter in [first, second] {
+        session.say(1, basic::CancelOk::default().consumer_tag("c"));
+        session.reply(waiter);
+    }
+}
+
+#[test]
+fn a_cancel_of_a_tag_that_is_used_anew_ends_the_consumer_that_starts() {
+    let mut session = Session::open();
+    let key = session.channel();
+    let former = session.consumer(key, "c", false);
+    session.engine.drop_consumer(former, [], None);
+    let consuming = session.call(key, basic::Consume::default().consumer_tag("c"));
+    let cancelling = session.call(key, cancel());
+    session.say(1, basic::CancelOk::default().consumer_tag("c"));
+    session.say(1, basic::ConsumeOk::default().consumer_tag("c"));
+    let consumer = session.reply(consuming).consumer.unwrap();
+    let listener = session.waiter();
+    assert_eq!(session.take_deliveries(consumer, listener).1, Taken::Nothing);
+    session.say(1, basic::CancelOk::default().consumer_tag("c"));
+    session.reply(cancelling);
+    assert_eq!(session.take_deliveries(consumer, listener).1, Taken::End(ConsumerEnd::Cancelled));
+}
+
+#[test]
+fn a_consumer_that_was_taken_by_its_tag_stays_when_the_call_that_started_it_is_given_up() {
+    let mut session = Session::open();
+    let key = session.channel();
+    let consuming = session.call(key, basic::Consume::default().consumer_tag("c"));
+    session.sent();
+    session.say(1, basic::ConsumeOk::default().consumer_tag("c"));
+    let consumer = session.engine.claim_consumer(key, &"c".into()).unwrap();
+    let started = session.heard(consuming);
+    session.engine.handle_abandoned(started);
+    assert_eq!(session.sent(), []);
+    session.deliver(1, "c", 1, "body");
+    let listener = session.waiter();
+    assert_eq!(session.take_deliveries(consumer, listener).0.len(), 1);
+}
+
+#[test]
+fn a_consumer_that_starts_cannot_be_taken_and_can_be_once_it_has_started() {
+    let mut session = Session::open();
+    let key = session.channel();
+    let consuming = session.call(key, basic::Consume::default().consumer_tag("c"));
+    session.deliver(1, "c", 1, "early");
+    assert_eq!(session.engine.claim_consumer(key, &"c".into()), None);
+    session.say(1, basic::ConsumeOk::default().consumer_tag("c"));
+    session.reply(consuming);
+    assert!(session.engine.claim_consumer(key, &"c".into()).is_some());
+}

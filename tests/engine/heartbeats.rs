@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leveret::engine::{Fate, Initiator, Negotiated, Reason};
-use leveret::protocol::queue;
+use leveret::protocol::{queue, tx};
 
 use crate::peer::{Sent, raw_frame};
 use crate::session::{Session, negotiated};
@@ -130,4 +130,15 @@ fn the_shortest_interval_still_leaves_time_to_act() {
     session.pass(Duration::from_millis(500));
     assert_eq!(session.sent(), [Sent::Heartbeat]);
     assert!(session.engine.poll_deadline().unwrap() > session.now);
+}
+
+#[test]
+fn what_waits_for_a_commit_is_no_sign_of_life() {
+    let mut session = beating();
+    let key = session.channel();
+    session.call(key, tx::Commit::default());
+    session.call(key, queue::Declare::default());
+    session.sent();
+    session.pass(HALF);
+    assert_eq!(session.sent(), [Sent::Heartbeat]);
 }

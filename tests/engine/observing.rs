@@ -36,6 +36,7 @@ fn a_connection_tells_its_state_at_each_turn_of_its_life() {
     assert_eq!(session.engine.connection_state(), ConnectionState::Open);
     session.close();
     assert_eq!(session.engine.connection_state(), ConnectionState::Closing);
+    session.sent();
     session.say(0, connection::CloseOk::default());
     assert_eq!(session.engine.connection_state(), ConnectionState::Closed);
 }
@@ -176,7 +177,8 @@ fn limits_that_no_clock_reaches_are_as_good_as_none() {
     let (waiter, now) = (session.waiter(), session.now);
     session.engine.close_channel(key, ReplyCode::REPLY_SUCCESS, "enough", Some(waiter), now).unwrap();
     session.close();
-    session.engine.handle_timeout(now + Duration::from_secs(365 * 86_400));
+    let later = now + Duration::from_secs(365 * 86_400);
+    session.engine.handle_timeout(later, later);
     assert_eq!(session.engine.connection_state(), ConnectionState::Closing);
 }
 

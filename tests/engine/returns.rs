@@ -116,30 +116,6 @@ fn what_the_broker_does_to_headers_does_not_hide_a_publish() {
 }
 
 #[test]
-fn a_message_that_differs_is_not_taken_for_the_publish() {
-    let published = with_headers(&[("a", 1.into()), ("b", 2.into())]).priority(1);
-    let others = [
-        with_headers(&[("a", 1.into()), ("b", 3.into())]).priority(1),
-        with_headers(&[("a", 1.into())]).priority(1),
-        with_headers(&[("a", 1.into()), ("b", 2.into()), ("c", 3.into())]).priority(1),
-        with_headers(&[("a", 1.into()), ("b", 2.into())]).priority(2),
-        with_headers(&[("a", 1.into()), ("b", 2.into())]),
-        Properties::default().priority(1),
-    ];
-    let mut session = Session::open();
-    let key = session.confirming();
-    let waiter = session.publish_as(key, true, Some(&published), "body").unwrap();
-    for other in others {
-        session.say_content(1, back(), &other, b"body");
-    }
-    session.say_content(1, back(), &published, b"another body");
-    session.say_content(1, back().routing_key("another"), &published, b"body");
-    session.say_content(1, back().exchange("another"), &published, b"body");
-    session.ack(1, 1, false);
-    assert!(matches!(session.confirmation(waiter), Confirmation::Ack));
-}
-
-#[test]
 fn returns_come_in_the_order_of_publishes() {
     let mut session = Session::open();
     let key = session.confirming();

@@ -28,6 +28,19 @@ pub(crate) struct Session {
     accepted: usize,
 }
 
+impl Drop for Session {
+    /// After the end nothing is left but what handles ask for.
+    fn drop(&mut self) {
+        if self.engine.is_finished() && !std::thread::panicking() {
+            // What the test did not write is lost.
+            self.engine.handle_transport_lost(None);
+            while self.engine.poll_event().is_some() {}
+            let left = self.engine.leftovers().without_handles();
+            assert!(left.is_empty(), "left behind: {left}");
+        }
+    }
+}
+
 pub(crate) fn negotiated() -> Negotiated {
     Negotiated { channel_max: 0, frame_max: 4096, heartbeat: 0, server_properties: FieldTable::new() }
 }
@@ -99,7 +112,7 @@ impl Session {
 
     pub(crate) fn pass(&mut self, time: Duration) {
         self.now += time;
-        self.engine.handle_timeout(self.now);
+        self.engine.handle_timeout(self.now, self.now);
         self.gather();
     }
 

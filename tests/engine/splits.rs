@@ -58,7 +58,6 @@ fn stream() -> Vec<u8> {
         method_octets(1, basic::Cancel::default().consumer_tag("c")),
         raw_frame(8, 0, &[]),
         method_octets(2, channel::Close::default().reply_code(ReplyCode::NOT_FOUND).reply_text("gone")),
-        method_octets(0, connection::Close::default().reply_code(ReplyCode::CONNECTION_FORCED).reply_text("bye")),
     ]
     .concat()
 }
@@ -78,6 +77,14 @@ fn outcome(octets: &[u8], cuts: impl IntoIterator<Item = usize>) -> String {
             write!(text, "{waiter:?} {completion:?} {}; ", body_of(&completion)).unwrap();
         }
     }
+    // What is queued when the broker closes does not go out any more.
+    let mut sent = session.sent();
+    session.say(0, connection::Close::default().reply_code(ReplyCode::CONNECTION_FORCED).reply_text("bye"));
+    told += session.readable().len();
+    for (waiter, completion) in session.completions() {
+        write!(text, "{waiter:?} {completion:?} {}; ", body_of(&completion)).unwrap();
+    }
+    sent.extend(session.sent());
     for consumer in consumers {
         let waiter = session.waiter();
         for _ in 0..3 {
@@ -88,7 +95,7 @@ fn outcome(octets: &[u8], cuts: impl IntoIterator<Item = usize>) -> String {
             write!(text, "{taken:?}; ").unwrap();
         }
     }
-    write!(text, "told {told}; sent {:?}; ", session.sent()).unwrap();
+    write!(text, "told {told}; sent {sent:?}; ").unwrap();
     write!(
         text,
         "closures {:?} {:?}",

@@ -83,7 +83,7 @@ fn misbehaviour() -> Vec<Misbehaviour> {
         ("two headers", joined(&[method(1, deliver().into()), header(1), header(1)]), unexpected, (0, 0)),
         (
             "a body for an empty message",
-            joined(&[method(1, deliver().into()), header(0), raw_frame(3, 1, b"")]),
+            joined(&[method(1, deliver().into()), header(0), raw_frame(3, 1, b"x")]),
             unexpected,
             (0, 0),
         ),

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use leveret::ReplyCode;
 use leveret::engine::{
-    ChannelKey, Completion, Confirmation, ConsumerKey, Engine, Event, Failure, Fate, Negotiated, Reason, WaiterId,
+    ChannelKey, Completion, Confirmation, ConsumerKey, Engine, Event, Failure, Fate, GatePlace, Negotiated, Reason,
+    WaiterId,
 };
 use leveret::protocol::connection;
 
@@ -51,7 +52,8 @@ struct Walk {
     timed_out: BTreeSet<WaiterId>,
     /// Waiters at the gate that dropped their place, and calls that were dropped.
     gone: BTreeSet<WaiterId>,
-    at_gate: Vec<(WaiterId, ChannelKey)>,
+    /// Who waits at the gate, with the place and with who hears of the confirm.
+    at_gate: Vec<(WaiterId, GatePlace, Option<WaiterId>)>,
     broker: BTreeMap<u16, BrokerChannel>,
     broker_closed: bool,
     /// How often each thing was heard.
@@ -137,18 +139,23 @@ impl Walk {
                     self.consumers.push((consumer, waiter));
                 }
             }
-            Completion::Admitted(key) => {
-                self.at_gate.retain(|(it, _)| *it != waiter);
-                self.publish_now(key);
-                self.engine().use_admission();
+            Completion::Published => {
+                if let Some(index) = self.at_gate.iter().position(|(it, ..)| *it == waiter) {
+                    let (_, _, confirm) = self.at_gate.remove(index);
+                    self.waiting.extend(confirm.map(|confirm| (confirm, "confirm")));
+                }
             }
             Completion::Failed(failure) => {
-                self.at_gate.retain(|(it, _)| *it != waiter);
-                if matches!(failure, Failure::TimedOut(_)) {
+                self.at_gate.retain(|(it, ..)| *it != waiter);
+                if matches!(failure, Failure::TimedOut(_) | Failure::TimedOutBlocked { .. }) {
                     self.timed_out.insert(waiter);
                 }
             }
-            Completion::Confirmed(_) | Completion::Settled(..) | Completion::SecretUpdated | Completion::Closed => {}
+            Completion::Confirmed(_)
+            | Completion::Settled(..)
+            | Completion::Room
+            | Completion::SecretUpdated
+            | Completion::Closed => {}
         }
     }
 
@@ -183,7 +190,11 @@ impl Walk {
         }
         self.hear();
         assert!(self.waiting.is_empty(), "still waiting: {:?}", self.waiting);
+        for key in std::mem::take(&mut self.channels) {
+            self.engine().release_channel(key);
+        }
         let engine = &mut self.session.engine;
+        assert!(engine.leftovers().is_empty(), "left behind: {}", engine.leftovers());
         assert!(engine.is_finished(), "{:?}", engine.closure());
         assert_eq!((engine.queued(), engine.channel_count(), engine.unconfirmed()), (0, 0, 0));
         assert_eq!((engine.untaken(), engine.poll_event().is_none()), (0, true));
@@ -199,11 +210,13 @@ fn name(completion: &Completion) -> &'static str {
         Completion::Confirmed(Confirmation::Ack) => "ack",
         Completion::Confirmed(Confirmation::Nack) => "nack",
         Completion::Confirmed(Confirmation::Returned(_)) => "returned",
+        Completion::Confirmed(Confirmation::Unknown) => "perhaps returned",
         Completion::Settled(..) => "settled",
-        Completion::Admitted(_) => "admitted",
+        Completion::Published => "published",
+        Completion::Room => "room",
         Completion::SecretUpdated => "secret updated",
         Completion::Closed => "closed",
-        Completion::Failed(Failure::TimedOut(_)) => "timed out",
+        Completion::Failed(Failure::TimedOut(_) | Failure::TimedOutBlocked { .. }) => "timed out",
         Completion::Failed(Failure::Closed { fate: Fate::NotSent, .. }) => "not sent",
         Completion::Failed(Failure::Closed { fate: Fate::Unknown, .. }) => "unknown",
         Completion::Failed(_) => "failed",
@@ -256,7 +269,7 @@ fn whatever_both_sides_do_each_waiter_hears_once_and_nothing_is_left() {
         "nack",
         "returned",
         "settled",
-        "admitted",
+        "published",
         "closed",
         "timed out",
         "not sent",

@@ -64,8 +64,13 @@ fn fields_are_checked_like_keys() {
         (base().connection_name(""), OutOfRange, "connection_name"),
         (base().write_high_water(0), OutOfRange, "write_high_water"),
         (base().write_low_water(1024 * 1024), OutOfRange, "write_low_water"),
+        (base().write_limit(0), OutOfRange, "write_limit"),
         (base().max_unconfirmed(0), OutOfRange, "max_unconfirmed"),
         (base().max_message_size(0), OutOfRange, "max_message_size"),
+        (base().max_header_size(0), OutOfRange, "max_header_size"),
+        (base().read_limit(0), OutOfRange, "read_limit"),
+        (base().overflow_timeout(Duration::ZERO), OutOfRange, "overflow_timeout"),
+        (base().overflow_timeout(Duration::MAX), OutOfRange, "overflow_timeout"),
     ];
     for (parameters, kind, key) in cases {
         let error = parameters.validate().unwrap_err();

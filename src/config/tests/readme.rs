@@ -15,6 +15,7 @@ fn table() -> String {
         let about = row.about.replace("](crate::ConnectionEvent::Backpressure)", "]").replace(['[', ']'], "");
         let about = about.replace("(ConnectionParameters::announced_properties)", "");
         let about = about.replace("(ConnectionParameters::low_water)", "");
+        let about = about.replace("(crate::ErrorKind::Backpressure)", "");
         table.push_str(&format!("| `{}` | {} | {} | {about} |\n", row.field, keys.join(" "), row.default));
     }
     table.push('\n');

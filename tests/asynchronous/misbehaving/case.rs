@@ -203,6 +203,11 @@ impl Misbehaviour {
         Case { answers: vec![(1, "channel.close")], ..case }
     }
 
+    /// It breaks the protocol where the client has said that it goes: no more is said to it.
+    pub(super) fn breaks_off(self) -> Case {
+        self.fails(ErrorKind::Protocol, Some(Initiator::Client), Says::Ends)
+    }
+
     /// It changes nothing.
     pub(super) fn passes(self) -> Case {
         self.expect(Outcome::Succeeds, Says::GoesOn)
@@ -302,6 +307,11 @@ impl Case {
     /// What the peer did was all that was due.
     pub(super) fn and_no_more(self) -> Self {
         Self { then_obliges: false, ..self }
+    }
+
+    /// What was due comes after it all the same.
+    pub(super) fn and_what_was_due(self) -> Self {
+        Self { then_obliges: true, ..self }
     }
 
     /// And the connection ends like this.

@@ -7,10 +7,8 @@ use leveret::ReplyCode;
 use leveret::protocol::{Method, MethodId};
 
 use super::case::When::{BodyBegun, BodyDue, Calling, Confirming, Consuming, Getting, HeaderDue, Open};
-use super::case::{Case, NO_METHOD, Says, When, sends};
-use super::octets::{
-    BODY, HEADER, HEARTBEAT, MAX_HEADER, MAX_PAYLOAD, METHOD, SIGN_OF_LIFE, ended, frame, head, raw_method,
-};
+use super::case::{Case, NO_METHOD, When, sends};
+use super::octets::{BODY, HEADER, HEARTBEAT, MAX_PAYLOAD, METHOD, SIGN_OF_LIFE, ended, frame, head, raw_method};
 use super::play;
 
 pub(super) fn table() -> Vec<Case> {
@@ -35,10 +33,9 @@ fn out_of_step() -> Vec<Case> {
         ("a protocol header of another version", b"AMQP\x00\x01\x00\x00".to_vec()),
         ("text", b"oops\r\n".to_vec()),
         ("a method of a declared 4 GiB", head(METHOD, 1, u32::MAX)),
-        ("a header of a declared 4 GiB", head(HEADER, 1, u32::MAX)),
         ("a body of a declared 4 GiB", head(BODY, 1, u32::MAX)),
         ("a method one octet over the limit", head(METHOD, 1, MAX_PAYLOAD + 1)),
-        ("a header one octet over the limit", head(HEADER, 1, MAX_HEADER + 1)),
+        // A header of any size passes by: brokers do not hold it to frame_max.
         ("a body one octet over the limit", head(BODY, 1, MAX_PAYLOAD + 1)),
         ("a method without its end", ended(METHOD, 1, &[0, 50, 0, 11], 0)),
         ("a header without its end", ended(HEADER, 1, &[0; 14], 0xCD)),
@@ -70,8 +67,8 @@ fn at_every_stage() -> Vec<Case> {
     ];
     let breaks = |at| sends(at, "a frame of no known type", frame(9, 1, &[]));
     let mut rows: Vec<Case> = stages.map(|at| breaks(at).breaks(ReplyCode::FRAME_ERROR, NO_METHOD)).into();
-    // The client has said that it goes; all that it had to say was said.
-    rows.push(breaks(When::Closing).completes(Says::Ends));
+    // The client has said that it goes, and says no more.
+    rows.push(breaks(When::Closing).breaks_off());
     rows
 }
 

@@ -106,6 +106,8 @@ fn borne() -> Vec<Case> {
         sends(Calling, "flow off", flow(false)).draws([(1, "channel.flow-ok")]),
         sends(Calling, "a message that comes back", [method(1, basic::Return::default()), header(1, 0)].concat())
             .passes(),
-        sends(ChannelClosing, "a close of its own at the same time", own_close).draws([(1, "channel.close-ok")]),
+        sends(ChannelClosing, "a close of its own at the same time", own_close)
+            .closes_channel(ReplyCode::NOT_FOUND)
+            .and_what_was_due(),
     ]
 }

@@ -10,9 +10,6 @@ const OVERHEAD: u32 = 8;
 /// The largest payload of a method or body that was agreed on.
 pub(super) const MAX_PAYLOAD: u32 = FRAME_MAX - OVERHEAD;
 
-/// The largest payload of a header that the client takes, whatever was agreed on.
-pub(super) const MAX_HEADER: u32 = 128 * 1024;
-
 pub(super) const METHOD: u8 = 1;
 pub(super) const HEADER: u8 = 2;
 pub(super) const BODY: u8 = 3;

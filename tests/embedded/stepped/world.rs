@@ -158,7 +158,7 @@ impl World {
             self.broker.handle_timeout(self.now);
             for client in &mut self.clients {
                 if client.deadline().is_some_and(|deadline| deadline <= self.now) {
-                    client.engine().handle_timeout(self.now);
+                    client.engine().handle_timeout(self.now, self.now);
                 }
             }
         }

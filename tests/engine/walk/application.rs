@@ -1,7 +1,7 @@
 //! What the application does on a random walk.
 
 use leveret::ReplyCode;
-use leveret::engine::{Admission, ChannelKey, Settle, Taken};
+use leveret::engine::{Admission, ChannelKey, Engine, Settle, Taken};
 use leveret::frame::{Body, Publish};
 use leveret::protocol::{Method, Request, basic, confirm, queue};
 
@@ -68,23 +68,28 @@ impl Walk {
             Ok(Admission::Open) => self.publish_now(key),
             Ok(Admission::Closed) => {
                 let waiter = self.wait("gate");
-                self.at_gate.push((waiter, key));
-                self.engine().wait_for_admission(key, waiter);
+                let confirm = self.engine().is_confirming(key).then(|| self.session.waiter());
+                let place = self.with_message(|engine, publish| engine.wait_to_publish(key, publish, confirm, waiter));
+                self.at_gate.push((waiter, place.unwrap(), confirm));
             }
             Err(_) => {}
         }
     }
 
-    pub(super) fn publish_now(&mut self, key: ChannelKey) {
-        let mandatory = self.dice.chance(2);
-        let octets = vec![7; self.dice.roll(3) * 150];
-        let body = Body::from(&octets);
-        let publish = Publish { exchange: b"", routing_key: b"key", mandatory, properties: None, body: &body };
+    fn publish_now(&mut self, key: ChannelKey) {
         let waiter = self.wait("confirm");
-        let published = self.engine().publish(key, &publish, Some(waiter));
+        let published = self.with_message(|engine, publish| engine.publish(key, publish, Some(waiter)));
         if self.refused(waiter, published).flatten().is_none() {
             self.waiting.remove(&waiter);
         }
+    }
+
+    fn with_message<R>(&mut self, publish: impl FnOnce(&mut Engine, &Publish<'_>) -> R) -> R {
+        let mandatory = self.dice.chance(2);
+        let octets = vec![7; self.dice.roll(3) * 150];
+        let body = Body::from(&octets);
+        let message = Publish { exchange: b"", routing_key: b"key", mandatory, properties: None, body: &body };
+        publish(self.engine(), &message)
     }
 
     fn use_consumer(&mut self) {
@@ -113,8 +118,10 @@ impl Walk {
         if let Some(waiter) = self.dice.pick(&waiting) {
             self.waiting.remove(&waiter);
             self.gone.insert(waiter);
-            self.at_gate.retain(|(it, _)| *it != waiter);
-            self.engine().leave_gate(waiter);
+            if let Some(index) = self.at_gate.iter().position(|(it, ..)| *it == waiter) {
+                let (_, place, _) = self.at_gate.remove(index);
+                self.engine().leave_gate(place);
+            }
         }
     }
 

@@ -98,7 +98,7 @@ async fn a_message_that_a_full_queue_refuses_is_nacked() -> Result<()> {
     soon(publisher.publish("", &queue, "fits").confirmed()).await?;
     let error = soon(publisher.publish("", &queue, "does not").confirmed()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Nacked, "{error}");
-    soon(publisher.wait_for_confirms()).await?;
+    assert_eq!(soon(publisher.settled()).await?.nacked, 1);
     assert_eq!(ready_messages(&channel, &queue).await, 1);
     Ok(())
 }

@@ -48,10 +48,10 @@ async fn a_port_that_nobody_listens_on_is_an_error_of_the_transport() {
 // Real seconds are the subject here: without heartbeats from this side the broker gives up after three of them.
 #[tokio::test]
 async fn heartbeats_keep_an_idle_connection() -> Result<()> {
-    let connection = soon(Connection::open(parameters().heartbeat(1))).await?;
-    assert_eq!(connection.negotiated().heartbeat, 1);
+    let connection = soon(Connection::open(parameters().heartbeat(3))).await?;
+    assert_eq!(connection.negotiated().heartbeat, 3);
     let channel = soon(connection.open_channel()).await?;
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
     assert!(connection.is_open(), "{:?}", connection.closed_by());
     exclusive_queue(&channel).await;
     soon(connection.close()).await

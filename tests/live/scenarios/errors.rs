@@ -131,6 +131,27 @@ async fn of_limits() -> Result<Vec<(ErrorKind, Error)>> {
     ])
 }
 
+/// The error of a consumer that takes nothing until too much waits for it.
+async fn of_overflow() -> Result<(ErrorKind, Error)> {
+    let limited = parameters().read_limit(1000).overflow_timeout(std::time::Duration::from_millis(100));
+    let connection = soon(Connection::open(limited)).await?;
+    let channel = soon(connection.open_channel()).await?;
+    let queue = exclusive_queue(&channel).await;
+    let mut events = channel.events();
+    let mut consumer = soon(channel.consume(&queue).no_ack(true)).await?;
+    for _ in 0..10 {
+        soon(channel.publish("", &queue, vec![0; 1000]).into_future()).await?;
+    }
+    let event = soon(events.next()).await;
+    assert!(matches!(&event, Some(leveret::ChannelEvent::ConsumerOverflowed(_))), "{event:?}");
+    loop {
+        // What waited is handed out before it.
+        if let Err(error) = soon(consumer.next()).await.unwrap() {
+            return Ok((ErrorKind::ConsumerOverflowed, error));
+        }
+    }
+}
+
 /// What an error of this kind says to do about it, or names.
 fn advice(kind: ErrorKind) -> &'static [&'static str] {
     match kind {
@@ -144,6 +165,7 @@ fn advice(kind: ErrorKind) -> &'static [&'static str] {
         ErrorKind::ConnectionClosed => &["do without it"],
         ErrorKind::ChannelClosed => &["declare what is missing first"],
         ErrorKind::ConsumerCancelled => &["consume again"],
+        ErrorKind::ConsumerOverflowed => &["read_limit"],
         ErrorKind::Nacked => &["again later"],
         ErrorKind::Returned => &["bind a queue"],
         ErrorKind::Encode => &["255"],
@@ -163,6 +185,7 @@ async fn every_kind_of_error_is_met_and_says_what_it_is() -> Result<()> {
     met.extend(of_messages().await);
     met.push(of_decoding().await);
     met.extend(of_limits().await?);
+    met.push(of_overflow().await?);
     for (kind, error) in &met {
         assert_eq!(error.kind(), *kind, "{error}");
         let (text, whole) = (error.to_string(), format!("{error:?}"));

@@ -21,7 +21,7 @@ use leveret::protocol::{Method, MethodId, channel, connection, constants};
 use leveret::{ConnectionParameters, FieldTable, FieldValue, Properties};
 use tokio::net::TcpStream;
 
-pub use sending::method_octets;
+pub use sending::{method_octets, publish_octets};
 
 use crate::{parameters, soon};
 

@@ -101,6 +101,15 @@ pub fn method_octets<M: ProtocolMethod>(channel: u16, method: &M) -> Vec<u8> {
     flat(&out)
 }
 
+/// The octets of a message to the default exchange: method, header and body.
+pub fn publish_octets(channel: u16, routing_key: &str, mandatory: bool, properties: &Properties) -> Vec<u8> {
+    let (routing_key, body) = (routing_key.as_bytes(), Body::from("m"));
+    let publish = Publish { exchange: b"", routing_key, mandatory, properties: Some(properties), body: &body };
+    let mut out = Outbound::new();
+    Encoder::new(FRAME_MAX).publish(&mut out, channel, &publish).expect("a message that can be encoded");
+    flat(&out)
+}
+
 fn flat(out: &Outbound) -> Vec<u8> {
     let mut slices = [IoSlice::new(&[]); 64];
     let filled = out.slices(&mut slices);

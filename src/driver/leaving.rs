@@ -1,0 +1,224 @@
+//! What a driver does when its runtime drops it: what waits still goes out.
+//!
+//! The runtime moves nothing any more, so a socket is written to by plain blocking calls, for a short time; TLS on it
+//! included. Then the broker is waited for to end the stream: a socket that is closed with unread input is reset, and what the
+//! system holds for the broker would be lost. Any other transport takes what it takes without waiting.
+
+use std::any::Any;
+use std::io::{self, IoSlice, Read, Write};
+use std::net::Shutdown;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use socket2::{SockRef, Socket};
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+
+use super::connect::Transport;
+use crate::frame::Outbound;
+
+/// How long it may take to write what waits, and to see the end of the stream.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// The same where nothing waits but the close.
+const SHORT_LIMIT: Duration = Duration::from_millis(250);
+
+/// How long a write waits before input is read meanwhile.
+const STALLED: Duration = Duration::from_millis(20);
+
+/// The shortest wait that a socket can be set to.
+const LEAST: Duration = Duration::from_millis(1);
+
+/// Slices in one vectored write.
+const SLICES: usize = 64;
+
+/// Writes what waits, first what was taken before, and ends the transport.
+pub(super) fn leave<T>(transport: &mut T, mut taken: Outbound, mut last: Outbound, something_waits: bool)
+where
+    T: AsyncWrite + Unpin + 'static,
+{
+    let until = Instant::now() + if something_waits { LIMIT } else { SHORT_LIMIT };
+    let waiting = [&mut taken, &mut last];
+    // Nobody is left to hear of an error: what was handed over has an unknown outcome either way.
+    let left = match Blocking::find(transport, until) {
+        Some(mut blocking) => blocking.leave(waiting),
+        None => offer(transport, waiting),
+    };
+    drop(left);
+}
+
+/// A socket that can be written to without a runtime.
+struct Blocking<'a> {
+    socket: SockRef<'a>,
+    #[cfg(feature = "tls")]
+    tls: Option<&'a mut tokio_rustls::rustls::ClientConnection>,
+    until: Instant,
+}
+
+impl<'a> Blocking<'a> {
+    /// The socket in a transport, where it is one that is known.
+    fn find<T: 'static>(transport: &'a mut T, until: Instant) -> Option<Self> {
+        let transport: &mut dyn Any = transport;
+        #[cfg(unix)]
+        if transport.is::<Transport<tokio::net::UnixStream>>() {
+            let transport = transport.downcast_mut::<Transport<tokio::net::UnixStream>>()?;
+            return Some(Self::new(transport, SockRef::from, until));
+        }
+        let transport = transport.downcast_mut::<Transport<TcpStream>>()?;
+        Some(Self::new(transport, SockRef::from, until))
+    }
+
+    fn new<S>(transport: &'a mut Transport<S>, socket: impl FnOnce(&'a S) -> SockRef<'a>, until: Instant) -> Self {
+        match transport {
+            Transport::Plain(stream) => Self {
+                socket: socket(stream),
+                #[cfg(feature = "tls")]
+                tls: None,
+                until,
+            },
+            #[cfg(feature = "tls")]
+            Transport::Tls(stream) => {
+                let (stream, tls) = stream.get_mut();
+                Self { socket: socket(stream), tls: Some(tls), until }
+            }
+        }
+    }
+
+    fn leave(&mut self, waiting: [&mut Outbound; 2]) -> io::Result<()> {
+        self.socket.set_nonblocking(false)?;
+        for outbound in waiting {
+            self.write(outbound)?;
+        }
+        self.end_tls()?;
+        self.socket.shutdown(Shutdown::Write)?;
+        let mut timed = Timed { socket: &self.socket, until: self.until };
+        let mut unread = [0; 4096];
+        while timed.read(&mut unread)? > 0 {}
+        Ok(())
+    }
+
+    fn write(&mut self, outbound: &mut Outbound) -> io::Result<()> {
+        while !outbound.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let filled = outbound.slices(&mut slices);
+            let slices = slices.get(..filled).unwrap_or_default();
+            let count = self.write_some(slices)?;
+            if count == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            outbound.advance(count);
+        }
+        Ok(())
+    }
+
+    fn write_some(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut timed = Timed { socket: &self.socket, until: self.until };
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &mut self.tls {
+            // What TLS holds from before leaves first, so that there is room.
+            flush_tls(tls, &mut timed)?;
+            let count = tls.writer().write_vectored(slices)?;
+            flush_tls(tls, &mut timed)?;
+            return Ok(count);
+        }
+        timed.write_vectored(slices)
+    }
+
+    /// Says that the stream ends here, and was not cut.
+    #[cfg_attr(not(feature = "tls"), allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "there is no TLS"))]
+    fn end_tls(&mut self) -> io::Result<()> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+            flush_tls(tls, &mut Timed { socket: &self.socket, until: self.until })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(feature = "tls")]
+fn flush_tls(tls: &mut tokio_rustls::rustls::ClientConnection, timed: &mut Timed<'_>) -> io::Result<()> {
+    while tls.wants_write() {
+        tls.write_tls(timed)?;
+    }
+    Ok(())
+}
+
+/// A blocking socket with a deadline for all that is done with it.
+struct Timed<'a> {
+    socket: &'a Socket,
+    until: Instant,
+}
+
+impl Timed<'_> {
+    /// What is left of the time; at least what a socket can be set to, since zero stands for no limit there.
+    fn left(&self) -> io::Result<Duration> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left.max(LEAST)) }
+    }
+
+    /// Reads what has arrived, and drops it: a peer that cannot write may not read either.
+    fn drop_input(&mut self) -> io::Result<()> {
+        self.socket.set_read_timeout(Some(LEAST))?;
+        let mut socket = self.socket;
+        let mut unread = [0; 4096];
+        while socket.read(&mut unread).is_ok_and(|count| count > 0) {}
+        Ok(())
+    }
+}
+
+impl Read for Timed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.set_read_timeout(Some(self.left()?))?;
+        let mut socket = self.socket;
+        socket.read(buffer)
+    }
+}
+
+impl Write for Timed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(bytes)])
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        loop {
+            self.socket.set_write_timeout(Some(self.left()?.min(STALLED)))?;
+            let mut socket = self.socket;
+            match socket.write_vectored(slices) {
+                Err(error) if is_timeout(&error) => self.drop_input()?,
+                written => return written,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// How systems say that the time that a socket is set to is over, or that it was interrupted.
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
+}
+
+/// Gives a transport what it takes at once.
+fn offer<T: AsyncWrite + Unpin>(transport: &mut T, waiting: [&mut Outbound; 2]) -> io::Result<()> {
+    let mut context = Context::from_waker(Waker::noop());
+    for outbound in waiting {
+        while !outbound.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let filled = outbound.slices(&mut slices);
+            let slices = slices.get(..filled).unwrap_or_default();
+            match Pin::new(&mut *transport).poll_write_vectored(&mut context, slices) {
+                Poll::Ready(Ok(count)) if count > 0 => outbound.advance(count),
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Ready(Ok(_)) | Poll::Pending => return Ok(()),
+            }
+        }
+    }
+    match Pin::new(transport).poll_shutdown(&mut context) {
+        Poll::Ready(ended) => ended,
+        Poll::Pending => Ok(()),
+    }
+}

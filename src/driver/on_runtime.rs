@@ -1,0 +1,49 @@
+//! Opening on the runtime of whoever opens, which may lack what it takes.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
+use tokio::runtime::Handle;
+
+use crate::error::{Error, Result};
+
+/// Opens a connection on the present runtime.
+///
+/// # Errors
+///
+/// Besides those of `opening`: there is no runtime, or it has no I/O or no timers. Tokio tells of the latter by a panic alone, which is
+/// caught here; its message is printed all the same, and where panics abort, it aborts.
+pub(crate) async fn on_runtime<R>(opening: impl Future<Output = Result<R>>) -> Result<R> {
+    if Handle::try_current().is_err() {
+        return Err(Error::no_runtime("there is no tokio runtime here"));
+    }
+    let mut opening = pin!(opening);
+    poll_fn(|context| {
+        // It is not polled again after a panic.
+        let polled = catch_unwind(AssertUnwindSafe(|| opening.as_mut().poll(context)));
+        polled.unwrap_or_else(|panic| match lack(&*panic) {
+            Some(lack) => Poll::Ready(Err(Error::no_runtime(lack))),
+            None => resume_unwind(panic),
+        })
+    })
+    .await
+}
+
+/// What the runtime lacks, where a panic is about that.
+fn lack(panic: &(dyn Any + Send)) -> Option<&'static str> {
+    let text =
+        panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&'static str>().copied())?;
+    if !text.contains("Tokio 1.x") {
+        return None;
+    }
+    Some(if text.contains("timer") || text.contains("enable_time") {
+        "the tokio runtime has no timers (enable_time)"
+    } else if text.contains("enable_io") {
+        "the tokio runtime has no I/O (enable_io)"
+    } else {
+        "there is no tokio runtime here, or it is shutting down"
+    })
+}

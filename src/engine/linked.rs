@@ -1,0 +1,163 @@
+//! A list in order of insertion, of which any item can be taken out in one step.
+
+use super::slab::{Place, Slab};
+
+/// The list. A [`Place`] names an item for as long as it is in the list; afterwards it names nothing, for ever.
+#[derive(Debug)]
+pub(crate) struct LinkedSlab<T> {
+    nodes: Slab<Node<T>>,
+    ends: Option<Ends>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Ends {
+    front: Place,
+    back: Place,
+}
+
+#[derive(Debug)]
+struct Node<T> {
+    previous: Option<Place>,
+    next: Option<Place>,
+    item: T,
+}
+
+impl<T> Default for LinkedSlab<T> {
+    fn default() -> Self {
+        Self { nodes: Slab::default(), ends: None }
+    }
+}
+
+#[allow(dead_code, reason = "the vocabulary of a list is whole")]
+impl<T> LinkedSlab<T> {
+    /// Adds an item behind all others.
+    pub(crate) fn push_back(&mut self, item: T) -> Place {
+        let back = self.ends.map(|ends| ends.back);
+        let place = self.nodes.insert(Node { previous: back, next: None, item });
+        if let Some(node) = back.and_then(|back| self.nodes.get_mut(back)) {
+            node.next = Some(place);
+        }
+        let front = self.ends.map_or(place, |ends| ends.front);
+        self.ends = Some(Ends { front, back: place });
+        place
+    }
+
+    /// Takes an item out, wherever it is.
+    pub(crate) fn remove(&mut self, place: Place) -> Option<T> {
+        let Node { previous, next, item } = self.nodes.remove(place)?;
+        if let Some(node) = previous.and_then(|previous| self.nodes.get_mut(previous)) {
+            node.next = next;
+        }
+        if let Some(node) = next.and_then(|next| self.nodes.get_mut(next)) {
+            node.previous = previous;
+        }
+        self.ends = self.ends.and_then(|Ends { front, back }| {
+            let front = if front == place { next? } else { front };
+            let back = if back == place { previous? } else { back };
+            Some(Ends { front, back })
+        });
+        Some(item)
+    }
+
+    /// The oldest item.
+    pub(crate) fn front(&self) -> Option<&T> {
+        self.get(self.front_place()?)
+    }
+
+    /// Where the oldest item is.
+    pub(crate) fn front_place(&self) -> Option<Place> {
+        self.ends.map(|ends| ends.front)
+    }
+
+    /// Takes the oldest item out.
+    pub(crate) fn pop_front(&mut self) -> Option<T> {
+        self.remove(self.front_place()?)
+    }
+
+    /// The item in this place.
+    pub(crate) fn get(&self, place: Place) -> Option<&T> {
+        self.nodes.get(place).map(|node| &node.item)
+    }
+
+    /// The item in this place.
+    pub(crate) fn get_mut(&mut self, place: Place) -> Option<&mut T> {
+        self.nodes.get_mut(place).map(|node| &mut node.item)
+    }
+
+    /// Every item with its place, the oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Place, &T)> {
+        let mut next = self.front_place();
+        std::iter::from_fn(move || {
+            let place = next?;
+            let node = self.nodes.get(place)?;
+            next = node.next;
+            Some((place, &node.item))
+        })
+    }
+
+    /// How many items there are.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// There is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ends.is_none()
+    }
+
+    /// Takes everything out, the oldest first.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = T> {
+        std::iter::from_fn(|| self.pop_front())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list<const N: usize>(items: [u32; N]) -> (LinkedSlab<u32>, [Place; N]) {
+        let mut list = LinkedSlab::default();
+        let places = items.map(|item| list.push_back(item));
+        (list, places)
+    }
+
+    fn items(list: &LinkedSlab<u32>) -> Vec<u32> {
+        list.iter().map(|(_, item)| *item).collect()
+    }
+
+    #[test]
+    fn items_come_out_in_the_order_in_which_they_came() {
+        let (mut list, _) = list([1, 2, 3]);
+        assert_eq!((list.front(), list.len()), (Some(&1), 3));
+        assert_eq!([list.pop_front(), list.pop_front()], [Some(1), Some(2)]);
+        list.push_back(4);
+        assert_eq!(list.drain().collect::<Vec<_>>(), [3, 4]);
+        assert!(list.is_empty() && list.pop_front().is_none());
+    }
+
+    #[test]
+    fn an_item_leaves_from_the_front_the_middle_and_the_back() {
+        let (mut list, [first, second, third, fourth]) = list([1, 2, 3, 4]);
+        assert_eq!(list.remove(second), Some(2));
+        assert_eq!(items(&list), [1, 3, 4]);
+        assert_eq!(list.remove(fourth), Some(4));
+        assert_eq!(list.remove(first), Some(1));
+        assert_eq!(items(&list), [3]);
+        list.push_back(5);
+        assert_eq!(items(&list), [3, 5]);
+        assert_eq!(list.remove(third), Some(3));
+        assert_eq!(items(&list), [5]);
+    }
+
+    #[test]
+    fn the_place_of_an_item_that_is_gone_is_harmless() {
+        let (mut list, [gone, _]) = list([1, 2]);
+        list.remove(gone);
+        let successor = list.push_back(3);
+        assert_eq!(successor.slot, gone.slot);
+        assert_eq!(list.get(gone), None);
+        assert_eq!(list.remove(gone), None);
+        assert_eq!(list.get_mut(successor), Some(&mut 3));
+        assert_eq!(items(&list), [2, 3]);
+    }
+}

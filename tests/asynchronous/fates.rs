@@ -1,0 +1,205 @@
+//! Transports that take little, that pass a part on and fail, and that are cut at each place while the client closes: nothing that
+//! the peer has read was "not sent", and a close that is `Ok` lost nothing.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use leveret::frame::{Decoded, Decoder, FrameKind, split_method};
+use leveret::protocol::{ProtocolMethod, confirm, connection};
+use leveret::{Connection, ConnectionParameters, Error};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+use super::peer::{FRAME_MAX, Peer, method_octets, parameters};
+
+const CAPACITY: usize = 64 * 1024;
+
+/// What a transport does with what it is given, once that is over its allowance.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Over {
+    /// It passes a part of one write on, and fails.
+    Fails,
+    /// It takes everything, and passes nothing on.
+    Swallows,
+    /// It takes nothing more.
+    Stalls,
+    /// It takes so many bytes at a time, one write every ten milliseconds.
+    Paces(usize),
+}
+
+/// A transport with an allowance.
+struct Limited {
+    stream: Option<DuplexStream>,
+    over: Over,
+    allowance: Arc<AtomicUsize>,
+    pause: Pin<Box<Sleep>>,
+}
+
+impl AsyncRead for Limited {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Some(stream) => Pin::new(stream).poll_read(context, buffer),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+impl AsyncWrite for Limited {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        let allowed = this.allowance.load(Ordering::Relaxed);
+        let Some(stream) = &mut this.stream else { return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())) };
+        let mut passing = octets.len().min(allowed);
+        if let (Over::Paces(most), true) = (this.over, passing < octets.len()) {
+            ready!(this.pause.as_mut().poll(context));
+            this.pause.as_mut().reset(Instant::now() + Duration::from_millis(10));
+            passing = octets.len().min(most);
+            return Pin::new(stream).poll_write(context, &octets[..passing]);
+        }
+        if passing > 0 {
+            passing = ready!(Pin::new(stream).poll_write(context, &octets[..passing]))?;
+            this.allowance.fetch_sub(passing, Ordering::Relaxed);
+        }
+        match this.over {
+            _ if passing == octets.len() => Poll::Ready(Ok(passing)),
+            Over::Fails => {
+                this.stream = None;
+                Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+            }
+            Over::Swallows => {
+                this.stream = None;
+                Poll::Ready(Ok(octets.len()))
+            }
+            Over::Stalls | Over::Paces(_) if passing > 0 => Poll::Ready(Ok(passing)),
+            Over::Stalls | Over::Paces(_) => Poll::Pending,
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream = None;
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Reads everything, and agrees to a close. Gives what it has read.
+async fn read_all(mut stream: DuplexStream) -> Vec<u8> {
+    let (mut read, mut at) = (Vec::new(), 0);
+    let decoder = Decoder::new(FRAME_MAX);
+    while stream.read_buf(&mut read).await.is_ok_and(|count| count > 0) {
+        while let Ok(Decoded::Frame(frame, taken)) = decoder.decode(&read[at..]) {
+            let closes = frame.kind == FrameKind::Method
+                && split_method(frame.payload).is_ok_and(|(id, _)| id == connection::Close::ID);
+            at += taken;
+            if closes {
+                let agreed = stream.write_all(&method_octets(0, &connection::CloseOk::default())).await;
+                drop(agreed);
+            }
+        }
+    }
+    read
+}
+
+/// What came of a client that published some messages and closed.
+struct Outcome {
+    close: leveret::Result<()>,
+    /// What the confirm of each said.
+    confirms: Vec<Error>,
+    read: Vec<u8>,
+}
+
+fn body(number: usize) -> String {
+    format!("<message {number:03}>")
+}
+
+impl Outcome {
+    /// Publishes `messages` and closes over a transport with this allowance from then on.
+    async fn of(messages: usize, over: Over, allowance: usize, parameters: ConnectionParameters) -> Self {
+        let (stream, mut peer) = Peer::new(CAPACITY);
+        let allowed = Arc::new(AtomicUsize::new(usize::MAX));
+        let pause = Box::pin(tokio::time::sleep(Duration::ZERO));
+        let transport = Limited { stream: Some(stream), over, allowance: Arc::clone(&allowed), pause };
+        let (opened, ()) = tokio::join!(Connection::open_on(transport, parameters), peer.shake_hands());
+        let connection = opened.unwrap();
+        let (channel, ()) = tokio::join!(connection.open_channel(), peer.open_channel(1));
+        let channel = channel.unwrap();
+        let script = async {
+            peer.expect::<confirm::Select>(1).await;
+            peer.send(1, confirm::SelectOk::default()).await;
+        };
+        let (publisher, ()) = tokio::join!(channel.confirm_select(), script);
+        let publisher = publisher.unwrap();
+        allowed.store(allowance, Ordering::Relaxed);
+        let reading = tokio::spawn(read_all(peer.into_stream()));
+        let mut waiting = Vec::new();
+        for number in 0..messages {
+            match publisher.publish("", "q", body(number)).await {
+                Ok(confirm) => waiting.push(confirm),
+                Err(error) => panic!("nothing is lost before anything was written: {error}"),
+            }
+        }
+        let close = connection.close().await;
+        let mut confirms = Vec::new();
+        for confirm in waiting {
+            confirms.push(confirm.await.unwrap_err());
+        }
+        let read =
+            tokio::time::timeout(Duration::from_secs(3600), reading).await.expect("the transport is gone").unwrap();
+        Self { close, confirms, read }
+    }
+
+    /// How many were not sent; none of these has the peer read any part of.
+    fn check(&self, place: &str) -> usize {
+        let read = String::from_utf8_lossy(&self.read);
+        for (number, error) in self.confirms.iter().enumerate() {
+            assert!(error.is_not_sent() != error.is_unknown(), "{place}: {error}");
+            assert!(!error.is_not_sent() || !read.contains(&body(number)), "{place}, message {number}: {error}");
+        }
+        if self.close.is_ok() {
+            assert!(
+                (0..self.confirms.len()).all(|number| read.contains(&body(number))),
+                "{place}: it is not all there"
+            );
+        }
+        self.confirms.iter().filter(|error| error.is_not_sent()).count()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_that_times_out_over_a_transport_that_takes_little_leaves_nothing_to_be_written() {
+    for most in [1, 20, 50, 200, 500, 1000] {
+        for limit in [5, 15, 35, 100] {
+            let parameters = parameters().close_timeout(Duration::from_millis(limit));
+            let outcome = Outcome::of(50, Over::Paces(most), 0, parameters).await;
+            outcome.check(&format!("{most} bytes a write, closed after {limit} ms"));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn output_that_is_cut_at_any_place_while_the_client_closes_makes_no_false_outcome() {
+    let whole = Outcome::of(3, Over::Fails, usize::MAX, parameters()).await;
+    whole.check("not cut");
+    whole.close.unwrap();
+    let total = whole.read.len();
+    for over in [Over::Fails, Over::Swallows, Over::Stalls] {
+        for allowance in 0..total {
+            let outcome = Outcome::of(3, over, allowance, parameters()).await;
+            let place = format!("{over:?} after {allowance} of {total} bytes");
+            outcome.check(&place);
+            let error = outcome.close.unwrap_err();
+            assert!(error.is_unknown(), "{place}: {error}");
+        }
+    }
+}
