@@ -118,6 +118,7 @@ impl Peer {
 }
 
 /// The frame of a method on channel 1.
+#[allow(clippy::needless_pass_by_value, reason = "a method is made where it is sent")]
 pub(super) fn frame<M: ProtocolMethod>(method: M) -> Vec<u8> {
     let mut out = Outbound::new();
     Encoder::new(128 * 1024).method(&mut out, 1, &method).unwrap();
