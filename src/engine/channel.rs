@@ -44,6 +44,8 @@ pub(super) struct Channel {
     pub(super) calls: Calls,
     /// Who waits for the close to be complete, with the places of their deadlines.
     pub(super) closers: BTreeMap<WaiterId, Option<Place>>,
+    /// Where in the stream our close ends, once there is one; [`HELD`](super::holding::HELD) while it waits for a commit.
+    pub(super) close_end: u64,
     /// The close of the broker's that ours crossed.
     pub(super) crossed: Option<Arc<Closure>>,
     pub(super) assembly: Assembly,
@@ -73,6 +75,7 @@ impl Channel {
             state: ChannelLife::Opening,
             calls: Calls::default(),
             closers: BTreeMap::new(),
+            close_end: 0,
             crossed: None,
             assembly: Assembly::Idle,
             scratch: Vec::new(),

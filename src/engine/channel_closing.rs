@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::channel::{Channel, ChannelLife};
 use super::closing::broker_closure;
 use super::content::Assembly;
+use super::holding::HELD;
 use super::{
     ChannelKey, ChannelNotice, Closure, Completion, ConsumerEnd, Engine, Event, Failure, Fate, Reason, Scope,
     Violation, WaiterId,
@@ -56,19 +57,28 @@ impl Engine {
             };
         }
         let close = channel::Close::default().reply_code(code).reply_text(text.clone());
-        self.encode_method(key, &close)?;
+        let position = self.encode_method(key, &close)?;
         let (scope, reply_text) = (Scope::Channel(key.number), text.to_string());
         let requested = Closure::silent(Reason::Requested);
         let closure = Arc::new(Closure { scope, reply_code: Some(code), reply_text, ..requested });
-        self.begin_closing_channel(key, &closure, waiter);
+        self.begin_closing_channel(key, &closure, waiter, position);
         Ok(())
     }
 
-    fn begin_closing_channel(&mut self, key: ChannelKey, closure: &Arc<Closure>, waiter: Option<WaiterId>) {
+    /// A close was encoded that begins at `position`.
+    fn begin_closing_channel(
+        &mut self,
+        key: ChannelKey,
+        closure: &Arc<Closure>,
+        waiter: Option<WaiterId>,
+        position: u64,
+    ) {
         self.channels.record(key, closure);
         self.evict_from_gate(Some(key), closure);
+        let close_end = if position == HELD { HELD } else { self.position() };
         if let Some(channel) = self.channels.get_mut(key) {
             channel.state = ChannelLife::Closing;
+            channel.close_end = close_end;
             channel.add_closer(waiter);
             self.reading.await_answer();
         }
@@ -88,10 +98,11 @@ impl Engine {
             channel::Close::default().reply_code(code).reply_text(short).class_id(ids.class).method_id(ids.method);
         let queued = self.encode_method(key, &close);
         debug_assert!(queued.is_ok(), "a short text always fits");
+        let Ok(position) = queued else { return };
         let (scope, method) = (Scope::Channel(key.number), violation.method());
         let violated = Closure::silent(Reason::Violation(violation));
         let closure = Closure { scope, method, reply_code: Some(code), reply_text: text, ..violated };
-        self.begin_closing_channel(key, &Arc::new(closure), None);
+        self.begin_closing_channel(key, &Arc::new(closure), None, position);
     }
 
     /// A channel that was closed by itself or with its connection is closed again: `waiter` hears how that ended or ends.
@@ -132,10 +143,12 @@ impl Engine {
         self.remove_channel(key, &closure);
     }
 
-    /// The broker agrees to the close of a channel.
+    /// The broker agrees to the close of a channel, which it can only when it has read that: whoever closed takes the answer as a
+    /// sign that everything before arrived.
     pub(super) fn handle_channel_close_ok(&mut self, key: ChannelKey) -> Result<(), Violation> {
         let unexpected = Violation::UnexpectedMethod(<channel::CloseOk as ProtocolMethod>::ID);
         let closing = self.channels.get(key).filter(|channel| channel.state == ChannelLife::Closing);
+        let closing = closing.filter(|channel| channel.close_end <= self.written);
         let crossed = closing.ok_or(unexpected)?.crossed.clone();
         if let Some(closure) = crossed {
             self.fail_closers(key, &Failure::Closed { closure, fate: Fate::Unknown });

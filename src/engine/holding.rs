@@ -177,6 +177,10 @@ impl Engine {
         self.passing.published(buffer.published);
         self.outbound.append_all(buffer.frames);
         if channel.held.buffers.is_empty() {
+            if channel.close_end == HELD {
+                // It is the last that a channel holds.
+                channel.close_end = self.taken + self.outbound.len() as u64;
+            }
             self.stop_holding();
         }
     }

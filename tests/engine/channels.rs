@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use leveret::ReplyCode;
 use leveret::engine::{ChannelKey, Completion, Failure, Fate, Initiator, Negotiated, Reason, Scope, Settle};
-use leveret::protocol::{MethodId, ProtocolMethod, Request, basic, channel, queue};
+use leveret::protocol::{MethodId, ProtocolMethod, Request, basic, channel, queue, tx};
 
 use crate::peer::{raw_frame, sent};
 use crate::session::{Session, closed, negotiated};
@@ -70,6 +70,7 @@ fn no_more_channels_are_opened_than_were_negotiated() {
     assert_eq!(session.sent(), []);
     close_channel(&mut session, first);
     assert!(session.engine.open_channel(waiter, session.now).is_err(), "the number is in use until close-ok");
+    session.sent();
     session.say(1, channel::CloseOk::default());
     assert_eq!(session.engine.open_channel(waiter, session.now).unwrap().number, 1);
 }
@@ -122,6 +123,7 @@ fn a_number_is_used_again_only_after_close_ok() {
     let first = session.channel();
     close_channel(&mut session, first);
     assert_eq!(session.channel().number, 2);
+    session.sent();
     session.say(1, channel::CloseOk::default());
     let again = session.channel();
     assert_eq!(again.number, 1);
@@ -211,6 +213,7 @@ fn a_close_that_crosses_ours_in_the_middle_of_content_still_ends_well() {
     session.say(1, basic::Deliver::default().consumer_tag("c").delivery_tag(1));
     session.octets(&raw_frame(2, 1, &[0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0]));
     let waiter = close_channel(&mut session, key);
+    session.sent();
     session.say(1, close(ReplyCode::INTERNAL_ERROR, "crossed", MethodId::new(0, 0)));
     session.say(1, channel::CloseOk::default());
     assert!(session.engine.closure().is_none(), "{:?}", session.engine.closure());
@@ -269,6 +272,26 @@ fn a_close_of_a_channel_that_is_not_answered_times_out_and_keeps_the_number() {
     session.pass(Duration::from_secs(3));
     assert_eq!(session.failure(waiter), Failure::TimedOut("channel.close"));
     assert_eq!(session.channel().number, 2);
+    session.sent();
     session.say(1, channel::CloseOk::default());
     assert_eq!(session.channel().number, 1);
+}
+
+/// Whoever closes takes the answer as a sign that everything before it arrived.
+#[test]
+fn a_close_ok_that_comes_before_the_close_was_written_agrees_to_nothing() {
+    for is_held in [false, true] {
+        let mut session = Session::open();
+        let key = session.channel();
+        if is_held {
+            session.call(key, tx::Commit::default());
+            session.call(key, queue::Declare::default());
+            session.sent();
+        }
+        let waiter = close_channel(&mut session, key);
+        session.say(1, channel::CloseOk::default());
+        assert!(matches!(session.heard(waiter), Completion::Failed(_)), "held: {is_held}");
+        assert_eq!(session.sent_close().reply_code, ReplyCode::COMMAND_INVALID);
+        session.completions();
+    }
 }

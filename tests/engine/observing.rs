@@ -53,6 +53,7 @@ fn a_channel_tells_its_state_at_each_turn_of_its_life() {
     let now = session.now;
     session.engine.close_channel(key, ReplyCode::REPLY_SUCCESS, "enough", None, now).unwrap();
     assert_eq!(session.engine.channel_state(key), ChannelState::Closing);
+    session.sent();
     session.say(1, channel::CloseOk::default());
     assert_eq!(session.engine.channel_state(key), ChannelState::Closed);
 
@@ -110,6 +111,7 @@ fn who_observes_a_channel_hears_of_flow_cancels_and_the_end_though_no_handle_is_
     session.say(1, basic::Cancel::default().consumer_tag("c").no_wait(true));
     session.engine.release_channel(key);
     session.engine.release_channel(other);
+    session.sent();
     session.say(1, channel::CloseOk::default());
     let notices: Vec<_> = std::iter::from_fn(|| session.engine.take_channel_notice(key, waiter)).collect();
     let cancelled = ChannelNotice::ConsumerCancelled(ShortString::from_static("c"));

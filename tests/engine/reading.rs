@@ -148,7 +148,10 @@ const AWAITED: [Awaited; 7] = [
             let now = session.now;
             session.engine.close_channel(key, ReplyCode::REPLY_SUCCESS, "", None, now).unwrap();
         },
-        |session, _| session.say(2, channel::CloseOk::default()),
+        |session, _| {
+            session.sent();
+            session.say(2, channel::CloseOk::default());
+        },
     ),
     (
         "a confirm",
