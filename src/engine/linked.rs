@@ -28,7 +28,6 @@ impl<T> Default for LinkedSlab<T> {
     }
 }
 
-#[allow(dead_code, reason = "the vocabulary of a list is whole")]
 impl<T> LinkedSlab<T> {
     /// Adds an item behind all others.
     pub(crate) fn push_back(&mut self, item: T) -> Place {
@@ -79,22 +78,6 @@ impl<T> LinkedSlab<T> {
         self.nodes.get(place).map(|node| &node.item)
     }
 
-    /// The item in this place.
-    pub(crate) fn get_mut(&mut self, place: Place) -> Option<&mut T> {
-        self.nodes.get_mut(place).map(|node| &mut node.item)
-    }
-
-    /// Every item with its place, the oldest first.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Place, &T)> {
-        let mut next = self.front_place();
-        std::iter::from_fn(move || {
-            let place = next?;
-            let node = self.nodes.get(place)?;
-            next = node.next;
-            Some((place, &node.item))
-        })
-    }
-
     /// How many items there are.
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
@@ -122,7 +105,8 @@ mod tests {
     }
 
     fn items(list: &LinkedSlab<u32>) -> Vec<u32> {
-        list.iter().map(|(_, item)| *item).collect()
+        let nodes = std::iter::successors(list.ends.map(|ends| ends.front), |place| list.nodes.get(*place)?.next);
+        nodes.filter_map(|place| list.get(place).copied()).collect()
     }
 
     #[test]
@@ -157,7 +141,7 @@ mod tests {
         assert_eq!(successor.slot, gone.slot);
         assert_eq!(list.get(gone), None);
         assert_eq!(list.remove(gone), None);
-        assert_eq!(list.get_mut(successor), Some(&mut 3));
+        assert_eq!(list.get(successor), Some(&3));
         assert_eq!(items(&list), [2, 3]);
     }
 }

@@ -60,7 +60,6 @@ impl<T> Default for Slab<T> {
 
 impl<T> Slab<T> {
     /// How many items there are.
-    #[cfg_attr(not(test), allow(dead_code, reason = "counts are for tests and reports"))]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
