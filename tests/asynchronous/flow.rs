@@ -107,6 +107,7 @@ async fn publishers_wait_their_turn_at_the_gate_and_everything_else_passes_it() 
         for turn in 0..50_u8 {
             assert_eq!(peer.expect_publish(1).await.body, vec![turn; 300]);
         }
+        assert_eq!(peer.expect_publish(1).await.body, b"in turn");
         peer.agree_to_close().await;
     };
     let client = async {
@@ -114,6 +115,7 @@ async fn publishers_wait_their_turn_at_the_gate_and_everything_else_passes_it() 
         for publisher in publishers {
             publisher.await.unwrap().unwrap();
         }
+        channel.publish("", "q", "in turn").await.unwrap();
         connection.close().await.unwrap();
     };
     let script = async { tokio::time::timeout(Duration::from_secs(60), script).await.expect("no deadlock") };
