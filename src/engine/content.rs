@@ -277,8 +277,7 @@ mod tests {
         for (size, piece) in [(4096, 1), (5000, 4096), (65_536, 1000), (1_048_577, 40_000), (3_000_000, 131_064)] {
             let mut gathering = gathering(size as u64);
             let body = vec![7; size];
-            let mut pieces = body.chunks(piece).peekable();
-            while let Some(piece) = pieces.next() {
+            for piece in body.chunks(piece) {
                 gathering.append(piece);
                 assert!(gathering.body.capacity() <= size);
             }

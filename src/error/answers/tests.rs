@@ -1,5 +1,7 @@
 //! What brokers really say, and what becomes of it. Each row of the table is met.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use super::{Answer, TABLE, fits};
 use crate::protocol::ReplyCode;
 
