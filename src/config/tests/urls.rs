@@ -91,15 +91,6 @@ fn a_url_that_is_no_line_of_text_is_refused() {
     }
 }
 
-#[cfg(not(feature = "tls"))]
-#[test]
-fn without_tls_an_amqps_url_says_which_feature_is_missing() {
-    let error = refused("amqps://h");
-    assert_eq!(error.kind(), crate::config::ParametersErrorKind::Unsupported);
-    assert!(error.to_string().contains("feature `tls`"), "{error}");
-    assert!(base().tls(crate::config::Tls::default()).validate().unwrap_err().to_string().contains("feature `tls`"));
-}
-
 #[test]
 fn an_error_says_what_was_given_and_what_to_do() {
     let cases = [
