@@ -69,7 +69,10 @@ impl State {
         blamed: MethodId,
         now: Instant,
     ) {
-        self.tell_decided();
+        // What queues would confirm later is lost with the channel.
+        if !self.settings.late_answers {
+            self.tell_decided();
+        }
         let incoming = self.end_channel(key, now);
         let close = channel::Close::default()
             .reply_code(code)

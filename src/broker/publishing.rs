@@ -16,6 +16,15 @@ use super::turn::Notice;
 use crate::protocol::basic::{self, Properties};
 use crate::protocol::{Method, ReplyCode, tx};
 
+/// What became of a publish.
+#[derive(Debug, Clone, Copy)]
+struct Fate {
+    /// It went to a queue.
+    asked: bool,
+    /// No queue refused it.
+    accepted: bool,
+}
+
 impl State {
     /// A message came in whole.
     pub(super) fn publish(
@@ -55,13 +64,16 @@ impl State {
             transaction.publishes.push(publish);
             return Ok(());
         }
-        let accepted = if number.is_some() && self.faults.nack() { false } else { self.distribute(key, &publish, now) };
-        self.decide(key, number, accepted);
+        let fate = match number.is_some() && self.faults.nack() {
+            true => Fate { asked: true, accepted: false },
+            false => self.distribute(key, &publish, now),
+        };
+        self.decide(key, number, fate);
         Ok(())
     }
 
-    /// Puts a message where it goes; one that goes nowhere is returned, if that was asked for. False where a queue refused it.
-    fn distribute(&mut self, key: ChannelKey, publish: &Publish, now: Instant) -> bool {
+    /// Puts a message where it goes; one that goes nowhere is returned, if that was asked for.
+    fn distribute(&mut self, key: ChannelKey, publish: &Publish, now: Instant) -> Fate {
         let lost = self.faults.unroute();
         let mut accepted = true;
         let mut routed = false;
@@ -77,7 +89,7 @@ impl State {
         if lost || (publish.mandatory && !routed) {
             self.send_back(key, &publish.message);
         }
-        accepted
+        Fate { asked: routed, accepted }
     }
 
     fn send_back(&mut self, key: ChannelKey, message: &Message) {
@@ -113,8 +125,14 @@ impl State {
         }
     }
 
-    fn decide(&mut self, key: ChannelKey, number: Option<u64>, accepted: bool) {
+    /// What no queue was asked about is confirmed at once; the queues' own answers come late.
+    fn decide(&mut self, key: ChannelKey, number: Option<u64>, fate: Fate) {
         let Some(number) = number else { return };
+        let Fate { asked, accepted } = fate;
+        if !asked && accepted && self.settings.late_answers {
+            self.send(key, &basic::Ack::default().delivery_tag(number));
+            return;
+        }
         let Some(channel) = self.channel_mut(key) else { return };
         if let Mode::Confirm { decided, .. } = &mut channel.mode {
             decided.push((number, accepted));
@@ -157,7 +175,7 @@ impl State {
         let mut asked = false;
         for publish in &transaction.publishes {
             asked |= publish.queues.iter().any(|queue| self.queues.contains_key(queue));
-            accepted &= self.distribute(key, publish, now);
+            accepted &= self.distribute(key, publish, now).accepted;
         }
         for settlement in transaction.settlements {
             self.settle_on_channel(key, settlement, now);

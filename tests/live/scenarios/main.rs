@@ -39,6 +39,7 @@ mod lifecycle;
 mod messages;
 mod operator;
 mod order_of_answers;
+mod order_table;
 mod overflow;
 mod prefetch;
 mod priorities;

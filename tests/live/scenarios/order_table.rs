@@ -1,0 +1,220 @@
+//! Every pair of methods, sent in one write: the answers arrive as the table of `tests/live/order` says, which is not always in
+//! the order of the methods. The same pairs as calls of one channel lose nothing.
+
+mod calls;
+mod methods;
+mod table;
+
+use std::time::Duration;
+
+use leveret::FieldValue;
+use leveret::protocol::{Method, ProtocolMethod, channel, confirm, connection, exchange, tx};
+use leveret_live_tests::raw::{Raw, Received};
+use leveret_live_tests::unique;
+use tokio::time::timeout;
+
+use methods::{Trial, answer, mode};
+use table::{Row, Token, rows};
+
+/// Where nothing comes for so long, nothing more will.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// The version whose rows hold: the broker's own, such as `4.0`. None for a broker that is not RabbitMQ, which may answer as any.
+async fn version() -> Option<String> {
+    let start: connection::Start = Raw::connect().await.until_start().await;
+    let property = |name| start.server_properties.get(name).and_then(FieldValue::as_str);
+    let version = property("version").filter(|_| property("product") == Some("RabbitMQ"))?;
+    Some(version.split('.').take(2).collect::<Vec<_>>().join("."))
+}
+
+/// A method that arrived.
+#[derive(Debug, PartialEq)]
+struct Arrived {
+    name: String,
+    /// The place of the pair that it names, if it names one.
+    place: Option<usize>,
+    /// The code and the text, where it closes something.
+    close: Option<(u16, String)>,
+}
+
+/// A connection for pairs, each on a channel of its own.
+struct Peer {
+    raw: Raw,
+    channel: u16,
+    prefix: String,
+}
+
+impl Peer {
+    async fn open() -> Self {
+        let mut peer = Self { raw: Raw::open_channel().await, channel: 1, prefix: unique("order") };
+        let prefix = peer.prefix.clone();
+        let mut trial = Trial::new(1, &prefix);
+        let queues = trial.queues();
+        peer.raw.send_octets(&queues).await;
+        peer.take(trial.asked).await;
+        peer
+    }
+
+    /// Sends a pair, and gives what arrives up to the answer of a fence after it.
+    async fn send(&mut self, row: &Row) -> Vec<Arrived> {
+        self.channel += 1;
+        let (channel, prefix) = (self.channel, self.prefix.clone());
+        let mut trial = Trial::new(channel, &prefix);
+        let prepared = prepare(&mut trial, row);
+        self.raw.send_octets(&prepared).await;
+        let before = self.take(trial.asked).await;
+        assert_eq!(before.len(), trial.asked, "{} and {} are prepared: {before:?}", row.first, row.second);
+        let pair = [trial.send(row.first, 0), trial.send(row.second, 1)].concat();
+        self.raw.send_octets(&pair).await;
+        let mut arrived = self.answers(row).await;
+        if arrived.iter().all(|method| method.close.is_none()) {
+            let closes = [row.first, row.second].contains(&"channel.close");
+            arrived.extend(self.fence(if closes { 1 } else { channel }).await);
+        }
+        self.leave(channel, &arrived).await;
+        arrived
+    }
+
+    /// The answers of a pair: what one order of the table has, or else all that comes.
+    async fn answers(&mut self, row: &Row) -> Vec<Arrived> {
+        let mut arrived = Vec::new();
+        while !row.orders.iter().any(|order| is_order(row, order, &arrived)) {
+            let more = timeout(QUIET, self.take(1)).await.unwrap_or_default();
+            let ended = more.is_empty() || more.iter().any(|method| method.close.is_some());
+            arrived.extend(more);
+            if ended {
+                break;
+            }
+        }
+        arrived
+    }
+
+    /// Something that is answered last: what arrives before its answer.
+    async fn fence(&mut self, channel: u16) -> Vec<Arrived> {
+        let fence = exchange::Declare::default().exchange("amq.fanout").passive(true);
+        self.raw.send(channel, fence).await;
+        let mut arrived = Vec::new();
+        while let Some(method) = self.take(1).await.pop() {
+            if method.name == exchange::DeclareOk::NAME {
+                break;
+            }
+            let closed = method.close.is_some();
+            arrived.push(method);
+            if closed {
+                break;
+            }
+        }
+        arrived
+    }
+
+    /// Ends what the pair leaves, so that it takes nothing from the next: consumers, and messages that are unsettled.
+    async fn leave(&mut self, channel: u16, arrived: &[Arrived]) {
+        let has = |name: &str| arrived.iter().any(|method| method.name == name);
+        if has(channel::Close::NAME) {
+            self.raw.send(channel, channel::CloseOk::default()).await;
+        } else if !has(channel::CloseOk::NAME) && !has(connection::Close::NAME) {
+            self.raw.send(channel, channel::Close::default()).await;
+            self.take(1).await;
+        }
+    }
+
+    /// So many methods, or fewer where something is closed.
+    async fn take(&mut self, count: usize) -> Vec<Arrived> {
+        let (mut arrived, mut acked) = (Vec::new(), 0);
+        while arrived.len() < count {
+            let Some(method) = self.next_method().await else { break };
+            // One acknowledgement may confirm both.
+            let times = match &method {
+                Method::BasicAck(ack) => {
+                    ack.delivery_tag.saturating_sub(if ack.multiple { acked } else { ack.delivery_tag - 1 })
+                }
+                _ => 1,
+            };
+            acked += times;
+            arrived.extend((0..times).map(|_| self.arrived(&method)));
+            if arrived.iter().any(|method| method.close.is_some()) {
+                break;
+            }
+        }
+        arrived
+    }
+
+    async fn next_method(&mut self) -> Option<Method> {
+        loop {
+            if let Received::Method(_, method) = self.raw.receive().await? {
+                return Some(method);
+            }
+        }
+    }
+
+    fn arrived(&self, method: &Method) -> Arrived {
+        let mark = match method {
+            Method::BasicConsumeOk(ok) => ok.consumer_tag.to_string(),
+            Method::BasicCancelOk(ok) => ok.consumer_tag.to_string(),
+            Method::QueueDeclareOk(ok) => ok.queue.to_string(),
+            Method::BasicReturn(returned) => returned.routing_key.to_string(),
+            _ => String::new(),
+        };
+        let place = if mark.starts_with("amq.") { None } else { mark.chars().last() };
+        let close = match method {
+            Method::ChannelClose(close) => Some((close.reply_code, &close.reply_text)),
+            Method::ConnectionClose(close) => Some((close.reply_code, &close.reply_text)),
+            _ => None,
+        };
+        Arrived {
+            name: method.name().to_owned(),
+            place: place.and_then(|place| place.to_digit(2)).map(|place| place as usize),
+            close: close.map(|(code, text)| (code.code(), text.to_string().replace(&format!("{}.", self.prefix), ""))),
+        }
+    }
+}
+
+/// Opens the channel, and does what the pair needs on it.
+fn prepare(trial: &mut Trial<'_>, row: &Row) -> Vec<u8> {
+    let titles = [row.first, row.second];
+    let mut out = trial.ask(channel::Open::default());
+    for (place, title) in titles.into_iter().enumerate() {
+        out.extend(trial.prepare(title, place));
+    }
+    out.extend(match mode(row.first, row.second) {
+        Some("tx") => trial.ask(tx::Select::default()),
+        Some(_) => trial.ask(confirm::Select::default()),
+        None => Vec::new(),
+    });
+    for (place, title) in titles.into_iter().enumerate() {
+        out.extend(trial.begin(title, place));
+    }
+    out
+}
+
+fn is_order(row: &Row, order: &[Token], arrived: &[Arrived]) -> bool {
+    let matches = |(token, method): (&Token, &Arrived)| match token {
+        Token::Answer(place, named) => {
+            let title = [row.first, row.second][*place];
+            method.name == answer(title, *named) && method.place.is_none_or(|of| of == *place)
+        }
+        Token::Close { connection, code, text } => {
+            let name = if *connection { connection::Close::NAME } else { channel::Close::NAME };
+            method.name == name && method.close == Some((*code, (*text).to_owned()))
+        }
+    };
+    order.len() == arrived.len() && order.iter().zip(arrived).all(matches)
+}
+
+#[tokio::test]
+async fn answers_of_two_methods_in_one_write_arrive_in_an_order_that_rabbitmq_has() {
+    let rows = rows(version().await.as_deref());
+    let mut peer = Peer::open().await;
+    let mut wrong = Vec::new();
+    for row in &rows {
+        let arrived = peer.send(row).await;
+        if arrived.iter().any(|method| method.name == connection::Close::NAME) {
+            peer = Peer::open().await;
+        }
+        if !row.orders.iter().any(|order| is_order(row, order, &arrived)) {
+            wrong.push(format!("{}, {}: {arrived:?}, where the table has {:?}", row.first, row.second, row.orders));
+        }
+    }
+    peer.raw.close().await;
+    assert!(wrong.is_empty(), "{} of {} pairs:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
+}

@@ -1,0 +1,77 @@
+//! The table that `tests/live/order` measured: which answers come in which order, by version of RabbitMQ.
+
+use std::collections::BTreeMap;
+
+const CLASSIC: &str = include_str!("../../order/classic.tsv");
+
+/// Two methods by the names that the table gives them, and every order of their answers that was seen.
+pub(super) struct Row {
+    pub(super) first: &'static str,
+    pub(super) second: &'static str,
+    pub(super) orders: Vec<Vec<Token>>,
+}
+
+/// Something that arrives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Token {
+    /// An answer: the place of what it answers, 0 or 1; and its name, where one method is answered by several.
+    Answer(usize, Option<&'static str>),
+    /// A close of the channel or the connection: the code and the text, with the names of queues taken out.
+    Close { connection: bool, code: u16, text: &'static str },
+}
+
+impl Row {
+    /// Nothing is closed, in any order.
+    pub(super) fn is_harmless(&self) -> bool {
+        !self.orders.iter().flatten().any(|token| matches!(token, Token::Close { .. }))
+    }
+}
+
+/// The rows of one version, such as `4.0`; of all of them together, where it was not measured or none is asked for.
+pub(super) fn rows(version: Option<&str>) -> Vec<Row> {
+    let lines = || CLASSIC.lines().filter(|line| !line.starts_with('#')).map(fields);
+    let of = |versions: &str| version.is_some_and(|version| versions.split(',').any(|of| of == version));
+    let measured = lines().any(|[_, versions, ..]| of(versions));
+    let mut pairs: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for [first, versions, order, _times, seconds] in lines() {
+        if measured && !of(versions) {
+            continue;
+        }
+        for second in seconds.split('|') {
+            let orders = pairs.entry((first, second)).or_default();
+            let order = tokens(order);
+            if !orders.contains(&order) {
+                orders.push(order);
+            }
+        }
+    }
+    pairs.into_iter().map(|((first, second), orders)| Row { first, second, orders }).collect()
+}
+
+fn fields(line: &'static str) -> [&'static str; 5] {
+    line.split('\t').collect::<Vec<_>>().try_into().unwrap_or_else(|_| panic!("five fields: {line}"))
+}
+
+fn tokens(order: &'static str) -> Vec<Token> {
+    let parts = order.split(',').filter(|part| *part != "nothing");
+    // One acknowledgement may confirm both.
+    parts.flat_map(|part| part.split('+').map(token).collect::<Vec<_>>()).collect()
+}
+
+fn token(part: &'static str) -> Token {
+    if let Some((place, name)) = part.split_once(':').filter(|(place, _)| matches!(*place, "1" | "2")) {
+        return Token::Answer(place_of(place), Some(name));
+    }
+    let Some((what, text)) = part.split_once(": ") else { return Token::Answer(place_of(part), None) };
+    let mut words = what.split(' ');
+    let (scope, code) = (words.next(), words.next().and_then(|code| code.parse().ok()));
+    Token::Close { connection: scope == Some("connection"), code: code.expect("a reply code"), text }
+}
+
+fn place_of(mark: &str) -> usize {
+    match mark {
+        "1" => 0,
+        "2" => 1,
+        _ => panic!("{mark} is no place in a pair"),
+    }
+}
