@@ -42,7 +42,7 @@ consumed=$(amqp-consume --url="$url" --queue="$queue" --count=2 --prefetch-count
 expect 'the messages that are consumed' "$(sort <<<"$consumed" | tr '\n' ' ')" 'second third '
 
 # By an exchange: the consumer declares a queue of its own and binds it, at a time that only its first message tells.
-amqp-consume --url="$url" --exchange=amq.topic --routing-key="$prefix.*" --exclusive --count=1 --heartbeat=1 cat \
+amqp-consume --url="$url" --exchange=amq.topic --routing-key="$prefix.*" --exclusive --count=1 --heartbeat=5 cat \
   >"${TMPDIR:-/tmp}/$prefix.consumed" &
 consumer=$!
 trap 'kill "$consumer" 2>/dev/null || true; rm -f "${TMPDIR:-/tmp}/$prefix.consumed"' EXIT

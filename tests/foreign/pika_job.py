@@ -125,7 +125,7 @@ def log_in_wrongly(parameters):
 def main():
     url, prefix = sys.argv[1:]
     parameters = pika.URLParameters(url if "/" in url.split("//")[1] else url + "/%2F")
-    parameters.heartbeat = 1
+    parameters.heartbeat = 5
     connection = pika.BlockingConnection(parameters)
     channel = connection.channel()
     exchange, queue = declare(channel, prefix)
@@ -135,7 +135,7 @@ def main():
     transact(connection.channel(), queue)
     be_refused(connection, parameters.virtual_host, prefix)
     # Several heartbeats: without those of either side the other would give up.
-    connection.sleep(3.5)
+    connection.sleep(16)
     channel.queue_delete(queue)
     connection.close()
     log_in_wrongly(parameters)

@@ -34,9 +34,9 @@ async fn the_broker_sends_heartbeats_and_gives_up_a_client_that_is_silent() {
 
 #[tokio::test]
 async fn any_frame_is_a_sign_of_life() {
-    let mut with_heartbeats = with_heartbeat(1).await;
-    let mut with_calls = with_heartbeat(1).await;
-    for _ in 0..10 {
+    let mut with_heartbeats = with_heartbeat(2).await;
+    let mut with_calls = with_heartbeat(2).await;
+    for _ in 0..18 {
         tokio::time::sleep(Duration::from_millis(500)).await;
         with_heartbeats.send_heartbeat().await;
         with_calls.call(1, basic::Qos::default().prefetch_count(1)).await;

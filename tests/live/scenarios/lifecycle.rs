@@ -9,14 +9,14 @@ use leveret::config::{Credentials, Endpoint, Provided};
 use leveret::{ChannelEvent, Connection, ConnectionEvent, ConnectionState, Initiator, Phase, ReplyCode, Result};
 use leveret_live_tests::{Operator, exclusive_queue, next, open, parameters, password, soon, unique, user};
 
-// Real seconds are the subject here: with heartbeats of one second the broker gives up after three of silence.
+// Real seconds are the subject here: with heartbeats of two seconds the broker gives up after six of silence.
 #[tokio::test]
 async fn a_driver_on_a_thread_of_its_own_keeps_a_program_connected_that_blocks_its_runtime() -> Result<()> {
-    let connection = soon(Connection::open(parameters().heartbeat(1).driver_thread(true))).await?;
+    let connection = soon(Connection::open(parameters().heartbeat(2).driver_thread(true))).await?;
     let channel = soon(connection.open_channel()).await?;
     let queue = exclusive_queue(&channel).await;
     let mut consumer = soon(channel.consume(&queue)).await?;
-    std::thread::sleep(Duration::from_secs(5));
+    std::thread::sleep(Duration::from_secs(8));
     assert!(connection.is_open(), "{:?}", connection.closed_by());
     let publisher = soon(channel.confirm_select()).await?;
     soon(publisher.publish("", &queue, "still here").confirmed()).await?;
