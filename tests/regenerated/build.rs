@@ -9,6 +9,8 @@ use leveret_codegen::{Source, emit, load};
 const ALONE: [(&str, &[&str]); 2] = [("standard", &["spec/amqp0-9-1.xml"]), ("invented", &["invented-protocol.xml"])];
 
 fn main() -> Result<(), Box<dyn Error>> {
+    // Features of leveret that this package lacks.
+    println!("cargo::rustc-check-cfg=cfg(feature, values(\"broker\", \"tls\"))");
     let out = env::var("OUT_DIR")?;
     let out = Path::new(&out);
     let extended = ["spec/amqp0-9-1.xml", "spec/rabbitmq.xml", "invented-overlay.xml"];
