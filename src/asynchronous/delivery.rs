@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 
@@ -103,8 +106,8 @@ impl Delivery {
     /// # Errors
     ///
     /// The channel is closed (the broker delivers the message again), or the message came with `no_ack`.
-    pub async fn ack(self) -> Result<()> {
-        self.settle(Settle::Ack { multiple: false }).await
+    pub fn ack(self) -> Settling {
+        self.settle(Settle::Ack { multiple: false })
     }
 
     /// Acknowledges this message and all that were delivered before it on the channel.
@@ -112,8 +115,8 @@ impl Delivery {
     /// # Errors
     ///
     /// As [`Delivery::ack`].
-    pub async fn ack_multiple(self) -> Result<()> {
-        self.settle(Settle::Ack { multiple: true }).await
+    pub fn ack_multiple(self) -> Settling {
+        self.settle(Settle::Ack { multiple: true })
     }
 
     /// Gives the message back: to its queue with `requeue`, else away, to the dead-letter exchange where there is one.
@@ -124,8 +127,8 @@ impl Delivery {
     /// # Errors
     ///
     /// As [`Delivery::ack`].
-    pub async fn nack(self, requeue: bool) -> Result<()> {
-        self.settle(Settle::Nack { multiple: false, requeue }).await
+    pub fn nack(self, requeue: bool) -> Settling {
+        self.settle(Settle::Nack { multiple: false, requeue })
     }
 
     /// Gives back this message and all that were delivered before it on the channel.
@@ -133,8 +136,8 @@ impl Delivery {
     /// # Errors
     ///
     /// As [`Delivery::ack`].
-    pub async fn nack_multiple(self, requeue: bool) -> Result<()> {
-        self.settle(Settle::Nack { multiple: true, requeue }).await
+    pub fn nack_multiple(self, requeue: bool) -> Settling {
+        self.settle(Settle::Nack { multiple: true, requeue })
     }
 
     /// The same as [`Delivery::nack`], as the standard has it; but that to a quorum queue of RabbitMQ 4.3 a requeue by this counts
@@ -143,19 +146,46 @@ impl Delivery {
     /// # Errors
     ///
     /// As [`Delivery::ack`].
-    pub async fn reject(self, requeue: bool) -> Result<()> {
-        self.settle(Settle::Reject { requeue }).await
+    pub fn reject(self, requeue: bool) -> Settling {
+        self.settle(Settle::Reject { requeue })
     }
 
-    async fn settle(self, settle: Settle) -> Result<()> {
+    /// The message goes at once, so that what waits is small.
+    #[inline]
+    fn settle(self, settle: Settle) -> Settling {
+        let Self { channel, delivery_tag, no_ack, .. } = self;
+        Settling { channel, delivery_tag, no_ack, settle, room: None }
+    }
+}
+
+/// Waits until a settlement is queued: see [`Delivery`].
+#[derive(Debug)]
+#[must_use = "a delivery is settled when this is awaited"]
+pub struct Settling {
+    channel: Channel,
+    delivery_tag: u64,
+    no_ack: bool,
+    settle: Settle,
+    /// On the heap, since it is seldom there.
+    room: Option<Box<Room>>,
+}
+
+impl Future for Settling {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
         if self.no_ack {
-            return Err(Error::nothing_to_settle());
+            return Poll::Ready(Err(Error::nothing_to_settle()));
         }
-        let (shared, key, tag) = (self.channel.shared(), self.channel.key(), self.delivery_tag);
         loop {
-            match shared.with(|state| state.engine.settle(key, tag, settle)) {
-                Err(Failure::WriteLimit { .. }) => Room::wait(shared)?.await?,
-                settled => return Ok(settled?),
+            if let Some(room) = &mut self.room {
+                ready!(Pin::new(&mut **room).poll(context))?;
+                self.room = None;
+            }
+            let (key, tag, settle) = (self.channel.key(), self.delivery_tag, self.settle);
+            match self.channel.shared().with(|state| state.engine.settle(key, tag, settle)) {
+                Err(Failure::WriteLimit { .. }) => self.room = Some(Box::new(Room::wait(self.channel.shared())?)),
+                settled => return Poll::Ready(settled.map_err(Error::from)),
             }
         }
     }

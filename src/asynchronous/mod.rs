@@ -20,7 +20,7 @@ pub use call::{Call, CallFuture, SendMethod};
 pub use channel::Channel;
 pub use connection::Connection;
 pub use consumer::{Consume, ConsumeFuture, Consumer};
-pub use delivery::Delivery;
+pub use delivery::{Delivery, Settling};
 pub use events::{ChannelEvent, ChannelEvents, Closed, ConnectionEvent, ConnectionEvents};
 pub use get::{Get, GetFuture};
 pub use publish::{Publish, PublishFuture};

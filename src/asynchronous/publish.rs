@@ -64,9 +64,11 @@ impl<'a> Publish<'a> {
         self.share_large_body();
         let key = self.channel.key();
         let confirm = self.channel.shared().with(|state| {
-            with_confirm::<R, _>(state, |state, confirm| match state.engine.admission(key)? {
-                Admission::Open => state.engine.publish(key, &self.frames(), confirm).map(drop),
-                Admission::Closed => Err(Failure::Backpressure),
+            with_confirm::<R, _>(state, |state, confirm| {
+                match state.engine.publish_if_open(key, &self.frames(), confirm)? {
+                    Admission::Open => Ok(()),
+                    Admission::Closed => Err(Failure::Backpressure),
+                }
             })
         })?;
         Ok(R::new(self.channel, confirm.0))
@@ -159,8 +161,9 @@ pub(super) struct Passage<'a, R> {
 #[derive(Debug)]
 enum Stage<R> {
     Arriving,
-    /// In line at the gate, where the message is: what it gives was taken along.
-    Waiting(GateWait, R),
+    /// In line at the gate, where the message is: what it gives was taken along. On the heap, since few wait, and all
+    /// publishes are moved.
+    Waiting(Box<(GateWait, R)>),
     /// Published, and letting others run before saying so.
     Yielding(R),
     Done,
@@ -197,16 +200,16 @@ impl<'a, R: Outcome> Passage<'a, R> {
                         Asked::Through { yields: true } => return self.yield_now(result, context),
                         Asked::Waiting(id, place) => {
                             let wait = Wait::new(Arc::clone(channel.shared()), id);
-                            self.stage = Stage::Waiting(GateWait { wait, place }, result);
+                            self.stage = Stage::Waiting(Box::new((GateWait { wait, place }, result)));
                         }
                     }
                 }
-                Stage::Waiting(mut gate, result) => match Pin::new(&mut gate.wait).poll(context) {
+                Stage::Waiting(mut waiting) => match Pin::new(&mut waiting.0.wait).poll(context) {
                     Poll::Pending => {
-                        self.stage = Stage::Waiting(gate, result);
+                        self.stage = Stage::Waiting(waiting);
                         return Poll::Pending;
                     }
-                    Poll::Ready(Ok(Completion::Published)) => return Poll::Ready(Ok(result)),
+                    Poll::Ready(Ok(Completion::Published)) => return Poll::Ready(Ok(waiting.1)),
                     Poll::Ready(Ok(_)) => return Poll::Ready(Err(Error::internal("the gate gave something else"))),
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 },
@@ -222,20 +225,17 @@ impl<'a, R: Outcome> Passage<'a, R> {
     #[inline]
     fn arrive(&self) -> Result<(Option<WaiterId>, Asked)> {
         let (key, frames): (ChannelKey, _) = (self.publish.channel.key(), self.publish.frames());
-        let arrive = |state: &mut State, confirm| match state.engine.admission(key)? {
-            Admission::Open => {
-                let before = state.engine.untaken() / YIELD_EVERY;
-                state.engine.publish(key, &frames, confirm)?;
-                Ok(Asked::Through { yields: state.engine.untaken() / YIELD_EVERY > before })
+        let arrive = |state: &mut State, confirm| {
+            let before = state.engine.untaken() / YIELD_EVERY;
+            if state.engine.publish_if_open(key, &frames, confirm)? == Admission::Open {
+                return Ok(Asked::Through { yields: state.engine.untaken() / YIELD_EVERY > before });
             }
-            Admission::Closed => {
-                let id = state.waiters.insert();
-                match state.engine.wait_to_publish(key, &frames, confirm, id) {
-                    Ok(place) => Ok(Asked::Waiting(id, place)),
-                    Err(failure) => {
-                        drop(state.waiters.remove(id));
-                        Err(failure)
-                    }
+            let id = state.waiters.insert();
+            match state.engine.wait_to_publish(key, &frames, confirm, id) {
+                Ok(place) => Ok(Asked::Waiting(id, place)),
+                Err(failure) => {
+                    drop(state.waiters.remove(id));
+                    Err(failure)
                 }
             }
         };

@@ -84,6 +84,7 @@ impl Shared {
     }
 
     /// A poisoned lock (a panic in here is a bug) loses the connection rather than the process.
+    #[inline]
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|poisoned| {
             let mut state = poisoned.into_inner();

@@ -28,6 +28,7 @@ enum Slot {
 }
 
 impl From<Completion> for Slot {
+    #[inline]
     fn from(completion: Completion) -> Self {
         match completion {
             Completion::Confirmed(Confirmation::Ack) => Self::Acked,
@@ -39,6 +40,19 @@ impl From<Completion> for Slot {
 }
 
 impl Slot {
+    /// Somebody still waits; and whom to wake.
+    #[inline]
+    fn waiting(&mut self) -> Option<(&mut Self, Option<Waker>)> {
+        match self {
+            Self::Waiting(waker) => {
+                let waker = waker.take();
+                Some((self, waker))
+            }
+            _ => None,
+        }
+    }
+
+    #[inline]
     fn into_completion(self) -> Result<Completion, Option<Waker>> {
         match self {
             Self::Waiting(waker) => Err(waker),
@@ -113,15 +127,15 @@ impl Waiters {
     }
 
     /// Puts a completion into its slot.
+    #[inline]
     pub(crate) fn resolve(&mut self, id: WaiterId, completion: Completion) -> Resolved {
-        match self.slots.get_mut(id.into()) {
-            Some(slot @ Slot::Waiting(_)) => {
-                let waited = std::mem::replace(slot, completion.into());
-                Resolved::Kept(waited.into_completion().err().flatten())
-            }
+        let slot = self.slots.get_mut(id.into());
+        let Some((slot, waker)) = slot.and_then(Slot::waiting) else {
             // A timeout came first, and then the answer: the first one is what the waiter hears.
-            Some(_) | None => Resolved::Abandoned(completion),
-        }
+            return Resolved::Abandoned(completion);
+        };
+        *slot = completion.into();
+        Resolved::Kept(waker)
     }
 
     /// Takes the waker out of a standing waiter's slot, to wake it.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::calls::Calls;
 use super::confirms::Confirms;
 use super::consumers::Departed;
-use super::content::Assembly;
+use super::content::{Assembly, Gathering};
 use super::holding::Held;
 use super::prefetch::Prefetch;
 use super::returns::Returns;
@@ -88,6 +88,18 @@ impl Channel {
             confirms: None,
             returns: Returns::default(),
             flow_stopped: false,
+        }
+    }
+
+    /// Takes out the message under way, if it is complete.
+    #[inline]
+    pub(super) fn take_content(&mut self) -> Option<(ChannelKey, Gathering)> {
+        if !matches!(&self.assembly, Assembly::Body(gathering) if gathering.is_complete()) {
+            return None;
+        }
+        match std::mem::replace(&mut self.assembly, Assembly::Idle) {
+            Assembly::Body(gathering) => Some((self.key, gathering)),
+            Assembly::Idle | Assembly::Header(..) => None,
         }
     }
 

@@ -75,6 +75,7 @@ impl Channels {
         self.by_number(key.number).filter(|channel| channel.key == key)
     }
 
+    #[inline]
     pub(super) fn get(&self, key: ChannelKey) -> Option<&Channel> {
         let place = self.places.get(usize::from(key.number).checked_sub(1)?)?;
         place.as_deref().filter(|channel| channel.key == key)

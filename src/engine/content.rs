@@ -75,26 +75,14 @@ pub(super) struct Gathering {
     body_size: u64,
 }
 
-/// What became of a header or body frame.
-#[derive(Debug)]
-#[allow(clippy::large_enum_variant, reason = "a box would cost an allocation per delivery")]
-pub(super) enum Progress {
-    /// More is due.
-    More(Gathering),
-    /// The message is complete.
-    Complete(Target, Message),
-    /// The message has ended, and was not kept.
-    Oversize(Target, Oversize),
-}
-
 /// The most that is reserved for a body ahead of its bytes.
 const RESERVE: usize = 1024 * 1024;
 
 /// What is reserved for the body of a large message whatever has arrived of it.
 const LEAST_RESERVE: usize = 16 * 1024;
 
-/// Begins the body of a message whose content method was read. A header that is `oversize` by itself comes without its
-/// properties.
+/// Begins the message whose content method was read. A header that is `oversize` by itself comes without its properties.
+#[inline]
 pub(super) fn handle_header(
     target: Target,
     head: Head,
@@ -102,45 +90,37 @@ pub(super) fn handle_header(
     header: ContentHeader<'_>,
     max_body: u64,
     oversize: Option<Oversize>,
-) -> Result<Progress, Violation> {
+) -> Result<Gathering, Violation> {
     if header.class != Properties::CLASS_ID {
         return Err(Violation::WrongContentClass(header.class));
     }
     let too_large = header.body_size > max_body || matches!(target, Target::Nobody);
     let unkept = oversize.or(too_large.then_some(Oversize::Body(header.body_size)));
-    let head = Head { properties: header.properties.len(), ..head };
     let small = usize::try_from(header.body_size).ok().filter(|size| *size < BY_REFERENCE);
-    let mut data = Vec::new();
-    if unkept.is_none() {
-        data.reserve_exact(scratch.len() + header.properties.len() + small.unwrap_or(0));
-        data.extend_from_slice(scratch);
-        data.extend_from_slice(header.properties);
-    }
-    let gathering = Gathering {
+    let data = match unkept {
+        Some(_) => Vec::new(),
+        None => {
+            let mut data = Vec::with_capacity(scratch.len() + header.properties.len() + small.unwrap_or(0));
+            data.extend_from_slice(scratch);
+            data.extend_from_slice(header.properties);
+            data
+        }
+    };
+    Ok(Gathering {
         target,
-        head,
+        head: Head { properties: header.properties.len(), ..head },
         data,
         body: Vec::new(),
         large: small.is_none(),
         unkept,
         remaining: header.body_size,
         body_size: header.body_size,
-    };
-    Ok(gathering.progress())
+    })
 }
 
 impl Gathering {
-    /// Takes a piece of the body.
-    #[inline]
-    pub(super) fn push(mut self, piece: &[u8], channel: u16) -> Result<Progress, Violation> {
-        if !self.expects(piece.len()) {
-            return Err(Violation::BodyTooLong(channel));
-        }
-        self.append(piece);
-        Ok(self.progress())
-    }
-
     /// Whether so many more bytes of body are due.
+    #[inline]
     pub(super) fn expects(&self, len: usize) -> bool {
         self.remaining >= len as u64
     }
@@ -151,6 +131,7 @@ impl Gathering {
     }
 
     /// Copies a piece of the body that is due.
+    #[inline]
     pub(super) fn append(&mut self, piece: &[u8]) {
         self.remaining = self.remaining.saturating_sub(piece.len() as u64);
         if self.unkept.is_some() {
@@ -192,22 +173,26 @@ impl Gathering {
         self.body.reserve_exact(wanted - self.body.len());
     }
 
-    /// What has become of the message.
+    /// The last byte has arrived.
     #[inline]
-    pub(super) fn progress(self) -> Progress {
-        if self.remaining > 0 {
-            return Progress::More(self);
-        }
+    pub(super) fn is_complete(&self) -> bool {
+        self.remaining == 0
+    }
+
+    /// Where the message that is complete goes, and the message, or why it was not kept.
+    #[inline]
+    pub(super) fn finish(self) -> (Target, Result<Message, Oversize>) {
         let Self { target, head, data, body, large, unkept, .. } = self;
-        match unkept {
-            Some(oversize) => Progress::Oversize(target, oversize),
-            None => Progress::Complete(target, Message::new(data.into(), head, large.then(|| body.into()))),
-        }
+        let message = match unkept {
+            Some(oversize) => Err(oversize),
+            None => Ok(Message::new(data.into(), head, large.then(|| body.into()))),
+        };
+        (target, message)
     }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 
@@ -218,44 +203,38 @@ mod tests {
         Target::Get { delivery_tag: 1, redelivered: false, message_count: 0 }
     }
 
-    fn begin_at(body_size: u64, max_body: u64) -> Result<Progress, Violation> {
+    fn begin(target: Target, body_size: u64, max_body: u64) -> Gathering {
         let header = ContentHeader { class: 60, body_size, properties: &[0, 0] };
-        handle_header(somebody(), HEAD, b"exkey", header, max_body, None)
-    }
-
-    fn begin(body_size: u64) -> Result<Progress, Violation> {
-        begin_at(body_size, u64::MAX)
+        handle_header(target, HEAD, b"exkey", header, max_body, None).unwrap()
     }
 
     fn gathering(body_size: u64) -> Gathering {
-        more(begin(body_size).unwrap())
+        begin(somebody(), body_size, u64::MAX)
     }
 
-    fn more(progress: Progress) -> Gathering {
-        match progress {
-            Progress::More(gathering) => gathering,
-            progress => panic!("{progress:?} where more is due"),
-        }
+    fn push(gathering: &mut Gathering, piece: &[u8]) {
+        assert!(!gathering.is_complete() && gathering.expects(piece.len()));
+        gathering.append(piece);
     }
 
-    fn complete(progress: Progress) -> Message {
-        match progress {
-            Progress::Complete(_, message) => message,
-            progress => panic!("{progress:?}"),
-        }
+    fn complete(gathering: Gathering) -> Message {
+        assert!(gathering.is_complete());
+        gathering.finish().1.unwrap()
     }
 
     #[test]
     fn a_body_of_no_octets_is_complete_at_its_header() {
-        let message = complete(begin(0).unwrap());
+        let message = complete(gathering(0));
         assert_eq!((message.exchange(), message.routing_key(), message.body()), (&b"ex"[..], &b"key"[..], &b""[..]));
         assert_eq!(message.properties().unwrap(), Properties::default());
     }
 
     #[test]
     fn pieces_of_a_small_body_are_gathered() {
-        let gathering = more(gathering(5).push(b"he", 1).unwrap());
-        let message = complete(gathering.push(b"llo", 1).unwrap());
+        let mut gathering = gathering(5);
+        push(&mut gathering, b"he");
+        push(&mut gathering, b"llo");
+        let message = complete(gathering);
         assert_eq!(message.body(), b"hello");
         assert_eq!(message.into_body(), b"hello"[..]);
     }
@@ -265,7 +244,7 @@ mod tests {
         let mut gathering = gathering(u64::MAX);
         let mut arrived = 0;
         for len in [1, 100, 5000, 60_000, 900_000, 1, 3_000_000] {
-            gathering = more(gathering.push(&vec![1; len], 1).unwrap());
+            push(&mut gathering, &vec![1; len]);
             arrived += len;
             let most = (arrived * 16).clamp(LEAST_RESERVE, RESERVE).max(arrived * 2);
             assert!(gathering.body.capacity() <= most, "{arrived} reserve {}", gathering.body.capacity());
@@ -282,7 +261,7 @@ mod tests {
                 assert!(gathering.body.capacity() <= size);
             }
             assert_eq!((gathering.body.len(), gathering.body.capacity()), (size, size));
-            assert_eq!(complete(gathering.progress()).body(), body);
+            assert_eq!(complete(gathering).body(), body);
         }
     }
 
@@ -293,12 +272,13 @@ mod tests {
         assert!(buffer.capacity() > 0);
         buffer.extend_from_slice(&[7; 5000]);
         gathering.give_back(buffer, 5000);
-        assert_eq!(complete(gathering.progress()).body(), [7; 5000]);
+        assert_eq!(complete(gathering).body(), [7; 5000]);
     }
 
     #[test]
-    fn more_body_than_declared_breaks_the_protocol() {
-        assert_eq!(gathering(4).push(b"hello", 9).unwrap_err(), Violation::BodyTooLong(9));
+    fn more_body_than_declared_is_not_expected() {
+        assert!(gathering(4).expects(4));
+        assert!(!gathering(4).expects(5));
     }
 
     #[test]
@@ -310,19 +290,18 @@ mod tests {
 
     #[test]
     fn a_body_over_the_limit_is_counted_and_not_kept() {
-        let gathering = more(begin_at(10, 9).unwrap());
-        let gathering = more(gathering.push(&[1; 9], 1).unwrap());
+        let mut gathering = begin(somebody(), 10, 9);
+        push(&mut gathering, &[1; 9]);
         assert_eq!((gathering.body.capacity(), gathering.data.capacity()), (0, 0));
-        assert!(matches!(gathering.push(&[1], 1).unwrap(), Progress::Oversize(_, Oversize::Body(10))));
+        push(&mut gathering, &[1]);
+        assert!(matches!(gathering.finish(), (Target::Get { .. }, Err(Oversize::Body(10)))));
     }
 
     #[test]
     fn what_nobody_wants_is_not_kept() {
-        let header = ContentHeader { class: 60, body_size: 5000, properties: &[0, 0] };
-        let begun = handle_header(Target::Nobody, HEAD, b"exkey", header, u64::MAX, None).unwrap();
-        let gathering = more(begun);
+        let mut gathering = begin(Target::Nobody, 5000, u64::MAX);
         assert!(!gathering.has_buffer());
-        let gathering = more(gathering.push(&[1; 4999], 1).unwrap());
+        push(&mut gathering, &[1; 4999]);
         assert_eq!((gathering.body.capacity(), gathering.data.capacity()), (0, 0));
     }
 }

@@ -123,6 +123,12 @@ impl Gate {
         self.lets_through() && self.turns.is_empty()
     }
 
+    /// A publish waits, and not for its channel alone.
+    #[inline]
+    pub(super) fn has_line(&self) -> bool {
+        !self.turns.is_empty()
+    }
+
     #[inline]
     fn lets_through(&self) -> bool {
         !self.flooded && self.blocked.is_none() && self.in_flight < self.max_in_flight

@@ -5,10 +5,10 @@ use std::time::Instant;
 use bytes::{Buf, BytesMut};
 
 use super::calls::Effect;
-use super::channel::ChannelLife;
+use super::channel::{Channel, ChannelLife};
 use super::confirms::Verdict;
 use super::consumers::{Consumers, Stream, Terms};
-use super::content::{Assembly, Gathering, Oversize, Progress, Target, handle_header};
+use super::content::{Assembly, Gathering, Oversize, Target, handle_header};
 use super::message::Head;
 use super::{ChannelKey, Completion, ConsumerKey, Delivery, Engine, Failure, Message, Returned, Violation};
 use crate::frame::{ContentHeader, Decoded, Frame, FrameKind, split_method};
@@ -73,11 +73,7 @@ impl Engine {
         match frame.kind {
             FrameKind::Method => self.handle_method_frame(frame.channel, frame.payload, now),
             FrameKind::Header => self.handle_header_frame(frame.channel, frame.payload),
-            FrameKind::Body => {
-                let Some(gathering) = self.take_gathering(frame.channel, frame.payload.len())? else { return Ok(()) };
-                let progress = gathering.push(frame.payload, frame.channel)?;
-                self.handle_progress(frame.channel, progress)
-            }
+            FrameKind::Body => self.handle_body_frame(frame.channel, frame.payload),
             FrameKind::Heartbeat => Ok(()),
         }
     }
@@ -233,13 +229,30 @@ impl Engine {
             }
             _ => self.settings.max_message_size,
         };
-        let progress = handle_header(target, head, &channel.scratch, header, max_body, oversize)?;
-        self.handle_progress(number, progress)
+        let gathering = handle_header(target, head, &channel.scratch, header, max_body, oversize)?;
+        if gathering.is_complete() {
+            let key = channel.key;
+            return self.handle_content(key, gathering);
+        }
+        channel.assembly = Assembly::Body(gathering);
+        Ok(())
     }
 
-    /// The message to which a body frame of this size belongs; none where nobody listens any more, or where the frame is empty
-    /// and no message is due: some peers send one after the header of an empty body, and it carries nothing.
-    pub(super) fn take_gathering(&mut self, number: u16, size: usize) -> Result<Option<Gathering>, Violation> {
+    #[inline]
+    fn handle_body_frame(&mut self, number: u16, payload: &[u8]) -> Result<(), Violation> {
+        let Some(channel) = self.body_channel(number, payload.len())? else { return Ok(()) };
+        let Assembly::Body(gathering) = &mut channel.assembly else { return Ok(()) };
+        gathering.append(payload);
+        match channel.take_content() {
+            Some((key, content)) => self.handle_content(key, content),
+            None => Ok(()),
+        }
+    }
+
+    /// The channel whose message a body frame of this size belongs to; none where nobody listens any more, or where the frame is
+    /// empty and no message is due: some peers send one after the header of an empty body, and it carries nothing.
+    #[inline]
+    pub(super) fn body_channel(&mut self, number: u16, size: usize) -> Result<Option<&mut Channel>, Violation> {
         if !self.state.is_listening() {
             return Ok(None);
         }
@@ -247,34 +260,36 @@ impl Engine {
             return Err(Violation::NotOnChannelZero);
         }
         let channel = self.channels.by_number(number).ok_or(Violation::ChannelNotOpen(number))?;
-        match std::mem::replace(&mut channel.assembly, Assembly::Idle) {
-            Assembly::Body(gathering) => Ok(Some(gathering)),
+        match &channel.assembly {
+            Assembly::Body(gathering) if gathering.expects(size) => Ok(Some(channel)),
+            Assembly::Body(_) => Err(Violation::BodyTooLong(number)),
             Assembly::Idle if size == 0 => Ok(None),
             Assembly::Idle | Assembly::Header(..) => Err(Violation::UnexpectedContent(number)),
         }
     }
 
+    /// A message is complete: to its place.
     #[inline]
-    pub(super) fn handle_progress(&mut self, number: u16, progress: Progress) -> Result<(), Violation> {
-        let channel = self.channels.by_number(number).ok_or(Violation::ChannelNotOpen(number))?;
-        let key = channel.key;
-        match progress {
-            Progress::More(gathering) => channel.assembly = Assembly::Body(gathering),
-            Progress::Complete(Target::Delivery { consumer, delivery_tag, redelivered }, message) => {
+    pub(super) fn handle_content(&mut self, key: ChannelKey, gathering: Gathering) -> Result<(), Violation> {
+        let (target, message) = match gathering.finish() {
+            (target, Ok(message)) => (target, message),
+            (target, Err(oversize)) => return self.handle_oversize(key, &target, oversize),
+        };
+        match target {
+            Target::Delivery { consumer, delivery_tag, redelivered } => {
                 self.deliver(consumer, Delivery { message, delivery_tag, redelivered });
             }
-            Progress::Complete(Target::Get { delivery_tag, redelivered, message_count }, message) => {
+            Target::Get { delivery_tag, redelivered, message_count } => {
                 return self.handle_got(key, delivery_tag, redelivered, message_count, message);
             }
-            Progress::Complete(Target::Return { reply_code, reply_text }, message) => {
+            Target::Return { reply_code, reply_text } => {
                 self.handle_return(key, Box::new(Returned { reply_code, reply_text, message }));
             }
-            Progress::Complete(Target::Stray { delivery_tag, terms }, message) => {
+            Target::Stray { delivery_tag, terms } => {
                 let stream = terms.stream.max(Stream::of(&message));
                 self.requeue(key, delivery_tag, Terms { stream, ..terms });
             }
-            Progress::Complete(Target::Nobody, _) => {}
-            Progress::Oversize(target, oversize) => return self.handle_oversize(key, &target, oversize),
+            Target::Nobody => {}
         }
         Ok(())
     }

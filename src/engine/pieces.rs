@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytes::buf::{BufMut, Limit};
 
+use super::channel::Channel;
 use super::content::{Assembly, Gathering, Oversize};
 use super::{Engine, Violation};
 use crate::frame::{BY_REFERENCE, ContentHeader, FRAME_HEAD, FrameError, FrameHead, FrameKind};
@@ -133,25 +134,18 @@ impl Engine {
 
     /// A body frame begins; whether its bytes are kept.
     fn begin_body_frame(&mut self, number: u16, size: usize) -> Result<bool, Violation> {
-        let Some(gathering) = self.take_gathering(number, size)? else { return Ok(false) };
-        if !gathering.expects(size) {
-            return Err(Violation::BodyTooLong(number));
-        }
-        let kept = gathering.has_buffer();
-        if let Some(channel) = self.channels.by_number(number) {
-            channel.assembly = Assembly::Body(gathering);
-        }
-        Ok(kept)
+        let channel = self.body_channel(number, size)?;
+        Ok(channel.is_some_and(|it| matches!(&it.assembly, Assembly::Body(gathering) if gathering.has_buffer())))
     }
 
     /// All of a body frame is there.
     fn end_of_body_frame(&mut self, number: u16) -> Result<(), Violation> {
-        match self.gathering(number).is_some() {
-            true => match self.take_gathering(number, 0)? {
-                Some(gathering) => self.handle_progress(number, gathering.progress()),
-                None => Ok(()),
-            },
-            false => Ok(()),
+        if !self.state.is_listening() {
+            return Ok(());
+        }
+        match self.channels.by_number(number).and_then(Channel::take_content) {
+            Some((key, content)) => self.handle_content(key, content),
+            None => Ok(()),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Publishing: the gate, the frames, the sequence number and the accounting, all in one step.
 
+use super::channel::ChannelLife;
+use super::closing::ConnectionLife;
 use super::confirms::{Confirms, Decided, Mandatory, Verdict};
 use super::gate::Waiting;
 use super::returns::Returns;
@@ -25,10 +27,30 @@ impl Engine {
     /// The channel is closed.
     #[inline]
     pub fn admission(&self, key: ChannelKey) -> Result<Admission, Failure> {
-        self.check_channel(key)?;
-        let stopped = self.channels.get(key).is_some_and(|channel| channel.flow_stopped);
-        let open = self.gate.is_open() && !self.gate.is_too_much(self.queued()) && !stopped;
+        let is_open = matches!(self.state, ConnectionLife::Open);
+        let channel = self.channels.get(key).filter(|channel| is_open && channel.state == ChannelLife::Open);
+        let Some(channel) = channel else { return Err(self.channel_refusal(key)) };
+        let open = self.gate.is_open() && !self.gate.is_too_much(self.queued()) && !channel.flow_stopped;
         Ok(if open { Admission::Open } else { Admission::Closed })
+    }
+
+    /// Queues a message as [`Engine::publish`] does, if it may go now; else does nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::publish`].
+    #[inline]
+    pub fn publish_if_open(
+        &mut self,
+        key: ChannelKey,
+        publish: &Publish<'_>,
+        waiter: Option<WaiterId>,
+    ) -> Result<Admission, Failure> {
+        let admission = self.admission(key)?;
+        if admission == Admission::Open {
+            self.queue_publish(key, publish, waiter)?;
+        }
+        Ok(admission)
     }
 
     /// Puts a message in line at the gate. It is queued when its turn comes, whether or not anybody looks; `waiter` hears
@@ -84,6 +106,17 @@ impl Engine {
         waiter: Option<WaiterId>,
     ) -> Result<Option<u64>, Failure> {
         self.check_channel(key)?;
+        self.queue_publish(key, publish, waiter)
+    }
+
+    /// The same on a channel that is open.
+    #[inline]
+    fn queue_publish(
+        &mut self,
+        key: ChannelKey,
+        publish: &Publish<'_>,
+        waiter: Option<WaiterId>,
+    ) -> Result<Option<u64>, Failure> {
         // What can fail comes before the frames: a message that is queued is counted.
         let mandatory = match publish.mandatory && self.is_confirming(key) {
             true => Some(Box::new(remember(publish)?)),
@@ -171,11 +204,18 @@ impl Engine {
         }
     }
 
-    /// Queues what waits at the gate and may go. What that makes too much for one hold of the lock goes when this was
-    /// written.
+    /// Queues what waits at the gate and may go.
+    #[inline]
     pub(super) fn admit(&mut self) {
-        const AT_ONCE: usize = 64 * 1024;
         self.gate.set_queued(self.queued());
+        if self.gate.has_line() {
+            self.publish_waiting();
+        }
+    }
+
+    /// What that makes too much for one hold of the lock goes when this was written.
+    fn publish_waiting(&mut self) {
+        const AT_ONCE: usize = 64 * 1024;
         while self.outbound.len() < AT_ONCE
             && let Some((key, Waiting { waiter, confirm, mandatory, frames })) = self.gate.admit()
         {

@@ -195,7 +195,7 @@ impl Engine {
 
     /// Why a channel that is not open takes no requests.
     #[cold]
-    fn channel_refusal(&self, key: ChannelKey) -> Failure {
+    pub(super) fn channel_refusal(&self, key: ChannelKey) -> Failure {
         let closure = self.channel_closure(key).unwrap_or_else(|| {
             let scope = Scope::Channel(key.number);
             Arc::new(Closure { scope, ..Closure::silent(Reason::Requested) })

@@ -1,6 +1,7 @@
 //! Settling deliveries: acknowledging, rejecting, giving back; and what is not settled so far.
 
 use super::channel::ChannelLife;
+use super::closing::ConnectionLife;
 use super::consumers::{Stream, Terms};
 use super::tags::DeliveryTags;
 use super::{ChannelKey, Engine, Failure, Negotiated};
@@ -109,9 +110,10 @@ impl Engine {
     /// The same without a limit, for what the application does not ask for and cannot repeat.
     #[inline]
     fn settle_unasked(&mut self, key: ChannelKey, delivery_tag: u64, settle: Settle) -> Result<(), Failure> {
-        self.check_channel(key)?;
-        let channel = self.channels.get_mut(key);
-        if !channel.is_some_and(|channel| channel.unsettled.settle(delivery_tag, settle.is_multiple())) {
+        let is_open = matches!(self.state, ConnectionLife::Open);
+        let channel = self.channels.get_mut(key).filter(|channel| is_open && channel.state == ChannelLife::Open);
+        let Some(channel) = channel else { return Err(self.channel_refusal(key)) };
+        if !channel.unsettled.settle(delivery_tag, settle.is_multiple()) {
             return Err(Failure::AlreadySettled { delivery_tag });
         }
         self.send_settlement(key, delivery_tag, settle)

@@ -18,6 +18,8 @@ pub(crate) struct Slab<T> {
     chunks: Vec<Chunk<T>>,
     /// The chunks that have room, each once.
     with_room: BinaryHeap<Reverse<u32>>,
+    /// The lowest of them, where the next item goes; one that is full, or none, where it is not known.
+    lowest: u32,
     /// The one empty chunk that keeps its memory: an item that comes and goes allocates nothing.
     spare: Option<u32>,
     len: usize,
@@ -54,7 +56,7 @@ const NONE: u32 = u32::MAX;
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Self { chunks: Vec::new(), with_room: BinaryHeap::new(), spare: None, len: 0 }
+        Self { chunks: Vec::new(), with_room: BinaryHeap::new(), lowest: NONE, spare: None, len: 0 }
     }
 }
 
@@ -65,28 +67,38 @@ impl<T> Slab<T> {
     }
 
     /// Takes an item in.
+    #[inline]
     pub(crate) fn insert(&mut self, item: T) -> Place {
-        let index = self.chunk_with_room();
-        self.spare = self.spare.filter(|spare| *spare != index);
+        let has_room = self.chunks.get(self.lowest as usize).is_some_and(|chunk| !chunk.is_full());
+        let index = if has_room { self.lowest } else { self.chunk_with_room() };
+        if self.spare == Some(index) {
+            self.spare = None;
+        }
         self.len += 1;
-        let inserted = self.chunks.get_mut(index as usize).map(|chunk| (chunk.insert(item), chunk.is_full()));
         // The chunk exists: it is one with room, or the one that was added.
-        let ((slot, generation), full) = inserted.unwrap_or(((0, NonZeroU32::MIN), false));
-        if full {
+        let Some(chunk) = self.chunks.get_mut(index as usize) else {
+            return Place { slot: NONE, generation: NonZeroU32::MIN };
+        };
+        let (slot, generation) = chunk.insert(item);
+        if chunk.is_full() {
             self.with_room.pop();
         }
         Place { slot: index * CHUNK + slot, generation }
     }
 
+    /// Looks for the lowest chunk that has room.
+    #[cold]
     fn chunk_with_room(&mut self) -> u32 {
         while let Some(Reverse(index)) = self.with_room.peek().copied() {
             if self.chunks.get(index as usize).is_some_and(|chunk| !chunk.is_full()) {
+                self.lowest = index;
                 return index;
             }
             // It was freed when its generations were used up.
             self.with_room.pop();
         }
-        self.add_chunk()
+        self.lowest = self.add_chunk();
+        self.lowest
     }
 
     fn add_chunk(&mut self) -> u32 {
@@ -119,6 +131,7 @@ impl<T> Slab<T> {
     }
 
     /// Takes an item out.
+    #[inline]
     pub(crate) fn remove(&mut self, place: Place) -> Option<T> {
         let index = place.slot / CHUNK;
         let chunk = self.chunks.get_mut(index as usize)?;
@@ -127,16 +140,21 @@ impl<T> Slab<T> {
         self.len -= 1;
         if was_full && !chunk.is_full() {
             self.with_room.push(Reverse(index));
+            self.lowest = self.lowest.min(index);
         }
         if chunk.used == 0 {
-            // Of two empty chunks the lower one is used first.
-            let freed = self.spare.map(|spare| spare.max(index));
-            self.spare = Some(self.spare.map_or(index, |spare| spare.min(index)));
-            if let Some(freed) = freed.and_then(|freed| self.chunks.get_mut(freed as usize)) {
-                freed.release();
-            }
+            self.keep_empty(index);
         }
         Some(item)
+    }
+
+    /// A chunk is empty: of two that are, the lower one keeps its memory, since it is used first.
+    fn keep_empty(&mut self, index: u32) {
+        let freed = self.spare.map(|spare| spare.max(index));
+        self.spare = Some(self.spare.map_or(index, |spare| spare.min(index)));
+        if let Some(freed) = freed.and_then(|freed| self.chunks.get_mut(freed as usize)) {
+            freed.release();
+        }
     }
 
     /// Slots for which memory is held.
@@ -147,10 +165,12 @@ impl<T> Slab<T> {
 }
 
 impl<T> Chunk<T> {
+    #[inline]
     fn is_full(&self) -> bool {
         self.free == NONE && (self.floor.is_none() || self.slots.len() >= CHUNK as usize)
     }
 
+    #[inline]
     fn insert(&mut self, item: T) -> (u32, NonZeroU32) {
         self.used += 1;
         if let Some(slot) = self.slots.get_mut(self.free as usize) {
@@ -166,6 +186,7 @@ impl<T> Chunk<T> {
         (index, generation)
     }
 
+    #[inline]
     fn remove(&mut self, place: Place) -> Option<T> {
         let index = place.slot % CHUNK;
         let slot = self.slots.get_mut(index as usize)?;

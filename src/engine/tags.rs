@@ -75,7 +75,9 @@ impl DeliveryTags {
         if front.base == base {
             let was_there = front.bits & bit != 0;
             front.bits &= !bit;
-            self.drop_empty_front();
+            if front.bits == 0 {
+                self.drop_empty_front();
+            }
             return was_there;
         }
         self.remove_behind(base, bit)
