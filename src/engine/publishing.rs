@@ -159,7 +159,9 @@ impl Engine {
     ) -> Option<u64> {
         self.gate.set_queued(self.queued());
         let Some(confirms) = self.channels.get_mut(key).and_then(|channel| channel.confirms.as_mut()) else {
-            self.discarded.bodies.extend(mandatory.map(|mandatory| mandatory.body));
+            if let Some(mandatory) = mandatory {
+                self.discarded.bodies.push(mandatory.body);
+            }
             return None;
         };
         self.gate.depart();

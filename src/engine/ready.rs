@@ -17,6 +17,8 @@ pub(super) struct Ready {
     /// Counted bytes of those.
     full_size: u64,
     last: Part,
+    /// The buffer of a part that was taken, for the next one that begins.
+    spare: VecDeque<Delivery>,
 }
 
 #[derive(Debug, Default)]
@@ -50,14 +52,13 @@ impl Ready {
 
     #[cold]
     fn begin_part(&mut self) {
-        let room = self.last.deliveries.len();
-        let next = Part { deliveries: VecDeque::with_capacity(room), size: 0 };
+        let next = Part { deliveries: std::mem::take(&mut self.spare), size: 0 };
         let part = std::mem::replace(&mut self.last, next);
         self.full_size += part.size;
         self.full.push_back(part);
     }
 
-    /// Moves the oldest part into `empty`, and gives the bytes that were counted for it.
+    /// Moves the oldest part into `empty`, which has nothing in it, and gives the bytes that were counted for it.
     #[inline]
     pub(super) fn take(&mut self, empty: &mut VecDeque<Delivery>) -> u64 {
         if let Some(part) = self.full.pop_front() {
@@ -74,7 +75,7 @@ impl Ready {
             self.full = VecDeque::new();
         }
         self.full_size = self.full_size.saturating_sub(part.size);
-        *empty = part.deliveries;
+        self.spare = std::mem::replace(empty, part.deliveries);
         part.size
     }
 
