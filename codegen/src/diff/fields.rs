@@ -84,5 +84,6 @@ fn type_name(wire: WireType) -> &'static str {
         WireType::LongString => "longstr",
         WireType::Timestamp => "timestamp",
         WireType::Table => "table",
+        WireType::Content => "content",
     }
 }
