@@ -1,6 +1,7 @@
 //! The facts of a specification as plain lines, so that two can be compared: everything but prose.
 //!
-//! The order of elements of one kind is a fact; the order of kinds within their parent is not, so it is fixed here.
+//! The order of elements of one kind is a fact; the order of kinds within their parent is not, so it is fixed here. Words
+//! of a name are joined by hyphens, whatever the file joins them by.
 
 use crate::spec::{Element, Kind};
 
@@ -25,8 +26,8 @@ impl Facts {
     }
 
     fn protocol(&mut self, root: &Element) {
-        let versions = ["major", "minor", "revision", "port"].map(|name| named(root, name));
-        self.lines.push(format!("protocol {}", versions.join(" ")));
+        let [major, minor, revision, port] = ["major", "minor", "revision", "port"].map(|name| named(root, name));
+        self.line(&["protocol", &major, &minor, &revision, &port]);
         for constant in root.children_of(Kind::Constant) {
             self.line(&["constant", constant.name(), value(constant, "value"), value(constant, "class")]);
         }

@@ -9,6 +9,10 @@
 //! 3. resolve: the tree to a [`model`] in which every field has its wire type and every method its replies;
 //! 4. [`emit`]: the model to formatted Rust.
 //!
+//! The format is that of 0-9-1, with what the published files of 0-8 and 0-9 write otherwise. The reader is strict about
+//! whatever the bindings hang on, and lenient about prose and asserts: what it does not know there is a [`Warning`], which
+//! [`Specification::load`] returns beside the protocol.
+//!
 //! All problems of a specification are found before anything is returned, each with its file, line and column:
 //!
 //! ```
@@ -40,11 +44,13 @@ mod problem;
 mod resolve;
 mod source;
 pub mod spec;
+mod warning;
 
 use std::path::Path;
 
 pub use problem::{Errors, Position, Problem};
 pub use source::Source;
+pub use warning::Warning;
 
 use crate::model::Protocol;
 use crate::problem::Problems;
@@ -56,26 +62,41 @@ use crate::spec::Element;
 ///
 /// Everything that is wrong, at once.
 pub fn load(sources: &[Source]) -> Result<Protocol, Errors> {
-    load_with_spec(sources).map(|(_, protocol)| protocol)
+    Specification::load(sources).map(|specification| specification.protocol)
 }
 
-/// As [`load`], with the tree of the merged specification beside the protocol.
-///
-/// # Errors
-///
-/// Everything that is wrong, at once.
-pub fn load_with_spec(sources: &[Source]) -> Result<(Element, Protocol), Errors> {
-    let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
-    let mut problems = Problems::default();
-    let trees: Vec<Option<Element>> = sources.iter().map(|source| parse::tree(source, &mut problems)).collect();
-    // A file without a tree would make everything that refers to it look wrong.
-    let merged = trees.into_iter().collect::<Option<Vec<Element>>>().and_then(|trees| merge::all(trees, &mut problems));
-    let resolved = merged.map(|spec| {
-        let protocol = resolve::protocol(&spec, &mut problems);
-        (spec, protocol)
-    });
-    problems.finish(&names)?;
-    resolved.ok_or_else(|| Problem::with_file("specification", "there is none to read").into())
+/// A base with its overlays, read whole: what it says, what that means, and what the reader passed over.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Specification {
+    /// The tree of the merged specification.
+    pub tree: Element,
+    /// What the tree resolves to.
+    pub protocol: Protocol,
+    /// What was passed over, in the order of the sources.
+    pub warnings: Vec<Warning>,
+}
+
+impl Specification {
+    /// As [`load`](crate::load), with everything that is known beside the protocol.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, at once.
+    pub fn load(sources: &[Source]) -> Result<Self, Errors> {
+        let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+        let mut problems = Problems::default();
+        let trees: Vec<Option<Element>> = sources.iter().map(|source| parse::tree(source, &mut problems)).collect();
+        // A file without a tree would make everything that refers to it look wrong.
+        let trees = trees.into_iter().collect::<Option<Vec<Element>>>();
+        let merged = trees.and_then(|trees| merge::all(trees, &mut problems));
+        let resolved = merged.map(|tree| (resolve::protocol(&tree, &mut problems), tree));
+        let warnings = problems.finish(&names)?;
+        match resolved {
+            Some((protocol, tree)) => Ok(Self { tree, protocol, warnings }),
+            None => Err(Problem::with_file("specification", "there is none to read").into()),
+        }
+    }
 }
 
 /// Reads the files of a base and its overlays, in this order.

@@ -147,7 +147,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
     use crate::facts::facts;
-    use crate::{Source, load_with_spec};
+    use crate::{Source, Specification};
 
     const BASE: &str = "<amqp major='0' minor='9' revision='1' port='5672'>
         <constant name='frame-end' value='206'/>
@@ -168,10 +168,10 @@ mod tests {
     /// What the overlay with that inside changes: facts gone and facts new, with their place among all facts.
     fn changes(overlay: &str) -> (Vec<String>, Vec<(usize, String)>) {
         let base = Source::new("base.xml", BASE);
-        let (old, _) = load_with_spec(std::slice::from_ref(&base)).unwrap();
+        let old = Specification::load(std::slice::from_ref(&base)).unwrap();
         let overlay = Source::new("overlay.xml", format!("<amqp>{overlay}</amqp>"));
-        let (new, _) = load_with_spec(&[base, overlay]).unwrap();
-        let (old, new) = (facts(&old), facts(&new));
+        let new = Specification::load(&[base, overlay]).unwrap();
+        let (old, new) = (facts(&old.tree), facts(&new.tree));
         let gone = old.iter().filter(|fact| !new.contains(fact)).cloned().collect();
         let added = new.iter().enumerate().filter(|(_, fact)| !old.contains(fact));
         (gone, added.map(|(place, fact)| (place, fact.clone())).collect())
@@ -228,15 +228,15 @@ mod tests {
     fn a_doc_in_a_class_takes_the_place_of_the_one_there() {
         let overlay = "<amqp><class name='queue'><doc>Queues.</doc></class></amqp>";
         let sources = [Source::new("base.xml", BASE), Source::new("overlay.xml", overlay)];
-        let (_, protocol) = load_with_spec(&sources).unwrap();
-        assert_eq!(protocol.classes.first().unwrap().docs, "Queues.");
+        let loaded = Specification::load(&sources).unwrap();
+        assert_eq!(loaded.protocol.classes.first().unwrap().docs, "Queues.");
     }
 
     #[test]
     fn a_second_overlay_is_laid_over_the_first() {
         let constant = |value: u8| format!("<amqp><constant name='a' value='{value}'/></amqp>");
         let sources = [BASE, &constant(1), &constant(2)].map(|text| Source::new("x.xml", text));
-        let (spec, _) = load_with_spec(&sources).unwrap();
-        assert!(facts(&spec).contains(&"constant a 2".to_owned()));
+        let loaded = Specification::load(&sources).unwrap();
+        assert!(facts(&loaded.tree).contains(&"constant a 2".to_owned()));
     }
 }

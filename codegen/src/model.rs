@@ -3,6 +3,8 @@
 //! Every name is still the specification's own (`consumer-tag`); Rust identifiers are made in `ident` alone. Every
 //! field has its wire type, every response its method, every run of bits its octets.
 
+use std::fmt;
+
 /// A whole protocol, ready to be printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Protocol {
@@ -21,10 +23,17 @@ pub struct Version {
     pub major: u8,
     /// Minor number.
     pub minor: u8,
-    /// Revision.
-    pub revision: u8,
+    /// Revision; versions before 0-9-1 have none, and another protocol header.
+    pub revision: Option<u8>,
     /// The port that servers listen on.
     pub port: u16,
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.major, self.minor)?;
+        self.revision.map_or(Ok(()), |revision| write!(f, "-{revision}"))
+    }
 }
 
 /// A named number.
@@ -109,7 +118,7 @@ pub enum Sender {
 pub struct Field {
     /// The specification's name.
     pub name: String,
-    /// The domain that the field names, if any (a field with `type` has none).
+    /// The domain that the field names, if any (a field with `type` has none), declared or not.
     pub domain: Option<String>,
     /// The wire type.
     pub wire: WireType,
@@ -142,6 +151,9 @@ pub enum WireType {
     Timestamp,
     /// A field table.
     Table,
+    /// The body of a message as an argument, which 0-9 alone has: an octet that says what follows (0: the body itself,
+    /// 1: the name of a reference), then a long string.
+    Content,
 }
 
 /// One position on the wire.

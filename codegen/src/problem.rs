@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::emit::EmitError;
+use crate::warning::Warning;
 
 /// Where something stands in a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,8 +43,7 @@ impl Problem {
             file: Arc::clone(&position.file),
             at: Some((position.line, position.column)),
             path: path.into(),
-            // What it quotes from the file may have line breaks; a problem is one line.
-            message: message.into().split_whitespace().collect::<Vec<_>>().join(" "),
+            message: one_line(&message.into()),
         }
     }
 
@@ -126,11 +126,18 @@ impl fmt::Display for Errors {
 
 impl std::error::Error for Errors {}
 
-/// Gathers problems, so that all of them can be reported at once.
+/// A message without the line breaks of what it quotes from a file.
+pub(crate) fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Gathers problems, so that all of them can be reported at once, and warnings.
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     /// In the order in which they were found.
     found: Vec<Problem>,
+    /// In the order in which they were found.
+    warnings: Vec<Warning>,
 }
 
 impl Problems {
@@ -139,17 +146,27 @@ impl Problems {
         self.found.push(problem);
     }
 
+    /// Notes a warning.
+    pub(crate) fn warn(&mut self, warning: Warning) {
+        self.warnings.push(warning);
+    }
+
     /// Adds what another step found.
     pub(crate) fn extend(&mut self, errors: Errors) {
         self.found.extend(errors.problems);
     }
 
-    /// Ends in what was found, in the order of `files`.
-    pub(crate) fn finish(mut self, files: &[&str]) -> Result<(), Errors> {
+    /// Ends in the problems, or in the warnings where there are none, in the order of `files`.
+    pub(crate) fn finish(mut self, files: &[&str]) -> Result<Vec<Warning>, Errors> {
+        let place = |file: &str| files.iter().position(|candidate| *candidate == file);
         if self.found.is_empty() {
-            return Ok(());
+            self.warnings.sort_by_key(|warning| {
+                let at = warning.position();
+                (place(&at.file), at.line, at.column)
+            });
+            return Ok(self.warnings);
         }
-        self.found.sort_by_key(|problem| (files.iter().position(|file| *file == problem.file()), problem.at));
+        self.found.sort_by_key(|problem| (place(problem.file()), problem.at));
         Err(Errors { problems: self.found })
     }
 }

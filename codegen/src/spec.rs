@@ -1,6 +1,8 @@
-//! The specification as a tree: what was written, where, and nothing decided.
+//! The specification as a tree: what was written, where, and nothing decided. Names have hyphens between words, however
+//! the file writes them.
 
 use crate::problem::{Position, Problem};
+use crate::warning::Warning;
 
 /// The elements of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +15,8 @@ pub enum Kind {
     Domain,
     /// A restriction of a domain or field.
     Assert,
+    /// One of the values that an assert of 0-8 allows.
+    Value,
     /// A class.
     Class,
     /// A method.
@@ -100,7 +104,16 @@ impl Element {
 
     /// A problem with an attribute of this element, or with the element where it has none of that name.
     pub(crate) fn problem_with(&self, attribute: &str, message: impl Into<String>) -> Problem {
-        let position = self.attribute(attribute).map_or(&self.position, |attribute| &attribute.position);
-        Problem::new(position, &self.path, message)
+        Problem::new(self.position_of(attribute), &self.path, message)
+    }
+
+    /// A warning about an attribute of this element, or about the element where it has none of that name.
+    pub(crate) fn warning_with(&self, attribute: &str, message: impl Into<String>) -> Warning {
+        Warning::new(self.position_of(attribute), &self.path, message)
+    }
+
+    /// Where the attribute of that name starts, else the element.
+    fn position_of(&self, attribute: &str) -> &Position {
+        self.attribute(attribute).map_or(&self.position, |attribute| &attribute.position)
     }
 }

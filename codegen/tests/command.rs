@@ -49,12 +49,27 @@ fn check_counts_what_is_in_a_specification_with_nothing_wrong() {
 #[test]
 fn check_reports_everything_wrong_and_fails() {
     let run = run(&folder("check-wrong"), &["check", "wrong.xml", "overlay.xml", "overlay.xml"]);
-    let types = "`bit`, `octet`, `short`, `long`, `longlong`, `shortstr`, `longstr`, `timestamp`, `table`";
+    let types = "`bit`, `octet`, `short`, `long`, `longlong`, `shortstr`, `longstr`, `timestamp`, `table`, `content`";
     let expected = format!(
         "wrong.xml:2:20: /amqp/domain[bit]: unknown type `bits`: there are {types}\n\
          overlay.xml:1:27: /amqp/class[queue]/method[move]: changes nothing: the base already says so\n"
     );
     assert_eq!((run.code, run.out.as_str(), run.err), (Some(1), "", expected));
+}
+
+#[test]
+fn warnings_go_to_stderr_and_change_no_exit_code() {
+    let folder = folder("warnings");
+    fs::write(folder.join("prose.xml"), BASE.replace("<field", "<see name='more'/><field")).unwrap();
+    let warning = "prose.xml:4:73: warning: /amqp/class[queue]/method[move]: `see` is passed over\n";
+    let checked = run(&folder, &["check", "prose.xml"]);
+    assert_eq!((checked.code, checked.err.as_str()), (Some(0), warning));
+    assert!(checked.out.ends_with("; nothing is wrong, 1 warning\n"), "{}", checked.out);
+    for arguments in [["generate", "prose.xml"].as_slice(), &["facts", "prose.xml"], &["diff", "base.xml", "prose.xml"]]
+    {
+        let run = run(&folder, arguments);
+        assert_eq!((run.code, run.err.as_str()), (Some(0), warning), "{arguments:?}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
 use leveret_codegen::facts::facts;
-use leveret_codegen::{load_with_spec, read};
+use leveret_codegen::{Specification, read};
 
 /// What the overlay corrects in the published extended file.
 const CORRECTIONS: &[&str] = &[
@@ -36,8 +36,9 @@ fn path(name: &str) -> String {
 /// The facts of files of ours.
 fn ours(specs: &[&str]) -> Vec<String> {
     let specs: Vec<String> = specs.iter().map(|name| path(name)).collect();
-    let (spec, _) = load_with_spec(&read(&specs).unwrap()).unwrap_or_else(|errors| panic!("{errors}"));
-    facts(&spec)
+    let loaded = Specification::load(&read(&specs).unwrap()).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(loaded.warnings, [], "our own files need no leniency");
+    facts(&loaded.tree)
 }
 
 /// The facts in a derived list.

@@ -3,24 +3,35 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use leveret_codegen::Warning;
 use leveret_codegen::spec::Kind;
-use leveret_codegen::{load_with_spec, read};
 
-use super::{FINE, Failure};
+use super::{FINE, Failure, specification};
 
 /// Prints one line, or fails with everything that is wrong.
-pub(super) fn run(specs: &[PathBuf], out: &mut impl Write) -> Result<u8, Failure> {
-    let (spec, protocol) = load_with_spec(&read(specs)?)?;
+pub(super) fn run(specs: &[PathBuf], out: &mut impl Write, err: &mut impl Write) -> Result<u8, Failure> {
+    let specification = specification(specs, err)?;
+    let protocol = &specification.protocol;
     let names: Vec<String> = specs.iter().map(|spec| spec.display().to_string()).collect();
     let methods: usize = protocol.classes.iter().map(|class| class.methods.len()).sum();
     let properties: usize = protocol.classes.iter().map(|class| class.properties.len()).sum();
     writeln!(
         out,
-        "{}: {} constants, {} domains, {} classes, {methods} methods, {properties} properties; nothing is wrong",
+        "{}: {} constants, {} domains, {} classes, {methods} methods, {properties} properties; nothing is wrong{}",
         names.join(" + "),
         protocol.constants.len(),
-        spec.children_of(Kind::Domain).count(),
+        specification.tree.children_of(Kind::Domain).count(),
         protocol.classes.len(),
+        count(&specification.warnings),
     )?;
     Ok(FINE)
+}
+
+/// How many warnings there are, where there are any.
+fn count(warnings: &[Warning]) -> String {
+    match warnings.len() {
+        0 => String::new(),
+        1 => ", 1 warning".to_owned(),
+        several => format!(", {several} warnings"),
+    }
 }

@@ -5,14 +5,13 @@ use std::path::Path;
 
 use leveret_codegen::diff::{Change, diff};
 use leveret_codegen::model::Protocol;
-use leveret_codegen::{Errors, load, read};
 use serde_json::{Map, Value};
 
-use super::{BREAKING, COMPATIBLE, FINE, Failure};
+use super::{BREAKING, COMPATIBLE, FINE, Failure, specification};
 
 /// Prints the changes; the exit code tells whether there are any, and whether one breaks something.
-pub(super) fn run(old: &str, new: &str, json: bool, out: &mut impl Write) -> Result<u8, Failure> {
-    let changes = diff(&protocol(old)?, &protocol(new)?);
+pub(super) fn run(old: &str, new: &str, json: bool, out: &mut impl Write, err: &mut impl Write) -> Result<u8, Failure> {
+    let changes = diff(&protocol(old, err)?, &protocol(new, err)?);
     if json {
         print_json(&changes, out)?;
     } else {
@@ -26,9 +25,9 @@ pub(super) fn run(old: &str, new: &str, json: bool, out: &mut impl Write) -> Res
 }
 
 /// The protocol of `base.xml+overlay.xml`. A file whose own name has a plus sign is taken as it is.
-fn protocol(specs: &str) -> Result<Protocol, Errors> {
+fn protocol(specs: &str, err: &mut impl Write) -> Result<Protocol, Failure> {
     let files: Vec<&str> = if Path::new(specs).exists() { vec![specs] } else { specs.split('+').collect() };
-    load(&read(&files)?)
+    Ok(specification(&files, err)?.protocol)
 }
 
 /// A line for each change.

@@ -4,14 +4,12 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use leveret_codegen::facts::facts;
-use leveret_codegen::{load_with_spec, read};
 
-use super::{FINE, Failure};
+use super::{FINE, Failure, specification};
 
 /// Prints the facts, one a line.
-pub(super) fn run(specs: &[PathBuf], out: &mut impl Write) -> Result<u8, Failure> {
-    let (spec, _) = load_with_spec(&read(specs)?)?;
-    for fact in facts(&spec) {
+pub(super) fn run(specs: &[PathBuf], out: &mut impl Write, err: &mut impl Write) -> Result<u8, Failure> {
+    for fact in facts(&specification(specs, err)?.tree) {
         writeln!(out, "{fact}")?;
     }
     Ok(FINE)

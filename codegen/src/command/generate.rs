@@ -5,9 +5,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use leveret_codegen::{Errors, Problem, emit, load, read};
+use leveret_codegen::{Errors, Problem, emit};
 
-use super::{FINE, Failure};
+use super::{FINE, Failure, specification};
 
 /// The adapters that have generated methods.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -22,8 +22,9 @@ pub(super) fn run(
     file: Option<&Path>,
     adapter: Option<Adapter>,
     out: &mut impl Write,
+    err: &mut impl Write,
 ) -> Result<u8, Failure> {
-    let protocol = load(&read(specs)?)?;
+    let protocol = specification(specs, err)?.protocol;
     let text = match adapter {
         None => emit::protocol(&protocol),
         Some(Adapter::Asynchronous) => emit::asynchronous(&protocol),

@@ -6,11 +6,11 @@ mod facts;
 mod generate;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use leveret_codegen::Errors;
+use leveret_codegen::{Errors, Specification, read};
 
 /// Everything worked; nothing is wrong; there is no difference.
 const FINE: u8 = 0;
@@ -27,9 +27,13 @@ Exit codes:
   1  the specification is wrong or a file cannot be read or written; stderr says what, a problem a line
   2  wrong usage
   3  diff: there are differences, and none breaks anything
-  4  diff: there are differences, and some break something";
+  4  diff: there are differences, and some break something
+
+Warnings on stderr, a line each, say what was passed over: prose and asserts that are not known. They change no exit code.";
 
 /// Generates Rust from specifications in the format of amqp0-9-1.xml, checks and compares them.
+///
+/// It takes the published files of 0-8, 0-9 and 0-9-1, with and without prose, and Qpid's of 0-9-1.
 #[derive(Debug, Parser)]
 #[command(name = "leveret-codegen", version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
@@ -55,6 +59,8 @@ enum Action {
         adapter: Option<generate::Adapter>,
     },
     /// Lists what changed between two specifications, and whether it breaks a peer or program made for the old one.
+    ///
+    /// The two may be of different versions of the protocol: names with spaces equal those with hyphens.
     ///
     /// A specification with overlays is written with plus signs: base.xml+overlay.xml.
     #[command(after_help = EXIT_CODES)]
@@ -87,13 +93,23 @@ enum Action {
 /// Does what the arguments say; the answer goes to `out`, problems to `err`.
 pub(crate) fn run(arguments: &Arguments, out: &mut impl Write, err: &mut impl Write) -> ExitCode {
     let done = match &arguments.action {
-        Action::Generate { specs, out: file, adapter } => generate::run(specs, file.as_deref(), *adapter, out),
-        Action::Diff { old, new, json } => diff::run(old, new, *json, out),
-        Action::Check { specs } => check::run(specs, out),
-        Action::Facts { specs } => facts::run(specs, out),
+        Action::Generate { specs, out: file, adapter } => generate::run(specs, file.as_deref(), *adapter, out, err),
+        Action::Diff { old, new, json } => diff::run(old, new, *json, out, err),
+        Action::Check { specs } => check::run(specs, out, err),
+        Action::Facts { specs } => facts::run(specs, out, err),
     };
     let done = done.and_then(|code| out.flush().map(|()| code).map_err(Failure::Output));
     ExitCode::from(done.unwrap_or_else(|failure| failure.report(err)))
+}
+
+/// Reads the files of a base and its overlays; warnings go to `err`.
+fn specification(specs: &[impl AsRef<Path>], err: &mut impl Write) -> Result<Specification, Failure> {
+    let specification = Specification::load(&read(specs)?)?;
+    for warning in &specification.warnings {
+        // Where stderr is closed, nobody wants to know.
+        let _ = writeln!(err, "{warning}");
+    }
+    Ok(specification)
 }
 
 /// Why there is no answer.

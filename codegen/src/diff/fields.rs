@@ -29,10 +29,15 @@ pub(super) fn compare(place: Place, owner: &str, old: &[Field], new: &[Field], c
         let name = format!("{owner}.{}", field.name);
         let item = Item { kind, name: &name };
         if let Some((before, _)) = renamed.iter().find(|(_, after)| after.name == field.name) {
-            // Programs have no word for a reserved field.
             let name = format!("{owner}.{}", before.name);
-            changes.compare(Item { kind, name: &name }, "name", &before.name, &field.name, !before.reserved);
-            attributes(item, before, field, changes);
+            let named_before = Item { kind, name: &name };
+            if turns_reserved(before, field) {
+                attributes(named_before, before, field, changes);
+            } else {
+                // Programs have no word for a reserved field.
+                changes.compare(named_before, "name", &before.name, &field.name, !before.reserved);
+                attributes(item, before, field, changes);
+            }
         } else if let Some(partner) = partner {
             attributes(item, partner, field, changes);
         } else {
@@ -55,15 +60,19 @@ fn renamed<'f>(old: &'f [Field], new: &'f [Field]) -> Vec<(&'f Field, &'f Field)
     pairs.filter(|(a, b)| a.wire == b.wire && !is_in(new, &a.name) && !is_in(old, &b.name)).collect()
 }
 
+/// The field is gone for programs and stays on the wire. What the new one is called, and its domain, no longer matter.
+fn turns_reserved(old: &Field, new: &Field) -> bool {
+    new.reserved && !old.reserved
+}
+
 /// What a field says of itself.
 fn attributes(item: Item<'_>, old: &Field, new: &Field, changes: &mut Changes) {
     let same_type = old.wire == new.wire;
     changes.compare(item, "type", type_name(old.wire), type_name(new.wire), true);
-    if same_type {
+    if same_type && !turns_reserved(old, new) {
         // With a type that differs, a domain that does too goes without saying.
         changes.compare(item, "domain", domain(old), domain(new), false);
     }
-    // A field that turns reserved is gone for programs.
     changes.compare(item, "reserved", yes_or_no(old.reserved), yes_or_no(new.reserved), new.reserved);
 }
 
@@ -84,5 +93,6 @@ fn type_name(wire: WireType) -> &'static str {
         WireType::LongString => "longstr",
         WireType::Timestamp => "timestamp",
         WireType::Table => "table",
+        WireType::Content => "content",
     }
 }

@@ -76,12 +76,8 @@ impl fmt::Display for Change {
 /// The changes from `old` to `new`, in the order of the new protocol; what was removed comes first in its parent.
 pub fn diff(old: &Protocol, new: &Protocol) -> Vec<Change> {
     let mut changes = Changes::default();
-    let version = |protocol: &Protocol| {
-        let version = protocol.version;
-        format!("{}-{}-{}", version.major, version.minor, version.revision)
-    };
     let item = Item { kind: "protocol", name: "amqp" };
-    changes.compare(item, "version", &version(old), &version(new), true);
+    changes.compare(item, "version", &old.version.to_string(), &new.version.to_string(), true);
     changes.compare(item, "port", &old.version.port.to_string(), &new.version.port.to_string(), false);
     constants(&old.constants, &new.constants, &mut changes);
     classes::compare(&old.classes, &new.classes, &mut changes);

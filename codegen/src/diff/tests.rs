@@ -140,6 +140,29 @@ fn another_name_for_a_field_breaks_programs_unless_it_was_reserved() {
 }
 
 #[test]
+fn a_field_that_turns_reserved_is_one_change_whatever_it_is_called_then() {
+    let reserved = "breaking   changed field `queue.move.to`: reserved no → yes";
+    assert_changes("name='to' type='shortstr'", "name='reserved-2' type='shortstr' reserved='1'", &[reserved]);
+    assert_changes("name='to' type='shortstr'", "name='to' type='shortstr' reserved='1'", &[reserved]);
+}
+
+#[test]
+fn a_name_with_spaces_is_the_same_name() {
+    assert_changes("name='move-ok' index='61'", "name='move ok' index='61'", &[]);
+    assert_changes(
+        "name='no-route' value='312' class='soft-error'",
+        "name='no route' value='312' class='soft error'",
+        &[],
+    );
+}
+
+#[test]
+fn a_version_without_a_revision_is_written_without_one() {
+    assert_changes("minor='9' revision='1'", "minor='9'", &["breaking   changed protocol `amqp`: version 0-9-1 → 0-9"]);
+    assert_changes("minor='9' revision='1'", "minor='91'", &[]);
+}
+
+#[test]
 fn a_property_may_be_added_after_all_others_alone() {
     let age = "<field name='age' type='long'/>";
     let size = "<field name='size' type='longlong'/>";

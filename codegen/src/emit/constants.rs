@@ -6,12 +6,12 @@ use quote::quote;
 use super::docs::docs;
 use crate::{
     ident,
-    model::{Constant, ConstantKind, Protocol},
+    model::{Constant, ConstantKind, Protocol, Version},
 };
 
 pub(super) fn module(protocol: &Protocol) -> TokenStream {
     let version = protocol.version;
-    let numbers = [0, version.major, version.minor, version.revision].map(Literal::u8_unsuffixed);
+    let numbers = protocol_header(version).map(Literal::u8_unsuffixed);
     let port = Literal::u16_unsuffixed(version.port);
     let constants = protocol.constants.iter().filter(|constant| is_plain(constant)).map(constant);
     quote! {
@@ -23,6 +23,14 @@ pub(super) fn module(protocol: &Protocol) -> TokenStream {
             pub const PORT: u16 = #port;
             #(#constants)*
         }
+    }
+}
+
+/// What follows `AMQP`. Before 0-9-1 there was a class and an instance of the protocol in place of the revision.
+fn protocol_header(version: Version) -> [u8; 4] {
+    match version.revision {
+        Some(revision) => [0, version.major, version.minor, revision],
+        None => [1, 1, version.major, version.minor],
     }
 }
 

@@ -115,7 +115,7 @@ fn encode(class: &Class) -> TokenStream {
     let others = words.iter().skip(1).map(|(word, _)| quote!(if #word != 0 { writer.short(#word); }));
     let values = shown(class).filter(|field| field.wire != WireType::Bit).map(|field| {
         let name = ident::field(&field.name);
-        let borrowed = types::by_reference(field).then(|| quote!(&));
+        let borrowed = types::is_lent(field).then(|| quote!(&));
         let write = types::write(field, &quote!(value));
         quote!(if let Some(value) = #borrowed self.#name { #write })
     });

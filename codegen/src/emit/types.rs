@@ -20,6 +20,7 @@ pub(super) fn declared(field: &Field, root: &TokenStream) -> TokenStream {
         WireType::LongString => quote!(crate::wire::LongString),
         WireType::Timestamp => quote!(crate::wire::Timestamp),
         WireType::Table => quote!(crate::wire::FieldTable),
+        WireType::Content => quote!((u8, crate::wire::LongString)),
     }
 }
 
@@ -37,6 +38,11 @@ pub(super) fn converts(field: &Field) -> bool {
 /// The writer borrows the value.
 pub(super) fn by_reference(field: &Field) -> bool {
     matches!(field.wire, WireType::ShortString | WireType::LongString | WireType::Table)
+}
+
+/// The value is not copied out of what holds it.
+pub(super) fn is_lent(field: &Field) -> bool {
+    by_reference(field) || field.wire == WireType::Content
 }
 
 /// The field is a string, which friendly functions take by position.
@@ -83,6 +89,7 @@ pub(super) fn write(field: &Field, value: &TokenStream) -> TokenStream {
         WireType::LongString => quote!(writer.long_string(#value)?;),
         WireType::Timestamp => quote!(writer.timestamp(#value);),
         WireType::Table => quote!(writer.table(#value)?;),
+        WireType::Content => quote!(writer.octet(#value.0); writer.long_string(&#value.1)?;),
     }
 }
 
@@ -93,6 +100,7 @@ pub(super) fn write_zero(wire: WireType) -> TokenStream {
         WireType::Short => quote!(writer.short(0);),
         WireType::Long | WireType::LongString | WireType::Table => quote!(writer.long(0);),
         WireType::LongLong | WireType::Timestamp => quote!(writer.longlong(0);),
+        WireType::Content => quote!(writer.octet(0); writer.long(0);),
     }
 }
 
@@ -109,6 +117,7 @@ pub(super) fn read(field: &Field) -> TokenStream {
         WireType::LongString => quote!(reader.long_string()?),
         WireType::Timestamp => quote!(reader.timestamp()?),
         WireType::Table => quote!(reader.table()?),
+        WireType::Content => quote!((reader.octet()?, reader.long_string()?)),
     }
 }
 
@@ -123,6 +132,7 @@ pub(super) fn skip(wire: WireType) -> TokenStream {
         WireType::LongString => quote!(reader.long_string()?;),
         WireType::Timestamp => quote!(reader.timestamp()?;),
         WireType::Table => quote!(reader.table()?;),
+        WireType::Content => quote!(reader.octet()?; reader.long_string()?;),
     }
 }
 

@@ -5,10 +5,11 @@ use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::attributes::{AttrError, Attribute as RawAttribute};
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
-use super::format::{self, Shape};
+use super::format::{self, Place, Shape};
 use super::lines::Lines;
 use crate::problem::{Position, Problem, Problems};
 use crate::spec::{Attribute, Element, Kind};
+use crate::warning::Warning;
 
 /// Builds the tree of one source.
 pub(super) struct Builder<'s, 'p> {
@@ -22,14 +23,17 @@ pub(super) struct Builder<'s, 'p> {
     root: Option<Element>,
     /// An element has been seen, be it the right root or not.
     started: bool,
-    /// Where problems go.
+    /// A name with spaces has been seen.
+    spaced: bool,
+    /// Where problems and warnings go.
     problems: &'p mut Problems,
 }
 
 impl<'s, 'p> Builder<'s, 'p> {
     /// Nothing read yet.
     pub(super) fn new(file: &str, text: &'s str, problems: &'p mut Problems) -> Self {
-        Self { lines: Lines::new(file, text), open: Vec::new(), skipped: 0, root: None, started: false, problems }
+        let lines = Lines::new(file, text);
+        Self { lines, open: Vec::new(), skipped: 0, root: None, started: false, spaced: false, problems }
     }
 
     /// Takes an event that starts at an offset.
@@ -78,57 +82,65 @@ impl<'s, 'p> Builder<'s, 'p> {
             self.skipped += 1;
             return;
         }
-        let shape = self.shape(tag.name().as_ref());
+        let name = tag.name();
+        let place = self.place(name.as_ref());
         self.started = true;
-        match shape {
-            Ok(shape) => {
+        match place {
+            Place::Fits(shape) => {
                 let element = self.element(shape, tag, position);
                 self.open.push(element);
             }
-            Err(message) => {
+            Place::PassedOver => {
+                self.warn(&position, format!("`{}` is passed over", name.as_ref()));
+                self.skipped = 1;
+            }
+            Place::Wrong(message) => {
                 self.report(&position, message);
                 self.skipped = 1;
             }
         }
     }
 
-    /// What the format says of an element of that name here.
-    fn shape(&self, name: &str) -> Result<&'static Shape, String> {
-        let shape = format::by_name(name).ok_or_else(|| format!("unknown element `{name}`"))?;
-        match self.open.last() {
-            None if self.root.is_some() => Err(format!("a second root, `{name}`")),
-            None if shape.kind == Kind::Amqp => Ok(shape),
-            None => Err(format!("the root is `{name}`, not `amqp`")),
-            Some(parent) => {
-                let parent = format::by_kind(parent.kind);
-                let fits = parent.children.contains(&shape.kind);
-                if fits { Ok(shape) } else { Err(format!("`{name}` has no place in `{}`", parent.name)) }
-            }
+    /// What becomes of an element of that name here.
+    fn place(&self, name: &str) -> Place {
+        if let Some(parent) = self.open.last() {
+            return format::place(name, format::by_kind(parent.kind));
+        }
+        match format::by_name(name) {
+            None => Place::Wrong(format!("unknown element `{name}`")),
+            Some(_) if self.root.is_some() => Place::Wrong(format!("a second root, `{name}`")),
+            Some(shape) if shape.kind == Kind::Amqp => Place::Fits(shape),
+            Some(_) => Place::Wrong(format!("the root is `{name}`, not `amqp`")),
         }
     }
 
     /// The element of a tag, and what is wrong with its attributes.
     fn element(&mut self, shape: &Shape, tag: &BytesStart<'_>, position: Position) -> Element {
-        let mut wrong = Vec::new();
+        let mut slips = Vec::new();
         let mut attributes = Vec::new();
         for attribute in tag.attributes() {
             match self.attribute(shape, attribute, &position) {
                 Ok(attribute) => attributes.push(attribute),
                 // What follows a slip in a tag looks wrong for the same reason.
-                Err(problem) if wrong.contains(&problem) => {}
-                Err(problem) => wrong.push(problem),
+                Err(slip) if slips.contains(&slip) => {}
+                Err(slip) => slips.push(slip),
             }
         }
+        slips.extend(self.hyphenate(shape, &mut attributes));
         let path = self.path_of(shape, &attributes);
         let element =
             Element { kind: shape.kind, attributes, text: String::new(), children: Vec::new(), position, path };
-        for (position, message) in wrong {
-            self.problems.report(Problem::new(&position, &element.path, message));
-        }
         if let Some(key) = shape.key
             && element.value(key).unwrap_or_default().is_empty()
         {
-            self.problems.report(element.problem(format!("the attribute `{key}` is missing")));
+            let missing = format!("the attribute `{key}` is missing");
+            slips.push(Slip::new(shape, element.position.clone(), missing));
+        }
+        for slip in slips {
+            match slip {
+                Slip::Wrong(at, message) => self.problems.report(Problem::new(&at, &element.path, message)),
+                Slip::PassedOver(at, message) => self.problems.warn(Warning::new(&at, &element.path, message)),
+            }
         }
         element
     }
@@ -139,22 +151,41 @@ impl<'s, 'p> Builder<'s, 'p> {
         shape: &Shape,
         attribute: Result<RawAttribute<'_>, AttrError>,
         tag: &Position,
-    ) -> Result<Attribute, (Position, String)> {
-        let attribute = attribute.map_err(|error| match error {
-            AttrError::Duplicated(..) => (tag.clone(), "malformed XML: an attribute is given twice".to_owned()),
-            error => (tag.clone(), format!("malformed XML: in the tag, {}", without_offset(&error.to_string()))),
+    ) -> Result<Attribute, Slip> {
+        let attribute = attribute.map_err(|error| {
+            let message = match error {
+                AttrError::Duplicated(..) => "malformed XML: an attribute is given twice".to_owned(),
+                error => format!("malformed XML: in the tag, {}", without_offset(&error.to_string())),
+            };
+            Slip::Wrong(tag.clone(), message)
         })?;
         let name = attribute.key.as_ref();
         let position = self.lines.position_of(name);
         if !shape.attributes.contains(&name) {
             let known = shape.attributes.join("`, `");
             let message = format!("unknown attribute `{name}`: `{}` has `{known}`", shape.name);
-            return Err((position, message));
+            return Err(Slip::new(shape, position, message));
         }
         match attribute.normalized_value(XmlVersion::Explicit1_0) {
             Ok(value) => Ok(Attribute { name: name.to_owned(), value: value.trim().to_owned(), position }),
-            Err(error) => Err((position, format!("malformed XML: in the attribute `{name}`, {error}"))),
+            Err(error) => Err(Slip::Wrong(position, format!("malformed XML: in the attribute `{name}`, {error}"))),
         }
+    }
+
+    /// Writes names as 0-9 and later do, with hyphens in place of spaces. A file that has one name with spaces has many
+    /// as a rule, so the first stands for all.
+    fn hyphenate(&mut self, shape: &Shape, attributes: &mut [Attribute]) -> Option<Slip> {
+        let mut first = None;
+        for attribute in attributes.iter_mut().filter(|attribute| shape.names.contains(&attribute.name.as_str())) {
+            let hyphenated = attribute.value.split_whitespace().collect::<Vec<_>>().join("-");
+            if hyphenated != attribute.value && !self.spaced {
+                self.spaced = true;
+                let message = format!("`{}` is read as `{hyphenated}`, and so on in this file", attribute.value);
+                first = Some(Slip::PassedOver(attribute.position.clone(), message));
+            }
+            attribute.value = hyphenated;
+        }
+        first
     }
 
     /// The path of an element about to be opened.
@@ -196,7 +227,7 @@ impl<'s, 'p> Builder<'s, 'p> {
             _ => {
                 let blank = text.len() - text.trim_start().len();
                 let position = self.lines.position(start + blank);
-                self.report(&position, "text where the format has none".to_owned());
+                self.warn(&position, "text where the format has none is passed over".to_owned());
             }
         }
     }
@@ -215,6 +246,32 @@ impl<'s, 'p> Builder<'s, 'p> {
     fn report(&mut self, position: &Position, message: String) {
         let path = self.open.last().map_or("", |element| element.path.as_str());
         self.problems.report(Problem::new(position, path, message));
+    }
+
+    /// Warns about something in the innermost open element.
+    fn warn(&mut self, position: &Position, message: String) {
+        let path = self.open.last().map_or("", |element| element.path.as_str());
+        self.problems.warn(Warning::new(position, path, message));
+    }
+}
+
+/// Something about a tag that the tree will not have.
+#[derive(PartialEq)]
+enum Slip {
+    /// It makes the specification wrong.
+    Wrong(Position, String),
+    /// The bindings do not hang on it.
+    PassedOver(Position, String),
+}
+
+impl Slip {
+    /// A slip in an element of that shape.
+    fn new(shape: &Shape, position: Position, message: String) -> Self {
+        if shape.lenient {
+            Self::PassedOver(position, format!("passed over: {message}"))
+        } else {
+            Self::Wrong(position, message)
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! XML to tree: reads events, notes positions, and reports what the format does not have. Decides nothing.
+//! XML to tree: reads events, notes positions, reports what the format does not have, and warns of prose and asserts that
+//! it does not know. Decides nothing.
 
 mod builder;
 mod format;

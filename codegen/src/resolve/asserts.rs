@@ -1,71 +1,99 @@
-//! Asserts: checked for sense and told in the documentation. They are not enforced, as the broker doesn't either.
+//! Asserts: documented, and not enforced, as the broker doesn't either. So one that makes no sense is passed over.
 
+use super::numbers;
 use crate::problem::Problems;
 use crate::spec::{Element, Kind};
 
-/// Reports asserts of a field or domain that make no sense. `class` is where a method that an assert names is looked up.
-pub(super) fn check(element: &Element, class: Option<&Element>, problems: &mut Problems) {
+/// What an assert says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Assert {
+    /// The value is not null.
+    NotNull,
+    /// The value has at most so many octets.
+    Length(u32),
+    /// The value matches a regular expression.
+    Pattern(String),
+    /// The value is at most that of a field of another method.
+    AtMost {
+        /// The method.
+        method: String,
+        /// The field.
+        field: String,
+    },
+}
+
+/// The asserts of a field or domain, without those that are passed over with a warning. `class` is where a method that an
+/// assert names is looked up.
+pub(super) fn read(element: &Element, class: Option<&Element>, problems: &mut Problems) -> Vec<Assert> {
+    let mut asserts = Vec::new();
     for assert in element.children_of(Kind::Assert) {
-        match assert.value("check").unwrap_or_default() {
-            "notnull" => {}
-            "length" => {
-                super::numbers::number::<u32>(assert, "value", problems);
+        match one(assert, class) {
+            Ok(assert) => asserts.push(assert),
+            Err((attribute, message)) => {
+                problems.warn(assert.warning_with(attribute, format!("passed over: {message}")));
             }
-            "regexp" => {
-                if assert.value("value").is_none() {
-                    problems.report(assert.problem("the attribute `value` is missing"));
-                }
-            }
-            "le" => check_other(assert, class, problems),
-            other => {
-                let message = format!("unknown check `{other}`: there are `notnull`, `length`, `regexp`, `le`");
-                problems.report(assert.problem_with("check", message));
-            }
+        }
+    }
+    asserts
+}
+
+/// What one assert says, or the attribute that makes no sense and why.
+fn one(assert: &Element, class: Option<&Element>) -> Result<Assert, (&'static str, String)> {
+    let value = || assert.value("value").ok_or(("value", "the attribute `value` is missing".to_owned()));
+    match assert.value("check").unwrap_or_default() {
+        "notnull" => Ok(Assert::NotNull),
+        "length" => {
+            let value = value()?;
+            let number = numbers::parse(value);
+            number.map(Assert::Length).ok_or_else(|| ("value", numbers::no_number::<u32>("value", value)))
+        }
+        "regexp" => Ok(Assert::Pattern(value()?.to_owned())),
+        "le" => at_most(assert, class),
+        other => {
+            let message = format!("unknown check `{other}`: there are `notnull`, `length`, `regexp`, `le`");
+            Err(("check", message))
         }
     }
 }
 
-/// Reports a comparison with a field that there is not.
-fn check_other(assert: &Element, class: Option<&Element>, problems: &mut Problems) {
+/// A comparison with a field that there is.
+fn at_most(assert: &Element, class: Option<&Element>) -> Result<Assert, (&'static str, String)> {
     let (Some(method), Some(field)) = (assert.value("method"), assert.value("field")) else {
-        problems.report(assert.problem("a comparison needs the attributes `method` and `field`"));
-        return;
+        return Err(("check", "a comparison needs the attributes `method` and `field`".to_owned()));
     };
     let is_there = class.is_some_and(|class| {
         let methods = class.children_of(Kind::Method).filter(|candidate| candidate.name() == method);
         methods.flat_map(|method| method.children_of(Kind::Field)).any(|candidate| candidate.name() == field)
     });
     if !is_there {
-        let message = format!("there is no field `{field}` in a method `{method}` here");
-        problems.report(assert.problem_with("field", message));
+        return Err(("field", format!("there is no field `{field}` in a method `{method}` here")));
     }
+    Ok(Assert::AtMost { method: method.to_owned(), field: field.to_owned() })
 }
 
-/// The asserts of a field and of its domain as a paragraph.
-pub(super) fn paragraph(field: &Element, domain: Option<&Element>) -> Option<String> {
-    let asserts = || {
-        let of_domain = domain.into_iter().flat_map(|domain| domain.children_of(Kind::Assert));
-        field.children_of(Kind::Assert).chain(of_domain)
-    };
-    let of_check = |check: &'static str| asserts().filter(move |assert| assert.value("check") == Some(check));
+/// The asserts of a field, then of its domain, as a paragraph.
+pub(super) fn paragraph(asserts: &[&Assert]) -> Option<String> {
     let mut sentences = Vec::new();
-    let length = of_check("length").next().and_then(|assert| assert.value("value"));
-    let pattern = of_check("regexp").next().and_then(|assert| assert.value("value"));
-    if let Some(limits) = limits(length, pattern) {
+    let length =
+        asserts.iter().find_map(|assert| if let Assert::Length(length) = assert { Some(*length) } else { None });
+    let pattern =
+        asserts.iter().find_map(|assert| if let Assert::Pattern(pattern) = assert { Some(pattern) } else { None });
+    if let Some(limits) = limits(length, pattern.map(String::as_str)) {
         sentences.push(format!("The standard asserts {limits}; RabbitMQ does not enforce it."));
     }
-    if of_check("notnull").next().is_some() {
+    if asserts.contains(&&Assert::NotNull) {
         sentences.push("The standard asserts that it is not null.".to_owned());
     }
-    for assert in of_check("le") {
-        let [method, field] = ["method", "field"].map(|name| assert.value(name).unwrap_or_default());
-        sentences.push(format!("The standard asserts that it is at most the `{field}` of `{method}`."));
+    for assert in asserts {
+        if let Assert::AtMost { method, field } = assert {
+            sentences.push(format!("The standard asserts that it is at most the `{field}` of `{method}`."));
+        }
     }
     if sentences.is_empty() { None } else { Some(sentences.join(" ")) }
 }
 
 /// A length and a pattern in words.
-fn limits(length: Option<&str>, pattern: Option<&str>) -> Option<String> {
+fn limits(length: Option<u32>, pattern: Option<&str>) -> Option<String> {
     match (length, pattern) {
         (Some(length), Some(pattern)) => Some(format!("at most {length} octets that match {}", code(pattern))),
         (Some(length), None) => Some(format!("at most {length} octets")),

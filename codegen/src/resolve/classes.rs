@@ -32,8 +32,9 @@ fn method(class: &Element, element: &Element, domains: &Domains<'_>, problems: &
     let fields = fields::arguments(class, element, domains, problems);
     let content = numbers::flag(element, "content", problems);
     if content && class.children_of(Kind::Field).next().is_none() {
-        let message = format!("carries content, but the class `{}` has no properties to describe it", class.name());
-        problems.report(element.problem_with("content", message));
+        // 0-8 has such a class, for tests. Its content header has no flags, which is well-defined.
+        let message = format!("carries content, and the class `{}` has no properties to describe it", class.name());
+        problems.warn(element.warning_with("content", message));
     }
     Method {
         name: element.name().to_owned(),

@@ -1,6 +1,7 @@
 //! Documentation: the prose of an element, else of its domain, else its label, else a plain sentence about it.
 
-use super::{asserts, types};
+use super::asserts::{self, Assert};
+use super::types;
 use crate::model::{ConstantKind, WireType};
 use crate::spec::{Element, Kind};
 
@@ -26,13 +27,19 @@ pub(super) fn method(class: &Element, element: &Element) -> String {
 }
 
 /// The documentation of an argument or property of `owner`, asserts included.
-pub(super) fn field(owner: &str, element: &Element, domain: Option<&Element>, wire: WireType) -> String {
+pub(super) fn field(
+    owner: &str,
+    element: &Element,
+    domain: Option<&Element>,
+    asserts: &[&Assert],
+    wire: WireType,
+) -> String {
     let prose = prose(element).or_else(|| domain.and_then(prose)).or_else(|| label(element));
     let prose = prose.or_else(|| domain.and_then(label)).unwrap_or_else(|| {
         let (name, wire) = (element.name(), types::in_words(wire));
         format!("The field `{name}` of `{owner}`, {wire}.")
     });
-    match asserts::paragraph(element, domain) {
+    match asserts::paragraph(asserts) {
         Some(asserts) => format!("{prose}\n\n{asserts}"),
         None => prose,
     }
@@ -43,10 +50,11 @@ fn own(element: &Element) -> Option<String> {
     prose(element).or_else(|| label(element))
 }
 
-/// The paragraphs of an element's `doc` elements, else of the text directly in it. A `doc` with a type is a grammar or a
-/// scenario, not a description.
+/// The paragraphs of an element's `doc` elements, else of the text directly in it. A `doc` with a type, or a name as in
+/// 0-8, is a grammar or a scenario, not a description.
 fn prose(element: &Element) -> Option<String> {
-    let docs = element.children_of(Kind::Doc).filter(|doc| doc.value("type").is_none());
+    let describes = |doc: &&Element| doc.value("type").or(doc.value("name")).is_none();
+    let docs = element.children_of(Kind::Doc).filter(describes);
     let paragraphs: Vec<String> = docs.flat_map(|doc| paragraphs(&doc.text)).collect();
     let paragraphs = if paragraphs.is_empty() { self::paragraphs(&element.text).collect() } else { paragraphs };
     if paragraphs.is_empty() { None } else { Some(paragraphs.join("\n\n")) }

@@ -1,8 +1,9 @@
 //! Arguments and properties.
 
+use super::asserts::Assert;
 use super::types::Domains;
 use super::{asserts, docs, names, numbers, secrets};
-use crate::model::Field;
+use crate::model::{Field, WireType};
 use crate::problem::Problems;
 use crate::spec::{Element, Kind};
 
@@ -16,7 +17,7 @@ pub(super) fn arguments(
     let owner = format!("{}.{}", class.name(), method.name());
     let mut fields = fields(&owner, class, method, domains, problems);
     for field in &mut fields {
-        field.secret = secrets::is_secret(class.name(), method.name(), &field.name);
+        field.secret |= secrets::is_secret(class.name(), method.name(), &field.name);
     }
     fields
 }
@@ -45,16 +46,19 @@ fn fields(
 
 /// One field.
 fn field(owner: &str, class: &Element, element: &Element, domains: &Domains<'_>, problems: &mut Problems) -> Field {
-    asserts::check(element, Some(class), problems);
+    let asserts = asserts::read(element, Some(class), problems);
     // Said of an argument that may be left empty; the wire always has it.
     numbers::flag(element, "required", problems);
     let wire = domains.wire(element, problems);
+    let domain = domains.of(element);
+    let asserts: Vec<&Assert> = asserts.iter().chain(domain.into_iter().flat_map(|domain| &domain.asserts)).collect();
     Field {
         name: element.name().to_owned(),
         domain: element.value("domain").map(str::to_owned),
         wire,
         reserved: numbers::flag(element, "reserved", problems),
-        secret: false,
-        docs: docs::field(owner, element, domains.of(element), wire),
+        // `Debug` shows no message bodies.
+        secret: wire == WireType::Content,
+        docs: docs::field(owner, element, domain.map(|domain| domain.element), &asserts, wire),
     }
 }

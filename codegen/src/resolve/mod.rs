@@ -16,32 +16,20 @@ mod secrets;
 #[cfg(test)]
 mod tests;
 mod types;
+mod version;
 
 use self::types::Domains;
-use crate::model::{Protocol, Version};
+use crate::model::Protocol;
 use crate::problem::Problems;
-use crate::spec::{Element, Kind};
+use crate::spec::Element;
 
 /// The protocol that a tree describes.
 pub(crate) fn protocol(root: &Element, problems: &mut Problems) -> Protocol {
     let domains = Domains::new(root, problems);
-    for domain in root.children_of(Kind::Domain) {
-        asserts::check(domain, None, problems);
-    }
     identifiers::check(root, problems);
     Protocol {
-        version: version(root, problems),
+        version: version::version(root, problems),
         constants: constants::constants(root, problems),
         classes: classes::classes(root, &domains, problems),
-    }
-}
-
-/// The version in the protocol header, and the port.
-fn version(root: &Element, problems: &mut Problems) -> Version {
-    Version {
-        major: numbers::number(root, "major", problems),
-        minor: numbers::number(root, "minor", problems),
-        revision: numbers::number(root, "revision", problems),
-        port: numbers::number(root, "port", problems),
     }
 }

@@ -11,14 +11,22 @@ pub(super) fn number<T: FromStr + Default>(element: &Element, attribute: &str, p
         problems.report(element.problem(format!("the attribute `{attribute}` is missing")));
         return T::default();
     };
-    // `parse` alone would take a sign.
-    let parsed = if value.bytes().all(|octet| octet.is_ascii_digit()) { value.parse().ok() } else { None };
-    parsed.unwrap_or_else(|| {
-        let bits = size_of::<T>() * 8;
-        let message = format!("`{attribute}` is `{value}`, which is no number of {bits} bits");
-        problems.report(element.problem_with(attribute, message));
+    parse(value).unwrap_or_else(|| {
+        problems.report(element.problem_with(attribute, no_number::<T>(attribute, value)));
         T::default()
     })
+}
+
+/// The number that a text of digits is, if it fits.
+pub(super) fn parse<T: FromStr>(text: &str) -> Option<T> {
+    // `str::parse` alone would take a sign.
+    if text.bytes().all(|octet| octet.is_ascii_digit()) { text.parse().ok() } else { None }
+}
+
+/// What is wrong with an attribute that should be a number.
+pub(super) fn no_number<T>(attribute: &str, value: &str) -> String {
+    let bits = size_of::<T>() * 8;
+    format!("`{attribute}` is `{value}`, which is no number of {bits} bits")
 }
 
 /// The flag in an attribute: `1` is set, `0` or no attribute is not, anything else is reported.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::asserts::{self, Assert};
 use super::names;
 use crate::model::WireType;
 use crate::problem::Problems;
 use crate::spec::{Element, Kind};
 
 /// The elementary types by their names in the specification.
-const ELEMENTARY: [(&str, WireType); 9] = [
+const ELEMENTARY: [(&str, WireType); 10] = [
     ("bit", WireType::Bit),
     ("octet", WireType::Octet),
     ("short", WireType::Short),
@@ -18,6 +19,7 @@ const ELEMENTARY: [(&str, WireType); 9] = [
     ("longstr", WireType::LongString),
     ("timestamp", WireType::Timestamp),
     ("table", WireType::Table),
+    ("content", WireType::Content),
 ];
 
 /// What fields resolve to where their type is wrong, which is reported.
@@ -25,8 +27,18 @@ const FALLBACK: WireType = WireType::Octet;
 
 /// The domains of the specification.
 pub(super) struct Domains<'e> {
-    /// The element of each and its wire type.
-    by_name: BTreeMap<&'e str, (&'e Element, WireType)>,
+    /// By name.
+    by_name: BTreeMap<&'e str, Domain<'e>>,
+}
+
+/// A domain.
+pub(super) struct Domain<'e> {
+    /// What declares it.
+    pub(super) element: &'e Element,
+    /// Its asserts.
+    pub(super) asserts: Vec<Assert>,
+    /// Its wire type.
+    wire: WireType,
 }
 
 impl<'e> Domains<'e> {
@@ -40,26 +52,23 @@ impl<'e> Domains<'e> {
                 problems.report(element.problem("the attribute `type` is missing"));
             }
             let wire = element.value("type").map_or(FALLBACK, |name| elementary(element, name, problems));
-            by_name.entry(element.name()).or_insert((element, wire));
+            let asserts = asserts::read(element, None, problems);
+            by_name.entry(element.name()).or_insert(Domain { element, asserts, wire });
         }
         Self { by_name }
     }
 
-    /// The element of the domain that a field names.
-    pub(super) fn of(&self, field: &Element) -> Option<&'e Element> {
-        self.by_name.get(field.value("domain")?).map(|(element, _)| *element)
+    /// The domain that a field names.
+    pub(super) fn of(&self, field: &Element) -> Option<&Domain<'e>> {
+        self.by_name.get(field.value("domain")?)
     }
 
     /// The wire type of a field: of its domain, or its own.
     pub(super) fn wire(&self, field: &Element, problems: &mut Problems) -> WireType {
         match (field.value("domain"), field.value("type")) {
-            (Some(domain), None) => self.by_name.get(domain).map_or_else(
-                || {
-                    problems.report(field.problem_with("domain", format!("unknown domain `{domain}`")));
-                    FALLBACK
-                },
-                |(_, wire)| *wire,
-            ),
+            (Some(domain), None) => {
+                self.by_name.get(domain).map_or_else(|| undeclared(field, domain, problems), |domain| domain.wire)
+            }
             (None, Some(name)) => elementary(field, name, problems),
             (Some(_), Some(_)) => {
                 problems.report(field.problem("the field has both a domain and a type"));
@@ -71,6 +80,17 @@ impl<'e> Domains<'e> {
             }
         }
     }
+}
+
+/// The type of a field whose domain is not declared. 0-9 uses `content` so; as it names a type, it can be nothing else.
+fn undeclared(field: &Element, domain: &str, problems: &mut Problems) -> WireType {
+    if let Some((_, wire)) = ELEMENTARY.iter().find(|(known, _)| *known == domain) {
+        let message = format!("the domain `{domain}` is not declared: read as the type of that name");
+        problems.warn(field.warning_with("domain", message));
+        return *wire;
+    }
+    problems.report(field.problem_with("domain", format!("unknown domain `{domain}`")));
+    FALLBACK
 }
 
 /// The elementary type of that name.
@@ -98,5 +118,6 @@ pub(super) fn in_words(wire: WireType) -> &'static str {
         WireType::LongString => "a long string",
         WireType::Timestamp => "a timestamp",
         WireType::Table => "a field table",
+        WireType::Content => "content: an octet (0: inline, 1: a reference) and a long string",
     }
 }

@@ -4,8 +4,12 @@
     python3 derive.py amqp0-9-1.xml > base.txt
     python3 derive.py amqp0-9-1.extended.xml > extended.txt
 
+The lists of older files were made so too: 0-8.txt of amqp0-8.stripped.xml, 0-9.txt of amqp0-9.stripped.xml, and
+0-9-1-qpid.txt of amqp0-9-1.qpid.stripped.xml.
+
 It shares nothing with the parser that it checks. Prose (docs, labels, rules, comments) is no fact. The order of elements
-of one kind is; the order of kinds within a parent is not, so it is fixed here.
+of one kind is; the order of kinds within a parent is not, so it is fixed here. Names that a file writes with spaces are
+written with hyphens here, as later files do.
 """
 import os
 import sys
@@ -20,20 +24,24 @@ def flags(element, *names):
     return " ".join(name for name in names if element.get(name) == "1")
 
 
+def name_in(element, key="name"):
+    return "-".join(element.get(key).split()) if element.get(key) else None
+
+
 def asserts(owner, element):
     for item in element.findall("assert"):
-        other = f"{item.get('method')}.{item.get('field')}" if item.get("method") else None
+        other = f"{name_in(item, 'method')}.{name_in(item, 'field')}" if item.get("method") else None
         words(owner, "assert", item.get("check"), item.get("value"), other)
 
 
 def chassis(owner, element):
     for item in element.findall("chassis"):
-        words(owner, "chassis", item.get("name"), item.get("implement"))
+        words(owner, "chassis", name_in(item), item.get("implement"))
 
 
 def field(kind, parent, element):
-    owner = f"{kind} {parent}.{element.get('name')}"
-    domain = f"domain {element.get('domain')}" if element.get("domain") else None
+    owner = f"{kind} {parent}.{name_in(element)}"
+    domain = f"domain {name_in(element, 'domain')}" if element.get("domain") else None
     type_ = f"type {element.get('type')}" if element.get("type") else None
     required = f"required={element.get('required')}" if element.get("required") else None
     words(owner, domain, type_, flags(element, "reserved"), required)
@@ -41,24 +49,25 @@ def field(kind, parent, element):
 
 
 def method(parent, element):
-    name = f"{parent}.{element.get('name')}"
+    name = f"{parent}.{name_in(element)}"
     words("method", name, element.get("index"), flags(element, "synchronous", "content", "deprecated"))
     chassis(f"method {name}", element)
     for item in element.findall("response"):
-        words("method", name, "response", item.get("name"))
+        words("method", name, "response", name_in(item))
     for item in element.findall("field"):
         field("field", name, item)
 
 
 def protocol(root):
-    words("protocol", *(f"{key} {root.get(key)}" for key in ("major", "minor", "revision", "port")))
+    keys = [key for key in ("major", "minor", "revision", "port") if root.get(key)]
+    words("protocol", *(f"{key} {root.get(key)}" for key in keys))
     for item in root.findall("constant"):
-        words("constant", item.get("name"), item.get("value"), item.get("class"))
+        words("constant", name_in(item), item.get("value"), name_in(item, "class"))
     for item in root.findall("domain"):
-        words("domain", item.get("name"), item.get("type"))
-        asserts(f"domain {item.get('name')}", item)
+        words("domain", name_in(item), item.get("type"))
+        asserts(f"domain {name_in(item)}", item)
     for item in root.findall("class"):
-        name = item.get("name")
+        name = name_in(item)
         words("class", name, item.get("index"), "handler", item.get("handler"))
         chassis(f"class {name}", item)
         for prop in item.findall("field"):
