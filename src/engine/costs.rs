@@ -46,16 +46,6 @@ impl Session {
         assert_eq!(self.engine.closure(), None);
     }
 
-    /// All output was written.
-    fn sent(&mut self) {
-        let mut outbound = Outbound::new();
-        while self.engine.poll_transmit_into(&mut outbound) {
-            let count = outbound.len();
-            outbound.advance(count);
-            self.engine.handle_written(count, self.now);
-        }
-    }
-
     fn channel(&mut self) -> ChannelKey {
         let key = self.engine.open_channel(waiter(0), self.now).unwrap();
         self.say(key.number, channel::OpenOk::default());
@@ -157,7 +147,7 @@ fn those_who_close_one_channel_time_out_in_a_step_each() {
         session.engine.close_channel(key, ReplyCode::REPLY_SUCCESS, "", Some(waiter(slot)), now).unwrap();
     }
     assert_eq!((session.time_out(), session.events()), (COUNT.into(), COUNT as usize));
-    session.sent();
+    session.write();
     session.say(1, channel::CloseOk::default());
     assert_eq!((session.events(), session.engine.channel_count()), (0, 0));
 }
@@ -196,7 +186,7 @@ fn all_channels_that_there_can_be_are_released_in_a_few_steps_each_and_leave_not
     }
     let (steps, ()) = steps_of(|| keys.iter().for_each(|key| session.engine.release_channel(*key)));
     assert_eq!(steps, u64::from(ALL), "each publish leaves the gate");
-    session.sent();
+    session.write();
     let (steps, ()) = steps_of(|| keys.iter().for_each(|key| session.say(key.number, channel::CloseOk::default())));
     assert_eq!(steps, u64::from(ALL), "each observer hears of the end");
     let ignore = |session: &mut Session| {
