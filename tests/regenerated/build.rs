@@ -6,7 +6,14 @@ use leveret_codegen::{Source, emit, load};
 
 /// Each is compiled as a module of tests/regenerated.rs. `LEVERET_SPECS` adds files of the caller's, such as the published
 /// ones, separated by `:`.
-const ALONE: [(&str, &[&str]); 2] = [("standard", &["spec/amqp0-9-1.xml"]), ("invented", &["invented-protocol.xml"])];
+const ALONE: [(&str, &[&str]); 5] = [
+    ("standard", &["spec/amqp0-9-1.xml"]),
+    ("invented", &["invented-protocol.xml"]),
+    // Dialects of older specifications.
+    ("older_spaces", &["../../codegen/tests/golden/older-spaces.xml"]),
+    ("older_content", &["../../codegen/tests/golden/older-content.xml"]),
+    ("older_mixed", &["../../codegen/tests/golden/older-mixed.xml"]),
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     // Features of leveret that this package lacks.
@@ -14,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = env::var("OUT_DIR")?;
     let out = Path::new(&out);
     let extended = ["spec/amqp0-9-1.xml", "spec/rabbitmq.xml", "invented-overlay.xml"];
-    for file in extended.iter().chain(&["build.rs", "invented-protocol.xml"]) {
+    for file in extended.iter().chain(&["build.rs"]) {
         println!("cargo:rerun-if-changed={file}");
     }
     println!("cargo:rerun-if-env-changed=LEVERET_SPECS");
@@ -22,6 +29,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut modules = String::new();
     for (name, specs) in ALONE {
+        for spec in specs {
+            println!("cargo:rerun-if-changed={spec}");
+        }
         modules += &module(out, name, specs)?;
     }
     let given = env::var("LEVERET_SPECS").unwrap_or_default();
