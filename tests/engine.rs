@@ -61,6 +61,8 @@ mod returns;
 mod returns_that_changed;
 #[path = "engine/splits.rs"]
 mod splits;
+#[path = "engine/unkept.rs"]
+mod unkept;
 #[path = "engine/violations.rs"]
 mod violations;
 #[path = "engine/walk.rs"]

@@ -16,7 +16,8 @@ use crate::protocol::{MethodId, ProtocolMethod, basic, channel, connection};
 use crate::wire::{DecodeError, Reader, ShortString};
 
 impl Engine {
-    /// Takes whole frames off the front of `input`; what is left belongs to the next call.
+    /// Takes frames off the front of `input`, large bodies piece by piece; what is left belongs to the next call. While the buffer
+    /// of a body is lent ([`Engine::lend_body`]), nothing is taken.
     pub fn handle_bytes(&mut self, input: &mut BytesMut, now: Instant) {
         if !input.is_empty() {
             self.heartbeat.received(now);
@@ -30,7 +31,7 @@ impl Engine {
             let handled = match self.decoder.decode(rest) {
                 Ok(Decoded::Incomplete(needed)) => {
                     let taken = self.begin_pieces(rest, now);
-                    self.needed = if self.partial.is_some() { 1 } else { needed };
+                    self.needed = if self.partial.is_some() { 1 } else { self.least_of(rest, needed) };
                     at += taken;
                     break;
                 }
@@ -64,7 +65,6 @@ impl Engine {
             self.passing.all_written();
         }
         self.let_pass();
-        self.gate.set_queued(self.queued());
         self.admit();
     }
 

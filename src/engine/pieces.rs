@@ -17,8 +17,8 @@ pub(super) struct Partial {
     channel: u16,
     /// Bytes of payload that are due, before the frame's end.
     left: usize,
-    /// They belong to the body that the channel gathers; else they are skipped.
-    kept: bool,
+    /// They belong to the body that the channel gathers, which counts them whether or not it keeps them; else they are skipped.
+    due: bool,
     /// The buffer of that body is outside.
     lent: bool,
 }
@@ -55,8 +55,8 @@ impl Engine {
     /// rather than copied. It is given back by [`Engine::handle_body`], whether or not something was read, before anything
     /// else is handed in; until then [`Engine::handle_bytes`] takes nothing. Ask where no input is left over.
     pub fn lend_body(&mut self) -> Option<LentBody> {
-        let partial = self.partial.filter(|partial| partial.kept && !partial.lent && partial.left >= WORTH_LENDING)?;
-        let buffer = self.gathering(partial.channel)?.lend();
+        let partial = self.partial.filter(|partial| partial.due && !partial.lent && partial.left >= WORTH_LENDING)?;
+        let buffer = self.gathering(partial.channel).filter(|gathering| gathering.has_buffer())?.lend();
         let (before, room) = (buffer.len(), buffer.capacity() - buffer.len());
         self.partial = Some(Partial { lent: true, ..partial });
         Some(LentBody { channel: partial.channel, buffer, before, most: room.min(partial.left) })
@@ -85,7 +85,7 @@ impl Engine {
     pub(super) fn take_piece(&mut self, input: &[u8], now: Instant) -> usize {
         let Some(partial) = self.partial else { return 0 };
         let (piece, after) = input.split_at_checked(partial.left).unwrap_or((input, &[]));
-        if partial.kept
+        if partial.due
             && let Some(gathering) = self.gathering(partial.channel)
         {
             gathering.append(piece);
@@ -97,7 +97,7 @@ impl Engine {
         };
         self.partial = None;
         let handled = match *end {
-            constants::FRAME_END if partial.kept => self.end_of_body_frame(partial.channel),
+            constants::FRAME_END if partial.due => self.end_of_body_frame(partial.channel),
             constants::FRAME_END => Ok(()),
             octet => Err(FrameError::MissingFrameEnd(octet).into()),
         };
@@ -122,20 +122,29 @@ impl Engine {
             }
             _ => return 0,
         };
-        let kept = begun.or_else(|violation| self.forgive(channel, violation).map(|()| false));
+        let due = begun.or_else(|violation| self.forgive(channel, violation).map(|()| false));
         let left = (FRAME_HEAD + size).saturating_sub(taken);
-        self.partial = Some(Partial { channel, left, kept: kept.as_ref().is_ok_and(|kept| *kept), lent: false });
-        if let Err(violation) = kept {
+        self.partial = Some(Partial { channel, left, due: due.as_ref().is_ok_and(|due| *due), lent: false });
+        if let Err(violation) = due {
             self.handle_violation(violation, now);
         }
         let rest = input.get(taken..).unwrap_or_default();
         taken + self.take_piece(rest, now)
     }
 
-    /// A body frame begins; whether its bytes are kept.
+    /// A body frame begins; whether its bytes are due.
     fn begin_body_frame(&mut self, number: u16, size: usize) -> Result<bool, Violation> {
-        let channel = self.body_channel(number, size)?;
-        Ok(channel.is_some_and(|it| matches!(&it.assembly, Assembly::Body(gathering) if gathering.has_buffer())))
+        Ok(self.body_channel(number, size)?.is_some())
+    }
+
+    /// How much of the frame at the front of `input` has to be there for anything to be done, `whole` being all of it.
+    pub(super) fn least_of(&self, input: &[u8], whole: usize) -> usize {
+        match self.decoder.head(input) {
+            Some(FrameHead { kind: FrameKind::Header, size, .. }) if size > self.max_header => {
+                FRAME_HEAD + ContentHeader::FIXED
+            }
+            _ => whole,
+        }
     }
 
     /// All of a body frame is there.

@@ -11,9 +11,9 @@ use leveret::wire::FieldTable;
 use crate::peer::{content_octets, header_octets, method_octets, raw_frame};
 use crate::session::{Session, negotiated};
 
-const FRAME_MAX: u32 = 131_072;
+pub(crate) const FRAME_MAX: u32 = 131_072;
 
-fn deliver(delivery_tag: u64) -> basic::Deliver {
+pub(crate) fn deliver(delivery_tag: u64) -> basic::Deliver {
     basic::Deliver::default().consumer_tag("c").delivery_tag(delivery_tag)
 }
 
@@ -28,7 +28,7 @@ fn pinned(octets: Bytes) -> usize {
 
 /// Reads a stream as a driver does: up to `chunk` bytes at a time into one buffer that is used again, or into the buffer of a
 /// body.
-fn read(session: &mut Session, mut stream: &[u8], chunk: usize) -> Vec<usize> {
+pub(crate) fn read(session: &mut Session, mut stream: &[u8], chunk: usize) -> Vec<usize> {
     let mut input = BytesMut::with_capacity(chunk);
     let mut lent = Vec::new();
     while !stream.is_empty() {
