@@ -16,8 +16,8 @@ use crate::wire::ShortString;
 /// A connection to a broker, driven by a task of the tokio runtime that it was opened on.
 ///
 /// The runtime has to live as long as the connection. When it is dropped, what is queued still goes out, followed by a close: a
-/// TCP or Unix socket, with TLS or without, is written to by blocking calls for at most three seconds, any other transport gets what
-/// it takes at once. What the broker makes of it nobody hears: [`Connection::close`] and confirms are what tells.
+/// TCP or Unix socket, with TLS or without, is written to by blocking calls for at most three seconds (of each connection, one after
+/// another where a thread drops several), any other transport gets what it takes at once. What the broker makes of it nobody hears: [`Connection::close`] and confirms are what tells.
 ///
 /// Clones are handles of the same connection. Dropping the last handle (channels, consumers, deliveries and
 /// confirms hold one too) closes it in the background, after what was queued; [`Connection::close`] waits for that.

@@ -20,6 +20,9 @@ use crate::protocol::basic::Properties;
 /// [`nack`](Delivery::nack) or [`reject`](Delivery::reject) when it was not. Each takes the delivery, so that it cannot
 /// be settled twice. One that is dropped stays unsettled, and the broker delivers it again when the channel is closed.
 ///
+/// The call lets go of the message; nothing is settled until what it gives is awaited, and where that is dropped before, the
+/// delivery stays unsettled.
+///
 /// Settling resolves when the acknowledgement is queued for the broker, which does not answer it. That is at once, unless the
 /// broker does not read and more waits for the socket than `write_limit`: then it waits until there is room. Dropped while it
 /// waits, the delivery stays unsettled.
@@ -105,7 +108,8 @@ impl Delivery {
     ///
     /// # Errors
     ///
-    /// The channel is closed (the broker delivers the message again), or the message came with `no_ack`.
+    /// The channel is closed (the broker delivers the message again), it is settled already (by a multiple settlement of a later one,
+    /// or because the broker took it back: [`basic.recover`](Channel::basic_recover)), or the message came with `no_ack`.
     pub fn ack(self) -> Settling {
         self.settle(Settle::Ack { multiple: false })
     }

@@ -81,6 +81,18 @@ impl Channels {
         place.as_deref().filter(|channel| channel.key == key)
     }
 
+    /// The same, where it takes requests.
+    #[inline]
+    pub(super) fn open(&self, key: ChannelKey) -> Option<&Channel> {
+        self.get(key).filter(|channel| channel.state == ChannelLife::Open)
+    }
+
+    /// The same, where it takes requests.
+    #[inline]
+    pub(super) fn open_mut(&mut self, key: ChannelKey) -> Option<&mut Channel> {
+        self.get_mut(key).filter(|channel| channel.state == ChannelLife::Open)
+    }
+
     /// Takes a channel out, remembers why where somebody may ask, and frees its number.
     pub(super) fn remove(&mut self, key: ChannelKey, closure: &Arc<Closure>) -> Option<Box<Channel>> {
         self.get(key)?;

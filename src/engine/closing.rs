@@ -64,6 +64,12 @@ impl ConnectionLife {
         matches!(self, Self::Closed { flush_until: None, .. })
     }
 
+    /// It takes requests.
+    #[inline]
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self, Self::Open)
+    }
+
     /// Frames other than the close are still looked at.
     pub(super) fn is_listening(&self) -> bool {
         matches!(self, Self::Open | Self::Closing { graceful: true, .. })

@@ -1,7 +1,5 @@
 //! Publishing: the gate, the frames, the sequence number and the accounting, all in one step.
 
-use super::channel::ChannelLife;
-use super::closing::ConnectionLife;
 use super::confirms::{Confirms, Decided, Mandatory, Verdict};
 use super::gate::Waiting;
 use super::returns::Returns;
@@ -27,8 +25,7 @@ impl Engine {
     /// The channel is closed.
     #[inline]
     pub fn admission(&self, key: ChannelKey) -> Result<Admission, Failure> {
-        let is_open = matches!(self.state, ConnectionLife::Open);
-        let channel = self.channels.get(key).filter(|channel| is_open && channel.state == ChannelLife::Open);
+        let channel = self.channels.open(key).filter(|_| self.state.is_open());
         let Some(channel) = channel else { return Err(self.channel_refusal(key)) };
         let open = self.gate.is_open() && !self.gate.is_too_much(self.queued()) && !channel.flow_stopped;
         Ok(if open { Admission::Open } else { Admission::Closed })
@@ -215,7 +212,7 @@ impl Engine {
         }
     }
 
-    /// What that makes too much for one hold of the lock goes when this was written.
+    /// Queues those whose turn it is, up to what is good for one hold of the lock; the rest goes when this was written.
     fn publish_waiting(&mut self) {
         const AT_ONCE: usize = 64 * 1024;
         while self.outbound.len() < AT_ONCE

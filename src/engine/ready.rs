@@ -17,7 +17,8 @@ pub(super) struct Ready {
     /// Counted bytes of those.
     full_size: u64,
     last: Part,
-    /// The buffer of a part that was taken, for the next one that begins.
+    /// The buffer of a part that was taken, for the next one that begins: with `last` and what the consumer holds, at most three
+    /// buffers are kept that have nothing in them.
     spare: VecDeque<Delivery>,
 }
 
@@ -52,7 +53,10 @@ impl Ready {
 
     #[cold]
     fn begin_part(&mut self) {
-        let next = Part { deliveries: std::mem::take(&mut self.spare), size: 0 };
+        let mut deliveries = std::mem::take(&mut self.spare);
+        // As many as in a part of the same messages, so that what is not counted stays little.
+        deliveries.reserve(self.last.deliveries.len());
+        let next = Part { deliveries, size: 0 };
         let part = std::mem::replace(&mut self.last, next);
         self.full_size += part.size;
         self.full.push_back(part);
@@ -71,7 +75,7 @@ impl Ready {
     #[cold]
     fn hand_over(&mut self, part: Part, empty: &mut VecDeque<Delivery>) -> u64 {
         if self.full.is_empty() {
-            // After a burst the memory is given back.
+            // After a burst the memory of the list is given back.
             self.full = VecDeque::new();
         }
         self.full_size = self.full_size.saturating_sub(part.size);

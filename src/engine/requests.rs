@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::calls::{Effect, Ending, Expected, Starting};
-use super::channel::ChannelLife;
 use super::closing::ConnectionLife;
 use super::consumers::{Stream, Terms};
 use super::deadlines::Awaited;
@@ -188,8 +187,7 @@ impl Engine {
     /// The channel takes requests.
     #[inline]
     pub(super) fn check_channel(&self, key: ChannelKey) -> Result<(), Failure> {
-        let open = matches!(self.state, ConnectionLife::Open)
-            && self.channels.get(key).is_some_and(|channel| channel.state == ChannelLife::Open);
+        let open = self.state.is_open() && self.channels.open(key).is_some();
         if open { Ok(()) } else { Err(self.channel_refusal(key)) }
     }
 

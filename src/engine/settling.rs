@@ -1,7 +1,5 @@
 //! Settling deliveries: acknowledging, rejecting, giving back; and what is not settled so far.
 
-use super::channel::ChannelLife;
-use super::closing::ConnectionLife;
 use super::consumers::{Stream, Terms};
 use super::tags::DeliveryTags;
 use super::{ChannelKey, Engine, Failure, Negotiated};
@@ -110,8 +108,7 @@ impl Engine {
     /// The same without a limit, for what the application does not ask for and cannot repeat.
     #[inline]
     fn settle_unasked(&mut self, key: ChannelKey, delivery_tag: u64, settle: Settle) -> Result<(), Failure> {
-        let is_open = matches!(self.state, ConnectionLife::Open);
-        let channel = self.channels.get_mut(key).filter(|channel| is_open && channel.state == ChannelLife::Open);
+        let channel = self.channels.open_mut(key).filter(|_| self.state.is_open());
         let Some(channel) = channel else { return Err(self.channel_refusal(key)) };
         if !channel.unsettled.settle(delivery_tag, settle.is_multiple()) {
             return Err(Failure::AlreadySettled { delivery_tag });
@@ -149,7 +146,7 @@ impl Engine {
     /// unsettled before them, and one by one behind that.
     pub(super) fn give_back(&mut self, key: ChannelKey, mut tags: DeliveryTags, terms: Terms) {
         let Some(back) = self.way_back(terms) else { return };
-        let Some(channel) = self.channels.get(key).filter(|channel| channel.state == ChannelLife::Open) else { return };
+        let Some(channel) = self.channels.open(key) else { return };
         // The application may have settled some by a multiple settlement of a later one.
         tags.retain(&channel.unsettled.tags);
         if let Some(last) = tags.last_before_others(&channel.unsettled.tags) {

@@ -11,7 +11,7 @@ pub(crate) struct Place {
     pub(crate) generation: NonZeroU32,
 }
 
-/// Slots in chunks. The lowest chunk with room is used first, and an empty chunk is freed, so that a burst leaves two
+/// Slots in chunks. The lowest chunk with room is used first, and an empty chunk is freed, so that a burst leaves a few
 /// words for each chunk and nothing for its items.
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
