@@ -60,6 +60,13 @@ impl State {
         }
     }
 
+    /// What queues would confirm later is lost with what ends.
+    fn tell_what_is_not_late(&mut self) {
+        if !self.settings.late_answers {
+            self.tell_decided();
+        }
+    }
+
     /// Closes a channel; what comes on it until channel.close-ok is ignored.
     pub(super) fn close_by_broker(
         &mut self,
@@ -69,10 +76,7 @@ impl State {
         blamed: MethodId,
         now: Instant,
     ) {
-        // What queues would confirm later is lost with the channel.
-        if !self.settings.late_answers {
-            self.tell_decided();
-        }
+        self.tell_what_is_not_late();
         let incoming = self.end_channel(key, now);
         let close = channel::Close::default()
             .reply_code(code)
@@ -98,7 +102,7 @@ impl State {
         blamed: MethodId,
         now: Instant,
     ) {
-        self.tell_decided();
+        self.tell_what_is_not_late();
         self.end_session(id, now);
         let close = connection::Close::default()
             .reply_code(code)

@@ -56,6 +56,9 @@
 //! (`unexpected command while processing 'tx.commit'`). A consumer that is cancelled before its `basic.consume-ok` has left
 //! closes the connection with 541, as in 3.10 and 4.0.
 //!
+//! A publish that no queue takes is confirmed at once. What queues take is confirmed after everything that arrived with it, and
+//! not at all where the channel or the connection is closed first.
+//!
 //! Without [`Settings::late_answers`], answers are in the order of the calls, and nothing of this is an error.
 //!
 //! What arrives together is what one call of [`State::handle_bytes`] gets; its end is the end of the wait.

@@ -174,6 +174,38 @@ fn a_channel_that_closes_is_told_no_more_and_its_messages_go_back() {
     }
 }
 
+/// A peer whose channel confirms.
+fn confirming(broker: &mut State, now: Instant) -> Peer {
+    let mut peer = client(broker, now);
+    peer.say(broker, now, 1, &confirm::Select::default());
+    peer.hear(broker, now);
+    peer
+}
+
+#[test]
+fn what_a_queue_takes_is_confirmed_after_the_other_answers_and_what_none_takes_at_once() {
+    let (mut broker, now) = late_broker();
+    let mut peer = confirming(&mut broker, now);
+    let nowhere = content("", "nowhere", &basic::Properties::default(), b"hello").concat();
+    let heard = exchanged(&mut broker, now, &mut peer, &[publish(), nowhere, passive()]);
+    assert_eq!(heard, ["basic.ack", "queue.declare-ok", "basic.ack"]);
+}
+
+#[test]
+fn confirms_of_queues_are_lost_with_a_channel_or_connection_that_the_broker_closes() {
+    let missing = frame(queue::Declare::default().queue("missing").passive(true));
+    let immediate = frame(basic::Publish::default().routing_key(QUEUE).immediate(true));
+    let immediate = [immediate, content("", QUEUE, &basic::Properties::default(), b"hello")[1..].concat()].concat();
+    for (end, close) in [(missing, "channel.close"), (immediate, "connection.close")] {
+        for (late, expected) in [(true, &[close][..]), (false, &["basic.ack", close])] {
+            let (mut broker, now) = broker_with(|settings| settings.late_answers = late);
+            let mut peer = confirming(&mut broker, now);
+            let heard = exchanged(&mut broker, now, &mut peer, &[publish(), end.clone()]);
+            assert_eq!(heard, expected, "late: {late}");
+        }
+    }
+}
+
 #[test]
 fn cancelling_before_consume_ok_closes_the_connection() {
     let (mut broker, now) = late_broker();
