@@ -1,6 +1,6 @@
 """Sends every pair of methods in one write, and counts in which order a broker answers: README.md says more.
 
-    python measure.py URL --kind classic|quorum|stream --count 100
+    python measure.py URL --kind classic|quorum|stream --count 100 --out FILE
 """
 
 import argparse

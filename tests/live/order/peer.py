@@ -46,7 +46,7 @@ class Peer:
         self.write(method(Connection.StartOk(
             client_properties={"capabilities": dict.fromkeys(capabilities, True)},
             mechanism="PLAIN", response=f"\0{user}\0{password}", locale="en_US"), 0))
-        self.tune = self.expect(Connection.Tune)
+        self.expect(Connection.Tune)
         self.write(method(Connection.TuneOk(2047, frame_max, 0), 0))
         self.write(method(Connection.Open(virtual_host=unquote(parts.path[1:]) or "/"), 0))
         self.expect(Connection.OpenOk)
@@ -99,16 +99,6 @@ class Peer:
         self.write(method(command, channel))
         received = self.receive()
         return received[1] if received else None
-
-    def quiet(self, seconds=0.3):
-        """All frames until nothing arrives for so long; ends with Ended where the broker hangs up."""
-        seen = []
-        try:
-            while received := self.receive(seconds):
-                seen.append(received)
-        except Ended:
-            seen.append((0, "ended"))
-        return seen
 
     def close(self):
         self.socket.close()

@@ -15,6 +15,7 @@ pub(super) struct Trial<'a> {
     held: Vec<(&'static str, usize)>,
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "a method is made where it is sent")]
 impl<'a> Trial<'a> {
     pub(super) fn new(channel: u16, prefix: &'a str) -> Self {
         Self { channel, prefix, asked: 0, held: Vec::new() }
@@ -73,6 +74,21 @@ impl<'a> Trial<'a> {
     /// What every pair finds there.
     pub(super) fn queues(&mut self) -> Vec<u8> {
         [("q", 0), ("q", 1), ("stock", 0), ("sink", 0)].map(|(what, place)| self.declare(what, place)).concat()
+    }
+
+    /// Takes away all that pairs declare, whatever of it is there.
+    pub(super) fn remove_all(&mut self) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (what, place) in [("q", 0), ("q", 1), ("gone", 0), ("gone", 1), ("stock", 0), ("sink", 0)] {
+            let name = self.name(what, place);
+            out.extend(self.ask(queue::Delete::default().queue(name)));
+        }
+        for (what, place) in [("x", 0), ("x", 1), ("gone", 0), ("gone", 1)] {
+            let name = self.name(what, place);
+            out.extend(self.ask(exchange::Delete::default().exchange(name)));
+        }
+        out.extend([0, 1].map(|place| self.send_exchange("exchange.unbind", place)).concat());
+        out
     }
 
     /// What a method needs before the channel gets its mode.

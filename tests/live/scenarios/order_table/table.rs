@@ -9,6 +9,8 @@ pub(super) struct Row {
     pub(super) first: &'static str,
     pub(super) second: &'static str,
     pub(super) orders: Vec<Vec<Token>>,
+    /// They are of the version that was asked for. Of one that nobody has measured, the answers are known, and not their order.
+    pub(super) is_measured: bool,
 }
 
 /// Something that arrives.
@@ -45,7 +47,8 @@ pub(super) fn rows(version: Option<&str>) -> Vec<Row> {
             }
         }
     }
-    pairs.into_iter().map(|((first, second), orders)| Row { first, second, orders }).collect()
+    let is_measured = measured || version.is_none();
+    pairs.into_iter().map(|((first, second), orders)| Row { first, second, orders, is_measured }).collect()
 }
 
 fn fields(line: &'static str) -> [&'static str; 5] {
