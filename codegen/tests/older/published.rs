@@ -99,13 +99,15 @@ fn every_older_specification_becomes_rust() {
     }
 }
 
-/// Only where `LEVERET_SPECS` names published files.
+/// The published files themselves, which are not here: their paths are in `LEVERET_SPECS`.
 #[test]
+#[ignore = "needs the published files, named in LEVERET_SPECS"]
 fn the_published_files_say_what_the_lists_say() {
-    let given = std::env::var("LEVERET_SPECS").unwrap_or_default();
-    for path in given.split(':').filter(|path| !path.is_empty()).map(Path::new) {
+    let given = std::env::var("LEVERET_SPECS").unwrap();
+    for path in given.split(':').map(Path::new) {
         let known = |published: &Published| path.file_name().is_some_and(|name| name == published.file);
-        let Some(Published { file, list, warnings, .. }) = FILES.into_iter().find(known) else { continue };
+        let found = FILES.into_iter().find(known);
+        let Published { file, list, warnings, .. } = found.unwrap_or_else(|| panic!("no list for {}", path.display()));
         let published = loaded(Source::read(path).unwrap());
         assert_eq!(facts(&published.tree), listed(list), "{file}");
         // The published files have no prose, so what the lists leave out makes no difference.
