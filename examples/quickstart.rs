@@ -60,7 +60,7 @@ async fn hello(connection: &Connection) -> Result<()> {
         println!("Acknowledged it.");
     }
 
-    // Closing waits until all that is queued has been written: a program that just ends may lose it.
+    // Closing is Ok when the broker has read all that was queued: a program that just ends does not hear of it.
     connection.close().await?;
     println!("Closed the connection.");
     Ok(())

@@ -18,9 +18,9 @@
 //! # }
 //! ```
 //!
-//! [`Channel::publish`] resolves when the message is queued, which is before it is sent: a program that ends right after it
-//! may end before the message has left. Await [`Connection::close`], which waits until all that is queued has been written,
-//! or have the broker [confirm](Channel::confirm_select) each message.
+//! [`Channel::publish`] resolves when the message is queued, which is before it is sent. A program that ends right after it
+//! still writes what is queued, for at most 3 s, and does not hear whether it arrived. Await [`Connection::close`], which is
+//! `Ok` when the broker has read all of it, or have the broker [confirm](Channel::confirm_select) each message.
 //!
 //! # The rooms
 //!

@@ -7,9 +7,12 @@ certificates=
 # Needs cargo.
 make_certificates() {
   prepare_nodes
-  # Built with the workspace, as the tests have built it.
-  { cargo build --quiet --workspace --all-features --bin leveret-test-certificates </dev/null >&2 &&
-    "${CARGO_TARGET_DIR:-target}/debug/leveret-test-certificates" "$certificates" >&2; } ||
+  # With the workspace's selection of features, so that its dependencies are those of the tests.
+  (
+    cd "${BASH_SOURCE[0]%/*}/../.."
+    cargo build --quiet --workspace --all-features --bin leveret-test-certificates </dev/null >&2 &&
+      "${CARGO_TARGET_DIR:-target}/debug/leveret-test-certificates" "$certificates" >&2
+  ) ||
     fail 'The certificates of the live tests could not be made: see above.'
 }
 
