@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use leveret::ReplyCode;
-use leveret::engine::{ChannelKey, Completion, ConsumerKey};
+use leveret::engine::{ChannelKey, Completion, ConsumerKey, Negotiated};
 use leveret::protocol::basic::{self, Properties};
 use leveret::protocol::{channel, connection, queue};
 
@@ -12,7 +12,8 @@ use crate::session::{Session, negotiated};
 
 /// What the application does before the broker says anything: two channels, each kind of thing that can wait.
 fn prepare() -> (Session, [ChannelKey; 2], [ConsumerKey; 2]) {
-    let mut session = Session::with(negotiated(), |settings| settings.max_message_size = 20_000);
+    let negotiated = Negotiated { frame_max: 32_768, ..negotiated() };
+    let mut session = Session::with(negotiated, |settings| settings.max_message_size = 20_000);
     let keys = [session.confirming(), session.channel()];
     let consumer = session.consumer(keys[0], "c", false);
     let other = session.consumer(keys[1], "d", true);
@@ -31,7 +32,7 @@ fn prepare() -> (Session, [ChannelKey; 2], [ConsumerKey; 2]) {
     (session, keys, [consumer, other])
 }
 
-/// What the broker says then, frame by frame in one stream.
+/// What the broker says then, frame by frame in one stream. Some body frames are so large that they are taken in pieces.
 fn stream() -> Vec<u8> {
     let mut headers = leveret::FieldTable::new();
     headers.insert("x", "y".repeat(300));
@@ -44,13 +45,13 @@ fn stream() -> Vec<u8> {
         raw_frame(8, 0, &[]),
         method_octets(1, queue::DeclareOk::default().queue("a").message_count(5)),
         content_octets(1, deliver("c", 1), &rich, b"small", 2),
-        content_octets(1, deliver("c", 2), &plain, &large, 4088),
-        content_octets(1, basic::GetOk::default().delivery_tag(3).exchange("e"), &rich, &large[..4096], 4088),
+        content_octets(1, deliver("c", 2), &plain, &large, 30_000),
+        content_octets(1, basic::GetOk::default().delivery_tag(3).exchange("e"), &rich, &large[..4096], 30_000),
         method_octets(0, connection::Blocked::default().reason("low on memory")),
         content_octets(2, deliver("d", 1), &plain, b"", 1),
         content_octets(1, back.clone(), &plain, b"two", 3),
         method_octets(1, basic::Ack::default().delivery_tag(2)),
-        content_octets(1, deliver("c", 4), &plain, &vec![0; 20_001], 4088),
+        content_octets(1, deliver("c", 4), &plain, &vec![0; 20_001], 10_000),
         method_octets(1, basic::GetEmpty::default()),
         method_octets(0, connection::Unblocked::default()),
         content_octets(2, back, &rich, b"unasked", 4),
