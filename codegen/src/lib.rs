@@ -78,7 +78,7 @@ pub struct Specification {
 }
 
 impl Specification {
-    /// As [`load`](crate::load), with everything that is known beside the protocol.
+    /// As [`load`], with everything that is known beside the protocol.
     ///
     /// # Errors
     ///
