@@ -138,6 +138,10 @@ fn a_connection_is_closed_for_malformed_frames() {
         // A protocol header has its place before a connection is open.
         let Some(expected) = vector.line("reply-code") else { continue };
         let octets = match vector.expected("reader") {
+            // An open connection has a bound of its own for headers (`max_header_size`), over which it rejects the message alone.
+            "frame" if vector.octets.first() == Some(&2) && vector.expected("error").starts_with("TooLarge") => {
+                continue;
+            }
             "frame" | "method" => vector.octets.clone(),
             "header" if vector.expected("error") != "Truncated" => [&content_due[..], &vector.octets].concat(),
             // Properties and tables in them stay octets until somebody asks for them.
