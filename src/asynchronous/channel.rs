@@ -90,8 +90,9 @@ impl Channel {
     ///
     /// Awaiting it waits while publishing is paused, and resolves when the message is **queued, which is before it is sent**. A
     /// program that ends right after this still writes what is queued, for at most 3 s, and does not hear whether it arrived: close
-    /// the connection first ([`Connection::close`](super::Connection::close) is `Ok` when the broker has read all of it), or have the broker
-    /// confirm what it gets ([`Channel::confirm_select`]), which is also the only way to learn what became of the message.
+    /// the connection first ([`Connection::close`](super::Connection::close) is `Ok` when the broker has read all of it), or
+    /// have the broker confirm what it gets ([`Channel::confirm_select`]), which is also the only way to learn what became of
+    /// the message.
     ///
     /// ```no_run
     /// # async fn example(channel: leveret::Channel) -> leveret::Result<()> {

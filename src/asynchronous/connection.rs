@@ -17,7 +17,8 @@ use crate::wire::ShortString;
 ///
 /// The runtime has to live as long as the connection. When it is dropped, what is queued still goes out, followed by a close: a
 /// TCP or Unix socket, with TLS or without, is written to by blocking calls for at most three seconds (of each connection, one after
-/// another where a thread drops several), any other transport gets what it takes at once. What the broker makes of it nobody hears: [`Connection::close`] and confirms are what tells.
+/// another where a thread drops several), any other transport gets what it takes at once. What the broker makes of it
+/// nobody hears: [`Connection::close`] and confirms are what tells.
 ///
 /// Clones are handles of the same connection. Dropping the last handle (channels, consumers, deliveries and
 /// confirms hold one too) closes it in the background, after what was queued; [`Connection::close`] waits for that.

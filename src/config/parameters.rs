@@ -261,7 +261,8 @@ parameters! {
         "The most bytes that may wait for the socket besides publishes, for a broker that does not read: what it takes to \
          acknowledge some 800 000 messages. Over it, a call fails with \
          [`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure) and nothing of it is sent; an acknowledgement of a \
-         `Delivery` waits until there is room. When answers to the broker have added as much again, nothing more is read from it until it reads.",
+         `Delivery` waits until there is room. When answers to the broker have added as much again, nothing more is read \
+         from it until it reads.",
         set |write_limit: usize| write_limit,
         keys { "write_limit" "a whole number of bytes, at least 1" codec POSITIVE_USIZE; }
 

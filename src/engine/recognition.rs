@@ -1,8 +1,8 @@
 //! Which publish a message that came back belongs to, whatever the broker made of it on the way.
 //!
 //! Publishes are looked up by what they have in common with the message, the most first: by a hash for each
-//! [kind of likeness](super::likeness), so that a message that came back costs the same however much is in flight. Nothing is hashed before the
-//! first message comes back.
+//! [kind of likeness](super::likeness), so that a message that came back costs the same however much is in flight.
+//! Nothing is hashed before the first message comes back.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::RandomState;
