@@ -40,9 +40,9 @@ pub struct Settings {
     /// How long a client may take to open the connection, 10 s unless said otherwise.
     pub handshake_timeout: Duration,
     /// Answers to `basic.consume` and `basic.cancel`, and the confirms of queues, arrive after the answers to what was sent
-    /// behind them, and whatever is sent behind an unanswered `tx.commit` closes the connection with 504: see "Order of answers" in the
-    /// [module's documentation](super). True unless said otherwise, as in RabbitMQ; without, answers are in the order of the
-    /// calls.
+    /// behind them, and whatever is sent behind an unanswered `tx.commit` closes the connection with 504: see "Order of
+    /// answers" in the [module's documentation](super). True unless said otherwise, as in RabbitMQ; without, answers are in
+    /// the order of the calls.
     pub late_answers: bool,
     /// Server-made names of queues and consumers are drawn from this seed: the same seed, the same names.
     pub seed: u64,
