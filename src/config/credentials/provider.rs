@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use super::Credentials;
+use crate::config::Credentials;
 
 /// Asked for fresh credentials on every open, and again before they expire: see
 /// [`Credentials::provided_by`](super::Credentials::provided_by).

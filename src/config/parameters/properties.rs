@@ -1,6 +1,6 @@
 //! What the client tells the broker of itself.
 
-use super::ConnectionParameters;
+use crate::config::ConnectionParameters;
 use crate::wire::{FieldTable, FieldValue, ShortString};
 
 /// What the client can do. A broker tells of cancelled consumers, of a blocked connection and of refused credentials

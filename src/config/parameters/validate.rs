@@ -2,15 +2,14 @@
 
 use std::net::Ipv6Addr;
 
-use super::keys::{DISABLE, keys};
-use super::url::NO_TLS;
-use super::{ConnectionParameters, Credentials, Endpoint, ParametersError, ParametersErrorKind, Pem, Tls};
+use crate::config::url::{DISABLE, NO_TLS, keys};
+use crate::config::{ConnectionParameters, Credentials, Endpoint, ParametersError, ParametersErrorKind, Pem, Tls};
 
 use ParametersErrorKind::{Conflict, Empty, Malformed, OutOfRange, Unsupported};
 
-pub(super) const ALLOWED_HOST: &str =
+pub(in crate::config) const ALLOWED_HOST: &str =
     "allowed is a name, an IPv4 address or an IPv6 address (in a URL in brackets, as in [::1])";
-pub(super) const ALLOWED_PORT: &str = "allowed is a whole number from 1 to 65535";
+pub(in crate::config) const ALLOWED_PORT: &str = "allowed is a whole number from 1 to 65535";
 
 /// Octets of a short string, in which the virtual host travels.
 const SHORT_STRING_MAX: usize = 255;

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use super::{Secret, SecretOctets};
+use crate::config::{Secret, SecretOctets};
 use crate::wire::{FieldTable, FieldValue, ShortString, Writer};
 
 /// A SASL mechanism of one's own, for [`Credentials::mechanism`](super::Credentials::mechanism).

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use super::credentials::Choice;
-use super::parameters::ROWS;
-use super::secret::REDACTED;
-use super::table::{Access, Key};
-use super::values::{NONE, Refusal, either, is_deadline, optional, print_seconds, seconds, whole};
-use super::{ConnectionParameters, Pem, Secret, Tls, json};
+use super::json;
+use crate::config::credentials::{Choice, REDACTED};
+use crate::config::parameters::{
+    Access, Key, NONE, ROWS, Refusal, either, is_deadline, optional, print_seconds, seconds, whole,
+};
+use crate::config::{ConnectionParameters, Pem, Secret, Tls};
 
 /// Every key, in the order of the fields.
-pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
+pub(in crate::config) fn keys() -> impl Iterator<Item = &'static Key> {
     ROWS.iter().flat_map(|row| row.keys)
 }
 
 /// The key that is called so.
-pub(super) fn find(name: &str) -> Option<&'static Key> {
+pub(in crate::config) fn find(name: &str) -> Option<&'static Key> {
     keys().find(|key| key.name == name)
 }
 
@@ -49,7 +49,7 @@ pub(super) fn nearest_of<'a>(name: &str, known: impl Iterator<Item = &'a str>) -
     nearest
 }
 
-pub(super) const SOCKET_TIMEOUT: Access = Access {
+pub(in crate::config) const SOCKET_TIMEOUT: Access = Access {
     read: |p, text| optional(text, seconds).map(|value| p.connect_timeout = value),
     check: |p| p.connect_timeout.is_none_or(is_deadline),
     print: |p| vec![p.connect_timeout.map_or_else(|| NONE.to_owned(), print_seconds)],
@@ -58,7 +58,7 @@ pub(super) const SOCKET_TIMEOUT: Access = Access {
 };
 
 /// It checks its bounds itself, so that an error names this key and not the other one of its field.
-pub(super) const CONNECTION_TIMEOUT: Access = Access {
+pub(in crate::config) const CONNECTION_TIMEOUT: Access = Access {
     read: |p, text| {
         let timeout = optional(text, |text| whole(text).map(Duration::from_millis))?;
         if !timeout.is_none_or(is_deadline) {
@@ -72,7 +72,7 @@ pub(super) const CONNECTION_TIMEOUT: Access = Access {
 };
 
 /// Lower case, as RabbitMQ's URIs have them.
-pub(super) const AUTH_MECHANISM: Access = Access {
+pub(in crate::config) const AUTH_MECHANISM: Access = Access {
     read: |p, text| {
         let choice = |name| match name {
             "plain" => Ok(Choice::Plain),
@@ -105,7 +105,7 @@ fn named(choice: &Choice) -> Option<&'static str> {
     }
 }
 
-pub(super) const ERASE_ON_CONNECT: Access = Access {
+pub(in crate::config) const ERASE_ON_CONNECT: Access = Access {
     read: |p, text| {
         let erase = either(text, "false", "true")?;
         p.credentials = std::mem::take(&mut p.credentials).erase_on_connect(erase);
@@ -135,28 +135,28 @@ fn tls_text(parameters: &ConnectionParameters, print: impl FnOnce(&Tls) -> Vec<S
 
 const ALL_TLS: &[&str] = &["ssl_options"];
 
-pub(super) const CA_FILE: Access = Access {
+pub(in crate::config) const CA_FILE: Access = Access {
     read: |p, text| tls(p).map(|tls| tls.ca = Some(Pem::file(text))),
     print: |p| tls_text(p, |tls| path(tls.ca.as_ref())),
     rivals: ALL_TLS,
     ..Access::PLAIN
 };
 
-pub(super) const CERTIFICATE_FILE: Access = Access {
+pub(in crate::config) const CERTIFICATE_FILE: Access = Access {
     read: |p, text| tls(p).map(|tls| tls.certificate = Some(Pem::file(text))),
     print: |p| tls_text(p, |tls| path(tls.certificate.as_ref())),
     rivals: ALL_TLS,
     ..Access::PLAIN
 };
 
-pub(super) const KEY_FILE: Access = Access {
+pub(in crate::config) const KEY_FILE: Access = Access {
     read: |p, text| tls(p).map(|tls| tls.key = Some(Pem::file(text))),
     print: |p| tls_text(p, |tls| path(tls.key.as_ref())),
     rivals: ALL_TLS,
     ..Access::PLAIN
 };
 
-pub(super) const KEY_PASSWORD: Access = Access {
+pub(in crate::config) const KEY_PASSWORD: Access = Access {
     read: |p, text| {
         if text == REDACTED {
             let advice = "it was redacted when the URL was printed, put the real one in its place";
@@ -170,7 +170,7 @@ pub(super) const KEY_PASSWORD: Access = Access {
     ..Access::PLAIN
 };
 
-pub(super) const VERIFY: Access = Access {
+pub(in crate::config) const VERIFY: Access = Access {
     read: |p, text| {
         let verify = either(text, "verify_none", "verify_peer")?;
         tls(p).map(|tls| tls.verify = verify)
@@ -179,7 +179,7 @@ pub(super) const VERIFY: Access = Access {
     ..Access::PLAIN
 };
 
-pub(super) const FAIL_IF_NO_PEER_CERT: Access = Access {
+pub(in crate::config) const FAIL_IF_NO_PEER_CERT: Access = Access {
     read: |p, text| {
         let fail = either(text, "false", "true")?;
         tls(p).map(|tls| tls.fail_if_no_peer_cert = Some(fail))
@@ -189,9 +189,9 @@ pub(super) const FAIL_IF_NO_PEER_CERT: Access = Access {
 };
 
 /// Erlang's word for telling no name.
-pub(super) const DISABLE: &str = "disable";
+pub(in crate::config) const DISABLE: &str = "disable";
 
-pub(super) const SERVER_NAME: Access = Access {
+pub(in crate::config) const SERVER_NAME: Access = Access {
     read: |p, text| {
         tls(p).map(|tls| match text {
             DISABLE => tls.send_server_name = false,
@@ -210,7 +210,7 @@ pub(super) const SERVER_NAME: Access = Access {
 };
 
 /// For a name that is checked and not told; without one, [`SERVER_NAME`] says it all.
-pub(super) const SEND_SERVER_NAME: Access = Access {
+pub(in crate::config) const SEND_SERVER_NAME: Access = Access {
     read: |p, text| {
         let send = either(text, "false", "true")?;
         tls(p).map(|tls| tls.send_server_name = send)
@@ -224,20 +224,20 @@ pub(super) const SEND_SERVER_NAME: Access = Access {
     ..Access::PLAIN
 };
 
-pub(super) const SSL_OPTIONS: Access = Access {
+pub(in crate::config) const SSL_OPTIONS: Access = Access {
     read: |p, text| json::read_tls(tls(p)?, text),
     rivals: &["cacertfile", "certfile", "keyfile", "password", "server_name_indication"],
     secret: true,
     ..Access::PLAIN
 };
 
-pub(super) const TCP_OPTIONS: Access = Access {
+pub(in crate::config) const TCP_OPTIONS: Access = Access {
     read: json::read_tcp_options,
     rivals: &["tcp_keepalive_idle", "tcp_keepalive_interval", "tcp_keepalive_count", "tcp_user_timeout"],
     ..Access::PLAIN
 };
 
-pub(super) const CLIENT_PROPERTIES: Access = Access {
+pub(in crate::config) const CLIENT_PROPERTIES: Access = Access {
     read: |p, text| json::read_table(text).map(|properties| p.client_properties = properties),
     print: |p| json::print_table(&p.client_properties).into_iter().collect(),
     ..Access::PLAIN

@@ -5,11 +5,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::table::Codec;
-use super::{EndpointOrder, Heartbeat};
+use crate::config::{EndpointOrder, Heartbeat};
 
 /// Why the text of a value was not taken.
 #[derive(Debug, PartialEq)]
-pub(super) enum Refusal {
+pub(in crate::config) enum Refusal {
     Malformed,
     OutOfRange,
     /// It cannot be read, for a reason that `allowed` does not tell.
@@ -19,7 +19,7 @@ pub(super) enum Refusal {
 }
 
 /// Reads a whole number in decimal digits.
-pub(super) fn whole<T: FromStr>(text: &str) -> Result<T, Refusal> {
+pub(in crate::config) fn whole<T: FromStr>(text: &str) -> Result<T, Refusal> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|octet| octet.is_ascii_digit()) {
         return Err(Refusal::Malformed);
@@ -29,7 +29,7 @@ pub(super) fn whole<T: FromStr>(text: &str) -> Result<T, Refusal> {
 }
 
 /// Reads seconds, with at most nine decimals.
-pub(super) fn seconds(text: &str) -> Result<Duration, Refusal> {
+pub(in crate::config) fn seconds(text: &str) -> Result<Duration, Refusal> {
     let (seconds, decimals) = text.split_once('.').unwrap_or((text, "0"));
     if seconds.starts_with('-') && whole::<i64>(decimals).is_ok() {
         return whole::<i64>(seconds).and(Err(Refusal::OutOfRange));
@@ -43,7 +43,7 @@ pub(super) fn seconds(text: &str) -> Result<Duration, Refusal> {
 }
 
 /// Prints seconds as [`seconds`] reads them.
-pub(super) fn print_seconds(duration: Duration) -> String {
+pub(in crate::config) fn print_seconds(duration: Duration) -> String {
     let (seconds, nanoseconds) = (duration.as_secs(), duration.subsec_nanos());
     let decimals = format!("{nanoseconds:09}");
     match decimals.trim_end_matches('0') {
@@ -53,22 +53,25 @@ pub(super) fn print_seconds(duration: Duration) -> String {
 }
 
 /// How the absence of a limit is written.
-pub(super) const NONE: &str = "none";
+pub(in crate::config) const NONE: &str = "none";
 
 /// Reads a value that may be `none`.
-pub(super) fn optional<T>(text: &str, read: impl FnOnce(&str) -> Result<T, Refusal>) -> Result<Option<T>, Refusal> {
+pub(in crate::config) fn optional<T>(
+    text: &str,
+    read: impl FnOnce(&str) -> Result<T, Refusal>,
+) -> Result<Option<T>, Refusal> {
     if text == NONE { Ok(None) } else { read(text).map(Some) }
 }
 
 /// Reads one of two words.
-pub(super) fn either(text: &str, no: &str, yes: &str) -> Result<bool, Refusal> {
+pub(in crate::config) fn either(text: &str, no: &str, yes: &str) -> Result<bool, Refusal> {
     if text == yes { Ok(true) } else { (text == no).then_some(false).ok_or(Refusal::Malformed) }
 }
 
 /// The longest deadline: adding it to a point in time cannot overflow.
 const YEAR: Duration = Duration::from_secs(31_536_000);
 
-pub(super) fn is_deadline(duration: Duration) -> bool {
+pub(in crate::config) fn is_deadline(duration: Duration) -> bool {
     !duration.is_zero() && duration <= YEAR
 }
 

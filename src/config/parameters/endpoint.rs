@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::ParametersError;
-use super::url::read_endpoint;
+use crate::config::ParametersError;
+use crate::config::url::read_endpoint;
 
 /// A broker's name or address, and its port.
 ///

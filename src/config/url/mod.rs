@@ -1,5 +1,9 @@
 //! Parameters from a URL.
 
+mod display;
+mod json;
+mod keys;
+
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
@@ -7,15 +11,19 @@ use std::str::FromStr;
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
-use super::error::A_KEY;
-use super::keys::{REPEATED, find, keys, nearest};
-use super::secret::REDACTED;
-use super::table::Key;
-use super::validate::{ALLOWED_HOST, ALLOWED_PORT};
-use super::values::{Refusal, whole};
-use super::{ConnectionParameters, Endpoint, ParametersError, ParametersErrorKind, Secret, Tls};
+use crate::config::credentials::REDACTED;
+use crate::config::error::A_KEY;
+use crate::config::parameters::{ALLOWED_HOST, ALLOWED_PORT, Key, Refusal, whole};
+use crate::config::{ConnectionParameters, Endpoint, ParametersError, ParametersErrorKind, Secret, Tls};
+use keys::{REPEATED, find, nearest};
 
 use ParametersErrorKind::{Conflict, Empty, Malformed, OutOfRange, RepeatedKey, Scheme, Unsupported};
+
+pub(super) use keys::{
+    AUTH_MECHANISM, CA_FILE, CERTIFICATE_FILE, CLIENT_PROPERTIES, CONNECTION_TIMEOUT, DISABLE, ERASE_ON_CONNECT,
+    FAIL_IF_NO_PEER_CERT, KEY_FILE, KEY_PASSWORD, SEND_SERVER_NAME, SERVER_NAME, SOCKET_TIMEOUT, SSL_OPTIONS,
+    TCP_OPTIONS, VERIFY, keys,
+};
 
 impl ConnectionParameters {
     /// Reads a URL; its form stands with [the module](crate::config#the-url).

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Map, Number, Value};
 
 use super::keys::nearest_of;
-use super::values::Refusal;
-use super::{ConnectionParameters, Pem, Secret, Tls};
+use crate::config::parameters::Refusal;
+use crate::config::{ConnectionParameters, Pem, Secret, Tls};
 use crate::wire::{FieldTable, FieldValue, ShortString};
 
 /// Objects and arrays within each other, at most.

@@ -5,7 +5,7 @@ use std::fmt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
 use super::keys::keys;
-use super::{ConnectionParameters, Endpoint};
+use crate::config::{ConnectionParameters, Endpoint};
 
 /// Everything but what a URL leaves as it is anywhere.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

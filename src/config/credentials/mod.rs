@@ -1,10 +1,19 @@
 //! Who the client is, and what it must not tell anybody but the broker.
 
+mod mechanism;
+mod provider;
+mod secret;
+
 use std::fmt;
 use std::sync::Arc;
 
-use super::mechanism::{amqplain, once, plain};
-use super::{CredentialsProvider, Exchange, Mechanism, Secret};
+use mechanism::{amqplain, once, plain};
+
+pub use mechanism::{Exchange, Mechanism, MechanismError};
+pub use provider::{CredentialsProvider, Provided, ProvidedFuture, ProviderError};
+pub use secret::{Secret, SecretOctets};
+
+pub(super) use secret::REDACTED;
 
 /// What proves to the broker who the client is: a mechanism, or several in order of preference, and what they need.
 ///
@@ -177,7 +186,7 @@ impl Offer {
         match &self.choice {
             Choice::Plain => once(plain(user, password)),
             Choice::AmqPlain => once(amqplain(user, password)),
-            Choice::External => once(Ok(super::SecretOctets::default())),
+            Choice::External => once(Ok(SecretOctets::default())),
             Choice::Custom(mechanism) => mechanism.begin(),
         }
     }

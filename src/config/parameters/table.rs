@@ -1,59 +1,59 @@
 //! The form of the one table of parameters: a row makes a field with its documentation, its default, its setter and its keys.
 //!
-//! The rows stand in [`parameters`](super::parameters). A macro, because a field's documentation cannot be made otherwise: the
+//! The rows stand in [`parameters`](crate::config::parameters). A macro, because a field's documentation cannot be made otherwise: the
 //! struct, the keys of the URL, what is printed and the README's table have one source.
 
-use super::ConnectionParameters;
 use super::values::Refusal;
+use crate::config::ConnectionParameters;
 
 /// A parameter: what its documentation says, for the README's table.
 #[derive(Debug)]
 #[cfg_attr(not(test), allow(dead_code, reason = "the README's table is checked by a test"))]
-pub(super) struct Row {
-    pub(super) field: &'static str,
+pub(in crate::config) struct Row {
+    pub(in crate::config) field: &'static str,
     /// What it means, in sentences.
-    pub(super) about: &'static str,
+    pub(in crate::config) about: &'static str,
     /// The default, as people write it.
-    pub(super) default: &'static str,
-    pub(super) keys: &'static [Key],
+    pub(in crate::config) default: &'static str,
+    pub(in crate::config) keys: &'static [Key],
 }
 
 /// A key of the URL's query. A field that has several is printed by those that can print it.
 #[derive(Debug)]
-pub(super) struct Key {
-    pub(super) name: &'static str,
+pub(in crate::config) struct Key {
+    pub(in crate::config) name: &'static str,
     /// What may be given, to complete "allowed is …".
-    pub(super) allowed: &'static str,
-    pub(super) access: Access,
+    pub(in crate::config) allowed: &'static str,
+    pub(in crate::config) access: Access,
 }
 
 /// How a key gets to its field.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Access {
+pub(in crate::config) struct Access {
     /// Takes a text over into the field.
-    pub(super) read: fn(&mut ConnectionParameters, &str) -> Result<(), Refusal>,
+    pub(in crate::config) read: fn(&mut ConnectionParameters, &str) -> Result<(), Refusal>,
     /// The field is within its bounds.
-    pub(super) check: fn(&ConnectionParameters) -> bool,
+    pub(in crate::config) check: fn(&ConnectionParameters) -> bool,
     /// The field as texts: none where it is not set or another key prints it, several where the key may be repeated.
-    pub(super) print: fn(&ConnectionParameters) -> Vec<String>,
+    pub(in crate::config) print: fn(&ConnectionParameters) -> Vec<String>,
     /// Keys that set the same, and that cannot be given together with this one.
-    pub(super) rivals: &'static [&'static str],
+    pub(in crate::config) rivals: &'static [&'static str],
     /// It may come more than once.
-    pub(super) repeats: bool,
+    pub(in crate::config) repeats: bool,
     /// What is given is never shown.
-    pub(super) secret: bool,
+    pub(in crate::config) secret: bool,
 }
 
 /// How one value is read, checked and printed.
 #[derive(Debug)]
-pub(super) struct Codec<T: 'static> {
-    pub(super) read: fn(&str) -> Result<T, Refusal>,
-    pub(super) check: fn(&T) -> bool,
+pub(in crate::config) struct Codec<T: 'static> {
+    pub(in crate::config) read: fn(&str) -> Result<T, Refusal>,
+    pub(in crate::config) check: fn(&T) -> bool,
     /// None where it is not set.
-    pub(super) print: fn(&T) -> Option<String>,
+    pub(in crate::config) print: fn(&T) -> Option<String>,
 }
 
-/// Makes [`ConnectionParameters`], its defaults, its setters and [`ROWS`](super::parameters::ROWS) of rows of this form:
+/// Makes [`ConnectionParameters`], its defaults, its setters and [`ROWS`](super::ROWS) of rows of this form:
 ///
 /// ```text
 /// field: Type = default, "default for people",
@@ -128,7 +128,7 @@ pub(super) use parameters;
 
 impl Access {
     /// What most keys are: alone, once, and no secret. It reads and prints nothing.
-    pub(super) const PLAIN: Self = Self {
+    pub(in crate::config) const PLAIN: Self = Self {
         read: |_, _| Err(Refusal::Malformed),
         check: |_| true,
         print: |_| Vec::new(),

@@ -1,21 +1,35 @@
 //! The table of parameters: every field of [`ConnectionParameters`] with its meaning, default and URL keys.
 
+mod endpoint;
+mod heartbeat;
+mod properties;
+mod table;
+mod validate;
+mod values;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::keys::{
+use crate::config::url::{
     AUTH_MECHANISM, CA_FILE, CERTIFICATE_FILE, CLIENT_PROPERTIES, CONNECTION_TIMEOUT, ERASE_ON_CONNECT,
     FAIL_IF_NO_PEER_CERT, KEY_FILE, KEY_PASSWORD, SEND_SERVER_NAME, SERVER_NAME, SOCKET_TIMEOUT, SSL_OPTIONS,
     TCP_OPTIONS, VERIFY,
 };
-use super::table::{Access, Key, Row, parameters};
-use super::values::{
+use crate::config::{Credentials, Tls};
+use crate::wire::FieldTable;
+use table::{Row, parameters};
+use values::{
     ADDRESS, ANY_U16, ATTEMPT_DELAY, DEADLINE, DEADLINE_OR_NONE, DELAY, DELAY_OR_NONE, FRAME_MAX, HEARTBEAT, LIMIT,
     LOCALE, MARK, NAME, ORDER, POSITIVE_U16, POSITIVE_U32, POSITIVE_U64, POSITIVE_USIZE, PROBES, SOCKET_MILLISECONDS,
     SOCKET_OCTETS, SOCKET_SECONDS, T_OR_F, TRUE_OR_FALSE,
 };
-use super::{Credentials, Endpoint, EndpointOrder, Heartbeat, Tls};
-use crate::wire::FieldTable;
+
+pub use endpoint::{Endpoint, EndpointOrder};
+pub use heartbeat::Heartbeat;
+
+pub(super) use table::{Access, Key};
+pub(super) use validate::{ALLOWED_HOST, ALLOWED_PORT};
+pub(super) use values::{NONE, Refusal, either, is_deadline, optional, print_seconds, seconds, whole};
 
 parameters! {
     /// What a connection is opened with.
