@@ -162,5 +162,4 @@ impl<'de> Visitor<'de> for ValueVisitor {
 }
 
 #[cfg(test)]
-#[path = "value/tests.rs"]
 mod tests;

@@ -232,5 +232,4 @@ impl fmt::Debug for Reader<'_> {
 }
 
 #[cfg(test)]
-#[path = "reader/tests.rs"]
 mod tests;

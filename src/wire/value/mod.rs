@@ -207,5 +207,4 @@ impl fmt::Debug for FieldValue {
 }
 
 #[cfg(test)]
-#[path = "value/tests.rs"]
 mod tests;

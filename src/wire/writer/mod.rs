@@ -157,5 +157,4 @@ impl fmt::Debug for Writer<'_> {
 }
 
 #[cfg(test)]
-#[path = "writer/tests.rs"]
 mod tests;
