@@ -13,9 +13,7 @@ use leveret::protocol::connection;
 
 use crate::session::{Session, negotiated};
 
-#[path = "walk/application.rs"]
 mod application;
-#[path = "walk/broker.rs"]
 mod broker;
 
 use broker::BrokerChannel;

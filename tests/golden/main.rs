@@ -16,13 +16,9 @@ use leveret::Body;
 use leveret::frame::{Encoder, Frame, FrameKind, Publish};
 use leveret::protocol::{ContentProperties, Method, method_name};
 
-#[path = "golden/layouts.rs"]
 mod layouts;
-#[path = "golden/malformed.rs"]
 mod malformed;
-#[path = "golden/notation.rs"]
 mod notation;
-#[path = "golden/vectors.rs"]
 mod vectors;
 
 use layouts::layouts;

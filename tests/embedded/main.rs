@@ -7,25 +7,15 @@
     reason = "a test may panic"
 )]
 
-#[path = "embedded/by_hand.rs"]
 mod by_hand;
-#[path = "embedded/faults.rs"]
 mod faults;
-#[path = "embedded/guards.rs"]
 mod guards;
-#[path = "embedded/handles.rs"]
 mod handles;
-#[path = "embedded/inspection.rs"]
 mod inspection;
-#[path = "embedded/pressure.rs"]
 mod pressure;
-#[path = "embedded/reviewed/mod.rs"]
 mod reviewed;
-#[path = "embedded/stepped/mod.rs"]
 mod stepped;
-#[path = "embedded/time.rs"]
 mod time;
-#[path = "embedded/transports.rs"]
 mod transports;
 
 use std::time::Duration;

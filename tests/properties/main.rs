@@ -17,9 +17,8 @@ use leveret::wire::{Reader, Writer};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-#[path = "properties/arbitrary.rs"]
 mod arbitrary;
-#[path = "golden/layouts.rs"]
+#[path = "../golden/layouts.rs"]
 mod layouts;
 
 use arbitrary::{any_body, any_method, any_piece, any_properties, any_table};
