@@ -68,52 +68,23 @@
 //! [`State`] has no clock and no randomness: maps are ordered, names that the server makes are drawn from
 //! [`Settings::seed`], and times are what is handed in. The same input gives the same output, octet for octet.
 
-mod access;
-mod basic_methods;
-mod bindings;
-mod channel;
-mod channel_frames;
-mod closing;
-mod connection;
-mod dead_letter;
-mod deadlines;
-mod delivering;
 mod event;
-mod exchange;
-mod exchange_methods;
-mod faults;
-mod frame_text;
-mod handshake;
-mod inbound;
-mod inspection;
 mod keys;
-mod link;
-mod message;
-mod operating;
-mod perform;
-mod permissions;
-mod provoking;
-mod publishing;
-mod queue;
-mod queue_methods;
-mod random;
-mod refusal;
-mod replies;
-mod routing;
+mod methods;
+mod model;
+mod operate;
 mod server;
+mod session;
 mod settings;
 mod state;
-mod term;
-mod turn;
-mod virtual_host;
+mod words;
 
 pub use event::{Event, Transport};
-pub use faults::{Fault, Target};
-pub use inspection::{
-    BindingDestination, BindingInfo, ConnectionInfo, ConsumerInfo, ExchangeInfo, MessageInfo, QueueInfo,
-};
 pub use keys::ConnectionId;
-pub use permissions::{Access, Permissions, PermissionsError};
+pub use model::{Access, Permissions, PermissionsError};
+pub use operate::{
+    BindingDestination, BindingInfo, ConnectionInfo, ConsumerInfo, ExchangeInfo, Fault, MessageInfo, QueueInfo, Target,
+};
 pub use server::{Broker, Listener, StateGuard, Stream};
 pub use settings::{Settings, User};
 pub use state::State;

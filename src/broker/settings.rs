@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::permissions::Permissions;
+use super::model::Permissions;
 use crate::wire::Timestamp;
 
 /// What an embedded broker starts with, and what it proposes to clients.

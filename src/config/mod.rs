@@ -33,32 +33,18 @@
 //! into a default.
 
 mod credentials;
-mod display;
-mod endpoint;
 mod error;
-mod heartbeat;
-mod json;
-mod keys;
-mod mechanism;
 mod parameters;
-mod properties;
-mod provider;
-mod secret;
-mod table;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod url;
-mod validate;
-mod values;
 
-pub use credentials::Credentials;
 pub(crate) use credentials::Offer;
-pub use endpoint::{Endpoint, EndpointOrder};
+pub use credentials::{
+    Credentials, CredentialsProvider, Exchange, Mechanism, MechanismError, Provided, ProvidedFuture, ProviderError,
+    Secret, SecretOctets,
+};
 pub use error::{ParametersError, ParametersErrorKind};
-pub use heartbeat::Heartbeat;
-pub use mechanism::{Exchange, Mechanism, MechanismError};
-pub use parameters::ConnectionParameters;
-pub use provider::{CredentialsProvider, Provided, ProvidedFuture, ProviderError};
-pub use secret::{Secret, SecretOctets};
+pub use parameters::{ConnectionParameters, Endpoint, EndpointOrder, Heartbeat};
 pub use tls::{Pem, Tls};

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::engine::slab::{Place, Slab};
+use crate::engine::slots::{Place, Slab};
 use crate::engine::{Closure, Completion, Confirmation, Failure, Fate, WaiterId};
 
 /// The table of waiters.

@@ -56,56 +56,19 @@
 //! assert!(input.is_empty() && !engine.is_finished());
 //! ```
 
-mod calls;
 mod channel;
-mod channel_closing;
-mod channels;
-mod closing;
-mod closure;
-mod confirms;
-mod consumers;
-mod consuming;
-mod content;
-#[cfg(test)]
-mod costs;
-mod deadlines;
-mod detector;
-mod ending;
+mod connection;
+mod consume;
 mod event;
 mod failure;
-mod gate;
-mod handshake;
-mod handshake_error;
-mod heartbeat;
-mod holding;
 mod inbound;
 mod keys;
-mod leftovers;
-mod likeness;
-pub(crate) mod linked;
-mod message;
-mod methods;
-mod minimum;
-mod observers;
-mod passing;
-mod pieces;
-mod prefetch;
-mod publishing;
-mod reading;
-mod ready;
-mod recognition;
-mod replies;
-mod requests;
-mod returns;
-mod secrets;
+mod opening;
+mod outbound;
+mod publish;
 mod settings;
-mod settling;
-pub(crate) mod slab;
-mod state;
+pub(crate) mod slots;
 mod steps;
-mod tags;
-mod violation;
-mod words;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -113,42 +76,29 @@ use std::time::Instant;
 
 use crate::frame::{Decoder, Encoder, FRAME_OVERHEAD, Outbound};
 
-pub use closure::{Closure, Fate, Initiator, Reason, Scope};
-pub use consumers::{ConsumerEnd, Delivery};
-pub use consuming::Taken;
+#[doc(hidden)]
+pub use connection::Leftovers;
+pub use connection::{
+    ChannelNotice, ChannelState, Closure, ConnectionNotice, ConnectionState, Fate, Initiator, Interest, Reason, Scope,
+};
+pub use consume::{ConsumerEnd, Delivery, Settle, Taken};
 pub use event::{Completion, Confirmation, Discarded, Event, Reply, Returned, Settled};
 pub use failure::Failure;
-pub use gate::GatePlace;
-pub use handshake::{Handshake, HandshakeParameters, Negotiated};
-pub use handshake_error::{ForeignError, HandshakeError, HandshakeStep};
+pub use inbound::{LentBody, Message, Violation};
 pub use keys::{ChannelKey, ConsumerKey, WaiterId};
-#[doc(hidden)]
-pub use leftovers::Leftovers;
-pub use message::Message;
-pub use observers::Interest;
-pub use pieces::LentBody;
-pub use publishing::Admission;
+pub use opening::{ForeignError, Handshake, HandshakeError, HandshakeParameters, HandshakeStep, Negotiated};
+pub use publish::{Admission, GatePlace};
 pub use settings::Settings;
-pub use settling::Settle;
-pub use state::{ChannelNotice, ChannelState, ConnectionNotice, ConnectionState};
-pub use violation::Violation;
 
-pub(crate) use handshake_error::TLS_ALERT;
-pub(crate) use words::Words;
+pub(crate) use connection::Words;
+pub(crate) use opening::TLS_ALERT;
 
-use channels::Channels;
-use closing::ConnectionLife;
-use consumers::Consumers;
-use deadlines::Deadlines;
-use detector::Detector;
-use gate::Gate;
-use heartbeat::Heartbeat;
-use holding::Holding;
-use observers::Observers;
-use passing::Passing;
-use pieces::Partial;
-use reading::Reading;
-use secrets::SecretUpdates;
+use channel::Channels;
+use connection::{ConnectionLife, Deadlines, Heartbeat, Observers, SecretUpdates};
+use consume::Consumers;
+use inbound::{Partial, Reading};
+use outbound::{Holding, Passing};
+use publish::{Detector, Gate};
 
 /// A connection, from the end of its handshake on.
 pub struct Engine {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{base, everything, from_url, h, plain};
-use crate::config::keys::keys;
+use crate::config::url::keys;
 use crate::config::{Credentials, EndpointOrder, Heartbeat, Pem, Tls};
 use crate::wire::Timestamp;
 

@@ -3,7 +3,7 @@
 use crate::config::parameters::ROWS;
 
 /// What stands around the table in the README.
-const BEGIN: &str = "<!-- parameters: made of src/config/parameters.rs -->\n";
+const BEGIN: &str = "<!-- parameters: made of src/config/parameters/mod.rs -->\n";
 const END: &str = "<!-- end of parameters -->";
 
 /// The table in Markdown.

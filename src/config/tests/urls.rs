@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 
 use super::{base, everything, from_url, h, refused};
 use crate::config::ConnectionParameters;
-use crate::config::keys::keys;
+use crate::config::url::keys;
 
 /// The lines of the data file: URL and expectation.
 fn lines() -> impl Iterator<Item = (&'static str, &'static str)> {

@@ -1,0 +1,9 @@
+//! The methods of AMQP, class by class, as they change the broker's state.
+
+mod access;
+mod basic;
+mod direct_reply_to;
+mod exchange;
+mod perform;
+mod publishing;
+mod queue;

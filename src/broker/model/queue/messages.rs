@@ -1,0 +1,71 @@
+//! The ready messages of a queue, in the order in which they are delivered.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::broker::model::message::{Entry, Message};
+
+/// Ready messages: higher priorities first, and in a priority by position.
+#[derive(Debug, Default)]
+pub(super) struct Messages {
+    entries: BTreeMap<(Reverse<u8>, u64), Entry>,
+    max_priority: u8,
+    size: usize,
+    next_position: u64,
+}
+
+impl Messages {
+    /// No messages. A queue without priorities has the one level 0.
+    pub(super) fn new(max_priority: u8) -> Self {
+        Self { max_priority, ..Self::default() }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// How many octets their bodies have together.
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// In the order of delivery.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+
+    /// The message that is delivered next.
+    pub(super) fn head(&self) -> Option<&Entry> {
+        self.iter().next()
+    }
+
+    /// Gives a new message its position; it is not in the queue yet.
+    pub(super) fn entry(&mut self, message: Arc<Message>, expires: Option<Instant>) -> Entry {
+        let position = self.next_position;
+        self.next_position += 1;
+        Entry { message, position, redelivered: false, expires }
+    }
+
+    /// Puts a message to its place.
+    pub(super) fn insert(&mut self, entry: Entry) {
+        let priority = entry.message.properties.priority.unwrap_or(0).min(self.max_priority);
+        self.size += entry.message.body.len();
+        self.entries.insert((Reverse(priority), entry.position), entry);
+    }
+
+    /// Takes the head out.
+    pub(super) fn pop(&mut self) -> Option<Entry> {
+        let (_, entry) = self.entries.pop_first()?;
+        self.size -= entry.message.body.len();
+        Some(entry)
+    }
+
+    /// Drops all, and gives their number.
+    pub(in crate::broker) fn clear(&mut self) -> usize {
+        self.size = 0;
+        std::mem::take(&mut self.entries).len()
+    }
+}

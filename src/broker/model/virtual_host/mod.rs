@@ -1,0 +1,239 @@
+//! A virtual host: its exchanges, its bindings, the names of its queues, and the way of a message through them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::bindings::{Binding, Bindings, Destination};
+use super::exchange::{Exchange, ExchangeKind};
+use super::{exchange, routing};
+use crate::broker::keys::QueueId;
+use crate::broker::words::Refusal;
+use crate::protocol::{self, ReplyCode};
+use crate::wire::{FieldTable, ShortString};
+
+/// The names of a virtual host, and what is bound to what. The queues themselves live elsewhere, by id.
+#[derive(Debug)]
+pub(in crate::broker) struct VirtualHost {
+    name: ShortString,
+    exchanges: BTreeMap<ShortString, Exchange>,
+    queues: BTreeMap<ShortString, QueueId>,
+    bindings: Bindings,
+}
+
+impl VirtualHost {
+    /// A virtual host with the predeclared exchanges, and no queue.
+    pub(in crate::broker) fn new(name: ShortString) -> Self {
+        Self {
+            name,
+            exchanges: Exchange::predeclared().map(|exchange| (exchange.name().clone(), exchange)).collect(),
+            queues: BTreeMap::new(),
+            bindings: Bindings::default(),
+        }
+    }
+
+    pub(in crate::broker) fn queue(&self, name: &ShortString) -> Option<QueueId> {
+        self.queues.get(name).copied()
+    }
+
+    /// The queues, by name.
+    pub(in crate::broker) fn queues(&self) -> impl Iterator<Item = (&ShortString, QueueId)> {
+        self.queues.iter().map(|(name, id)| (name, *id))
+    }
+
+    pub(in crate::broker) fn exchange(&self, name: &ShortString) -> Option<&Exchange> {
+        self.exchanges.get(name)
+    }
+
+    /// The exchanges, by name.
+    pub(in crate::broker) fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
+        self.exchanges.values()
+    }
+
+    /// The bindings, by source, key and destination, without those that the default exchange has to every queue.
+    pub(in crate::broker) fn bindings(&self) -> impl Iterator<Item = Binding<'_>> {
+        self.bindings.iter()
+    }
+
+    pub(in crate::broker) fn insert_queue(&mut self, name: ShortString, id: QueueId) {
+        self.queues.insert(name, id);
+    }
+
+    /// Forgets a queue and its bindings. Gives the names of the auto-delete exchanges that went with them.
+    pub(in crate::broker) fn remove_queue(&mut self, name: &ShortString) -> Vec<ShortString> {
+        self.queues.remove(name);
+        self.remove_destination(&Destination::Queue(name.clone()))
+    }
+
+    /// Makes an exchange, or checks that the one that exists is as declared.
+    pub(in crate::broker) fn declare_exchange(&mut self, declare: &protocol::exchange::Declare) -> Result<(), Refusal> {
+        exchange::check_declare(declare)?;
+        let name = exchange::entity_name(&declare.exchange);
+        match self.exchanges.get(&name) {
+            Some(_) if declare.passive => Ok(()),
+            Some(exchange) => exchange.check_equivalent(declare, &self.name),
+            None if declare.passive => Err(self.no_exchange(&name)),
+            None => {
+                self.exchanges.insert(name, Exchange::declare(declare, &self.name)?);
+                Ok(())
+            }
+        }
+    }
+
+    /// Deletes an exchange. Gives the names of all exchanges that went, itself first; none if it did not exist.
+    pub(in crate::broker) fn delete_exchange(
+        &mut self,
+        name: &ShortString,
+        if_unused: bool,
+    ) -> Result<Vec<ShortString>, Refusal> {
+        exchange::check_delete(name, &self.name)?;
+        let name = exchange::entity_name(name);
+        if !self.exchanges.contains_key(&name) {
+            return Ok(Vec::new());
+        }
+        if if_unused && self.bindings.has_source(&name) {
+            return Err(Refusal::precondition(format!("{} in use", exchange::title(&name, &self.name))));
+        }
+        self.exchanges.remove(&name);
+        self.bindings.remove_source(&name);
+        let mut gone = vec![name.clone()];
+        gone.extend(self.remove_destination(&Destination::Exchange(name)));
+        Ok(gone)
+    }
+
+    /// What is refused of a binding: the default exchange, what is missing, and arguments that the exchange doesn't take.
+    pub(in crate::broker) fn check_bind(
+        &self,
+        source: &ShortString,
+        destination: &Destination,
+        arguments: &FieldTable,
+    ) -> Result<(), Refusal> {
+        let (source, destination) = (exchange::entity_name(source), destination.entity());
+        check_not_default(&source, &destination)?;
+        let Some(exchange) = self.exchanges.get(&source) else { return Err(self.no_exchange(&source)) };
+        match &destination {
+            Destination::Queue(name) if !self.queues.contains_key(name) => {
+                return Err(Refusal::no_such("queue", name, &self.name));
+            }
+            Destination::Exchange(name) if !self.exchanges.contains_key(name) => return Err(self.no_exchange(name)),
+            Destination::Queue(_) | Destination::Exchange(_) => {}
+        }
+        match exchange.kind() {
+            ExchangeKind::Headers => routing::headers::check_arguments(arguments),
+            ExchangeKind::Direct | ExchangeKind::Fanout | ExchangeKind::Topic => Ok(()),
+        }
+    }
+
+    /// Binds a queue or an exchange to an exchange; a binding that exists is left as it is.
+    pub(in crate::broker) fn bind(
+        &mut self,
+        source: &ShortString,
+        destination: &Destination,
+        routing_key: &ShortString,
+        arguments: &FieldTable,
+    ) -> Result<(), Refusal> {
+        self.check_bind(source, destination, arguments)?;
+        self.bindings.insert(&exchange::entity_name(source), destination.entity(), routing_key, arguments);
+        Ok(())
+    }
+
+    pub(in crate::broker) fn is_bound(
+        &self,
+        source: &ShortString,
+        destination: &Destination,
+        routing_key: &ShortString,
+        arguments: &FieldTable,
+    ) -> bool {
+        self.bindings.contains(&exchange::entity_name(source), &destination.entity(), routing_key, arguments)
+    }
+
+    /// Removes a binding, if there is such a one. Gives the names of the auto-delete exchanges that went with it.
+    pub(in crate::broker) fn unbind(
+        &mut self,
+        source: &ShortString,
+        destination: &Destination,
+        routing_key: &ShortString,
+        arguments: &FieldTable,
+    ) -> Result<Vec<ShortString>, Refusal> {
+        let (source, destination) = (exchange::entity_name(source), destination.entity());
+        check_not_default(&source, &destination)?;
+        if self.bindings.remove(&source, &destination, routing_key, arguments) {
+            return Ok(self.delete_if_unused(BTreeSet::from([source])));
+        }
+        Ok(Vec::new())
+    }
+
+    /// Whether an exchange takes messages from publishers.
+    pub(in crate::broker) fn check_publish(&self, exchange: &ShortString) -> Result<(), Refusal> {
+        match self.exchanges.get(exchange) {
+            None => Err(self.no_exchange(exchange)),
+            Some(found) if found.internal() => {
+                let text = format!("cannot publish to internal {}", exchange::title(exchange, &self.name));
+                Err(Refusal::channel(ReplyCode::ACCESS_REFUSED, text))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// The queues that a message goes to, each once, by name. A missing exchange routes nowhere.
+    pub(in crate::broker) fn route(
+        &self,
+        exchange: &ShortString,
+        keys: &[ShortString],
+        headers: Option<&FieldTable>,
+    ) -> BTreeSet<ShortString> {
+        if exchange.is_empty() {
+            return keys.iter().filter(|key| self.queues.contains_key(*key)).cloned().collect();
+        }
+        let mut queues = BTreeSet::new();
+        let mut seen = BTreeSet::from([exchange.clone()]);
+        let mut waiting = vec![exchange.clone()];
+        while let Some(name) = waiting.pop() {
+            let Some(exchange) = self.exchanges.get(&name) else { continue };
+            let destinations = routing::destinations(&self.bindings, exchange, keys, headers);
+            if destinations.is_empty() {
+                waiting.extend(exchange.alternate().filter(|name| seen.insert(name.clone())));
+            }
+            for destination in destinations {
+                match destination {
+                    Destination::Queue(name) => drop(queues.insert(name.clone())),
+                    Destination::Exchange(name) => waiting.extend(seen.insert(name.clone()).then(|| name.clone())),
+                }
+            }
+        }
+        queues
+    }
+
+    /// Removes the bindings to what is gone, and the auto-delete exchanges that had no other.
+    fn remove_destination(&mut self, destination: &Destination) -> Vec<ShortString> {
+        let sources = self.bindings.remove_destination(destination);
+        self.delete_if_unused(sources)
+    }
+
+    /// Deletes those auto-delete exchanges of which no binding leads away, and so on along the bindings to them.
+    fn delete_if_unused(&mut self, mut candidates: BTreeSet<ShortString>) -> Vec<ShortString> {
+        let mut gone = Vec::new();
+        while let Some(name) = candidates.pop_first() {
+            let is_unused =
+                self.exchanges.get(&name).is_some_and(Exchange::auto_delete) && !self.bindings.has_source(&name);
+            if is_unused {
+                self.exchanges.remove(&name);
+                candidates.append(&mut self.bindings.remove_destination(&Destination::Exchange(name.clone())));
+                gone.push(name);
+            }
+        }
+        gone
+    }
+
+    fn no_exchange(&self, name: &ShortString) -> Refusal {
+        Refusal::no_such("exchange", name, &self.name)
+    }
+}
+
+fn check_not_default(source: &ShortString, destination: &Destination) -> Result<(), Refusal> {
+    if let Destination::Exchange(name) = destination {
+        exchange::check_not_default(name)?;
+    }
+    exchange::check_not_default(source)
+}
+
+#[cfg(test)]
+mod tests;

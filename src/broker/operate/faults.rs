@@ -1,0 +1,209 @@
+//! What a test has the broker do wrong.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::broker::keys::{ChannelKey, ConnectionId};
+use crate::broker::session::{Link, Phase};
+use crate::broker::state::State;
+use crate::protocol::{MethodId, ReplyCode, connection};
+use crate::wire::ShortString;
+
+/// What goes wrong with the transport of a connection.
+///
+/// Octets are counted from the moment on in which the fault is injected.
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use leveret::broker::{Fault, Settings, State, Target, Transport};
+///
+/// let now = Instant::now();
+/// let mut broker = State::new(Settings::default(), now);
+/// broker.inject(Target::Next, Fault::CutInput(4));
+/// let connection = broker.handle_connect(now);
+/// assert_eq!(broker.transport(connection), Transport::Open);
+/// broker.handle_bytes(connection, &mut b"AMQP\0\0\x09\x01"[..].into(), now);
+/// assert_eq!(broker.transport(connection), Transport::Gone);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// It is lost at once.
+    Drop,
+    /// It stays, and the broker neither reads nor writes any more: what a broken network looks like. The broker hears nothing
+    /// either: after two heartbeat intervals it gives the connection up, and what was unacknowledged goes back. Its client sees
+    /// no end, and has to find out by itself.
+    Silence,
+    /// Whatever the broker says comes this much later, a century at most.
+    Delay(Duration),
+    /// It is lost after so many octets from the broker to the client: frames are cut in the middle.
+    CutOutput(u64),
+    /// It is lost after so many octets from the client to the broker.
+    CutInput(u64),
+    /// The broker reads so many bytes a second at most, whole frames at a time: it is slower than its publishers, whose
+    /// words fill the transport until that takes no more.
+    SlowInput(u32),
+}
+
+/// Which connections a fault is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Target {
+    /// All that are open.
+    All,
+    /// This one.
+    Connection(ConnectionId),
+    /// The next one that comes.
+    Next,
+}
+
+impl Fault {
+    pub(in crate::broker) fn apply(self, link: &mut Link) {
+        match self {
+            Self::Drop => link.cut(),
+            Self::Silence => link.fall_silent(),
+            Self::Delay(delay) => link.delay(delay),
+            Self::CutOutput(octets) => link.cut_output_after(octets),
+            Self::CutInput(octets) => link.cut_input_after(octets),
+            Self::SlowInput(rate) => link.slow_input(rate),
+        }
+    }
+}
+
+/// Faults that wait for their occasion.
+#[derive(Debug, Default)]
+pub(in crate::broker) struct Faults {
+    alarm: Option<String>,
+    nacks: u32,
+    returns: u32,
+    refused_logins: u32,
+    pub(super) late_deliveries: u32,
+    pub(super) altered_returns: u32,
+    for_next: VecDeque<Fault>,
+}
+
+impl Faults {
+    /// The reason of the alarm that is on.
+    pub(in crate::broker) fn alarm(&self) -> Option<&str> {
+        self.alarm.as_deref()
+    }
+
+    /// Faults for a connection that has just come.
+    pub(in crate::broker) fn take_for_next(&mut self) -> VecDeque<Fault> {
+        std::mem::take(&mut self.for_next)
+    }
+
+    pub(in crate::broker) fn nack(&mut self) -> bool {
+        take_one(&mut self.nacks)
+    }
+
+    pub(in crate::broker) fn unroute(&mut self) -> bool {
+        take_one(&mut self.returns)
+    }
+
+    pub(super) fn alter_return(&mut self) -> bool {
+        take_one(&mut self.altered_returns)
+    }
+
+    pub(in crate::broker) fn refuse_login(&mut self) -> bool {
+        take_one(&mut self.refused_logins)
+    }
+}
+
+fn take_one(count: &mut u32) -> bool {
+    let some = *count > 0;
+    *count = count.saturating_sub(1);
+    some
+}
+
+/// Faults.
+impl State {
+    /// Something goes wrong with a transport, or with the next one that comes.
+    pub fn inject(&mut self, target: Target, fault: Fault) {
+        let now = self.now;
+        match target {
+            Target::Next => return self.faults.for_next.push_back(fault),
+            Target::Connection(id) => self.apply(id, fault),
+            Target::All => {
+                let ids: Vec<_> = self.connections.keys().copied().collect();
+                ids.into_iter().for_each(|id| self.apply(id, fault));
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Claims to be short of something, `low on memory` in RabbitMQ's words: from now on, connections that publish are told
+    /// that they are blocked, and are not read any more.
+    pub fn block(&mut self, reason: impl Into<String>) {
+        self.faults.alarm = Some(reason.into());
+    }
+
+    /// The shortage is over: blocked connections are told, and read again.
+    pub fn unblock(&mut self) {
+        let now = self.now;
+        self.faults.alarm = None;
+        let blocked: Vec<_> =
+            self.connections.iter().filter(|(_, connection)| connection.blocked).map(|(&id, _)| id).collect();
+        for id in blocked {
+            let Some(connection) = self.connections.get_mut(&id) else { continue };
+            connection.blocked = false;
+            connection.last_heard = now;
+            if connection.is_capable("connection.blocked") {
+                self.send(ChannelKey { connection: id, number: 0 }, &connection::Unblocked::default());
+            }
+            self.wake(id);
+        }
+        self.settle(now);
+    }
+
+    /// The next `count` publishes on channels with confirms are nacked, and go nowhere.
+    pub fn nack_next(&mut self, count: u32) {
+        self.faults.nacks = count;
+    }
+
+    /// The next `count` publishes are returned with 312 as if nothing were bound, mandatory or not.
+    pub fn return_next(&mut self, count: u32) {
+        self.faults.returns = count;
+    }
+
+    /// The next `count` logins are refused, whatever the credentials.
+    pub fn refuse_logins(&mut self, count: u32) {
+        self.faults.refused_logins = count;
+    }
+
+    /// Closes a channel, as if the client had done something wrong on it. False where there is no such channel.
+    pub fn close_channel(&mut self, connection: ConnectionId, number: u16, code: ReplyCode, text: &str) -> bool {
+        let now = self.now;
+        let key = ChannelKey { connection, number };
+        if self.channel(key).is_none_or(|channel| channel.closing) {
+            return false;
+        }
+        self.close_by_broker(key, code, text, MethodId::new(0, 0), now);
+        self.settle(now);
+        true
+    }
+
+    /// Closes a connection, as an operator does with 320 and a reason of his own. False where there is no such connection, or
+    /// it is not open.
+    pub fn close_connection(&mut self, connection: ConnectionId, code: ReplyCode, text: &str) -> bool {
+        let now = self.now;
+        if self.connections.get(&connection).is_none_or(|connection| connection.phase != Phase::Running) {
+            return false;
+        }
+        self.close_connection_by_broker(connection, code, text, MethodId::new(0, 0), now);
+        self.wake(connection);
+        self.settle(now);
+        true
+    }
+
+    /// Deletes a queue, as an operator does: its consumers are told. False where there is no such queue.
+    pub fn delete_queue(&mut self, virtual_host: &str, name: &str) -> bool {
+        let now = self.now;
+        let host = self.virtual_hosts.get(&ShortString::from(virtual_host));
+        let Some(queue) = host.and_then(|host| host.queue(&ShortString::from(name))) else { return false };
+        self.remove_queue(queue, now);
+        self.settle(now);
+        true
+    }
+}

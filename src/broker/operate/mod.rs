@@ -1,0 +1,13 @@
+//! What is done to the broker from outside AMQP: by operators, and by tests.
+
+mod faults;
+mod inspection;
+mod operators;
+mod provoking;
+
+pub use faults::{Fault, Target};
+pub use inspection::{
+    BindingDestination, BindingInfo, ConnectionInfo, ConsumerInfo, ExchangeInfo, MessageInfo, QueueInfo,
+};
+
+pub(super) use faults::Faults;

@@ -1,0 +1,232 @@
+//! How channels and connections end, and what goes with them.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::channel::{Channel, Incoming, Mode, Outcome, Unacked};
+use super::connection::Phase;
+use super::turn::{Handover, Notice};
+use crate::broker::keys::{ChannelKey, ConnectionId, ConsumerKey, QueueId};
+use crate::broker::state::State;
+use crate::broker::words::{Refusal, Scope, short_text};
+use crate::protocol::{Method, MethodId, ProtocolMethod, ReplyCode, basic, channel, connection};
+
+/// How long connection.close-ok is awaited.
+const CLOSING: Duration = Duration::from_secs(30);
+
+impl State {
+    /// A method on channel 0 of an open connection.
+    pub(super) fn connection_method(&mut self, id: ConnectionId, method: &Method, now: Instant) {
+        let key = ChannelKey { connection: id, number: 0 };
+        match method {
+            Method::ConnectionClose(_) => {
+                self.end_session(id, now);
+                self.send(key, &connection::CloseOk::default());
+                self.await_hang_up(id, now);
+            }
+            Method::ConnectionUpdateSecret(_) => self.send(key, &connection::UpdateSecretOk::default()),
+            other => {
+                let text = "unexpected method in connection state running";
+                self.refuse_connection(id, &Refusal::connection(ReplyCode::CHANNEL_ERROR, text), other.id(), now);
+            }
+        }
+    }
+
+    pub(super) fn method_while_closing(&mut self, id: ConnectionId, method: MethodId, now: Instant) {
+        if method == connection::Close::ID {
+            self.send(ChannelKey { connection: id, number: 0 }, &connection::CloseOk::default());
+        } else if method == connection::CloseOk::ID && self.phase(id) == Some(Phase::Closing) {
+            self.finish(id, now);
+        }
+    }
+
+    fn phase(&self, id: ConnectionId) -> Option<Phase> {
+        self.connections.get(&id).map(|connection| connection.phase)
+    }
+
+    /// The client has closed the connection: it hangs up, as §2.2.4 wants it.
+    fn await_hang_up(&mut self, id: ConnectionId, now: Instant) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.phase = Phase::Closed;
+            connection.phase_deadline = Some(now + CLOSING);
+        }
+    }
+
+    /// Refuses what came on a channel: the channel or the whole connection is closed for it.
+    pub(super) fn refuse(&mut self, key: ChannelKey, refusal: &Refusal, blamed: MethodId, now: Instant) {
+        match refusal.scope {
+            Scope::Channel => self.close_by_broker(key, refusal.code, &refusal.text(), refusal.blamed(blamed), now),
+            Scope::Connection => self.refuse_connection(key.connection, refusal, blamed, now),
+        }
+    }
+
+    /// What queues would confirm later is lost with what ends.
+    fn tell_what_is_not_late(&mut self) {
+        if !self.settings.late_answers {
+            self.tell_decided();
+        }
+    }
+
+    /// Closes a channel; what comes on it until channel.close-ok is ignored.
+    pub(in crate::broker) fn close_by_broker(
+        &mut self,
+        key: ChannelKey,
+        code: ReplyCode,
+        text: &str,
+        blamed: MethodId,
+        now: Instant,
+    ) {
+        self.tell_what_is_not_late();
+        let incoming = self.end_channel(key, now);
+        let close = channel::Close::default()
+            .reply_code(code)
+            .reply_text(short_text(text))
+            .class_id(blamed.class)
+            .method_id(blamed.method);
+        self.send(key, &close);
+        if let Some(connection) = self.connections.get_mut(&key.connection) {
+            connection.channels.insert(key.number, Channel::closing(incoming));
+        }
+    }
+
+    pub(in crate::broker) fn refuse_connection(
+        &mut self,
+        id: ConnectionId,
+        refusal: &Refusal,
+        blamed: MethodId,
+        now: Instant,
+    ) {
+        self.close_connection_by_broker(id, refusal.code, &refusal.text(), refusal.blamed(blamed), now);
+    }
+
+    /// Closes a connection; only the end of the conversation counts from now on.
+    pub(in crate::broker) fn close_connection_by_broker(
+        &mut self,
+        id: ConnectionId,
+        code: ReplyCode,
+        text: &str,
+        blamed: MethodId,
+        now: Instant,
+    ) {
+        self.tell_what_is_not_late();
+        self.end_session(id, now);
+        let close = connection::Close::default()
+            .reply_code(code)
+            .reply_text(short_text(text))
+            .class_id(blamed.class)
+            .method_id(blamed.method);
+        self.send(ChannelKey { connection: id, number: 0 }, &close);
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.phase = Phase::Closing;
+            connection.phase_deadline = Some(now + CLOSING);
+            connection.blocked = false;
+        }
+    }
+
+    /// The conversation is over: what waits goes out, then the transport goes.
+    pub(in crate::broker) fn finish(&mut self, id: ConnectionId, now: Instant) {
+        self.end_session(id, now);
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.phase = Phase::Ending;
+            connection.phase_deadline = None;
+            connection.link.finish();
+        }
+        self.wake(id);
+    }
+
+    /// Drops the transport without a word. Through a silent one not even that is heard.
+    pub(in crate::broker) fn cut(&mut self, id: ConnectionId, now: Instant) {
+        self.end_session(id, now);
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.phase = Phase::Ending;
+            connection.phase_deadline = None;
+            if !connection.link.is_silent() {
+                connection.link.cut();
+            }
+        }
+        self.wake(id);
+    }
+
+    /// Ends all channels of a connection, and the queues that are its own.
+    pub(in crate::broker) fn end_session(&mut self, id: ConnectionId, now: Instant) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let numbers: Vec<_> = connection.channels.keys().copied().collect();
+        for number in numbers {
+            self.end_channel(ChannelKey { connection: id, number }, now);
+        }
+        let own = |(queue, hosted): (&QueueId, &crate::broker::state::HostedQueue)| {
+            (hosted.queue.owner() == Some(id)).then_some(*queue)
+        };
+        let own: Vec<_> = self.queues.iter().filter_map(own).collect();
+        for queue in own {
+            self.remove_queue(queue, now);
+        }
+    }
+
+    /// Ends a channel: its consumers go, then what it had not acknowledged goes back. Gives the publish of which not
+    /// everything has come.
+    pub(in crate::broker) fn end_channel(&mut self, key: ChannelKey, now: Instant) -> Option<Incoming> {
+        let connection = self.connections.get_mut(&key.connection)?;
+        let mut channel = connection.channels.remove(&key.number)?;
+        let untold = connection.turn.take(key.number);
+        let incoming = channel.incoming.take();
+        if let Some(replies) = channel.replies.take() {
+            self.reply_addresses.remove(&replies.address);
+        }
+        for (tag, consumer) in std::mem::take(&mut channel.consumers) {
+            self.leave_queue(consumer.queue, &ConsumerKey { channel: key, tag }, now);
+        }
+        let unsent = untold.into_iter().filter_map(unsent).map(|unacked| (0, unacked));
+        let back = unsettled(channel).into_iter().chain(unsent).collect();
+        self.settle_deliveries(back, Outcome::Requeued, now);
+        incoming
+    }
+
+    /// A consumer is gone: an auto-delete queue goes with the last one.
+    pub(in crate::broker) fn leave_queue(&mut self, queue: QueueId, consumer: &ConsumerKey, now: Instant) {
+        let Some(hosted) = self.queues.get_mut(&queue) else { return };
+        if hosted.queue.remove_consumer(consumer, now) {
+            self.remove_queue(queue, now);
+        } else {
+            self.mark(queue);
+        }
+    }
+
+    /// A queue goes, with its bindings; its consumers are told.
+    pub(in crate::broker) fn remove_queue(&mut self, queue: QueueId, now: Instant) {
+        let Some(hosted) = self.queues.remove(&queue) else { return };
+        self.deadlines.set(super::deadlines::Waiting::Queue(queue), None);
+        if let Some(host) = self.virtual_hosts.get_mut(&hosted.virtual_host) {
+            host.remove_queue(hosted.queue.name());
+        }
+        for consumer in hosted.queue.into_consumers() {
+            let Some(channel) = self.channel_mut(consumer.channel) else { continue };
+            channel.consumers.remove(&consumer.tag);
+            let connection = self.connections.get(&consumer.channel.connection);
+            if connection.is_some_and(|connection| connection.is_capable("consumer_cancel_notify")) {
+                let cancel = basic::Cancel::default().consumer_tag(consumer.tag).no_wait(true);
+                self.notify(consumer.channel, Notice::Ended(cancel), now);
+            }
+        }
+    }
+}
+
+/// A delivery of which the channel has not been told, and that somebody would have had to acknowledge.
+fn unsent(notice: Notice) -> Option<Unacked> {
+    match notice {
+        Notice::Delivery(Handover { queue, entry, subscription: Some(consumer), .. }) => {
+            Some(Unacked { queue, entry, consumer: Some(consumer) })
+        }
+        _ => None,
+    }
+}
+
+/// Everything that a channel has not acknowledged, and what it has but not committed, in the order of delivery.
+fn unsettled(channel: Channel) -> Vec<(u64, Unacked)> {
+    let mut all = channel.unacked;
+    if let Mode::Transaction(transaction) = channel.mode {
+        all.extend(transaction.settlements.into_iter().flat_map(|settlement| settlement.deliveries));
+    }
+    let ordered: BTreeMap<_, _> = all;
+    ordered.into_iter().collect()
+}

@@ -1,0 +1,213 @@
+//! A connection of a client, as the broker sees it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use super::channel::Channel;
+use super::link::Link;
+use super::turn::Turn;
+use crate::broker::Transport;
+use crate::broker::model::Message;
+use crate::frame::{Body, Decoder, Encoder, Outbound};
+use crate::protocol::ProtocolMethod;
+use crate::wire::{FieldTable, ShortString};
+
+/// How far a connection has come.
+///
+/// ```text
+/// Header ─▶ StartOk ─▶ TuneOk ─▶ Open ─▶ Running ─▶ Closed (the client closes, and hangs up)
+///    └─────────┴──────────┴───▶ Doomed     └─▶ Closing ─▶ Ending (the broker closes, and hangs up)
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::broker) enum Phase {
+    /// The protocol header is awaited.
+    Header,
+    /// connection.start-ok is awaited.
+    StartOk,
+    /// connection.tune-ok is awaited.
+    TuneOk,
+    /// connection.open is awaited.
+    Open,
+    /// It is open.
+    Running,
+    /// The broker has said connection.close; connection.close-ok is awaited.
+    Closing,
+    /// The client did what RabbitMQ answers with silence and, a little later, a reset.
+    Doomed,
+    /// The client has said connection.close, and is to hang up.
+    Closed,
+    /// Nothing more is taken; what waits goes out.
+    Ending,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(in crate::broker) struct Connection {
+    pub(in crate::broker) phase: Phase,
+    /// When the phase has taken too long.
+    pub(in crate::broker) phase_deadline: Option<Instant>,
+    pub(in crate::broker) link: Link,
+    pub(super) decoder: Decoder,
+    pub(super) encoder: Encoder,
+    pub(in crate::broker) frame_max: u32,
+    pub(in crate::broker) channel_max: u16,
+    /// Zero for none.
+    pub(in crate::broker) heartbeat: Duration,
+    pub(in crate::broker) last_heard: Instant,
+    pub(in crate::broker) last_said: Instant,
+    pub(in crate::broker) user: ShortString,
+    pub(in crate::broker) virtual_host: ShortString,
+    pub(in crate::broker) client_properties: FieldTable,
+    pub(in crate::broker) channels: BTreeMap<u16, Channel>,
+    /// It has been told that it is blocked, and is not read.
+    pub(in crate::broker) blocked: bool,
+    /// Octets that were handed in and not used: handed in again, they are no sign of life.
+    pub(in crate::broker) left_over: usize,
+    /// What queues have said to its channels while its input is read.
+    pub(in crate::broker) turn: Turn,
+    /// Since when more waits for it than it may, so that it is not read.
+    pub(super) stalled_since: Option<Instant>,
+    /// Whoever moves its octets has been told to look.
+    pub(in crate::broker) announced: bool,
+    /// Something was sent that does not fit the frames that were agreed on.
+    broken: bool,
+    /// Queues that have something for it as soon as it takes more.
+    pub(in crate::broker) held_back: BTreeSet<crate::broker::keys::QueueId>,
+}
+
+impl Connection {
+    /// Octets that may wait before consumers get no more.
+    const HIGH_WATER: usize = 1024 * 1024;
+
+    /// Octets that may wait before nothing more is read: answers, too, go to who reads them.
+    const FULL: usize = 4 * 1024 * 1024;
+
+    /// How long RabbitMQ bears with a client that does not read.
+    const STALL: Duration = Duration::from_secs(30);
+
+    pub(in crate::broker) fn new(now: Instant, handshake_timeout: Duration) -> Self {
+        Self {
+            phase: Phase::Header,
+            phase_deadline: now.checked_add(handshake_timeout),
+            link: Link::default(),
+            // What was not agreed on yet: start and start-ok may be longer than the smallest frame_max.
+            decoder: Decoder::new(Self::FRAME_MAX_BEFORE_TUNING),
+            encoder: Encoder::new(Self::FRAME_MAX_BEFORE_TUNING),
+            frame_max: Self::FRAME_MAX_BEFORE_TUNING,
+            channel_max: 0,
+            heartbeat: Duration::ZERO,
+            last_heard: now,
+            last_said: now,
+            user: ShortString::new(),
+            virtual_host: ShortString::new(),
+            client_properties: FieldTable::new(),
+            channels: BTreeMap::new(),
+            blocked: false,
+            left_over: 0,
+            turn: Turn::default(),
+            stalled_since: None,
+            announced: false,
+            broken: false,
+            held_back: BTreeSet::new(),
+        }
+    }
+
+    const FRAME_MAX_BEFORE_TUNING: u32 = 128 * 1024;
+
+    /// Queues a method.
+    pub(in crate::broker) fn send<M: ProtocolMethod>(&mut self, channel: u16, method: &M) {
+        let sent = self.encoder.method(&mut self.link.outbound, channel, method);
+        self.broken |= sent.is_err();
+    }
+
+    /// Queues a method with its content.
+    pub(in crate::broker) fn send_content<M: ProtocolMethod>(&mut self, channel: u16, method: &M, message: &Message) {
+        let out = &mut self.link.outbound;
+        let mark = out.mark();
+        let body = Body::from(message.body.clone());
+        // RabbitMQ does not split headers, nor does it hold them to what was agreed on.
+        let unlimited = Encoder::new(0);
+        let header = |out: &mut Outbound| match &message.encoded_properties {
+            Some(octets) => unlimited.encoded_header(out, channel, body.len(), octets),
+            None => unlimited.header(out, channel, body.len(), Some(&message.properties)),
+        };
+        match self.encoder.method(out, channel, method).and_then(|()| header(out)) {
+            Ok(()) => self.encoder.body(out, channel, &body),
+            Err(_) => {
+                out.roll_back(mark);
+                self.broken = true;
+            }
+        }
+    }
+
+    /// What it was to be told could not be put into frames. Tells so once.
+    pub(in crate::broker) fn take_broken(&mut self) -> bool {
+        std::mem::take(&mut self.broken)
+    }
+
+    /// So much waits for it that it is not read until it has read some.
+    pub(in crate::broker) fn is_full(&self) -> bool {
+        self.link.waiting() >= Self::FULL
+    }
+
+    /// Notes since when it is full.
+    pub(in crate::broker) fn note_stall(&mut self, now: Instant) {
+        self.stalled_since = self.is_full().then(|| self.stalled_since.unwrap_or(now));
+    }
+
+    /// Its consumers can be sent more.
+    pub(in crate::broker) fn has_room(&self) -> bool {
+        self.phase == Phase::Running && self.link.waiting() + self.turn.size() < Self::HIGH_WATER
+    }
+
+    /// Octets are to be read and handed in.
+    pub(in crate::broker) fn wants_input(&self) -> bool {
+        let reads = !self.blocked && !self.is_full() && !self.link.is_silent() && !self.link.rests();
+        reads && self.link.transport() == Transport::Open
+    }
+
+    /// The client said that it understands something.
+    pub(in crate::broker) fn is_capable(&self, capability: &str) -> bool {
+        let capabilities = self.client_properties.get("capabilities").and_then(|value| value.as_table());
+        capabilities.and_then(|table| table.get(capability)).and_then(|value| value.as_bool()).unwrap_or(false)
+    }
+
+    /// The name that the client gave the connection.
+    pub(in crate::broker) fn name(&self) -> Option<&str> {
+        self.client_properties.get("connection_name").and_then(|value| value.as_str())
+    }
+
+    /// When it wants to be looked at.
+    pub(in crate::broker) fn deadline(&self) -> Option<Instant> {
+        if self.link.transport() == Transport::Gone {
+            return None;
+        }
+        [self.beat_deadline(), self.link.deadline(), self.end_deadline()].into_iter().flatten().min()
+    }
+
+    /// When it is given up: a step has taken too long, it gives no sign of life, or it does not read.
+    pub(in crate::broker) fn end_deadline(&self) -> Option<Instant> {
+        let stalled = self.stalled_since.map(|since| since + Self::STALL);
+        [self.phase_deadline, self.miss_deadline(), stalled].into_iter().flatten().min()
+    }
+
+    /// When a sign of life is due.
+    pub(in crate::broker) fn beat_deadline(&self) -> Option<Instant> {
+        (self.is_beating() && !self.link.is_silent()).then(|| self.last_said + self.heartbeat / 2)
+    }
+
+    /// When the client counts as dead. A client whose octets are not read cannot give a sign of life.
+    fn miss_deadline(&self) -> Option<Instant> {
+        let reads = !self.blocked && !self.is_full() && !self.link.rests();
+        (self.is_beating() && reads).then(|| self.last_heard + self.heartbeat * 2)
+    }
+
+    fn is_beating(&self) -> bool {
+        !self.heartbeat.is_zero() && matches!(self.phase, Phase::Open | Phase::Running | Phase::Closing)
+    }
+
+    /// The most channels that may be open at a time.
+    pub(super) fn channel_limit(&self) -> usize {
+        if self.channel_max == 0 { usize::from(u16::MAX) } else { usize::from(self.channel_max) }
+    }
+}

@@ -1,0 +1,177 @@
+//! What queues say to the channels of a client: it arrives after what the client has sent before.
+//!
+//! In RabbitMQ a queue and a channel are processes with a mailbox each. The answer to `basic.consume` or `basic.cancel`, a
+//! delivery, the end of a consumer and the confirms that `tx.commit` waits for are sent by the queue, so the channel finds
+//! them in its mailbox after all methods that were there already, and answers those first. Here the input that arrives
+//! together is the mailbox, and one call of [`State::handle_bytes`] is the turn in which it is read. What queues say in the
+//! meantime waits for the end of the turn.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::channel::{Mode, Subscription, Transaction, Unacked};
+use super::delivering::visible;
+use crate::broker::keys::{ChannelKey, ConnectionId, QueueId};
+use crate::broker::model::Entry;
+use crate::broker::state::State;
+use crate::broker::words::Refusal;
+use crate::protocol::{ProtocolMethod, basic, tx};
+use crate::wire::ShortString;
+
+/// Something that a queue says to a channel.
+#[derive(Debug)]
+pub(in crate::broker) enum Notice {
+    /// A consumer was added, and (true) its channel has asked to remove it since.
+    Consuming(basic::ConsumeOk, bool),
+    /// A consumer was removed, because its channel asked for that.
+    Cancelled(basic::CancelOk),
+    /// A consumer ended with its queue.
+    Ended(basic::Cancel),
+    /// A message for a consumer.
+    Delivery(Handover),
+    /// The messages of a transaction are in their queues, or (false) not all of them.
+    Committed(bool),
+}
+
+/// A message that left its queue and has not been sent yet.
+#[derive(Debug)]
+pub(in crate::broker) struct Handover {
+    pub(in crate::broker) queue: QueueId,
+    pub(in crate::broker) entry: Entry,
+    pub(in crate::broker) tag: ShortString,
+    /// The consumer that has to acknowledge; none where nobody has to.
+    pub(in crate::broker) subscription: Option<Subscription>,
+}
+
+/// A turn of a connection: its client's input is being read.
+#[derive(Debug, Default)]
+pub(in crate::broker) struct Turn {
+    open: bool,
+    /// In the order in which they were said, each with its channel.
+    notices: VecDeque<(u16, Notice)>,
+    /// Bytes of the bodies among them.
+    size: usize,
+}
+
+impl Turn {
+    /// Bytes of bodies that wait for the end of the turn.
+    pub(in crate::broker) fn size(&self) -> usize {
+        self.size
+    }
+
+    fn push(&mut self, channel: u16, notice: Notice) {
+        self.size += notice.size();
+        self.notices.push_back((channel, notice));
+    }
+
+    /// A channel asks to remove a consumer.
+    pub(in crate::broker) fn cancel(&mut self, channel: u16, tag: &ShortString) {
+        for notice in &mut self.notices {
+            if let (number, Notice::Consuming(ok, cancelled)) = notice
+                && *number == channel
+                && ok.consumer_tag == *tag
+            {
+                *cancelled = true;
+            }
+        }
+    }
+
+    fn pop(&mut self) -> Option<(u16, Notice)> {
+        let next = self.notices.pop_front();
+        self.size -= next.as_ref().map_or(0, |(_, notice)| notice.size());
+        next
+    }
+
+    /// Takes what a channel has not been told; it ends.
+    pub(super) fn take(&mut self, channel: u16) -> Vec<Notice> {
+        let (taken, left): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.notices).into_iter().partition(|(number, _)| *number == channel);
+        self.notices = left;
+        let taken: Vec<_> = taken.into_iter().map(|(_, notice)| notice).collect();
+        self.size -= taken.iter().map(Notice::size).sum::<usize>();
+        taken
+    }
+}
+
+impl Notice {
+    fn size(&self) -> usize {
+        match self {
+            Self::Delivery(handover) => handover.entry.message.body.len(),
+            _ => 0,
+        }
+    }
+}
+
+impl State {
+    /// Input of a connection is going to be read.
+    pub(in crate::broker) fn begin_turn(&mut self, id: ConnectionId) {
+        let late = self.settings.late_answers;
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.turn.open = late;
+        }
+    }
+
+    /// The input was read: its channels are told what queues have said meanwhile.
+    pub(in crate::broker) fn end_turn(&mut self, id: ConnectionId, now: Instant) {
+        while let Some(connection) = self.connections.get_mut(&id) {
+            connection.turn.open = false;
+            let Some((number, notice)) = connection.turn.pop() else { return };
+            self.tell(ChannelKey { connection: id, number }, notice, now);
+        }
+    }
+
+    /// A queue says something to a channel: at once, unless the channel has input to read before.
+    pub(in crate::broker) fn notify(&mut self, key: ChannelKey, notice: Notice, now: Instant) {
+        match self.connections.get_mut(&key.connection) {
+            Some(connection) if connection.turn.open => connection.turn.push(key.number, notice),
+            _ => self.tell(key, notice, now),
+        }
+    }
+
+    fn tell(&mut self, key: ChannelKey, notice: Notice, now: Instant) {
+        match notice {
+            Notice::Consuming(ok, cancelled) => self.consuming(key, &ok, cancelled, now),
+            Notice::Cancelled(ok) => self.send(key, &ok),
+            Notice::Ended(cancel) => self.send(key, &cancel),
+            Notice::Delivery(handover) => self.hand_over(key, handover),
+            Notice::Committed(accepted) => self.committed(key, accepted, now),
+        }
+    }
+
+    /// A channel that hears of a consumer that it has asked to remove crashes, and takes the connection with it: so it is in
+    /// RabbitMQ 3.10 and 4.0.
+    fn consuming(&mut self, key: ChannelKey, ok: &basic::ConsumeOk, cancelled: bool, now: Instant) {
+        self.send(key, ok);
+        if cancelled {
+            self.refuse(key, &Refusal::internal(), basic::Consume::ID, now);
+        }
+    }
+
+    fn hand_over(&mut self, key: ChannelKey, handover: Handover) {
+        let Some(channel) = self.channel_mut(key) else { return };
+        let Handover { queue, entry, tag, subscription } = handover;
+        let message = std::sync::Arc::clone(&entry.message);
+        let delivery_tag = channel.next_delivery();
+        let deliver = basic::Deliver::default()
+            .delivery_tag(delivery_tag)
+            .redelivered(entry.redelivered)
+            .exchange(&message.exchange)
+            .routing_key(&message.routing_key)
+            .consumer_tag(tag);
+        if subscription.is_some() {
+            channel.unacked.insert(delivery_tag, Unacked { queue, entry, consumer: subscription });
+        }
+        self.send_content(key, &deliver, &visible(&message));
+    }
+
+    /// The queues have answered for a transaction.
+    fn committed(&mut self, key: ChannelKey, accepted: bool, now: Instant) {
+        let Some(channel) = self.channel_mut(key) else { return };
+        channel.mode = Mode::Transaction(Transaction::default());
+        if accepted {
+            self.send(key, &tx::CommitOk::default());
+        } else {
+            self.refuse(key, &Refusal::precondition("partial tx completion"), tx::Commit::ID, now);
+        }
+    }
+}

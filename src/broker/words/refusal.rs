@@ -1,0 +1,100 @@
+//! What the broker refuses, in the words and with the codes of RabbitMQ.
+
+use std::fmt;
+
+use crate::protocol::{MethodId, ReplyCode};
+
+/// What is closed because of a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::broker) enum Scope {
+    /// The channel that the method came on.
+    Channel,
+    /// The whole connection.
+    Connection,
+}
+
+/// A refused method: a reply code, a text, and what is closed for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::broker) struct Refusal {
+    pub(in crate::broker) scope: Scope,
+    pub(in crate::broker) code: ReplyCode,
+    explanation: String,
+    /// No method is named as its cause.
+    blameless: bool,
+}
+
+impl Refusal {
+    /// A refusal that closes the channel.
+    pub(in crate::broker) fn channel(code: ReplyCode, explanation: impl Into<String>) -> Self {
+        Self { scope: Scope::Channel, code, explanation: explanation.into(), blameless: false }
+    }
+
+    /// A refusal that closes the connection.
+    pub(in crate::broker) fn connection(code: ReplyCode, explanation: impl Into<String>) -> Self {
+        Self { scope: Scope::Connection, code, explanation: explanation.into(), blameless: false }
+    }
+
+    /// 404, such as `NOT_FOUND - no queue 'q' in vhost '/'`.
+    pub(in crate::broker) fn no_such(kind: &str, name: &impl fmt::Display, vhost: &impl fmt::Display) -> Self {
+        Self::channel(ReplyCode::NOT_FOUND, format!("no {kind} '{name}' in vhost '{vhost}'"))
+    }
+
+    /// 541, without a word: something went wrong that has no better name.
+    pub(in crate::broker) fn internal() -> Self {
+        Self::connection(ReplyCode::INTERNAL_ERROR, "").without_blame()
+    }
+
+    /// 501 for a short string that is not UTF-8.
+    pub(in crate::broker) fn malformed_text() -> Self {
+        Self::connection(ReplyCode::FRAME_ERROR, "Malformed UTF-8 in shortstr")
+    }
+
+    /// 504 for opening a channel that is open.
+    pub(in crate::broker) fn second_open() -> Self {
+        Self::connection(ReplyCode::CHANNEL_ERROR, "second 'channel.open' seen")
+    }
+
+    /// 505 for a frame that comes where others are expected.
+    pub(in crate::broker) fn unexpected_frame(explanation: impl Into<String>) -> Self {
+        Self::connection(ReplyCode::UNEXPECTED_FRAME, explanation)
+    }
+
+    /// The close names no method: RabbitMQ does not where one of its processes crashed, nor for most frames.
+    pub(in crate::broker) fn without_blame(mut self) -> Self {
+        self.blameless = true;
+        self
+    }
+
+    /// What the close names as its cause, the method being `method`.
+    pub(in crate::broker) fn blamed(&self, method: MethodId) -> MethodId {
+        if self.blameless { MethodId::new(0, 0) } else { method }
+    }
+
+    /// 406 on the channel.
+    pub(in crate::broker) fn precondition(explanation: impl Into<String>) -> Self {
+        Self::channel(ReplyCode::PRECONDITION_FAILED, explanation)
+    }
+
+    /// The reply text as it goes out: `NAME - explanation`, cut where a short string ends.
+    pub(in crate::broker) fn text(&self) -> String {
+        let name = constant_name(self.code);
+        short_text(&if self.explanation.is_empty() { name } else { format!("{name} - {}", self.explanation) })
+    }
+}
+
+/// The longest text: it goes out as a short string.
+const MAX_TEXT: usize = 255;
+
+/// A text that fits a short string: cut, and so marked, where it is too long.
+pub(in crate::broker) fn short_text(text: &str) -> String {
+    if text.len() <= MAX_TEXT {
+        return text.to_owned();
+    }
+    let end = (0..=MAX_TEXT - 3).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    format!("{}...", text.get(..end).unwrap_or_default())
+}
+
+/// `NOT_FOUND` for `not-found`.
+fn constant_name(code: ReplyCode) -> String {
+    code.name().map_or_else(|| code.code().to_string(), |name| name.replace('-', "_").to_uppercase())
+}

@@ -1,0 +1,139 @@
+//! The form of the one table of parameters: a row makes a field with its documentation, its default, its setter and its keys.
+//!
+//! The rows stand in [`parameters`](crate::config::parameters). A macro, because a field's documentation cannot be made otherwise: the
+//! struct, the keys of the URL, what is printed and the README's table have one source.
+
+use super::values::Refusal;
+use crate::config::ConnectionParameters;
+
+/// A parameter: what its documentation says, for the README's table.
+#[derive(Debug)]
+#[cfg_attr(not(test), allow(dead_code, reason = "the README's table is checked by a test"))]
+pub(in crate::config) struct Row {
+    pub(in crate::config) field: &'static str,
+    /// What it means, in sentences.
+    pub(in crate::config) about: &'static str,
+    /// The default, as people write it.
+    pub(in crate::config) default: &'static str,
+    pub(in crate::config) keys: &'static [Key],
+}
+
+/// A key of the URL's query. A field that has several is printed by those that can print it.
+#[derive(Debug)]
+pub(in crate::config) struct Key {
+    pub(in crate::config) name: &'static str,
+    /// What may be given, to complete "allowed is …".
+    pub(in crate::config) allowed: &'static str,
+    pub(in crate::config) access: Access,
+}
+
+/// How a key gets to its field.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::config) struct Access {
+    /// Takes a text over into the field.
+    pub(in crate::config) read: fn(&mut ConnectionParameters, &str) -> Result<(), Refusal>,
+    /// The field is within its bounds.
+    pub(in crate::config) check: fn(&ConnectionParameters) -> bool,
+    /// The field as texts: none where it is not set or another key prints it, several where the key may be repeated.
+    pub(in crate::config) print: fn(&ConnectionParameters) -> Vec<String>,
+    /// Keys that set the same, and that cannot be given together with this one.
+    pub(in crate::config) rivals: &'static [&'static str],
+    /// It may come more than once.
+    pub(in crate::config) repeats: bool,
+    /// What is given is never shown.
+    pub(in crate::config) secret: bool,
+}
+
+/// How one value is read, checked and printed.
+#[derive(Debug)]
+pub(in crate::config) struct Codec<T: 'static> {
+    pub(in crate::config) read: fn(&str) -> Result<T, Refusal>,
+    pub(in crate::config) check: fn(&T) -> bool,
+    /// None where it is not set.
+    pub(in crate::config) print: fn(&T) -> Option<String>,
+}
+
+/// Makes [`ConnectionParameters`], its defaults, its setters and [`ROWS`](super::ROWS) of rows of this form:
+///
+/// ```text
+/// field: Type = default, "default for people",
+///     "What it means.",
+///     set |argument: ArgumentType| value,
+///     keys { "key" "what may be given" codec CODEC; "other_key" "what may be given" access ACCESS; }
+/// ```
+macro_rules! parameters {
+    (
+        $(#[$struct_attribute:meta])*
+        struct;
+        $(
+            $field:ident: $type:ty = $value:expr, $default:literal,
+                $about:literal,
+                set |$argument:ident: $argument_type:ty| $set:expr,
+                keys { $($key:literal $allowed:literal $kind:ident $with:expr;)* }
+        )*
+    ) => {
+        $(#[$struct_attribute])*
+        pub struct ConnectionParameters {
+            $(
+                #[doc = $about]
+                #[doc = ""]
+                #[doc = concat!("Default: ", $default, ".", $(" URL key `", $key, "`: ", $allowed, ".",)*)]
+                pub $field: $type,
+            )*
+        }
+
+        impl Default for ConnectionParameters {
+            fn default() -> Self {
+                Self { $($field: $value,)* }
+            }
+        }
+
+        /// Setters. What they may be given stands with the fields; [`validate`](ConnectionParameters::validate) checks it.
+        impl ConnectionParameters {
+            $(
+                #[doc = concat!("Sets [`", stringify!($field), "`](Self#structfield.", stringify!($field), ").")]
+                #[must_use]
+                pub fn $field(mut self, $argument: $argument_type) -> Self {
+                    self.$field = $set;
+                    self
+                }
+            )*
+        }
+
+        /// The table, in the order of the fields.
+        pub(super) const ROWS: &[Row] = &[
+            $(Row {
+                field: stringify!($field),
+                about: $about,
+                default: $default,
+                keys: &[$(Key {
+                    name: $key,
+                    allowed: $allowed,
+                    access: parameters!(@$kind $field $with),
+                },)*],
+            },)*
+        ];
+    };
+    (@codec $field:ident $codec:expr) => {
+        Access {
+            read: |parameters, text| ($codec.read)(text).map(|value| parameters.$field = value),
+            check: |parameters| ($codec.check)(&parameters.$field),
+            print: |parameters| ($codec.print)(&parameters.$field).into_iter().collect(),
+            ..Access::PLAIN
+        }
+    };
+    (@access $field:ident $access:expr) => { $access };
+}
+pub(super) use parameters;
+
+impl Access {
+    /// What most keys are: alone, once, and no secret. It reads and prints nothing.
+    pub(in crate::config) const PLAIN: Self = Self {
+        read: |_, _| Err(Refusal::Malformed),
+        check: |_| true,
+        print: |_| Vec::new(),
+        rivals: &[],
+        repeats: false,
+        secret: false,
+    };
+}

@@ -1,0 +1,263 @@
+//! The end of a channel, from either side.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{Channel, ChannelLife};
+use crate::engine::connection::broker_closure;
+use crate::engine::inbound::Assembly;
+use crate::engine::outbound::HELD;
+use crate::engine::{
+    ChannelKey, ChannelNotice, Closure, Completion, ConsumerEnd, Engine, Event, Failure, Fate, Reason, Scope,
+    Violation, WaiterId,
+};
+use crate::protocol::{MethodId, ProtocolMethod, ReplyCode, channel};
+use crate::wire::ShortString;
+
+impl Engine {
+    /// Closes a channel; `waiter` hears when the broker has agreed.
+    ///
+    /// # Errors
+    ///
+    /// It is closed already, not by the application.
+    pub fn close_channel(
+        &mut self,
+        key: ChannelKey,
+        code: ReplyCode,
+        text: impl Into<ShortString>,
+        waiter: Option<WaiterId>,
+        now: Instant,
+    ) -> Result<(), Failure> {
+        self.start_closing(key, code, &text.into(), waiter)?;
+        if let Some(waiter) = waiter {
+            self.watch_channel_close(key, waiter, now);
+        }
+        Ok(())
+    }
+
+    fn start_closing(
+        &mut self,
+        key: ChannelKey,
+        code: ReplyCode,
+        text: &ShortString,
+        waiter: Option<WaiterId>,
+    ) -> Result<(), Failure> {
+        let known = self.channels.get_mut(key);
+        if let Some(channel) = known.filter(|channel| channel.state == ChannelLife::Closing) {
+            channel.add_closer(waiter);
+            return Ok(());
+        }
+        if let Err(failure) = self.check_channel(key) {
+            return match failure {
+                Failure::Closed { closure, .. } if closure.is_requested() => {
+                    self.await_requested_end(key, &closure, waiter);
+                    Ok(())
+                }
+                failure => Err(failure),
+            };
+        }
+        let close = channel::Close::default().reply_code(code).reply_text(text.clone());
+        let position = self.encode_method(key, &close)?;
+        let (scope, reply_text) = (Scope::Channel(key.number), text.to_string());
+        let requested = Closure::silent(Reason::Requested);
+        let closure = Arc::new(Closure { scope, reply_code: Some(code), reply_text, ..requested });
+        self.begin_closing_channel(key, &closure, waiter, position);
+        Ok(())
+    }
+
+    /// A close was encoded that begins at `position`.
+    fn begin_closing_channel(
+        &mut self,
+        key: ChannelKey,
+        closure: &Arc<Closure>,
+        waiter: Option<WaiterId>,
+        position: u64,
+    ) {
+        self.channels.record(key, closure);
+        self.evict_from_gate(Some(key), closure);
+        let close_end = if position == HELD { HELD } else { self.position() };
+        if let Some(channel) = self.channels.get_mut(key) {
+            channel.state = ChannelLife::Closing;
+            channel.close_end = close_end;
+            channel.add_closer(waiter);
+            self.reading.await_answer();
+        }
+        self.end_consumers(key, closure);
+    }
+
+    /// The broker broke the protocol on one channel, and the stream is in step: that channel ends.
+    pub(in crate::engine) fn end_channel(&mut self, key: ChannelKey, violation: Violation) {
+        if self.check_channel(key).is_err() {
+            return;
+        }
+        let code = violation.reply_code();
+        let ids = violation.method().unwrap_or(MethodId::new(0, 0));
+        let text = violation.to_string();
+        let short: String = text.chars().take(80).collect();
+        let close =
+            channel::Close::default().reply_code(code).reply_text(short).class_id(ids.class).method_id(ids.method);
+        let queued = self.encode_method(key, &close);
+        debug_assert!(queued.is_ok(), "a short text always fits");
+        let Ok(position) = queued else { return };
+        let (scope, method) = (Scope::Channel(key.number), violation.method());
+        let violated = Closure::silent(Reason::Violation(violation));
+        let closure = Closure { scope, method, reply_code: Some(code), reply_text: text, ..violated };
+        self.begin_closing_channel(key, &Arc::new(closure), None, position);
+    }
+
+    /// A channel that was closed by itself or with its connection is closed again: `waiter` hears how that ended or ends.
+    fn await_requested_end(&mut self, key: ChannelKey, closure: &Closure, waiter: Option<WaiterId>) {
+        if let Some(channel) = self.channels.get_mut(key).filter(|_| !self.state.is_closed()) {
+            channel.add_closer(waiter);
+            return;
+        }
+        let with_connection = self.state.failed().filter(|_| closure.scope == Scope::Connection);
+        let failed = self.channels.unagreed(key).or(with_connection).cloned();
+        self.complete(waiter, failed.map_or(Completion::Closed, Completion::Failed));
+    }
+
+    /// The last handle of a channel is gone: it is closed where it is open, and forgotten.
+    pub fn release_channel(&mut self, key: ChannelKey) {
+        let closed = self.start_closing(key, ReplyCode::REPLY_SUCCESS, &ShortString::from_static("dropped"), None);
+        debug_assert!(closed.is_ok() || self.check_channel(key).is_err(), "an open channel can be closed");
+        self.channels.forget(key);
+    }
+
+    /// The broker closes a channel.
+    pub(in crate::engine) fn handle_channel_close(&mut self, key: ChannelKey, close: &channel::Close) {
+        let queued = self.encoder.method(&mut self.outbound, key.number, &channel::CloseOk::default());
+        debug_assert!(queued.is_ok(), "close-ok always fits");
+        let method = MethodId::new(close.class_id, close.method_id);
+        let closure = broker_closure(Scope::Channel(key.number), close.reply_code, &close.reply_text, method);
+        if let Some(closing) = self.channels.get_mut(key).filter(|channel| channel.state == ChannelLife::Closing) {
+            if !closing.held.is_holding() {
+                // Both sides closed at once: the broker still answers ours (AMQP 0-9-1 §1.5.2.5), and nothing else comes. What was
+                // sent after whatever it complains of was discarded.
+                closing.assembly = Assembly::Idle;
+                closing.crossed.get_or_insert(closure);
+                return;
+            }
+            // Ours waits for a commit that is not answered any more: it is not sent.
+            self.fail_closers(key, &Failure::Closed { closure: Arc::clone(&closure), fate: Fate::Unknown });
+        }
+        self.remove_channel(key, &closure);
+    }
+
+    /// The broker agrees to the close of a channel, which it can only when it has read that: whoever closed takes the answer as a
+    /// sign that everything before arrived.
+    pub(in crate::engine) fn handle_channel_close_ok(&mut self, key: ChannelKey) -> Result<(), Violation> {
+        let unexpected = Violation::UnexpectedMethod(<channel::CloseOk as ProtocolMethod>::ID);
+        let closing = self.channels.get(key).filter(|channel| channel.state == ChannelLife::Closing);
+        let closing = closing.filter(|channel| channel.close_end <= self.written);
+        let crossed = closing.ok_or(unexpected)?.crossed.clone();
+        if let Some(closure) = crossed {
+            self.fail_closers(key, &Failure::Closed { closure, fate: Fate::Unknown });
+        }
+        if let Some(closure) = self.channels.closure(key).cloned() {
+            self.remove_channel(key, &closure);
+        } else {
+            // Its handle is gone: nobody will ask why.
+            let closure = Closure { scope: Scope::Channel(key.number), ..Closure::silent(Reason::Requested) };
+            self.remove_channel(key, &Arc::new(closure));
+            self.channels.forget(key);
+        }
+        Ok(())
+    }
+
+    /// Takes a channel out and resolves everything on it.
+    pub(in crate::engine) fn remove_channel(&mut self, key: ChannelKey, closure: &Arc<Closure>) {
+        self.evict_from_gate(Some(key), closure);
+        self.end_consumers(key, closure);
+        let Some(channel) = self.channels.remove(key, closure) else { return };
+        // A channel that was closing has a cause of its own, which came first.
+        let first = self.channels.closure(key).cloned().unwrap_or_else(|| Arc::clone(closure));
+        self.resolve_channel(*channel, &first, closure);
+        self.tell_channel(key, &ChannelNotice::Closed(first));
+    }
+
+    /// Resolves everything on a channel with the first cause, and its closers by how it ended in the end.
+    fn resolve_channel(&mut self, channel: Channel, closure: &Arc<Closure>, last: &Arc<Closure>) {
+        let Channel { key, state, calls, closers, confirms, returns, held, .. } = channel;
+        self.drop_held(held);
+        let calls = calls.into_sorted();
+        self.reading.answered(calls.len() + usize::from(state == ChannelLife::Closing));
+        let mut blamed = closure.method;
+        for call in &calls {
+            // Of several calls of one method, the broker came to the first.
+            let is_blamed = blamed.take_if(|method| *method == call.request).is_some();
+            self.fail_call(call, closure, is_blamed);
+        }
+        if let Some(mut confirms) = confirms {
+            let watchers = confirms.take_watchers();
+            let mut undecided = 0;
+            let mut entries = confirms.into_undecided().peekable();
+            while let Some(entry) = entries.next() {
+                let fate = match self.fate_at(entry.position) {
+                    // Everything before it was decided about, and nobody took what comes after it, though that still goes out: it is
+                    // the one.
+                    Fate::Unknown
+                        if undecided == 0
+                            && closure.refuses_publish()
+                            && entry.position < self.taken
+                            && entries.peek().is_none_or(|next| next.position >= self.taken) =>
+                    {
+                        Fate::Refused
+                    }
+                    fate => fate,
+                };
+                undecided += 1;
+                let failure = Failure::Closed { closure: Arc::clone(closure), fate };
+                self.complete(entry.waiter, Completion::Failed(failure));
+                self.discarded.bodies.extend(entry.into_body());
+            }
+            self.gate.arrive(undecided);
+            for watcher in watchers {
+                let failure = Failure::Closed { closure: Arc::clone(closure), fate: Fate::Unknown };
+                self.complete(Some(watcher), Completion::Failed(failure));
+            }
+        }
+        for (closer, deadline) in closers {
+            self.deadlines.end(deadline);
+            let failure = Failure::Closed { closure: Arc::clone(last), fate: Fate::Unknown };
+            let closed = if last.is_requested() { Completion::Closed } else { Completion::Failed(failure) };
+            self.complete(Some(closer), closed);
+        }
+        self.events.extend(returns.listener.map(Event::Readable));
+        self.channels.keep_returns(key, returns);
+        self.admit();
+    }
+
+    /// The broker will not agree to the close of any channel.
+    pub(in crate::engine) fn fail_channel_closers(&mut self, failure: &Failure) {
+        for key in self.channels.keys() {
+            self.fail_closers(key, failure);
+        }
+    }
+
+    /// The broker does not agree to the close of a channel: those who closed it hear so, and those who will.
+    fn fail_closers(&mut self, key: ChannelKey, failure: &Failure) {
+        let Some(channel) = self.channels.get_mut(key) else { return };
+        let closers = std::mem::take(&mut channel.closers);
+        if channel.state == ChannelLife::Closing {
+            self.channels.record_unagreed(key, failure);
+        }
+        for (closer, deadline) in closers {
+            self.deadlines.end(deadline);
+            self.complete(Some(closer), Completion::Failed(failure.clone()));
+        }
+    }
+
+    fn end_consumers(&mut self, key: ChannelKey, closure: &Arc<Closure>) {
+        let consumers = self.channels.get_mut(key).map(|channel| std::mem::take(&mut channel.consumers));
+        for consumer in consumers.into_iter().flatten().map(|(_, consumer)| consumer) {
+            self.end_consumer(consumer, ConsumerEnd::Closed(Arc::clone(closure)));
+        }
+    }
+
+    pub(in crate::engine) fn evict_from_gate(&mut self, channel: Option<ChannelKey>, closure: &Arc<Closure>) {
+        for waiting in self.gate.evict(channel) {
+            self.complete(Some(waiting.waiter), Completion::Failed(Failure::refused(closure)));
+            self.discard_waiting(waiting);
+        }
+    }
+}

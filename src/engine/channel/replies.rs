@@ -1,0 +1,125 @@
+//! Replies of the broker: each answers a call of its channel, and changes what that call was to change.
+
+use super::ChannelLife;
+use super::calls::{Effect, Ending, PendingCall};
+use crate::engine::consume::{ConsumerLife, Listener, Stream, Terms};
+use crate::engine::{ChannelKey, Completion, ConsumerEnd, Engine, Failure, Fate, Message, Reply, Violation};
+use crate::protocol::{Method, ReplyCode};
+use crate::wire::ShortString;
+
+impl Engine {
+    /// Takes a reply that came without content.
+    pub(in crate::engine) fn handle_reply(&mut self, key: ChannelKey, method: Method) -> Result<(), Violation> {
+        let id = method.id();
+        if let Method::BasicConsumeOk(ok) = &method {
+            self.check_tag(key, &ok.consumer_tag)?;
+        }
+        let call = self.answer_call(key, |calls| calls.answered_by(&method)).ok_or(Violation::UnexpectedReply(id))?;
+        self.finish_call(key, call, method, None);
+        Ok(())
+    }
+
+    /// A consumer that starts has a tag of its own. It would take the deliveries of the one that has it already, which
+    /// would wait for ever.
+    fn check_tag(&self, key: ChannelKey, tag: &ShortString) -> Result<(), Violation> {
+        let taken = self.channels.get(key).and_then(|channel| channel.consumers.get(tag));
+        let taken = taken
+            .and_then(|consumer| self.consumers.get(*consumer))
+            .is_some_and(|consumer| consumer.life != ConsumerLife::Starting && !consumer.is_abandoned());
+        if taken { Err(Violation::ConsumerTagInUse(key.number)) } else { Ok(()) }
+    }
+
+    /// Resolves a call.
+    pub(in crate::engine) fn finish_call(
+        &mut self,
+        key: ChannelKey,
+        call: PendingCall,
+        method: Method,
+        content: Option<Message>,
+    ) {
+        self.deadlines.end(call.deadline);
+        let mut reply =
+            Box::new(Reply { channel: key, method, content, consumer: None, claimed: false, unsettled: None });
+        match (call.effect, &reply.method) {
+            (Effect::Open, _) => {
+                if let Some(channel) = self.channels.get_mut(key).filter(|it| it.state == ChannelLife::Opening) {
+                    channel.state = ChannelLife::Open;
+                }
+                self.complete(call.waiter, Completion::Opened(key));
+                return;
+            }
+            (Effect::Consume(starting), Method::BasicConsumeOk(ok)) => {
+                let tag = ok.consumer_tag.clone();
+                reply.consumer = self.start_consumer(key, &tag, &starting);
+                reply.claimed = starting.claimed;
+                self.send_deferred_cancels(key, &tag);
+            }
+            (Effect::Cancel { tag, ending }, _) => {
+                let consumer = match ending {
+                    Ending::Known(consumer) => Some(consumer),
+                    Ending::Tagged => self.channels.get(key).and_then(|channel| channel.consumers.get(&tag).copied()),
+                    Ending::Departed => None,
+                };
+                if let Some(consumer) = consumer {
+                    self.end_consumer(consumer, ConsumerEnd::Cancelled);
+                }
+            }
+            (Effect::Get { no_ack: false }, Method::BasicGetOk(ok)) => reply.unsettled = Some(ok.delivery_tag),
+            (_, Method::BasicRecoverOk(_)) => {
+                if let Some(channel) = self.channels.get_mut(key) {
+                    channel.unsettled.handle_recovered();
+                }
+            }
+            (_, Method::TxCommitOk(_)) => self.release(key),
+            _ => {}
+        }
+        self.complete(call.waiter, Completion::Reply(reply));
+    }
+
+    /// A completion came for somebody who is gone: what it brought must not be lost, nor stay.
+    pub fn handle_abandoned(&mut self, completion: Completion) {
+        match completion {
+            Completion::Opened(key) => self.release_channel(key),
+            Completion::Reply(reply) => {
+                // One that somebody has taken by its tag meanwhile is that one's.
+                let is_free = |key| self.consumers.get(key).is_some_and(|it| matches!(it.listener, Listener::Nobody));
+                if let Some(consumer) = reply.consumer.filter(|key| reply.claimed || is_free(*key)) {
+                    self.drop_consumer(consumer, [], None);
+                }
+                if let Some(delivery_tag) = reply.unsettled {
+                    self.requeue(reply.channel, delivery_tag, Terms { no_ack: false, stream: Stream::No });
+                }
+            }
+            Completion::Settled(key, settled) => self.return_settled(key, settled),
+            Completion::Confirmed(_)
+            | Completion::Published
+            | Completion::Room
+            | Completion::SecretUpdated
+            | Completion::Closed
+            | Completion::Failed(_) => {}
+        }
+    }
+
+    /// What became of a call in flight: refused where the close blames it, else by what the transport accepted.
+    fn fate_of_call(&self, call: &PendingCall, closure: &crate::engine::Closure, is_blamed: bool) -> Fate {
+        let is_refusal = is_blamed
+            && closure.reason == crate::engine::Reason::Broker
+            && closure.reply_code.is_some_and(|code| code != ReplyCode::REPLY_SUCCESS);
+        if is_refusal { Fate::Refused } else { self.fate_at(call.position) }
+    }
+
+    /// Fails a call.
+    pub(super) fn fail_call(
+        &mut self,
+        call: &PendingCall,
+        closure: &std::sync::Arc<crate::engine::Closure>,
+        is_blamed: bool,
+    ) {
+        self.deadlines.end(call.deadline);
+        let failure = Failure::Closed {
+            closure: std::sync::Arc::clone(closure),
+            fate: self.fate_of_call(call, closure, is_blamed),
+        };
+        self.complete(call.waiter, Completion::Failed(failure));
+    }
+}

@@ -1,0 +1,211 @@
+//! The table of channels: numbers, incarnations, and why each closed one is closed.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::Arc;
+
+use super::{Channel, ChannelLife};
+use crate::engine::publish::Returns;
+use crate::engine::{ChannelKey, Closure, Failure, Scope};
+
+/// Channels by number, dense. The lowest free number is used first, a used one again only when its close is complete.
+#[derive(Debug)]
+pub(in crate::engine) struct Channels {
+    places: Vec<Option<Box<Channel>>>,
+    free: BinaryHeap<Reverse<u16>>,
+    max: u16,
+    opened: u64,
+    /// Why the channels are closed that somebody still has a handle of.
+    closures: BTreeMap<u64, Arc<Closure>>,
+    /// How the closes of those ended that the broker did not agree to.
+    unagreed: BTreeMap<u64, Failure>,
+    /// Messages that came back on those and that nobody has taken.
+    returns: BTreeMap<u64, Returns>,
+}
+
+impl Channels {
+    /// A table of at most `max` channels; 0 stands for as many as there are numbers.
+    pub(in crate::engine) fn new(max: u16) -> Self {
+        let max = if max == 0 { u16::MAX } else { max };
+        Self {
+            places: Vec::new(),
+            free: BinaryHeap::new(),
+            max,
+            opened: 0,
+            closures: BTreeMap::new(),
+            unagreed: BTreeMap::new(),
+            returns: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn max(&self) -> u16 {
+        self.max
+    }
+
+    /// Opens a place, unless all numbers are in use.
+    pub(super) fn insert(&mut self) -> Option<ChannelKey> {
+        let number = match self.free.pop() {
+            Some(Reverse(number)) => number,
+            None => {
+                let next = u16::try_from(self.places.len()).ok()?.checked_add(1)?;
+                if next > self.max {
+                    return None;
+                }
+                self.places.push(None);
+                next
+            }
+        };
+        self.opened += 1;
+        let key = ChannelKey { number, incarnation: self.opened };
+        let place = self.places.get_mut(usize::from(number).checked_sub(1)?)?;
+        *place = Some(Box::new(Channel::new(key)));
+        Some(key)
+    }
+
+    /// The channel that has this number now.
+    #[inline]
+    pub(in crate::engine) fn by_number(&mut self, number: u16) -> Option<&mut Channel> {
+        let place = self.places.get_mut(usize::from(number).checked_sub(1)?)?;
+        place.as_deref_mut()
+    }
+
+    /// The channel of this incarnation, if it has not gone.
+    #[inline]
+    pub(in crate::engine) fn get_mut(&mut self, key: ChannelKey) -> Option<&mut Channel> {
+        self.by_number(key.number).filter(|channel| channel.key == key)
+    }
+
+    #[inline]
+    pub(in crate::engine) fn get(&self, key: ChannelKey) -> Option<&Channel> {
+        let place = self.places.get(usize::from(key.number).checked_sub(1)?)?;
+        place.as_deref().filter(|channel| channel.key == key)
+    }
+
+    /// The same, where it takes requests.
+    #[inline]
+    pub(in crate::engine) fn open(&self, key: ChannelKey) -> Option<&Channel> {
+        self.get(key).filter(|channel| channel.state == ChannelLife::Open)
+    }
+
+    /// The same, where it takes requests.
+    #[inline]
+    pub(in crate::engine) fn open_mut(&mut self, key: ChannelKey) -> Option<&mut Channel> {
+        self.get_mut(key).filter(|channel| channel.state == ChannelLife::Open)
+    }
+
+    /// Takes a channel out, remembers why where somebody may ask, and frees its number.
+    pub(super) fn remove(&mut self, key: ChannelKey, closure: &Arc<Closure>) -> Option<Box<Channel>> {
+        self.get(key)?;
+        let channel = self.places.get_mut(usize::from(key.number).checked_sub(1)?)?.take()?;
+        self.free.push(Reverse(key.number));
+        if self.len() == 0 {
+            // After a burst the memory is given back.
+            self.places = Vec::new();
+            self.free = BinaryHeap::new();
+        }
+        // A channel that never opened has no handle: nobody will ask. Of one that was closing, a cause is known where it has one.
+        // What ends with the connection ends by its cause.
+        if channel.state == ChannelLife::Open && closure.scope != Scope::Connection {
+            self.record(key, closure);
+        }
+        Some(channel)
+    }
+
+    /// Remembers why a channel is closed, unless an earlier cause is known.
+    pub(super) fn record(&mut self, key: ChannelKey, closure: &Arc<Closure>) {
+        self.closures.entry(key.incarnation).or_insert_with(|| Arc::clone(closure));
+    }
+
+    /// Why this channel is closed.
+    pub(in crate::engine) fn closure(&self, key: ChannelKey) -> Option<&Arc<Closure>> {
+        self.closures.get(&key.incarnation)
+    }
+
+    /// Remembers that the broker did not agree to the close of a channel.
+    pub(super) fn record_unagreed(&mut self, key: ChannelKey, failure: &Failure) {
+        if self.closures.contains_key(&key.incarnation) {
+            self.unagreed.entry(key.incarnation).or_insert_with(|| failure.clone());
+        }
+    }
+
+    /// Why the broker did not agree to the close of a channel.
+    pub(super) fn unagreed(&self, key: ChannelKey) -> Option<&Failure> {
+        self.unagreed.get(&key.incarnation)
+    }
+
+    /// Nobody has a handle of this channel any more, and nobody will ask.
+    pub(super) fn forget(&mut self, key: ChannelKey) {
+        self.unagreed.remove(&key.incarnation);
+        self.closures.remove(&key.incarnation);
+        self.returns.remove(&key.incarnation);
+    }
+
+    /// Keeps what came back on a channel that is closed, for as long as somebody has a handle of it.
+    pub(super) fn keep_returns(&mut self, key: ChannelKey, returns: Returns) {
+        // Who listens has a handle.
+        if returns.listener.is_some() {
+            self.returns.insert(key.incarnation, returns);
+        }
+    }
+
+    /// What came back on a channel, be it open or closed.
+    pub(in crate::engine) fn returns_mut(&mut self, key: ChannelKey) -> Option<&mut Returns> {
+        let number = usize::from(key.number).checked_sub(1)?;
+        let open = self.places.get_mut(number).and_then(Option::as_deref_mut).filter(|channel| channel.key == key);
+        match open {
+            Some(channel) => Some(&mut channel.returns),
+            None => self.returns.get_mut(&key.incarnation),
+        }
+    }
+
+    /// The keys of all channels, in the order of their numbers.
+    pub(in crate::engine) fn keys(&self) -> Vec<ChannelKey> {
+        self.places.iter().flatten().map(|channel| channel.key).collect()
+    }
+
+    /// How many closures, and how many channels' returned messages, are kept.
+    pub(in crate::engine) fn kept(&self) -> (usize, usize) {
+        (self.closures.len(), self.returns.len())
+    }
+
+    pub(in crate::engine) fn len(&self) -> usize {
+        self.places.len().saturating_sub(self.free.len())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use crate::engine::Reason;
+
+    fn closure() -> Arc<Closure> {
+        Arc::new(Closure::silent(Reason::Requested))
+    }
+
+    #[test]
+    fn numbers_are_reused_lowest_first_and_incarnations_never() {
+        let mut channels = Channels::new(3);
+        let keys: Vec<_> = (0..3).map(|_| channels.insert().unwrap()).collect();
+        assert_eq!(keys.iter().map(|key| key.number).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(channels.insert(), None);
+        channels.remove(keys[2], &closure());
+        channels.remove(keys[0], &closure());
+        let again = channels.insert().unwrap();
+        assert_eq!((again.number, again.incarnation), (1, 4));
+        assert!(channels.get_mut(keys[0]).is_none());
+        assert!(channels.get_mut(again).is_some());
+    }
+
+    #[test]
+    fn the_first_cause_of_a_close_is_the_one_that_is_remembered() {
+        let mut channels = Channels::new(0);
+        let key = channels.insert().unwrap();
+        let first = Arc::new(Closure::silent(Reason::HeartbeatsMissed));
+        channels.record(key, &first);
+        channels.remove(key, &closure());
+        assert_eq!(channels.closure(key), Some(&first));
+        channels.forget(key);
+        assert_eq!(channels.closure(key), None);
+    }
+}

@@ -1,0 +1,216 @@
+//! The end of a connection, from either side.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::engine::{Closure, Completion, Engine, Failure, Fate, Reason, Scope, Violation, WaiterId};
+use crate::protocol::{MethodId, ProtocolMethod, ReplyCode, connection};
+use crate::wire::ShortString;
+
+/// Where a connection is in its life, its handshake being over.
+///
+/// ```text
+///             close (ours)                  close-ok, silence, end of stream
+///   Open ───────────────────▶ Closing ───────────────────────────────────────▶ Closed
+///    │                                                                           ▲
+///    └───────── close (broker's), a transport lost, a stream out of step ────────┘
+/// ```
+#[derive(Debug)]
+pub(in crate::engine) enum ConnectionLife {
+    /// Everything is possible.
+    Open,
+    /// `connection.close` was sent.
+    Closing {
+        closure: Arc<Closure>,
+        deadline: Instant,
+        /// What was on its way still counts; after a violation nothing does.
+        graceful: bool,
+        /// Where in the stream the close ends: what answers it comes after that was written. No place is so far while it waits
+        /// for commits.
+        end: u64,
+        closers: Vec<WaiterId>,
+    },
+    /// It ended. What is queued, such as a close-ok, is still to be written, until then; or nothing can be.
+    Closed {
+        closure: Arc<Closure>,
+        flush_until: Option<Instant>,
+        /// Why a close of ours did not end well, for those who close later.
+        failed: Option<Failure>,
+    },
+}
+
+impl ConnectionLife {
+    pub(in crate::engine) fn closure(&self) -> Option<&Arc<Closure>> {
+        match self {
+            Self::Open => None,
+            Self::Closing { closure, .. } | Self::Closed { closure, .. } => Some(closure),
+        }
+    }
+
+    /// Why a close of ours did not end well.
+    pub(in crate::engine) fn failed(&self) -> Option<&Failure> {
+        match self {
+            Self::Closed { failed, .. } => failed.as_ref(),
+            Self::Open | Self::Closing { .. } => None,
+        }
+    }
+
+    pub(in crate::engine) fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed { .. })
+    }
+
+    /// Nothing can be written any more.
+    pub(in crate::engine) fn is_lost(&self) -> bool {
+        matches!(self, Self::Closed { flush_until: None, .. })
+    }
+
+    /// It takes requests.
+    #[inline]
+    pub(in crate::engine) fn is_open(&self) -> bool {
+        matches!(self, Self::Open)
+    }
+
+    /// Frames other than the close are still looked at.
+    pub(in crate::engine) fn is_listening(&self) -> bool {
+        matches!(self, Self::Open | Self::Closing { graceful: true, .. })
+    }
+
+    pub(in crate::engine) fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Closing { deadline, .. } => Some(*deadline),
+            Self::Closed { flush_until, .. } => *flush_until,
+            Self::Open => None,
+        }
+    }
+}
+
+/// Closing a connection.
+impl Engine {
+    /// Closes the connection: what was queued goes first, and `waiter` hears when the broker has agreed or the time for
+    /// that is over.
+    ///
+    /// # Errors
+    ///
+    /// It is closed already.
+    pub fn close(
+        &mut self,
+        code: ReplyCode,
+        text: impl Into<ShortString>,
+        waiter: Option<WaiterId>,
+        now: Instant,
+    ) -> Result<(), Failure> {
+        match &mut self.state {
+            ConnectionLife::Open => {}
+            ConnectionLife::Closing { closers, .. } => {
+                closers.extend(waiter);
+                return Ok(());
+            }
+            ConnectionLife::Closed { closure, failed, .. } if closure.is_requested() => {
+                let completion = failed.clone().map_or(Completion::Closed, Completion::Failed);
+                self.complete(waiter, completion);
+                return Ok(());
+            }
+            ConnectionLife::Closed { closure, .. } => return Err(Failure::refused(closure)),
+        }
+        let text = text.into();
+        let close = connection::Close::default().reply_code(code).reply_text(text.clone());
+        self.encode_close(close)?;
+        let reply_text = text.to_string();
+        let closure = Closure { reply_code: Some(code), reply_text, ..Closure::silent(Reason::Requested) };
+        self.begin_closing(Arc::new(closure), true, waiter, now);
+        Ok(())
+    }
+
+    fn begin_closing(&mut self, closure: Arc<Closure>, graceful: bool, waiter: Option<WaiterId>, now: Instant) {
+        let deadline = now + self.settings.close_timeout;
+        let closers = waiter.into_iter().collect();
+        self.evict_from_gate(None, &closure);
+        let end = self.end_of_close();
+        self.state = ConnectionLife::Closing { closure, deadline, graceful, end, closers };
+    }
+
+    /// The broker broke the protocol: tell it, and let go of everything.
+    pub(in crate::engine) fn handle_violation(&mut self, violation: Violation, now: Instant) {
+        if !matches!(self.state, ConnectionLife::Open) {
+            if violation.is_framing() {
+                self.lose(Reason::Violation(violation));
+            }
+            return;
+        }
+        let code = violation.reply_code();
+        let method = violation.method();
+        let text = violation.to_string();
+        let framing = violation.is_framing();
+        let short: String = text.chars().take(80).collect();
+        let ids = method.unwrap_or(MethodId::new(0, 0));
+        let close =
+            connection::Close::default().reply_code(code).reply_text(short).class_id(ids.class).method_id(ids.method);
+        let queued = self.encoder.method(&mut self.outbound, 0, &close);
+        debug_assert!(queued.is_ok(), "a short text always fits");
+        let reason = Reason::Violation(violation);
+        let closure = Closure { reply_code: Some(code), reply_text: text, method, ..Closure::silent(reason) };
+        let closure = Arc::new(closure);
+        if framing {
+            self.finish(closure, Some(now + self.settings.close_timeout), None);
+        } else {
+            self.begin_closing(Arc::clone(&closure), false, None, now);
+            self.tear_down(&closure);
+        }
+    }
+
+    /// The broker closes the connection. It reads nothing from here on but the answer to that: what nobody took is dropped.
+    pub(in crate::engine) fn handle_connection_close(&mut self, close: &connection::Close, now: Instant) {
+        self.drop_untaken();
+        let queued = self.encoder.method(&mut self.outbound, 0, &connection::CloseOk::default());
+        debug_assert!(queued.is_ok(), "close-ok always fits");
+        let closure = broker_closure(
+            Scope::Connection,
+            close.reply_code,
+            &close.reply_text,
+            MethodId::new(close.class_id, close.method_id),
+        );
+        // A close of ours that it crosses ends well only where every channel was closed before: what was sent on an open one may
+        // have arrived too late.
+        let failed =
+            (self.channels.len() > 0).then(|| Failure::Closed { closure: Arc::clone(&closure), fate: Fate::Unknown });
+        self.finish(closure, Some(now + self.settings.close_timeout), failed);
+    }
+
+    /// The broker agrees to a close.
+    pub(in crate::engine) fn handle_connection_close_ok(&mut self, now: Instant) -> Result<(), Violation> {
+        match &self.state {
+            // What arrives before the close was written does not answer it.
+            ConnectionLife::Closing { closure, end, .. } if *end <= self.written => {
+                let closure = Arc::clone(closure);
+                self.finish(closure, Some(now + self.settings.close_timeout), None);
+                Ok(())
+            }
+            _ => Err(Violation::UnexpectedMethod(<connection::CloseOk as ProtocolMethod>::ID)),
+        }
+    }
+
+    /// The broker does not answer a close, or does not take the answer to its own.
+    pub(super) fn handle_close_timeout(&mut self) {
+        self.lose(Reason::CloseTimedOut);
+    }
+
+    /// No answer to the method of this name came in time. A broker that blocks the connection does not read it.
+    pub(super) fn timed_out(&self, name: &'static str) -> Failure {
+        match self.gate.blocked() {
+            Some(reason) => Failure::TimedOutBlocked { name, reason: reason.to_owned() },
+            None => Failure::TimedOut(name),
+        }
+    }
+}
+
+/// The closure of a close by the broker.
+pub(in crate::engine) fn broker_closure(
+    scope: Scope,
+    code: ReplyCode,
+    text: &ShortString,
+    method: MethodId,
+) -> Arc<Closure> {
+    let method = Some(method).filter(|id| *id != MethodId::new(0, 0));
+    let reply_text = text.to_string();
+    Arc::new(Closure { scope, reply_code: Some(code), reply_text, method, ..Closure::silent(Reason::Broker) })
+}

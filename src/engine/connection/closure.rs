@@ -1,0 +1,151 @@
+//! Why a channel or a connection is closed, and what that means for what was in flight.
+
+use std::fmt;
+use std::io;
+
+use crate::engine::{Violation, Words};
+use crate::protocol::{MethodId, ProtocolMethod, ReplyCode, basic, method_name};
+use crate::wire::Escaped;
+
+/// What was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// The whole connection.
+    Connection,
+    /// The channel of this number, and nothing else.
+    Channel(u16),
+}
+
+/// Whose decision a close was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Initiator {
+    /// This side: the application asked for it, or the client gave up on the peer.
+    Client,
+    /// The broker sent a close.
+    Broker,
+    /// Nobody said anything: the transport went away.
+    Transport,
+}
+
+/// The reason behind a close.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The application closed it, or dropped its last handle.
+    Requested,
+    /// The broker closed it, with the reply code and text of the [`Closure`].
+    Broker,
+    /// The broker broke the protocol, so the client closed the connection.
+    Violation(Violation),
+    /// Nothing came from the broker for two heartbeat intervals.
+    HeartbeatsMissed,
+    /// The broker blocked the connection for longer than `blocked_connection_timeout`.
+    BlockedTooLong,
+    /// The broker did not answer a close in time.
+    CloseTimedOut,
+    /// The broker closed the transport without a word.
+    EndOfStream,
+    /// The transport failed.
+    Io(io::ErrorKind, String),
+    /// The task that drives the connection ended, with its runtime for instance.
+    DriverGone,
+}
+
+/// The first cause of a close. Everything that fails because of it reports this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closure {
+    /// What was closed.
+    pub scope: Scope,
+    /// The reason.
+    pub reason: Reason,
+    /// The reply code that was sent or received, where one was.
+    pub reply_code: Option<ReplyCode>,
+    /// The text that went with it.
+    pub reply_text: String,
+    /// The method that the closing peer blames, if any.
+    pub method: Option<MethodId>,
+    /// Why the broker was blocking the connection when it was lost, where it did: it did not read it.
+    pub blocked: Option<String>,
+}
+
+/// What became of something that was in flight when its channel or connection was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// No byte of it was handed to the transport, nor will be: the broker does not know of it.
+    NotSent,
+    /// It may or may not have reached the broker, or may still.
+    Unknown,
+    /// It is what the broker answered with the close.
+    Refused,
+}
+
+impl Closure {
+    /// A close without a reply code, for `reason`.
+    pub(crate) fn silent(reason: Reason) -> Self {
+        let reply_text = reason.to_string();
+        Self { scope: Scope::Connection, reason, reply_code: None, reply_text, method: None, blocked: None }
+    }
+
+    /// Whose decision it was.
+    pub fn initiator(&self) -> Initiator {
+        match self.reason {
+            Reason::Requested
+            | Reason::Violation(_)
+            | Reason::HeartbeatsMissed
+            | Reason::BlockedTooLong
+            | Reason::CloseTimedOut => Initiator::Client,
+            Reason::Broker => Initiator::Broker,
+            Reason::EndOfStream | Reason::Io(..) | Reason::DriverGone => Initiator::Transport,
+        }
+    }
+
+    /// The broker closed the channel, and blames a publish on it.
+    pub(in crate::engine) fn refuses_publish(&self) -> bool {
+        self.reason == Reason::Broker
+            && matches!(self.scope, Scope::Channel(_))
+            && self.method == Some(<basic::Publish as ProtocolMethod>::ID)
+    }
+
+    /// The application asked for it.
+    pub fn is_requested(&self) -> bool {
+        self.reason == Reason::Requested
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Requested => f.write_str("closed by the application"),
+            Self::Broker => f.write_str("closed by the broker"),
+            Self::Violation(violation) => write!(f, "the broker broke the protocol: {violation}"),
+            Self::HeartbeatsMissed => f.write_str("no heartbeat from the broker for two intervals"),
+            Self::BlockedTooLong => {
+                f.write_str("the broker blocked the connection for longer than blocked_connection_timeout")
+            }
+            Self::CloseTimedOut => f.write_str("the broker did not answer the close within close_timeout"),
+            Self::EndOfStream => f.write_str("the broker closed the transport without a word"),
+            Self::Io(_, text) => write!(f, "the transport failed: {}", Escaped(text)),
+            Self::DriverGone => f.write_str("the task that drives the connection ended"),
+        }
+    }
+}
+
+impl fmt::Display for Closure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.scope {
+            Scope::Connection => f.write_str("connection: ")?,
+            Scope::Channel(number) => write!(f, "channel {number}: ")?,
+        }
+        write!(f, "{}", self.reason)?;
+        if let (Reason::Broker, Some(code)) = (&self.reason, self.reply_code) {
+            write!(f, " with {}", Words(code, &self.reply_text))?;
+            if let Some(name) = self.method.and_then(method_name) {
+                write!(f, " (in answer to {name})")?;
+            }
+        }
+        if let Some(reason) = &self.blocked {
+            write!(f, "; the broker was blocking it ({}) and may not have read what was sent", Escaped(reason))?;
+        }
+        Ok(())
+    }
+}

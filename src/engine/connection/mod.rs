@@ -1,0 +1,26 @@
+//! The connection as a whole: its states and their notices, its deadlines and secrets, and how it ends.
+
+mod closing;
+mod closure;
+mod deadlines;
+mod ending;
+mod heartbeat;
+mod leftovers;
+mod observers;
+mod secrets;
+mod state;
+mod words;
+
+pub use closure::{Closure, Fate, Initiator, Reason, Scope};
+#[doc(hidden)]
+pub use leftovers::Leftovers;
+pub use observers::Interest;
+pub use state::{ChannelNotice, ChannelState, ConnectionNotice, ConnectionState};
+
+pub(crate) use words::Words;
+
+pub(super) use closing::{ConnectionLife, broker_closure};
+pub(super) use deadlines::{Awaited, Deadlines};
+pub(super) use heartbeat::Heartbeat;
+pub(super) use observers::Observers;
+pub(super) use secrets::SecretUpdates;

@@ -1,0 +1,88 @@
+//! New secrets for an open connection (`connection.update-secret`): a token that is about to expire.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::deadlines::Awaited;
+use crate::config::Secret;
+use crate::engine::slots::Place;
+use crate::engine::{Closure, Completion, ConnectionNotice, Engine, Failure, Violation, WaiterId};
+use crate::protocol::{ProtocolMethod, connection};
+use crate::wire::ShortString;
+
+/// Updates that the broker has not answered, in their order.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct SecretUpdates {
+    waiting: VecDeque<Update>,
+}
+
+#[derive(Debug)]
+struct Update {
+    waiter: WaiterId,
+    /// Where its deadline is.
+    deadline: Option<Place>,
+    /// Where in the stream the request began.
+    position: u64,
+}
+
+impl SecretUpdates {
+    /// The broker has not answered one.
+    pub(in crate::engine) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+}
+
+impl Engine {
+    /// Sends the broker a new secret in the place of the one that the connection was opened with; `waiter` hears
+    /// [`Completion::SecretUpdated`] when the broker has taken it.
+    ///
+    /// # Errors
+    ///
+    /// The connection is closed, or the secret was erased or does not fit a frame.
+    pub fn update_secret(
+        &mut self,
+        secret: &Secret,
+        reason: impl Into<ShortString>,
+        waiter: WaiterId,
+        now: Instant,
+    ) -> Result<(), Failure> {
+        self.check_open()?;
+        // What is left of it is an empty text, which would cost the connection.
+        if secret.is_erased() {
+            return Err(Failure::SecretErased);
+        }
+        let position = self.position();
+        let octets = secret.expose(|secret| Bytes::from_owner(crate::config::SecretOctets::from(secret)));
+        self.encoder.update_secret(&mut self.outbound, octets, &reason.into())?;
+        let awaited = Awaited::Answer(<connection::UpdateSecret as ProtocolMethod>::NAME);
+        let deadline = self.call_deadline(now).map(|at| self.deadlines.add(at, waiter, awaited));
+        self.secret_updates.waiting.push_back(Update { waiter, deadline, position });
+        Ok(())
+    }
+
+    /// The broker took a secret.
+    pub(in crate::engine) fn handle_update_secret_ok(&mut self) -> Result<(), Violation> {
+        let unasked = Violation::UnexpectedReply(<connection::UpdateSecretOk as ProtocolMethod>::ID);
+        let update = self.secret_updates.waiting.pop_front().ok_or(unasked)?;
+        self.tell_connection(&ConnectionNotice::SecretUpdated);
+        // One that was given up kept its place, so that its answer is not taken for that of the next.
+        if self.deadlines.end(update.deadline) {
+            self.complete(Some(update.waiter), Completion::SecretUpdated);
+        }
+        Ok(())
+    }
+
+    /// Nobody will answer any more.
+    pub(super) fn fail_secret_updates(&mut self, closure: &Arc<Closure>) {
+        for update in std::mem::take(&mut self.secret_updates.waiting) {
+            let fate = self.fate_at(update.position);
+            let failure = Failure::Closed { closure: Arc::clone(closure), fate };
+            if self.deadlines.end(update.deadline) {
+                self.complete(Some(update.waiter), Completion::Failed(failure));
+            }
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Consuming: consumers, what waits for them, and how deliveries are settled.
+
+mod consumers;
+mod consuming;
+mod prefetch;
+mod ready;
+mod settling;
+mod tags;
+
+pub use consumers::{ConsumerEnd, Delivery};
+pub use consuming::Taken;
+pub use settling::Settle;
+
+pub(super) use consumers::{ConsumerLife, Consumers, Departed, Listener, Overflow, Stream, Terms};
+pub(super) use prefetch::Prefetch;
+pub(super) use settling::Unsettled;
+pub(super) use tags::DeliveryTags;

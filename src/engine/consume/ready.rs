@@ -1,0 +1,188 @@
+//! What waits for a consumer, in parts that are taken one at a time.
+
+use std::collections::VecDeque;
+
+use crate::engine::Delivery;
+
+/// Deliveries that nobody has taken, in their order.
+///
+/// They are kept in parts, and the oldest part is taken as a whole. So taking costs the same however much waits, and a
+/// consumer that falls behind holds no more than one part that is not counted here.
+///
+/// The first delivery is not counted: one message of any size may wait for a consumer that has taken all others.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Ready {
+    /// Parts to which nothing is added any more. A consumer that keeps up has none.
+    full: VecDeque<Part>,
+    /// Counted bytes of those.
+    full_size: u64,
+    last: Part,
+    /// The buffer of a part that was taken, for the next one that begins: with `last` and what the consumer holds, at most three
+    /// buffers are kept that have nothing in them.
+    spare: VecDeque<Delivery>,
+}
+
+#[derive(Debug, Default)]
+struct Part {
+    deliveries: VecDeque<Delivery>,
+    /// Bytes that are counted for them.
+    size: u64,
+}
+
+/// Bytes from which on a part is full: what a driver reads at a time. Taking so little at a time, a slow consumer makes room often
+/// enough that it is held back, and not taken for one that has stopped.
+const PART: u64 = 64 * 1024;
+
+impl Ready {
+    /// Adds a delivery, and gives the bytes that are counted for it.
+    #[inline]
+    pub(super) fn push(&mut self, delivery: Delivery) -> u64 {
+        let size = if self.is_empty() { 0 } else { delivery.size() };
+        self.last.deliveries.push_back(delivery);
+        self.last.size += size;
+        if self.last.size >= PART {
+            self.begin_part();
+        }
+        size
+    }
+
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.last.deliveries.is_empty() && self.full.is_empty()
+    }
+
+    #[cold]
+    fn begin_part(&mut self) {
+        let mut deliveries = std::mem::take(&mut self.spare);
+        // As many as in a part of the same messages, so that what is not counted stays little.
+        deliveries.reserve(self.last.deliveries.len());
+        let next = Part { deliveries, size: 0 };
+        let part = std::mem::replace(&mut self.last, next);
+        self.full_size += part.size;
+        self.full.push_back(part);
+    }
+
+    /// Moves the oldest part into `empty`, which has nothing in it, and gives the bytes that were counted for it.
+    #[inline]
+    pub(super) fn take(&mut self, empty: &mut VecDeque<Delivery>) -> u64 {
+        if let Some(part) = self.full.pop_front() {
+            return self.hand_over(part, empty);
+        }
+        std::mem::swap(&mut self.last.deliveries, empty);
+        std::mem::take(&mut self.last.size)
+    }
+
+    #[cold]
+    fn hand_over(&mut self, part: Part, empty: &mut VecDeque<Delivery>) -> u64 {
+        if self.full.is_empty() {
+            // After a burst the memory of the list is given back.
+            self.full = VecDeque::new();
+        }
+        self.full_size = self.full_size.saturating_sub(part.size);
+        self.spare = std::mem::replace(empty, part.deliveries);
+        part.size
+    }
+
+    /// Bytes that are counted.
+    pub(super) fn size(&self) -> u64 {
+        self.full_size + self.last.size
+    }
+
+    /// What waits is counted no more; gives the bytes that were counted.
+    pub(in crate::engine) fn uncount(&mut self) -> u64 {
+        let size = self.size();
+        self.full_size = 0;
+        self.last.size = 0;
+        for part in &mut self.full {
+            part.size = 0;
+        }
+        size
+    }
+
+    /// Takes out everything. [`Ready::uncount`] goes first.
+    pub(super) fn take_all(&mut self) -> Vec<VecDeque<Delivery>> {
+        let Self { full, last, .. } = std::mem::take(self);
+        full.into_iter().chain([last]).map(|part| part.deliveries).filter(|part| !part.is_empty()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::engine::Message;
+    use crate::engine::inbound::Head;
+
+    fn delivery(delivery_tag: u64, len: usize) -> Delivery {
+        let message = Message::new(Bytes::from(vec![0; len]), Head::default(), None);
+        Delivery { message, delivery_tag, redelivered: false }
+    }
+
+    /// What waits, with these lengths.
+    fn waiting(lens: impl IntoIterator<Item = usize>) -> Ready {
+        let mut ready = Ready::default();
+        for (tag, len) in (1..).zip(lens) {
+            ready.push(delivery(tag, len));
+        }
+        ready
+    }
+
+    fn take(ready: &mut Ready) -> (Vec<u64>, u64) {
+        let mut taken = VecDeque::new();
+        let size = ready.take(&mut taken);
+        (taken.iter().map(|delivery| delivery.delivery_tag).collect(), size)
+    }
+
+    /// Bytes that are counted for a delivery of this length.
+    fn size(len: usize) -> u64 {
+        delivery(1, len).size()
+    }
+
+    #[test]
+    fn all_that_waits_is_taken_at_once_where_it_is_little() {
+        let mut ready = waiting([10; 5]);
+        assert_eq!(ready.size(), 4 * size(10));
+        assert_eq!(take(&mut ready), (vec![1, 2, 3, 4, 5], 4 * size(10)));
+        assert_eq!((take(&mut ready), ready.size()), ((vec![], 0), 0));
+    }
+
+    #[test]
+    fn much_is_taken_in_parts_and_in_order() {
+        let mut ready = waiting([20_000; 10]);
+        let all = ready.size();
+        let (mut tags, mut sizes) = (Vec::new(), Vec::new());
+        loop {
+            let (part, size) = take(&mut ready);
+            if part.is_empty() {
+                break;
+            }
+            tags.extend(part);
+            sizes.push(size);
+            assert_eq!(ready.size(), all - sizes.iter().sum::<u64>());
+        }
+        assert_eq!(tags, (1..=10).collect::<Vec<_>>());
+        assert!(sizes.len() > 2 && sizes.iter().all(|part| *part < PART + size(20_000)), "{sizes:?}");
+    }
+
+    #[test]
+    fn the_first_that_waits_is_not_counted_whatever_its_size() {
+        let mut ready = waiting([10_000_000]);
+        assert_eq!(ready.size(), 0);
+        ready.push(delivery(2, 100));
+        assert_eq!(ready.size(), size(100));
+        assert_eq!(take(&mut ready), (vec![1, 2], size(100)));
+    }
+
+    #[test]
+    fn what_is_not_counted_any_more_can_still_be_taken() {
+        let mut ready = waiting([20_000; 10]);
+        let all = ready.size();
+        assert_eq!((ready.uncount(), ready.size()), (all, 0));
+        let (part, size) = take(&mut ready);
+        assert!(!part.is_empty() && size == 0);
+        let rest: usize = ready.take_all().iter().map(VecDeque::len).sum();
+        assert_eq!(part.len() + rest, 10);
+        assert!(ready.is_empty());
+    }
+}

@@ -1,0 +1,10 @@
+//! Opening a connection: the handshake, and why one fails.
+
+mod error;
+mod handshake;
+mod minimum;
+
+pub use error::{ForeignError, HandshakeError, HandshakeStep};
+pub use handshake::{Handshake, HandshakeParameters, Negotiated};
+
+pub(crate) use error::TLS_ALERT;

@@ -1,0 +1,24 @@
+//! Counts the steps of loops whose cost must not grow with what merely waits. Tests compare counts, not times.
+
+#[cfg(test)]
+thread_local! {
+    static STEPS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// A step of a loop. It costs nothing but in tests.
+#[inline(always)]
+pub(crate) fn step() {
+    #[cfg(test)]
+    STEPS.with(|steps| steps.set(steps.get() + 1));
+}
+
+/// How many steps `work` takes.
+#[cfg(test)]
+pub(crate) fn steps_of<R>(work: impl FnOnce() -> R) -> (u64, R) {
+    let before = STEPS.with(std::cell::Cell::get);
+    let result = work();
+    (STEPS.with(std::cell::Cell::get) - before, result)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,30 @@
+//! What the pages about the project name is there.
+
+use std::fs;
+use std::path::Path;
+
+const PAGES: &[&str] = &["ARCHITECTURE.md", "CONTRIBUTING.md"];
+
+#[test]
+fn every_file_that_a_page_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for page in PAGES {
+        let text = fs::read_to_string(root.join(page)).unwrap();
+        let named: Vec<&str> = paths(&text).collect();
+        assert!(named.len() > 10, "{page} names files");
+        for path in named {
+            assert!(root.join(path).exists(), "{page} names {path}");
+        }
+    }
+}
+
+/// What stands between backquotes and has the form of a path in the repository: a `/` or the end of a file's name in it, and neither
+/// a space nor a `:`.
+fn paths(text: &str) -> impl Iterator<Item = &str> {
+    const ENDS: &[&str] = &[".rs", ".md", ".toml", ".txt", ".xml", ".py"];
+    let code = text.split('`').skip(1).step_by(2);
+    code.filter(|code| {
+        let is_path = code.contains('/') || ENDS.iter().any(|end| code.ends_with(end));
+        is_path && !code.contains([' ', ':', '<', '\n'])
+    })
+}

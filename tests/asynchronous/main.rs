@@ -1,0 +1,38 @@
+//! The async client against a scripted broker, frame by frame and in virtual time.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
+mod attention;
+mod broker;
+mod closing;
+mod confirming;
+mod debugging;
+mod dropping;
+mod dropping_publishes;
+mod errors;
+mod fates;
+mod flow;
+mod hostile;
+mod late;
+mod leaving;
+mod loss;
+mod misbehaving;
+mod observing;
+mod opening;
+mod overflowing;
+mod peer;
+mod program;
+mod racing;
+mod renewing;
+mod runtimes;
+#[cfg(feature = "tls")]
+mod secure;
+mod shaking_hands;
+#[cfg(feature = "tls")]
+mod trusting;
+mod unread;

@@ -1,0 +1,42 @@
+//! The embedded broker on tokio: its handles, its transports, its time.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
+mod by_hand;
+mod faults;
+mod guards;
+mod handles;
+mod inspection;
+mod pressure;
+mod reviewed;
+mod stepped;
+mod time;
+mod transports;
+
+use std::time::Duration;
+
+use leveret::broker::Broker;
+use leveret::{Channel, Connection};
+
+/// A connection within the process, and a channel on it.
+async fn open(broker: &Broker) -> (Connection, Channel) {
+    let connection = Connection::open_on(broker.connect(), "amqp://localhost").await.unwrap();
+    let channel = connection.open_channel().await.unwrap();
+    (connection, channel)
+}
+
+/// Awaits what has to happen; longer is a failure, not a hanging test. It is less than the interval of heartbeats, which wake
+/// whatever was forgotten.
+async fn soon<F: IntoFuture>(future: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(25), future.into_future()).await.expect("it happens")
+}
+
+/// The messages that are ready in a queue.
+fn ready(broker: &Broker, queue: &str) -> usize {
+    broker.state().queue("/", queue).map_or(0, |queue| queue.ready)
+}
