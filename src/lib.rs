@@ -10,7 +10,7 @@
 //! channel.publish("", "hello", "Hello, world!").await?; // queued, and not yet sent
 //!
 //! let mut consumer = channel.consume("hello").await?;
-//! while let Some(delivery) = consumer.next().await.transpose()? {
+//! while let Some(delivery) = consumer.try_next().await? {
 //!     println!("{}", String::from_utf8_lossy(delivery.body()));
 //!     delivery.ack().await?;
 //! }
@@ -77,7 +77,7 @@ pub use driver::{Attempt, Phase};
 pub use engine::{ChannelState, ConnectionState, Initiator, Negotiated, Returned, Settled};
 pub use error::{Error, ErrorKind, Result};
 pub use frame::Body;
-pub use protocol::{ReplyCode, basic::Properties};
+pub use protocol::{ExchangeKind, ReplyCode, basic::Properties};
 pub use wire::{FieldTable, FieldValue, LongString, ShortString, Timestamp};
 
 /// The programs of the README compile; one of them is about the embedded broker.

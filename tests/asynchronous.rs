@@ -15,6 +15,8 @@ mod broker;
 mod closing;
 #[path = "asynchronous/confirming.rs"]
 mod confirming;
+#[path = "asynchronous/consuming.rs"]
+mod consuming;
 #[path = "asynchronous/debugging.rs"]
 mod debugging;
 #[path = "asynchronous/dropping.rs"]

@@ -26,8 +26,10 @@ use crate::wire::ShortString;
 ///
 /// ```no_run
 /// # async fn example(connection: leveret::Connection) -> leveret::Result<()> {
+/// use leveret::ExchangeKind;
+///
 /// let channel = connection.open_channel().await?;
-/// channel.exchange_declare("logs", "topic").durable(true).await?;
+/// channel.exchange_declare("logs", ExchangeKind::TOPIC).durable(true).await?;
 /// let queue = channel.queue_declare("").exclusive(true).await?.queue;
 /// channel.queue_bind(queue.clone(), "logs", "kern.*").await?;
 /// # Ok(())
@@ -107,6 +109,7 @@ impl Channel {
     ///
     /// Names are whatever is bytes: text, or the name that a declare gave. Of a delivery,
     /// [`message`](super::Delivery::message) has the names as bytes.
+    #[doc(alias = "basic_publish")]
     pub fn publish<'a>(
         &'a self,
         exchange: &'a (impl AsRef<[u8]> + ?Sized),
@@ -132,9 +135,8 @@ impl Channel {
     ///
     /// ```no_run
     /// # async fn example(channel: leveret::Channel) -> leveret::Result<()> {
-    /// channel.basic_qos().prefetch_count(100).await?;
-    /// let mut consumer = channel.consume("hello").await?;
-    /// while let Some(delivery) = consumer.next().await.transpose()? {
+    /// let mut consumer = channel.consume("hello").prefetch(100).await?;
+    /// while let Some(delivery) = consumer.try_next().await? {
     ///     println!("{}", String::from_utf8_lossy(delivery.body()));
     ///     delivery.ack().await?;
     /// }
@@ -146,6 +148,7 @@ impl Channel {
     /// [slow consumers](super::Consumer#slow-consumers).
     ///
     /// Dropped before it is done, the consumer is cancelled and what it was sent goes back to the queue.
+    #[doc(alias = "basic_consume")]
     pub fn consume(&self, queue: impl Into<ShortString>) -> Consume<'_> {
         Consume::new(self, queue.into())
     }
@@ -160,6 +163,7 @@ impl Channel {
     /// Takes one message from a queue (`basic.get`), or none where it is empty.
     ///
     /// Dropped before it is done, a message that was got goes back to the queue.
+    #[doc(alias = "basic_get")]
     pub fn get(&self, queue: impl Into<ShortString>) -> Get<'_> {
         Get::new(self, queue.into())
     }
@@ -168,6 +172,7 @@ impl Channel {
     ///
     /// There is one stream per channel: a later one takes over from an earlier one. Messages that come while there is
     /// none are dropped.
+    #[doc(alias = "basic_return")]
     pub fn returns(&self) -> Returns {
         Returns::new(self.clone())
     }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -10,6 +11,7 @@ use crate::driver::Room;
 use crate::engine::{Failure, Message, Settle};
 use crate::error::{Error, Result};
 use crate::protocol::basic::Properties;
+use crate::wire::ShortString;
 
 /// A message from a queue.
 ///
@@ -21,18 +23,25 @@ use crate::protocol::basic::Properties;
 /// broker does not read and more waits for the socket than `write_limit`: then it waits until there is room. Dropped while it
 /// waits, the delivery stays unsettled.
 pub struct Delivery {
-    channel: Channel,
+    source: Arc<Source>,
     message: Message,
     delivery_tag: u64,
     redelivered: bool,
-    no_ack: bool,
     message_count: Option<u32>,
 }
 
+/// Where deliveries are from: they share it, so that a delivery costs one count of references.
+pub(super) struct Source {
+    pub(super) channel: Channel,
+    /// Empty where there is no consumer.
+    pub(super) consumer_tag: ShortString,
+    pub(super) no_ack: bool,
+}
+
 impl Delivery {
-    pub(super) fn new(channel: Channel, delivery: crate::engine::Delivery, no_ack: bool) -> Self {
+    pub(super) fn new(source: Arc<Source>, delivery: crate::engine::Delivery) -> Self {
         let crate::engine::Delivery { message, delivery_tag, redelivered } = delivery;
-        Self { channel, message, delivery_tag, redelivered, no_ack, message_count: None }
+        Self { source, message, delivery_tag, redelivered, message_count: None }
     }
 
     pub(super) fn with_message_count(mut self, count: u32) -> Self {
@@ -80,7 +89,12 @@ impl Delivery {
 
     /// The channel that it came on, to answer a request on, say.
     pub fn channel(&self) -> &Channel {
-        &self.channel
+        &self.source.channel
+    }
+
+    /// The tag of the consumer that it was delivered to; empty where it was fetched by [`Channel::get`].
+    pub fn consumer_tag(&self) -> &ShortString {
+        &self.source.consumer_tag
     }
 
     /// The number by which the broker knows the delivery on its channel.
@@ -103,6 +117,7 @@ impl Delivery {
     /// # Errors
     ///
     /// The channel is closed (the broker delivers the message again), or the message came with `no_ack`.
+    #[doc(alias = "basic_ack")]
     pub async fn ack(self) -> Result<()> {
         self.settle(Settle::Ack { multiple: false }).await
     }
@@ -124,6 +139,7 @@ impl Delivery {
     /// # Errors
     ///
     /// As [`Delivery::ack`].
+    #[doc(alias = "basic_nack")]
     pub async fn nack(self, requeue: bool) -> Result<()> {
         self.settle(Settle::Nack { multiple: false, requeue }).await
     }
@@ -143,15 +159,17 @@ impl Delivery {
     /// # Errors
     ///
     /// As [`Delivery::ack`].
+    #[doc(alias = "basic_reject")]
     pub async fn reject(self, requeue: bool) -> Result<()> {
         self.settle(Settle::Reject { requeue }).await
     }
 
     async fn settle(self, settle: Settle) -> Result<()> {
-        if self.no_ack {
+        let Source { channel, no_ack, .. } = &*self.source;
+        if *no_ack {
             return Err(Error::nothing_to_settle());
         }
-        let (shared, key, tag) = (self.channel.shared(), self.channel.key(), self.delivery_tag);
+        let (shared, key, tag) = (channel.shared(), channel.key(), self.delivery_tag);
         loop {
             match shared.with(|state| state.engine.settle(key, tag, settle)) {
                 Err(Failure::WriteLimit { .. }) => Room::wait(shared)?.await?,

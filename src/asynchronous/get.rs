@@ -2,9 +2,11 @@
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::call::ReplyFuture;
+use super::delivery::Source;
 use super::{Channel, Delivery};
 use crate::error::{Error, Result};
 use crate::protocol::{Method, Request, basic};
@@ -62,7 +64,9 @@ impl Future for GetFuture<'_> {
             (Method::BasicGetOk(ok), Some(message)) => {
                 let (delivery_tag, redelivered) = (ok.delivery_tag, ok.redelivered);
                 let delivery = crate::engine::Delivery { message, delivery_tag, redelivered };
-                let delivery = Delivery::new(self.channel.clone(), delivery, self.no_ack);
+                let (channel, consumer_tag) = (self.channel.clone(), ShortString::new());
+                let source = Arc::new(Source { channel, consumer_tag, no_ack: self.no_ack });
+                let delivery = Delivery::new(source, delivery);
                 Ok(Some(delivery.with_message_count(ok.message_count)))
             }
             _ => Err(Error::internal("basic.get was answered by something else")),
