@@ -74,7 +74,7 @@ pub use asynchronous::{
 };
 pub use config::{ConnectionParameters, Credentials};
 pub use driver::{Attempt, Phase};
-pub use engine::{ChannelState, ConnectionState, Initiator, Negotiated, Returned, Settled};
+pub use engine::{ChannelState, ConnectionState, Fate, Initiator, Negotiated, Reason, Returned, Settled};
 pub use error::{Error, ErrorKind, Result};
 pub use frame::Body;
 pub use protocol::{ExchangeKind, ReplyCode, basic::Properties};
