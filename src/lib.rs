@@ -77,7 +77,7 @@ pub use driver::{Attempt, Phase};
 pub use engine::{ChannelState, ConnectionState, Fate, Initiator, Negotiated, Reason, Returned, Settled};
 pub use error::{Error, ErrorKind, Result};
 pub use frame::Body;
-pub use protocol::{ExchangeKind, ReplyCode, basic::Properties};
+pub use protocol::{DeliveryMode, ExchangeKind, Expiration, ReplyCode, basic::Properties};
 pub use wire::{FieldTable, FieldValue, LongString, ShortString, Timestamp};
 
 /// The programs of the README compile; one of them is about the embedded broker.

@@ -101,7 +101,7 @@ impl Channel {
     ///
     /// channel.publish("", "hello", "Hello, world!").await?;
     ///
-    /// let persistent = Properties::default().delivery_mode(2).content_type("application/json");
+    /// let persistent = Properties::default().persistent(true).content_type("application/json");
     /// channel.publish("logs", "kern.info", r#"{"up": true}"#).properties(&persistent).mandatory(true).await?;
     /// # Ok(())
     /// # }

@@ -14,7 +14,7 @@ use super::routing::routing_keys;
 use super::state::State;
 use super::turn::Notice;
 use crate::protocol::basic::{self, Properties};
-use crate::protocol::{Method, ReplyCode, tx};
+use crate::protocol::{DeliveryMode, Method, ReplyCode, tx};
 
 impl State {
     /// A message came in whole.
@@ -214,7 +214,9 @@ impl State {
 /// RabbitMQ knows transient and persistent messages alone.
 fn check_delivery_mode(properties: &Properties) -> Result<(), Refusal> {
     match properties.delivery_mode {
-        None | Some(1 | 2) => Ok(()),
-        Some(other) => Err(Refusal::precondition(format!("invalid message: {{delivery_mode_unknown,{other}}}"))),
+        None | Some(DeliveryMode::TRANSIENT | DeliveryMode::PERSISTENT) => Ok(()),
+        Some(other) => {
+            Err(Refusal::precondition(format!("invalid message: {{delivery_mode_unknown,{}}}", other.code())))
+        }
     }
 }
