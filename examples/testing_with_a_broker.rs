@@ -11,7 +11,7 @@ use std::env;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use leveret::{Connection, Error, ErrorKind, Result};
+use leveret::{Connection, Error, ErrorKind, Requeue, Result};
 
 const JOBS: &str = "jobs";
 const RESULTS: &str = "results";
@@ -58,7 +58,9 @@ async fn work(connection: &Connection) -> Result<()> {
         match publisher.publish("", RESULTS, result).mandatory(true).confirmed().await {
             Ok(()) => job.ack().await?,
             // The broker did not take the result: the job goes back, to be tried again.
-            Err(error) if matches!(error.kind(), ErrorKind::Nacked | ErrorKind::Returned) => job.nack(true).await?,
+            Err(error) if matches!(error.kind(), ErrorKind::Nacked | ErrorKind::Returned) => {
+                job.nack(Requeue::Yes).await?
+            }
             Err(error) => return Err(error),
         }
     }

@@ -70,15 +70,16 @@ pub mod protocol;
 pub mod wire;
 
 pub use asynchronous::{
-    Channel, ChannelEvent, Confirm, Connection, ConnectionEvent, Consumer, Delivery, Publisher, Returns,
+    Acker, Channel, ChannelEvent, Confirm, Connection, ConnectionEvent, Consumer, Delivery, GetMessage, Publisher,
+    Requeue, Returns,
 };
 pub use config::{ConnectionParameters, Credentials};
 pub use driver::{Attempt, Phase};
-pub use engine::{ChannelState, ConnectionState, Fate, Initiator, Negotiated, Reason, Returned, Settled};
+pub use engine::{ChannelState, ConnectionState, Fate, Initiator, Message, Negotiated, Reason, Returned, Settled};
 pub use error::{Error, ErrorKind, Result};
 pub use frame::Body;
 pub use protocol::{DeliveryMode, ExchangeKind, Expiration, ReplyCode, basic::Properties};
-pub use wire::{FieldTable, FieldValue, LongString, ShortString, Timestamp};
+pub use wire::{FieldTable, FieldValue, LongString, Name, ShortString, Timestamp};
 
 /// The programs of the README compile; one of them is about the embedded broker.
 #[cfg(all(doctest, feature = "broker"))]

@@ -12,7 +12,7 @@ use crate::engine::{ChannelKey, ChannelState};
 use crate::error::{Error, Result};
 use crate::frame::Body;
 use crate::protocol::{ChannelMethod, Method, ReplyCode, Request, confirm};
-use crate::wire::ShortString;
+use crate::wire::{Name, ShortString};
 
 /// A channel: a stream of requests of its own within a connection, with its own errors (AMQP 0-9-1 §2.2.4).
 ///
@@ -107,16 +107,20 @@ impl Channel {
     /// # }
     /// ```
     ///
-    /// Names are whatever is bytes: text, or the name that a declare gave. Of a delivery,
-    /// [`message`](super::Delivery::message) has the names as bytes.
+    /// A [`Name`] is made of whatever is a string, by value or by reference: text, bytes, the name that a declare or a delivery gave.
+    ///
+    /// On a channel that [confirms](Channel::confirm_select) its publishes this fails with
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) and nothing is sent, because nobody would hear of a message that the broker
+    /// refuses: publish with the [`Publisher`]. Only a message that was queued before the broker had agreed to confirm goes out;
+    /// what becomes of it is among what [`Publisher::settled`] counts.
     #[doc(alias = "basic_publish")]
     pub fn publish<'a>(
         &'a self,
-        exchange: &'a (impl AsRef<[u8]> + ?Sized),
-        routing_key: &'a (impl AsRef<[u8]> + ?Sized),
+        exchange: impl Into<Name<'a>>,
+        routing_key: impl Into<Name<'a>>,
         body: impl Into<Body<'a>>,
     ) -> Publish<'a> {
-        Publish::new(self, exchange.as_ref(), routing_key.as_ref(), body.into())
+        Publish::new(self, exchange.into(), routing_key.into(), body.into())
     }
 
     /// Makes the broker confirm what is published on this channel from now on (`confirm.select`), and gives the

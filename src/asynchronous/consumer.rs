@@ -9,8 +9,8 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
+use super::acker::Source;
 use super::call::ReplyFuture;
-use super::delivery::Source;
 use super::{Channel, Delivery};
 use crate::driver::{Wait, now};
 use crate::engine::{ConsumerEnd, ConsumerKey, Failure, Fate, Taken, WaiterId};

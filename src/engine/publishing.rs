@@ -25,8 +25,22 @@ impl Engine {
     /// The channel is closed.
     #[inline]
     pub fn admission(&self, key: ChannelKey) -> Result<Admission, Failure> {
+        self.admission_of(key, true)
+    }
+
+    /// The same for a publish whose confirm somebody hears, or nobody does.
+    ///
+    /// # Errors
+    ///
+    /// The channel is closed; or it confirms its publishes, and nobody would hear what becomes of this one.
+    #[inline]
+    pub fn admission_of(&self, key: ChannelKey, confirmed: bool) -> Result<Admission, Failure> {
         self.check_channel(key)?;
-        let stopped = self.channels.get(key).is_some_and(|channel| channel.flow_stopped);
+        let channel = self.channels.get(key);
+        if !confirmed && channel.is_some_and(|channel| channel.confirms.is_some()) {
+            return Err(Failure::Unconfirmed);
+        }
+        let stopped = channel.is_some_and(|channel| channel.flow_stopped);
         let open = self.gate.is_open() && !self.gate.is_too_much(self.queued()) && !stopped;
         Ok(if open { Admission::Open } else { Admission::Closed })
     }

@@ -131,6 +131,7 @@ pub(super) fn failure_kind(failure: &Failure) -> ErrorKind {
         | Failure::ConsumerTagInUse(_)
         | Failure::NoSuchConsumer
         | Failure::AlreadySettled { .. }
+        | Failure::Unconfirmed
         | Failure::SecretErased => ErrorKind::Usage,
     }
 }

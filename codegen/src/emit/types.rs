@@ -6,10 +6,8 @@ use quote::quote;
 use crate::model::{Class, Field, Method, WireType};
 
 /// Fields that have a type of their own, which the crate writes by hand in `protocol`, by name and type on the wire.
-const OWN_TYPES: &[(&str, WireType, &str)] = &[
-    ("delivery-mode", WireType::Octet, "DeliveryMode"),
-    ("expiration", WireType::ShortString, "Expiration"),
-];
+const OWN_TYPES: &[(&str, WireType, &str)] =
+    &[("delivery-mode", WireType::Octet, "DeliveryMode"), ("expiration", WireType::ShortString, "Expiration")];
 
 /// The path of the type of its own that a field has.
 fn own_type(field: &Field) -> Option<TokenStream> {
@@ -47,10 +45,7 @@ pub(super) fn taken(field: &Field, root: &TokenStream) -> TokenStream {
 
 /// A setter takes whatever converts into the field's type.
 pub(super) fn converts(field: &Field) -> bool {
-    is_reply_code(field)
-        || own_type(field).is_some()
-        || by_reference(field)
-        || field.wire == WireType::Timestamp
+    is_reply_code(field) || own_type(field).is_some() || by_reference(field) || field.wire == WireType::Timestamp
 }
 
 /// The writer borrows the value.

@@ -123,7 +123,7 @@ async fn an_expiration_is_a_whole_number_of_milliseconds_within_ten_years() -> R
         let properties = Properties::default().expiration(expiration);
         soon(channel.publish("", &queue, expiration).properties(&properties)).await?;
         let kept = messages(&channel, &queue).await.pop().expect("it is kept");
-        assert_eq!(kept.properties()?.expiration.expect("it came along"), *expiration);
+        assert_eq!(kept.properties()?.expiration.clone().expect("it came along"), *expiration);
     }
     Ok(())
 }
