@@ -44,6 +44,7 @@ mod parameters;
 mod properties;
 mod provider;
 mod secret;
+mod setting;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -61,4 +62,5 @@ pub use mechanism::{Exchange, Mechanism, MechanismError};
 pub use parameters::ConnectionParameters;
 pub use provider::{CredentialsProvider, Provided, ProvidedFuture, ProviderError};
 pub use secret::{Secret, SecretOctets};
+pub use setting::Setting;
 pub use tls::{Pem, Tls};

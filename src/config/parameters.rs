@@ -14,7 +14,7 @@ use super::values::{
     LOCALE, MARK, NAME, ORDER, POSITIVE_U16, POSITIVE_U32, POSITIVE_U64, POSITIVE_USIZE, PROBES, SOCKET_MILLISECONDS,
     SOCKET_OCTETS, SOCKET_SECONDS, T_OR_F, TRUE_OR_FALSE,
 };
-use super::{Credentials, Endpoint, EndpointOrder, Heartbeat, Tls};
+use super::{Credentials, Endpoint, EndpointOrder, Heartbeat, Setting, Tls};
 use crate::wire::FieldTable;
 
 parameters! {
@@ -188,7 +188,7 @@ parameters! {
 
     connection_name: Option<String> = None, "none",
         "What the management page calls this connection.",
-        set |connection_name: impl Into<String>| Some(connection_name.into()),
+        set |connection_name: impl Into<Setting<String>>| connection_name.into().into_option(),
         keys { "connection_name" "a name of at least one character" codec NAME; }
 
     driver_thread: bool = false, "false",
