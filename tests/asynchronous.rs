@@ -49,6 +49,8 @@ mod overflowing;
 mod peer;
 #[path = "asynchronous/program.rs"]
 mod program;
+#[path = "asynchronous/promises.rs"]
+mod promises;
 #[path = "asynchronous/racing.rs"]
 mod racing;
 #[path = "asynchronous/renewing.rs"]
