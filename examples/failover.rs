@@ -43,7 +43,7 @@ async fn main() -> Result<()> {
 
 /// Works on one connection; fails with the reason when that is lost.
 async fn session(parameters: &ConnectionParameters, halfway: impl FnOnce()) -> Result<()> {
-    let connection = Connection::open(parameters.clone()).await?;
+    let connection = Connection::open(parameters).await?;
     let events = tokio::spawn(tell(connection.clone()));
     let channel = connection.open_channel().await?;
     let publisher = channel.confirm_select().await?;

@@ -54,7 +54,7 @@ async fn hello(connection: &Connection) -> Result<()> {
     println!("Published a message, and the broker confirmed it.");
 
     let mut consumer = channel.consume(queue).await?;
-    if let Some(delivery) = consumer.next().await.transpose()? {
+    if let Some(delivery) = consumer.try_next().await? {
         println!("Received: {}", String::from_utf8_lossy(delivery.body()));
         delivery.ack().await?;
         println!("Acknowledged it.");

@@ -11,7 +11,7 @@ use std::env;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use leveret::{Connection, Error, ErrorKind, Result};
+use leveret::{Connection, Error, ErrorKind, Requeue, Result};
 
 const JOBS: &str = "jobs";
 const RESULTS: &str = "results";
@@ -51,15 +51,16 @@ async fn work(connection: &Connection) -> Result<()> {
     let channel = connection.open_channel().await?;
     channel.queue_declare(JOBS).durable(true).await?;
     channel.queue_declare(RESULTS).durable(true).await?;
-    channel.basic_qos().prefetch_count(10).await?;
     let publisher = channel.confirm_select().await?;
-    let mut jobs = channel.consume(JOBS).await?;
-    while let Some(job) = jobs.next().await.transpose()? {
+    let mut jobs = channel.consume(JOBS).prefetch(10).await?;
+    while let Some(job) = jobs.try_next().await? {
         let result = String::from_utf8_lossy(job.body()).to_uppercase();
         match publisher.publish("", RESULTS, result).mandatory(true).confirmed().await {
             Ok(()) => job.ack().await?,
             // The broker did not take the result: the job goes back, to be tried again.
-            Err(error) if matches!(error.kind(), ErrorKind::Nacked | ErrorKind::Returned) => job.nack(true).await?,
+            Err(error) if matches!(error.kind(), ErrorKind::Nacked | ErrorKind::Returned) => {
+                job.nack(Requeue::Yes).await?;
+            }
             Err(error) => return Err(error),
         }
     }

@@ -10,7 +10,7 @@
 //! channel.publish("", "hello", "Hello, world!").await?; // queued, and not yet sent
 //!
 //! let mut consumer = channel.consume("hello").await?;
-//! while let Some(delivery) = consumer.next().await.transpose()? {
+//! while let Some(delivery) = consumer.try_next().await? {
 //!     println!("{}", String::from_utf8_lossy(delivery.body()));
 //!     delivery.ack().await?;
 //! }
@@ -18,32 +18,63 @@
 //! # }
 //! ```
 //!
+//! It needs `leveret` and `tokio` with the features `rt` and `macros`.
+//!
+//! # Connect
+//!
+//! [`Connection::open`] takes a URL or [`ConnectionParameters`], which have a setter for everything: several brokers, deadlines,
+//! TLS, credentials, limits. A connection reports what happens to it ([`Connection::events`]) and why it ended
+//! ([`Connection::closed`]). [`Connection::open_channel`] opens a [`Channel`], on which everything else is done. Both are cheap to
+//! clone and work from any task.
+//!
+//! # Declare
+//!
+//! Every method of the protocol is a method of [`Channel`]: [`queue_declare`](Channel::queue_declare),
+//! [`exchange_declare`](Channel::exchange_declare), [`queue_bind`](Channel::queue_bind), … Required names are arguments, the rest is
+//! set on what they return, and awaiting that makes the call.
+//!
+//! # Publish
+//!
 //! [`Channel::publish`] resolves when the message is queued, which is before it is sent. A program that ends right after it
 //! still writes what is queued, for at most 3 s, and does not hear whether it arrived. Await [`Connection::close`], which is
-//! `Ok` when the broker has read all of it, or have the broker [confirm](Channel::confirm_select) each message.
+//! `Ok` when the broker has read all of it, or have the broker confirm each message: [`Channel::confirm_select`] gives a
+//! [`Publisher`], whose publishes give a [`Confirm`].
+//! [`Properties`] go with a message, [`persistent`](Properties::persistent) among them.
 //!
-//! # The rooms
+//! # Consume
 //!
-//! Data flows one way, and each room uses only those above it:
+//! [`Channel::consume`] starts a [`Consumer`]; [`Consumer::try_next`] gives a [`Delivery`], which is acknowledged with
+//! [`ack`](Delivery::ack) and given back with [`nack`](Delivery::nack). [`Channel::get`] fetches one message on demand.
 //!
-//! | room | what it does |
+//! # When something fails
+//!
+//! An [`Error`] has a [`kind`](Error::kind), and says what became of the request ([`fate`](Error::fate)), whose decision it was
+//! ([`initiator`](Error::initiator)), whether it is worth a retry ([`is_retryable`](Error::is_retryable)) and what to do
+//! ([`hint`](Error::hint)). Futures are cancel-safe: each says what becomes of its request when it is dropped.
+//!
+//! # Test
+//!
+//! The feature `broker` embeds a broker, in memory, that behaves as RabbitMQ does and fails on demand: see the module `broker`.
+//!
+//! # Modules
+//!
+//! | module | what is in it |
 //! |---|---|
-//! | [`wire`] | octets ↔ primitive values |
-//! | [`protocol`] | the methods, properties and constants, generated from the specification in `spec/` |
-//! | [`frame`] | octets ↔ frames |
+//! | [`asynchronous`] | the async API, re-exported here, with the builders and futures that its methods give |
 //! | [`config`] | connection parameters, URLs, credentials, TLS settings |
-//! | [`engine`] | the connection as a state machine, without I/O |
-//! | `driver` | octets and time between an engine and a transport |
-//! | [`asynchronous`] | the async API, re-exported here |
-//! | `broker` | an in-memory broker for tests and first steps (feature `broker`); of the rooms above it uses `wire`, `protocol` and `frame` alone |
+//! | [`protocol`] | the methods, properties and constants, generated from the specification in `spec/` |
+//! | [`wire`] | the primitive values: strings, names, tables, timestamps |
+//! | `broker` | the embedded broker (feature `broker`) |
+//! | `engine`, `frame` | the connection as a state machine without I/O, and its frames (shown with the feature `engine`) |
 //!
-//! What the client makes of a broker that breaks the protocol, or stretches it, is in one table: [`engine::Violation`].
+//! What the client makes of a broker that breaks the protocol, or stretches it, is in one table: [`Violation`].
 //!
 //! # Features
 //!
 //! * `broker`: an in-memory broker for the tests of applications, in the module `broker`.
 //! * `tls`: connections over TLS (`amqps`), by rustls.
 //! * `serde`: `Serialize` and `Deserialize` for the values of [`wire`] and for [`Properties`].
+//! * `engine`: shows the modules `engine` and `frame` in the documentation. **They are not promised**: any release may change them.
 //!
 //! # Platforms
 //!
@@ -63,22 +94,27 @@ pub mod asynchronous;
 pub mod broker;
 pub mod config;
 mod driver;
+#[cfg_attr(not(feature = "engine"), doc(hidden))]
 pub mod engine;
 mod error;
+#[cfg_attr(not(feature = "engine"), doc(hidden))]
 pub mod frame;
 pub mod protocol;
 pub mod wire;
 
 pub use asynchronous::{
-    Channel, ChannelEvent, Confirm, Connection, ConnectionEvent, Consumer, Delivery, Publisher, Returns,
+    Acker, Channel, ChannelEvent, Confirm, Connection, ConnectionEvent, Consumer, Delivery, GetMessage, Publisher,
+    Requeue, Returns,
 };
 pub use config::{ConnectionParameters, Credentials};
 pub use driver::{Attempt, Phase};
-pub use engine::{ChannelState, ConnectionState, Initiator, Negotiated, Returned, Settled};
+pub use engine::{
+    ChannelState, ConnectionState, Fate, Initiator, Message, Negotiated, Reason, Returned, Settled, Violation,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use frame::Body;
-pub use protocol::{ReplyCode, basic::Properties};
-pub use wire::{FieldTable, FieldValue, LongString, ShortString, Timestamp};
+pub use protocol::{DeliveryMode, ExchangeKind, Expiration, ReplyCode, basic::Properties};
+pub use wire::{FieldTable, FieldValue, LongString, Name, ShortString, Timestamp};
 
 /// The programs of the README compile; one of them is about the embedded broker.
 #[cfg(all(doctest, feature = "broker"))]

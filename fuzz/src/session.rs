@@ -16,8 +16,9 @@ use leveret::wire::FieldTable;
 
 const FRAME_MAX: u32 = 4096;
 /// What is published.
-const MESSAGE: Publish<'static> =
-    Publish { exchange: b"e", routing_key: b"k", mandatory: true, properties: None, body: &Body::Borrowed(&[7; 600]) };
+fn message<'a>(body: &'a Body<'a>) -> Publish<'a> {
+    Publish { exchange: b"e", routing_key: b"k", mandatory: true, properties: None, body }
+}
 
 /// Steps of the application, one octet each, until 255; that one is followed by the length of a piece of the inbound
 /// stream (two octets) and the piece. Whatever comes, nothing panics, what goes out is frames, and by the end each
@@ -156,7 +157,7 @@ impl Session {
             Ok(Admission::Open) => self.publish_now(key, waiter),
             Ok(Admission::Closed) => {
                 let confirm = self.waiter();
-                let waits = self.engine.wait_to_publish(key, &MESSAGE, Some(confirm), waiter);
+                let waits = self.engine.wait_to_publish(key, &message(&Body::from(&[7; 600])), Some(confirm), waiter);
                 if waits.is_ok() && self.engine.is_confirming(key) {
                     self.at_gate.insert(waiter, confirm);
                 }
@@ -167,7 +168,7 @@ impl Session {
     }
 
     fn publish_now(&mut self, key: ChannelKey, waiter: WaiterId) -> bool {
-        matches!(self.engine.publish(key, &MESSAGE, Some(waiter)), Ok(Some(_)))
+        matches!(self.engine.publish(key, &message(&Body::from(&[7; 600])), Some(waiter)), Ok(Some(_)))
     }
 
     /// Everything queued goes out, and is frames.

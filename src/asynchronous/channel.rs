@@ -12,7 +12,7 @@ use crate::engine::{ChannelKey, ChannelState};
 use crate::error::{Error, Result};
 use crate::frame::Body;
 use crate::protocol::{ChannelMethod, Method, ReplyCode, Request, confirm};
-use crate::wire::ShortString;
+use crate::wire::{Name, ShortString};
 
 /// A channel: a stream of requests of its own within a connection, with its own errors (AMQP 0-9-1 §2.2.4).
 ///
@@ -26,8 +26,10 @@ use crate::wire::ShortString;
 ///
 /// ```no_run
 /// # async fn example(connection: leveret::Connection) -> leveret::Result<()> {
+/// use leveret::ExchangeKind;
+///
 /// let channel = connection.open_channel().await?;
-/// channel.exchange_declare("logs", "topic").durable(true).await?;
+/// channel.exchange_declare("logs", ExchangeKind::TOPIC).durable(true).await?;
 /// let queue = channel.queue_declare("").exclusive(true).await?.queue;
 /// channel.queue_bind(queue.clone(), "logs", "kern.*").await?;
 /// # Ok(())
@@ -100,21 +102,26 @@ impl Channel {
     ///
     /// channel.publish("", "hello", "Hello, world!").await?;
     ///
-    /// let persistent = Properties::default().delivery_mode(2).content_type("application/json");
+    /// let persistent = Properties::default().persistent(true).content_type("application/json");
     /// channel.publish("logs", "kern.info", r#"{"up": true}"#).properties(&persistent).mandatory(true).await?;
     /// # Ok(())
     /// # }
     /// ```
     ///
-    /// Names are whatever is bytes: text, or the name that a declare gave. Of a delivery,
-    /// [`message`](super::Delivery::message) has the names as bytes.
+    /// A [`Name`] is made of whatever is a string, by value or by reference: text, bytes, the name that a declare or a delivery gave.
+    ///
+    /// On a channel that [confirms](Channel::confirm_select) its publishes this fails with
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) and nothing is sent, because nobody would hear of a message that the broker
+    /// refuses: publish with the [`Publisher`]. Only a message that was queued before the broker had agreed to confirm goes out;
+    /// what becomes of it is among what [`Publisher::settled`] counts.
+    #[doc(alias = "basic_publish")]
     pub fn publish<'a>(
         &'a self,
-        exchange: &'a (impl AsRef<[u8]> + ?Sized),
-        routing_key: &'a (impl AsRef<[u8]> + ?Sized),
+        exchange: impl Into<Name<'a>>,
+        routing_key: impl Into<Name<'a>>,
         body: impl Into<Body<'a>>,
     ) -> Publish<'a> {
-        Publish::new(self, exchange.as_ref(), routing_key.as_ref(), body.into())
+        Publish::new(self, exchange.into(), routing_key.into(), body.into())
     }
 
     /// Makes the broker confirm what is published on this channel from now on (`confirm.select`), and gives the
@@ -133,9 +140,8 @@ impl Channel {
     ///
     /// ```no_run
     /// # async fn example(channel: leveret::Channel) -> leveret::Result<()> {
-    /// channel.basic_qos().prefetch_count(100).await?;
-    /// let mut consumer = channel.consume("hello").await?;
-    /// while let Some(delivery) = consumer.next().await.transpose()? {
+    /// let mut consumer = channel.consume("hello").prefetch(100).await?;
+    /// while let Some(delivery) = consumer.try_next().await? {
     ///     println!("{}", String::from_utf8_lossy(delivery.body()));
     ///     delivery.ack().await?;
     /// }
@@ -147,6 +153,7 @@ impl Channel {
     /// [slow consumers](super::Consumer#slow-consumers).
     ///
     /// Dropped before it is done, the consumer is cancelled and what it was sent goes back to the queue.
+    #[doc(alias = "basic_consume")]
     pub fn consume(&self, queue: impl Into<ShortString>) -> Consume<'_> {
         Consume::new(self, queue.into())
     }
@@ -161,6 +168,7 @@ impl Channel {
     /// Takes one message from a queue (`basic.get`), or none where it is empty.
     ///
     /// Dropped before it is done, a message that was got goes back to the queue.
+    #[doc(alias = "basic_get")]
     pub fn get(&self, queue: impl Into<ShortString>) -> Get<'_> {
         Get::new(self, queue.into())
     }
@@ -169,6 +177,7 @@ impl Channel {
     ///
     /// There is one stream per channel: a later one takes over from an earlier one. Messages that come while there is
     /// none are dropped.
+    #[doc(alias = "basic_return")]
     pub fn returns(&self) -> Returns {
         Returns::new(self.clone())
     }

@@ -60,6 +60,7 @@ impl Connection {
     /// takes too long, refuses TLS, the credentials or the virtual host, or speaks another protocol. The error's kind is that of
     /// the attempt that came furthest. Outside a tokio runtime, or on one without I/O or timers, the kind is
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage); with `driver_thread`, no runtime is needed.
+    #[doc(alias = "connect")]
     pub async fn open<P>(parameters: P) -> Result<Self>
     where
         P: TryInto<ConnectionParameters>,
@@ -123,6 +124,7 @@ impl Connection {
     /// # Errors
     ///
     /// The connection is closed, all negotiated channels are open, or no answer came in time.
+    #[doc(alias("create_channel", "channel_open"))]
     pub async fn open_channel(&self) -> Result<Channel> {
         let wait = Wait::begin(&self.handle.shared, |state, id| state.engine.open_channel(id, now()).map(drop))?;
         match wait.await? {

@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
+use super::acker::Source;
 use super::call::ReplyFuture;
 use super::{Channel, Delivery};
 use crate::driver::{Wait, now};
@@ -35,6 +37,7 @@ impl<'a> Consume<'a> {
     /// Without it, what `basic_qos` set for the channel holds; where nothing was set,
     /// [`default_prefetch`](crate::ConnectionParameters#structfield.default_prefetch). A program that collects messages
     /// before it settles them needs at least as many as it collects. It has no effect with `no_ack`.
+    #[doc(alias("basic_qos", "prefetch_count"))]
     pub fn prefetch(mut self, count: u16) -> Self {
         self.prefetch = Some(count);
         self
@@ -97,13 +100,29 @@ impl Future for ConsumeFuture<'_> {
     }
 }
 
-/// The messages that the broker pushes from a queue, as a [`Stream`] and by [`Consumer::next`].
+/// Messages after which a consumer that never has to wait lets other tasks run.
+const YIELD_EVERY: usize = 256;
+
+/// The messages that the broker pushes from a queue, by [`Consumer::try_next`] and as a [`Stream`].
+///
+/// ```no_run
+/// # async fn example(mut consumer: leveret::Consumer) -> leveret::Result<()> {
+/// while let Some(delivery) = consumer.try_next().await? {
+///     println!("{}", String::from_utf8_lossy(delivery.body()));
+///     delivery.ack().await?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// It ends (`None`) when it is cancelled or its channel is closed by the application; when the broker ends it, or the
 /// channel or connection fails, it gives that error once and then ends. A message over `max_message_size` is an error of
 /// its own ([`ErrorKind::MessageTooLarge`](crate::ErrorKind::MessageTooLarge)), after which it goes on.
 ///
 /// How many unsettled messages it is sent is bounded by [`Consume::prefetch`].
+///
+/// Now and then it lets other tasks run although there is more to take, so that a loop over a full consumer does not keep a thread
+/// of the runtime to itself.
 ///
 /// # Slow consumers
 ///
@@ -133,14 +152,14 @@ impl Future for ConsumeFuture<'_> {
 ///
 /// Messages that were handed out can still be settled. [`Consumer::close`] does the same and waits until it is done.
 pub struct Consumer {
-    channel: Channel,
+    source: Arc<Source>,
     key: ConsumerKey,
-    tag: ShortString,
-    no_ack: bool,
     /// The standing waiter.
     waiter: WaiterId,
     /// Taken in one go, and not yet handed out.
     ready: VecDeque<crate::engine::Delivery>,
+    /// Messages taken since it last had to wait.
+    taken: usize,
     ended: bool,
     /// It was let go of already.
     closing: bool,
@@ -149,20 +168,33 @@ pub struct Consumer {
 impl Consumer {
     pub(super) fn new(channel: Channel, key: ConsumerKey, tag: ShortString) -> Self {
         let (waiter, no_ack) = channel.shared().with(|state| (state.waiters.insert(), state.engine.is_no_ack(key)));
-        Self { channel, key, tag, no_ack, waiter, ready: VecDeque::new(), ended: false, closing: false }
+        let source = Arc::new(Source { channel, consumer_tag: tag, no_ack });
+        Self { source, key, waiter, ready: VecDeque::new(), taken: 0, ended: false, closing: false }
     }
 
     /// The name by which the broker knows the consumer.
     pub fn consumer_tag(&self) -> &ShortString {
-        &self.tag
+        &self.source.consumer_tag
     }
 
     /// The channel that it consumes on.
     pub fn channel(&self) -> &Channel {
-        &self.channel
+        &self.source.channel
     }
 
-    /// The next message. Dropped before it is done, no message is lost.
+    /// The next message; none when the consumer has ended.
+    ///
+    /// Dropped before it is done, as in `select!`, no message is lost.
+    ///
+    /// # Errors
+    ///
+    /// Why the consumer ended, where the broker, a failure or an overflow ended it: once, and then it gives none. Or a message was
+    /// larger than `max_message_size`, and the consumer goes on.
+    pub async fn try_next(&mut self) -> Result<Option<Delivery>> {
+        self.next().await.transpose()
+    }
+
+    /// The same as an item of the [`Stream`] that this is: [`Consumer::try_next`] is the form that goes with `?`.
     pub async fn next(&mut self) -> Option<Result<Delivery>> {
         poll_fn(|context| self.poll_delivery(context)).await
     }
@@ -175,8 +207,10 @@ impl Consumer {
     /// # Errors
     ///
     /// Its channel is closed, or no answer came in time.
+    #[doc(alias = "basic_cancel")]
     pub async fn cancel(&mut self) -> Result<()> {
-        let wait = Wait::begin(self.channel.shared(), |state, id| state.engine.cancel_consumer(self.key, id, now()))?;
+        let wait =
+            Wait::begin(self.source.channel.shared(), |state, id| state.engine.cancel_consumer(self.key, id, now()))?;
         wait.await.map(drop)
     }
 
@@ -190,14 +224,14 @@ impl Consumer {
     /// Its channel is closed, and the broker gives the messages back; or no answer came in time, and they go back when it
     /// comes.
     pub async fn close(mut self) -> Result<()> {
-        let wait = Wait::begin(self.channel.shared(), |state, id| {
+        let wait = Wait::begin(self.source.channel.shared(), |state, id| {
             state.engine.drop_consumer(self.key, &self.ready, Some((id, now())));
             Ok(())
         });
         self.closing = true;
         self.ready.clear();
         wait?.await?;
-        self.channel.closed_by().filter(|error| !error.is_requested()).map_or(Ok(()), Err)
+        self.source.channel.closed_by().filter(|error| !error.is_requested()).map_or(Ok(()), Err)
     }
 
     fn poll_delivery(&mut self, context: &Context<'_>) -> Poll<Option<Result<Delivery>>> {
@@ -207,14 +241,20 @@ impl Consumer {
         if self.ended {
             return Poll::Ready(None);
         }
+        if self.taken >= YIELD_EVERY {
+            self.taken = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let mut waker = Some(context.waker().clone());
         let (ready, key, id) = (&mut self.ready, self.key, self.waiter);
-        let (taken, displaced) = self.channel.shared().with(|state| {
+        let (taken, displaced) = self.source.channel.shared().with(|state| {
             let taken = state.engine.take_deliveries(key, ready, id);
             let waits = ready.is_empty() && taken == Taken::Nothing;
             (taken, waits.then(|| state.waiters.poll(id, &mut waker)))
         });
         drop((displaced, waker));
+        self.taken += self.ready.len();
         match taken {
             Taken::Oversize(failure) => Poll::Ready(Some(Err(failure.into()))),
             Taken::End(end) => {
@@ -223,13 +263,16 @@ impl Consumer {
             }
             Taken::Nothing => match self.ready.pop_front() {
                 Some(delivery) => Poll::Ready(Some(Ok(self.hand_out(delivery)))),
-                None => Poll::Pending,
+                None => {
+                    self.taken = 0;
+                    Poll::Pending
+                }
             },
         }
     }
 
     fn hand_out(&self, delivery: crate::engine::Delivery) -> Delivery {
-        Delivery::new(self.channel.clone(), delivery, self.no_ack)
+        Delivery::new(Arc::clone(&self.source), delivery)
     }
 }
 
@@ -258,7 +301,8 @@ impl Stream for Consumer {
 
 impl fmt::Debug for Consumer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Consumer").field("tag", &self.tag).field("channel", &self.channel).finish_non_exhaustive()
+        let Source { channel, consumer_tag, .. } = &*self.source;
+        f.debug_struct("Consumer").field("tag", consumer_tag).field("channel", channel).finish_non_exhaustive()
     }
 }
 
@@ -266,7 +310,7 @@ impl Drop for Consumer {
     fn drop(&mut self) {
         let unseen = std::mem::take(&mut self.ready);
         let (key, id, closing) = (self.key, self.waiter, self.closing);
-        let waker = self.channel.shared().with(|state| {
+        let waker = self.source.channel.shared().with(|state| {
             if !closing {
                 state.engine.drop_consumer(key, &unseen, None);
             }

@@ -1,18 +1,16 @@
 //! A message that the broker delivered, and what can be done with it.
 
-use std::borrow::Cow;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use super::Channel;
-use crate::driver::Room;
-use crate::engine::{Failure, Message, Settle};
-use crate::error::{Error, Result};
+use super::acker::Source;
+use super::{Acker, Channel, Requeue, SettleFuture};
+use crate::engine::Message;
+use crate::error::Result;
 use crate::protocol::basic::Properties;
+use crate::wire::{Name, ShortString};
 
 /// A message from a queue.
 ///
@@ -20,30 +18,20 @@ use crate::protocol::basic::Properties;
 /// [`nack`](Delivery::nack) or [`reject`](Delivery::reject) when it was not. Each takes the delivery, so that it cannot
 /// be settled twice. One that is dropped stays unsettled, and the broker delivers it again when the channel is closed.
 ///
-/// The call lets go of the message; nothing is settled until what it gives is awaited, and where that is dropped before, the
-/// delivery stays unsettled.
-///
-/// Settling resolves when the acknowledgement is queued for the broker, which does not answer it. That is at once, unless the
-/// broker does not read and more waits for the socket than `write_limit`: then it waits until there is room. Dropped while it
-/// waits, the delivery stays unsettled.
+/// The call lets go of the message; nothing is settled until what it gives is awaited: see [`SettleFuture`].
+/// [`into_parts`](Delivery::into_parts) parts the message from its acknowledgement.
 pub struct Delivery {
-    channel: Channel,
+    acker: Acker,
     message: Message,
-    delivery_tag: u64,
+    /// Decoded when somebody asks for them.
+    properties: OnceLock<Box<Properties>>,
     redelivered: bool,
-    no_ack: bool,
-    message_count: Option<u32>,
 }
 
 impl Delivery {
-    pub(super) fn new(channel: Channel, delivery: crate::engine::Delivery, no_ack: bool) -> Self {
+    pub(super) fn new(source: Arc<Source>, delivery: crate::engine::Delivery) -> Self {
         let crate::engine::Delivery { message, delivery_tag, redelivered } = delivery;
-        Self { channel, message, delivery_tag, redelivered, no_ack, message_count: None }
-    }
-
-    pub(super) fn with_message_count(mut self, count: u32) -> Self {
-        self.message_count = Some(count);
-        self
+        Self { acker: Acker::new(source, delivery_tag), message, properties: OnceLock::new(), redelivered }
     }
 
     /// The body.
@@ -57,26 +45,27 @@ impl Delivery {
         self.message.clone().into_body()
     }
 
-    /// The exchange that the message was published to; empty for the default one.
-    ///
-    /// Names are UTF-8 in practice; octets that are not are shown as `U+FFFD`. [`Delivery::message`] has them as they
-    /// came.
-    pub fn exchange(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(self.message.exchange())
+    /// The exchange that the message was published to; empty for the default one. It republishes as it is.
+    pub fn exchange(&self) -> Name<'_> {
+        self.message.exchange().into()
     }
 
-    /// The routing key that the message was published with, read like [`Delivery::exchange`].
-    pub fn routing_key(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(self.message.routing_key())
+    /// The routing key that the message was published with. It republishes as it is.
+    pub fn routing_key(&self) -> Name<'_> {
+        self.message.routing_key().into()
     }
 
-    /// Decodes the properties, which nobody has looked at so far.
+    /// The properties. They are decoded when this is first asked, and once.
     ///
     /// # Errors
     ///
     /// A property list that cannot be read, such as a header of an unknown type. Only this message is affected.
-    pub fn properties(&self) -> Result<Properties> {
-        Ok(self.message.properties()?)
+    pub fn properties(&self) -> Result<&Properties> {
+        if let Some(properties) = self.properties.get() {
+            return Ok(properties);
+        }
+        let decoded = Box::new(self.message.properties()?);
+        Ok(self.properties.get_or_init(|| decoded))
     }
 
     /// The message as it came.
@@ -84,34 +73,40 @@ impl Delivery {
         &self.message
     }
 
+    /// The message, and the right to settle it, each by itself.
+    pub fn into_parts(self) -> (Message, Acker) {
+        (self.message, self.acker)
+    }
+
     /// The channel that it came on, to answer a request on, say.
     pub fn channel(&self) -> &Channel {
-        &self.channel
+        self.acker.channel()
+    }
+
+    /// The tag of the consumer that it was delivered to; empty where it was fetched by [`Channel::get`].
+    pub fn consumer_tag(&self) -> &ShortString {
+        &self.acker.source().consumer_tag
     }
 
     /// The number by which the broker knows the delivery on its channel.
     pub fn delivery_tag(&self) -> u64 {
-        self.delivery_tag
+        self.acker.delivery_tag()
     }
 
-    /// It was delivered before, to this consumer or another, and was not acknowledged.
+    /// Whether it was delivered before, to this consumer or another, and was not acknowledged.
     pub fn is_redelivered(&self) -> bool {
         self.redelivered
-    }
-
-    /// How many messages were left in the queue; known only of a message that was fetched by [`Channel::get`].
-    pub fn message_count(&self) -> Option<u32> {
-        self.message_count
     }
 
     /// Acknowledges the message: it was handled.
     ///
     /// # Errors
     ///
-    /// The channel is closed (the broker delivers the message again), it is settled already (by a multiple settlement of a later one,
-    /// or because the broker took it back: [`basic.recover`](Channel::basic_recover)), or the message came with `no_ack`.
-    pub fn ack(self) -> Settling {
-        self.settle(Settle::Ack { multiple: false })
+    /// The channel is closed (the broker delivers the message again), it is settled already (by a multiple settlement of a later
+    /// one, or because the broker took it back: [`basic.recover`](Channel::basic_recover)), or the message came with `no_ack`.
+    #[doc(alias = "basic_ack")]
+    pub fn ack(self) -> SettleFuture {
+        self.acker.ack()
     }
 
     /// Acknowledges this message and all that were delivered before it on the channel.
@@ -119,11 +114,11 @@ impl Delivery {
     /// # Errors
     ///
     /// As [`Delivery::ack`].
-    pub fn ack_multiple(self) -> Settling {
-        self.settle(Settle::Ack { multiple: true })
+    pub fn ack_multiple(self) -> SettleFuture {
+        self.acker.ack_multiple()
     }
 
-    /// Gives the message back: to its queue with `requeue`, else away, to the dead-letter exchange where there is one.
+    /// Gives the message back: to its queue with [`Requeue::Yes`], else away, to the dead-letter exchange where there is one.
     ///
     /// To a quorum queue of RabbitMQ 4.3 a requeue by this does not count towards the delivery limit: a message that no consumer
     /// can handle arrives again without end. There, [`Delivery::reject`] counts.
@@ -131,8 +126,9 @@ impl Delivery {
     /// # Errors
     ///
     /// As [`Delivery::ack`].
-    pub fn nack(self, requeue: bool) -> Settling {
-        self.settle(Settle::Nack { multiple: false, requeue })
+    #[doc(alias = "basic_nack")]
+    pub fn nack(self, requeue: Requeue) -> SettleFuture {
+        self.acker.nack(requeue)
     }
 
     /// Gives back this message and all that were delivered before it on the channel.
@@ -140,8 +136,8 @@ impl Delivery {
     /// # Errors
     ///
     /// As [`Delivery::ack`].
-    pub fn nack_multiple(self, requeue: bool) -> Settling {
-        self.settle(Settle::Nack { multiple: true, requeue })
+    pub fn nack_multiple(self, requeue: Requeue) -> SettleFuture {
+        self.acker.nack_multiple(requeue)
     }
 
     /// The same as [`Delivery::nack`], as the standard has it; but that to a quorum queue of RabbitMQ 4.3 a requeue by this counts
@@ -150,55 +146,16 @@ impl Delivery {
     /// # Errors
     ///
     /// As [`Delivery::ack`].
-    pub fn reject(self, requeue: bool) -> Settling {
-        self.settle(Settle::Reject { requeue })
-    }
-
-    /// The message goes at once, so that what waits is small.
-    #[inline]
-    fn settle(self, settle: Settle) -> Settling {
-        let Self { channel, delivery_tag, no_ack, .. } = self;
-        Settling { channel, delivery_tag, no_ack, settle, room: None }
-    }
-}
-
-/// Waits until a settlement is queued: see [`Delivery`].
-#[derive(Debug)]
-#[must_use = "a delivery is settled when this is awaited"]
-pub struct Settling {
-    channel: Channel,
-    delivery_tag: u64,
-    no_ack: bool,
-    settle: Settle,
-    /// On the heap, since it is seldom there.
-    room: Option<Box<Room>>,
-}
-
-impl Future for Settling {
-    type Output = Result<()>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        if self.no_ack {
-            return Poll::Ready(Err(Error::nothing_to_settle()));
-        }
-        loop {
-            if let Some(room) = &mut self.room {
-                ready!(Pin::new(&mut **room).poll(context))?;
-                self.room = None;
-            }
-            let (key, tag, settle) = (self.channel.key(), self.delivery_tag, self.settle);
-            match self.channel.shared().with(|state| state.engine.settle(key, tag, settle)) {
-                Err(Failure::WriteLimit { .. }) => self.room = Some(Box::new(Room::wait(self.channel.shared())?)),
-                settled => return Poll::Ready(settled.map_err(Error::from)),
-            }
-        }
+    #[doc(alias = "basic_reject")]
+    pub fn reject(self, requeue: Requeue) -> SettleFuture {
+        self.acker.reject(requeue)
     }
 }
 
 impl fmt::Debug for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Delivery")
-            .field("delivery_tag", &self.delivery_tag)
+            .field("delivery_tag", &self.delivery_tag())
             .field("redelivered", &self.redelivered)
             .field("message", &self.message)
             .finish_non_exhaustive()

@@ -1,11 +1,14 @@
 //! One message from a queue, on demand.
 
 use std::future::{Future, IntoFuture};
+use std::ops::Deref;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use super::acker::Source;
 use super::call::ReplyFuture;
-use super::{Channel, Delivery};
+use super::{Channel, Delivery, Requeue, SettleFuture};
 use crate::error::{Error, Result};
 use crate::protocol::{Method, Request, basic};
 use crate::wire::ShortString;
@@ -33,7 +36,7 @@ impl<'a> Get<'a> {
 }
 
 impl<'a> IntoFuture for Get<'a> {
-    type Output = Result<Option<Delivery>>;
+    type Output = Result<Option<GetMessage>>;
     type IntoFuture = GetFuture<'a>;
 
     fn into_future(self) -> GetFuture<'a> {
@@ -53,7 +56,7 @@ pub struct GetFuture<'a> {
 }
 
 impl Future for GetFuture<'_> {
-    type Output = Result<Option<Delivery>>;
+    type Output = Result<Option<GetMessage>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let reply = ready!(Pin::new(&mut self.reply).poll(context))?;
@@ -62,10 +65,85 @@ impl Future for GetFuture<'_> {
             (Method::BasicGetOk(ok), Some(message)) => {
                 let (delivery_tag, redelivered) = (ok.delivery_tag, ok.redelivered);
                 let delivery = crate::engine::Delivery { message, delivery_tag, redelivered };
-                let delivery = Delivery::new(self.channel.clone(), delivery, self.no_ack);
-                Ok(Some(delivery.with_message_count(ok.message_count)))
+                let (channel, consumer_tag) = (self.channel.clone(), ShortString::new());
+                let source = Arc::new(Source { channel, consumer_tag, no_ack: self.no_ack });
+                let delivery = Delivery::new(source, delivery);
+                Ok(Some(GetMessage { delivery, message_count: ok.message_count }))
             }
             _ => Err(Error::internal("basic.get was answered by something else")),
         })
+    }
+}
+
+/// A message that was fetched from a queue, and how many were left there.
+///
+/// It is a [`Delivery`] in all else: what that has to read is here too, and it is settled in the same way.
+///
+/// ```no_run
+/// # async fn example(channel: leveret::Channel) -> leveret::Result<()> {
+/// while let Some(message) = channel.get("hello").await? {
+///     println!("{}, and {} more", String::from_utf8_lossy(message.body()), message.message_count());
+///     message.ack().await?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct GetMessage {
+    delivery: Delivery,
+    message_count: u32,
+}
+
+impl GetMessage {
+    /// How many messages were left in the queue, not counting those that are delivered and unsettled.
+    pub fn message_count(&self) -> u32 {
+        self.message_count
+    }
+
+    /// The delivery, for code that takes what a consumer gives.
+    pub fn into_delivery(self) -> Delivery {
+        self.delivery
+    }
+
+    /// Acknowledges the message: see [`Delivery::ack`].
+    #[doc(alias = "basic_ack")]
+    pub fn ack(self) -> SettleFuture {
+        self.delivery.ack()
+    }
+
+    /// Acknowledges this message and all that were delivered before it on the channel: see [`Delivery::ack_multiple`].
+    pub fn ack_multiple(self) -> SettleFuture {
+        self.delivery.ack_multiple()
+    }
+
+    /// Gives the message back: see [`Delivery::nack`].
+    #[doc(alias = "basic_nack")]
+    pub fn nack(self, requeue: Requeue) -> SettleFuture {
+        self.delivery.nack(requeue)
+    }
+
+    /// Gives back this message and all that were delivered before it on the channel: see [`Delivery::nack_multiple`].
+    pub fn nack_multiple(self, requeue: Requeue) -> SettleFuture {
+        self.delivery.nack_multiple(requeue)
+    }
+
+    /// Gives the message back as the standard has it: see [`Delivery::reject`].
+    #[doc(alias = "basic_reject")]
+    pub fn reject(self, requeue: Requeue) -> SettleFuture {
+        self.delivery.reject(requeue)
+    }
+}
+
+impl Deref for GetMessage {
+    type Target = Delivery;
+
+    fn deref(&self) -> &Delivery {
+        &self.delivery
+    }
+}
+
+impl From<GetMessage> for Delivery {
+    fn from(message: GetMessage) -> Self {
+        message.delivery
     }
 }

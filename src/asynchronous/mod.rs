@@ -4,6 +4,7 @@
 //! dropped closes what it stands for. Futures of this module are cancel-safe: dropping one at any point leaves the
 //! connection in step, and each says what then becomes of its request.
 
+mod acker;
 mod call;
 mod channel;
 mod connection;
@@ -11,18 +12,20 @@ mod consumer;
 mod delivery;
 mod events;
 mod get;
+mod passage;
 mod publish;
 mod publisher;
 mod requests;
 mod returns;
 
+pub use acker::{Acker, Requeue, SettleFuture};
 pub use call::{Call, CallFuture, SendMethod};
 pub use channel::Channel;
 pub use connection::Connection;
 pub use consumer::{Consume, ConsumeFuture, Consumer};
-pub use delivery::{Delivery, Settling};
+pub use delivery::Delivery;
 pub use events::{ChannelEvent, ChannelEvents, Closed, ConnectionEvent, ConnectionEvents};
-pub use get::{Get, GetFuture};
-pub use publish::{Publish, PublishFuture};
-pub use publisher::{Confirm, ConfirmedFuture, PublishConfirmed, PublishConfirmedFuture, Publisher};
+pub use get::{Get, GetFuture, GetMessage};
+pub use publish::{Confirmed, MessageProperties, Plain, Publish, PublishFuture, PublishKind};
+pub use publisher::{Confirm, ConfirmedFuture, Publisher};
 pub use returns::Returns;

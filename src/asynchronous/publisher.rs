@@ -1,16 +1,15 @@
 //! Publishing with confirms: the broker says of each message that it took responsibility.
 
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use super::publish::{Outcome, Passage};
-use super::{Channel, Publish};
+use super::{Channel, Confirmed, Publish, PublishFuture};
 use crate::driver::{Polled, Wait};
 use crate::engine::{Completion, Confirmation, Settled, WaiterId};
 use crate::error::{Error, Result};
 use crate::frame::Body;
-use crate::protocol::basic::Properties;
+use crate::wire::Name;
 
 /// A channel whose publishes are confirmed, from [`Channel::confirm_select`].
 ///
@@ -49,13 +48,14 @@ impl Publisher {
 
     /// Publishes a message to an exchange. Awaiting it waits while publishing is paused and gives, once the message is
     /// queued, the [`Confirm`] of the broker's decision.
+    #[doc(alias = "basic_publish")]
     pub fn publish<'a>(
         &'a self,
-        exchange: &'a (impl AsRef<[u8]> + ?Sized),
-        routing_key: &'a (impl AsRef<[u8]> + ?Sized),
+        exchange: impl Into<Name<'a>>,
+        routing_key: impl Into<Name<'a>>,
         body: impl Into<Body<'a>>,
-    ) -> PublishConfirmed<'a> {
-        PublishConfirmed { publish: Publish::new(&self.channel, exchange.as_ref(), routing_key.as_ref(), body.into()) }
+    ) -> Publish<'a, Confirmed> {
+        Publish::new(&self.channel, exchange.into(), routing_key.into(), body.into())
     }
 
     /// Waits until the broker has decided about everything published on this channel so far, by anybody, and fails where
@@ -122,81 +122,6 @@ impl Drop for ConfirmsWait<'_> {
     }
 }
 
-/// A message that is published when it is awaited, and confirmed by the broker.
-#[derive(Debug)]
-#[must_use = "a message is published when this is awaited"]
-pub struct PublishConfirmed<'a> {
-    publish: Publish<'a>,
-}
-
-impl<'a> PublishConfirmed<'a> {
-    /// The message comes back where no queue takes it, and its confirm fails with that.
-    ///
-    /// Which publish a message that comes back belongs to is told by its exchange, routing key, properties and body: of
-    /// messages that are equal in all of these, one confirm may report what happened to another. A broker may change
-    /// properties on the way, so that it can be told no more which of several messages came back: the confirm of the
-    /// oldest fails with it, and [`returns`](Channel::returns) gives it too, and the confirms of the others fail as
-    /// [unknown](Error::is_unknown). No confirm is `Ok` where its message may have come back.
-    pub fn mandatory(mut self, mandatory: bool) -> Self {
-        self.publish = self.publish.mandatory(mandatory);
-        self
-    }
-
-    /// The properties of the message.
-    pub fn properties(mut self, properties: &'a Properties) -> Self {
-        self.publish = self.publish.properties(properties);
-        self
-    }
-
-    /// Publishes now, or not at all.
-    ///
-    /// # Errors
-    ///
-    /// Publishing is paused ([`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)), the channel is closed, or
-    /// the message cannot be encoded.
-    pub fn try_publish(self) -> Result<Confirm> {
-        self.publish.try_queue()
-    }
-
-    /// Waits for the broker's decision too: one round trip per message.
-    pub fn confirmed(self) -> ConfirmedFuture<'a> {
-        ConfirmedFuture { stage: Confirming::Publishing(self.into_future()) }
-    }
-}
-
-impl<'a> IntoFuture for PublishConfirmed<'a> {
-    type Output = Result<Confirm>;
-    type IntoFuture = PublishConfirmedFuture<'a>;
-
-    fn into_future(self) -> PublishConfirmedFuture<'a> {
-        PublishConfirmedFuture { passage: Passage::new(self.publish) }
-    }
-}
-
-impl Outcome for Confirm {
-    const CONFIRMED: bool = true;
-
-    #[inline]
-    fn new(channel: &Channel, confirm: Option<WaiterId>) -> Self {
-        Self { channel: channel.clone(), waiter: confirm }
-    }
-}
-
-/// Waits until a message is queued.
-#[derive(Debug)]
-#[must_use = "a message is published when this is awaited"]
-pub struct PublishConfirmedFuture<'a> {
-    passage: Passage<'a, Confirm>,
-}
-
-impl Future for PublishConfirmedFuture<'_> {
-    type Output = Result<Confirm>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<Confirm>> {
-        self.passage.poll(context)
-    }
-}
-
 /// The broker's decision about one publish, to come.
 ///
 /// It resolves exactly once: with `Ok` when the broker took responsibility; else with an error that says that the broker
@@ -212,6 +137,13 @@ pub struct Confirm {
     channel: Channel,
     /// None once the decision was taken.
     waiter: Option<WaiterId>,
+}
+
+impl Confirm {
+    #[inline]
+    pub(super) fn new(channel: Channel, waiter: Option<WaiterId>) -> Self {
+        Self { channel, waiter }
+    }
 }
 
 impl Future for Confirm {
@@ -254,8 +186,14 @@ pub struct ConfirmedFuture<'a> {
 
 #[derive(Debug)]
 enum Confirming<'a> {
-    Publishing(PublishConfirmedFuture<'a>),
+    Publishing(PublishFuture<'a, Confirmed>),
     Deciding(Confirm),
+}
+
+impl<'a> ConfirmedFuture<'a> {
+    pub(super) fn new(publishing: PublishFuture<'a, Confirmed>) -> Self {
+        Self { stage: Confirming::Publishing(publishing) }
+    }
 }
 
 impl Future for ConfirmedFuture<'_> {

@@ -35,6 +35,7 @@
 mod credentials;
 mod error;
 mod parameters;
+mod setting;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -47,4 +48,5 @@ pub use credentials::{
 };
 pub use error::{ParametersError, ParametersErrorKind};
 pub use parameters::{ConnectionParameters, Endpoint, EndpointOrder, Heartbeat};
+pub use setting::Setting;
 pub use tls::{Pem, Tls};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Secret, SecretOctets};
+use super::{Secret, SecretOctets, Setting};
 
 /// How a connection over TLS is made: `amqps`.
 ///
@@ -50,7 +50,7 @@ pub struct Tls {
     /// A configuration of rustls, in place of everything here but the names.
     #[cfg(feature = "tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
-    pub client_config: Option<Arc<tokio_rustls::rustls::ClientConfig>>,
+    pub client_config: Option<Arc<rustls::ClientConfig>>,
 }
 
 impl Default for Tls {
@@ -70,39 +70,40 @@ impl Default for Tls {
     }
 }
 
+/// Setters. Each of those that set something optional takes `None` to undo it.
 impl Tls {
     /// Trusts these authorities, and no others; or the broker's [own certificate](Self#structfield.ca).
     #[must_use]
-    pub fn ca(mut self, ca: Pem) -> Self {
-        self.ca = Some(ca);
+    pub fn ca(mut self, ca: impl Into<Option<Pem>>) -> Self {
+        self.ca = ca.into();
         self
     }
 
     /// Shows this certificate to a broker that asks for one.
     #[must_use]
-    pub fn certificate(mut self, certificate: Pem) -> Self {
-        self.certificate = Some(certificate);
+    pub fn certificate(mut self, certificate: impl Into<Option<Pem>>) -> Self {
+        self.certificate = certificate.into();
         self
     }
 
     /// The private key of the certificate.
     #[must_use]
-    pub fn key(mut self, key: Pem) -> Self {
-        self.key = Some(key);
+    pub fn key(mut self, key: impl Into<Option<Pem>>) -> Self {
+        self.key = key.into();
         self
     }
 
     /// The password of an encrypted private key.
     #[must_use]
-    pub fn key_password(mut self, password: impl Into<Secret>) -> Self {
-        self.key_password = Some(password.into());
+    pub fn key_password(mut self, password: impl Into<Setting<Secret>>) -> Self {
+        self.key_password = password.into().into_option();
         self
     }
 
     /// The name that the broker's certificate has to be for, where that is not the endpoint's host.
     #[must_use]
-    pub fn server_name(mut self, name: impl Into<String>) -> Self {
-        self.server_name = Some(name.into());
+    pub fn server_name(mut self, name: impl Into<Setting<String>>) -> Self {
+        self.server_name = name.into().into_option();
         self
     }
 
@@ -125,8 +126,8 @@ impl Tls {
     #[cfg(feature = "tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
     #[must_use]
-    pub fn client_config(mut self, config: Arc<tokio_rustls::rustls::ClientConfig>) -> Self {
-        self.client_config = Some(config);
+    pub fn client_config(mut self, config: impl Into<Option<Arc<rustls::ClientConfig>>>) -> Self {
+        self.client_config = config.into();
         self
     }
 }

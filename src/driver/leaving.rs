@@ -52,7 +52,7 @@ where
 struct Blocking<'a> {
     socket: SockRef<'a>,
     #[cfg(feature = "tls")]
-    tls: Option<&'a mut tokio_rustls::rustls::ClientConnection>,
+    tls: Option<&'a mut rustls::ClientConnection>,
     until: Instant,
 }
 
@@ -138,7 +138,7 @@ impl<'a> Blocking<'a> {
 }
 
 #[cfg(feature = "tls")]
-fn flush_tls(tls: &mut tokio_rustls::rustls::ClientConnection, timed: &mut Timed<'_>) -> io::Result<()> {
+fn flush_tls(tls: &mut rustls::ClientConnection, timed: &mut Timed<'_>) -> io::Result<()> {
     while tls.wants_write() {
         tls.write_tls(timed)?;
     }

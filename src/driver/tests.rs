@@ -172,7 +172,7 @@ impl Operation {
             Self::Next => {
                 let mut consumer = channel.consume("q").await?;
                 // Two messages come, and no more.
-                while let Some(delivery) = consumer.next().await.transpose()? {
+                while let Some(delivery) = consumer.try_next().await? {
                     delivery.ack().await?;
                 }
                 Ok(())

@@ -50,6 +50,8 @@ pub enum Failure {
         /// Its number on the channel.
         delivery_tag: u64,
     },
+    /// The channel confirms its publishes, and nobody would hear what the broker does with this one; nothing was sent.
+    Unconfirmed,
     /// The new secret was erased before it could be told.
     SecretErased,
     /// A message came with a larger body than the application allows. It was rejected without requeue.
@@ -111,6 +113,9 @@ impl fmt::Display for Failure {
             Self::ConsumerTagInUse(tag) => write!(f, "the channel has a consumer with the tag {tag:?} already"),
             Self::NoSuchConsumer => f.write_str("the channel has no such consumer"),
             Self::AlreadySettled { delivery_tag } => write!(f, "delivery {delivery_tag} is settled already"),
+            Self::Unconfirmed => {
+                f.write_str("the channel confirms its publishes, and nobody would hear what becomes of a plain one")
+            }
             Self::SecretErased => f.write_str("the new secret was erased (erase_on_connect)"),
             Self::MessageTooLarge { size, limit } => {
                 write!(f, "a message of {size} octets came, {limit} are allowed (max_message_size); it was rejected")

@@ -1,5 +1,7 @@
 //! A connection as a state machine: no socket, no clock, no thread.
 //!
+//! **Not promised**: any release may change what is here. What of it the API gives is at the root of the crate.
+//!
 //! [`Handshake`] agrees with the server; [`Engine`] is the connection from there on. Its methods come in four families:
 //!
 //! * getters tell what is;

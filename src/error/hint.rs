@@ -58,6 +58,7 @@ fn failure_hint(failure: &Failure) -> Option<&'static str> {
         Failure::ChannelsExhausted { .. } => "close some, or raise channel_max",
         Failure::NoWaitCall(_) => "send it instead of calling it",
         Failure::ReplyExpected(_) => "call it, or set no-wait",
+        Failure::Unconfirmed => "publish with the Publisher that confirm_select gave, or on another channel",
         Failure::SecretErased => "give one that was not used",
         Failure::Backpressure => "await the publish to wait until it goes on",
         Failure::WriteLimit { .. } => "try again when the broker reads",

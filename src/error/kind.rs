@@ -1,5 +1,7 @@
 //! The kinds of errors, and which failure is of which.
 
+use std::fmt;
+
 use crate::engine::{Closure, Failure, Reason, Scope};
 
 /// What kind of thing went wrong.
@@ -74,6 +76,44 @@ impl ErrorKind {
         Self::MessageTooLarge,
         Self::Backpressure,
     ];
+
+    /// Its name in lower case, such as `connection_closed`, for metrics and logs; `Display` writes the same. It stays as it is.
+    ///
+    /// ```
+    /// use leveret::ErrorKind;
+    ///
+    /// assert_eq!(ErrorKind::ConnectionClosed.as_str(), "connection_closed");
+    /// assert_eq!(ErrorKind::Io.to_string(), "io");
+    /// ```
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Parameters => "parameters",
+            Self::Io => "io",
+            Self::Tls => "tls",
+            Self::TimedOut => "timed_out",
+            Self::Protocol => "protocol",
+            Self::Authentication => "authentication",
+            Self::AccessRefused => "access_refused",
+            Self::ConnectionClosed => "connection_closed",
+            Self::ChannelClosed => "channel_closed",
+            Self::ConsumerCancelled => "consumer_cancelled",
+            Self::ConsumerOverflowed => "consumer_overflowed",
+            Self::Nacked => "nacked",
+            Self::Returned => "returned",
+            Self::Encode => "encode",
+            Self::Decode => "decode",
+            Self::Usage => "usage",
+            Self::ChannelsExhausted => "channels_exhausted",
+            Self::MessageTooLarge => "message_too_large",
+            Self::Backpressure => "backpressure",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 /// The kind of what the engine refused or could not finish.
@@ -91,6 +131,7 @@ pub(super) fn failure_kind(failure: &Failure) -> ErrorKind {
         | Failure::ConsumerTagInUse(_)
         | Failure::NoSuchConsumer
         | Failure::AlreadySettled { .. }
+        | Failure::Unconfirmed
         | Failure::SecretErased => ErrorKind::Usage,
     }
 }
@@ -135,5 +176,14 @@ mod tests {
         };
         assert_eq!(ErrorKind::ALL.iter().position(|kind| last(*kind)), Some(ErrorKind::ALL.len() - 1));
         assert_eq!(ErrorKind::Backpressure as usize + 1, ErrorKind::ALL.len());
+    }
+
+    #[test]
+    fn a_kind_is_called_as_it_is_in_rust_with_underscores() {
+        for kind in ErrorKind::ALL {
+            let joined: String = kind.as_str().split('_').collect();
+            assert_eq!(joined, format!("{kind:?}").to_ascii_lowercase());
+            assert_eq!(format!("{kind:>20}").trim_start(), kind.as_str());
+        }
     }
 }

@@ -103,6 +103,17 @@ impl Error {
         }
     }
 
+    /// The kind of the transport's error, where that is the reason.
+    fn transport_kind(&self) -> Option<io::ErrorKind> {
+        match (&*self.cause, self.close_reason()) {
+            (Cause::Connect(error), _) if error.kind() == ErrorKind::Io => {
+                error.telling()?.get_ref()?.downcast_ref::<io::Error>().map(io::Error::kind)
+            }
+            (_, Some(Reason::Io(kind, _))) => Some(*kind),
+            _ => None,
+        }
+    }
+
     /// Every attempt to connect, in order, where that is what failed; of more than 1024 the last ones.
     pub fn attempts(&self) -> &[Attempt] {
         match &*self.cause {
@@ -263,15 +274,17 @@ impl From<Infallible> for Error {
 }
 
 impl From<Error> for io::Error {
+    /// The kind is the transport's own where that failed, else the one that is nearest. The error is in it: see
+    /// [`io::Error::get_ref`] and [`io::Error::downcast`].
     fn from(error: Error) -> Self {
-        let kind = match error.kind() {
+        let kind = error.transport_kind().unwrap_or(match error.kind() {
             ErrorKind::TimedOut => io::ErrorKind::TimedOut,
             ErrorKind::Parameters | ErrorKind::Encode | ErrorKind::Usage => io::ErrorKind::InvalidInput,
             ErrorKind::Decode | ErrorKind::Protocol => io::ErrorKind::InvalidData,
-            ErrorKind::Authentication => io::ErrorKind::PermissionDenied,
+            ErrorKind::Authentication | ErrorKind::AccessRefused => io::ErrorKind::PermissionDenied,
             ErrorKind::ConnectionClosed | ErrorKind::ChannelClosed => io::ErrorKind::NotConnected,
             _ => io::ErrorKind::Other,
-        };
+        });
         Self::new(kind, error)
     }
 }

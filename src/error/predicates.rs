@@ -6,32 +6,50 @@ use crate::protocol::ReplyCode;
 
 /// What it is, and what it means for the request.
 impl Error {
-    /// No octet of it reached the transport: the broker does not know of it.
-    pub fn is_not_sent(&self) -> bool {
+    /// What became of the request or message that failed; none where the error is not about one, as at the end of a consumer, or
+    /// about several.
+    ///
+    /// ```
+    /// use leveret::{Error, Fate};
+    ///
+    /// /// Whether doing it again can do it twice.
+    /// fn may_be_done_twice(error: &Error) -> bool {
+    ///     match error.fate() {
+    ///         Some(Fate::NotSent | Fate::Refused) => false,
+    ///         _ => true,
+    ///     }
+    /// }
+    /// ```
+    pub fn fate(&self) -> Option<Fate> {
         match &*self.cause {
-            Cause::Failure(Failure::Closed { fate, .. }) => *fate == Fate::NotSent,
-            Cause::Failure(
-                Failure::TimedOut(_)
-                | Failure::TimedOutBlocked { .. }
-                | Failure::MessageTooLarge { .. }
-                | Failure::HeaderTooLarge { .. },
-            ) => false,
+            Cause::Failure(Failure::Closed { fate, .. }) => Some(*fate),
+            Cause::Failure(Failure::TimedOut(_) | Failure::TimedOutBlocked { .. }) | Cause::PerhapsReturned => {
+                Some(Fate::Unknown)
+            }
+            Cause::Failure(Failure::MessageTooLarge { .. } | Failure::HeaderTooLarge { .. }) => None,
             Cause::Parameters(_)
             | Cause::Connect(_)
             | Cause::Failure(_)
             | Cause::NothingToSettle
-            | Cause::NoRuntime(_) => true,
-            _ => false,
+            | Cause::NoRuntime(_) => Some(Fate::NotSent),
+            Cause::Nacked | Cause::Returned(_) => Some(Fate::Refused),
+            Cause::Closed(_)
+            | Cause::Decode(_)
+            | Cause::ConsumerCancelled
+            | Cause::ConsumerOverflowed { .. }
+            | Cause::Unsettled(_)
+            | Cause::Internal(_) => None,
         }
+    }
+
+    /// No byte of it reached the transport: the broker does not know of it.
+    pub fn is_not_sent(&self) -> bool {
+        self.fate() == Some(Fate::NotSent)
     }
 
     /// It may or may not have reached the broker.
     pub fn is_unknown(&self) -> bool {
-        match &*self.cause {
-            Cause::Failure(Failure::Closed { fate, .. }) => *fate == Fate::Unknown,
-            Cause::Failure(Failure::TimedOut(_) | Failure::TimedOutBlocked { .. }) | Cause::PerhapsReturned => true,
-            _ => false,
-        }
+        self.fate() == Some(Fate::Unknown)
     }
 
     /// 404: the exchange or queue does not exist.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::{BY_REFERENCE, Body, FRAME_HEAD, FRAME_OVERHEAD, Outbound};
+use super::{Body, FRAME_HEAD, FRAME_OVERHEAD, Outbound};
 use crate::protocol::{
     ContentProperties, Method, MethodId, ProtocolMethod,
     basic::{self, Properties},
@@ -234,9 +234,9 @@ impl Encoder {
     /// Appends body frames, each as large as allowed; none for an empty body.
     #[inline]
     pub fn body(&self, out: &mut Outbound, channel: u16, body: &Body<'_>) {
-        match body {
-            Body::Shared(shared) if shared.len() >= BY_REFERENCE => self.body_by_reference(out, channel, shared),
-            body => {
+        match body.by_reference() {
+            Some(shared) => self.body_by_reference(out, channel, shared),
+            None => {
                 for piece in body.as_slice().chunks(self.max_payload) {
                     out.append(|run| {
                         run.reserve(piece.len() + FRAME_OVERHEAD);

@@ -47,6 +47,7 @@ mod decode_error;
 mod encode_error;
 mod escaped;
 mod long_string;
+mod name;
 mod octet_string;
 mod reader;
 #[cfg(feature = "serde")]
@@ -67,6 +68,7 @@ pub use decode_error::{DecodeError, DecodeErrorKind};
 pub use encode_error::{EncodeError, EncodeErrorKind};
 pub use escaped::Escaped;
 pub use long_string::LongString;
+pub use name::Name;
 pub use reader::Reader;
 pub use short_string::ShortString;
 pub use table::{FieldTable, Fields};

@@ -12,6 +12,14 @@ pub(super) fn fmt_debug(octets: &Bytes, f: &mut fmt::Formatter<'_>) -> fmt::Resu
     }
 }
 
+/// The same of borrowed octets.
+pub(super) fn debug_octets(octets: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match std::str::from_utf8(octets) {
+        Ok(text) => fmt::Debug::fmt(text, f),
+        Err(_) => fmt::Debug::fmt(&Bytes::copy_from_slice(octets), f),
+    }
+}
+
 /// Text, with U+FFFD in the place of what is not UTF-8.
 pub(super) fn fmt_display(octets: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.pad(&String::from_utf8_lossy(octets))
@@ -63,6 +71,18 @@ macro_rules! octet_string {
             }
         }
 
+        impl From<&Vec<u8>> for $string {
+            fn from(octets: &Vec<u8>) -> Self {
+                Self::from(octets.as_slice())
+            }
+        }
+
+        impl From<&bytes::Bytes> for $string {
+            fn from(octets: &bytes::Bytes) -> Self {
+                Self(octets.clone())
+            }
+        }
+
         impl From<Vec<u8>> for $string {
             fn from(octets: Vec<u8>) -> Self {
                 Self(octets.into())
@@ -71,6 +91,18 @@ macro_rules! octet_string {
 
         impl From<&str> for $string {
             fn from(text: &str) -> Self {
+                Self::from(text.as_bytes())
+            }
+        }
+
+        impl From<&&str> for $string {
+            fn from(text: &&str) -> Self {
+                Self::from(text.as_bytes())
+            }
+        }
+
+        impl From<&std::borrow::Cow<'_, str>> for $string {
+            fn from(text: &std::borrow::Cow<'_, str>) -> Self {
                 Self::from(text.as_bytes())
             }
         }

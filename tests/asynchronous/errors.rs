@@ -9,7 +9,8 @@ use leveret::config::{ParametersError, Provided};
 use leveret::protocol::{basic, channel, connection, queue};
 use leveret::wire::{DecodeError, FieldTable, FieldValue};
 use leveret::{
-    Attempt, ChannelEvent, Connection, ConnectionEvent, ConnectionParameters, Credentials, Error, ErrorKind, ReplyCode,
+    Attempt, ChannelEvent, Connection, ConnectionEvent, ConnectionParameters, Credentials, Error, ErrorKind, Fate,
+    ReplyCode,
 };
 
 use super::peer::{Peer, parameters, start, tune};
@@ -270,4 +271,30 @@ async fn every_error_of_the_clients_own_reads_well() {
     for error in [wrong, undecodable, exhausted, unencodable, unanswered, answered, violated, later, lost, refused] {
         assert_reads_well(&error);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_names_the_fate_of_its_request() {
+    let error = refused(ReplyCode::NOT_FOUND, "NOT_FOUND - no queue 'q' in vhost '/'").await;
+    assert_eq!((error.fate(), Fate::Refused.as_str()), (Some(Fate::Refused), "refused"));
+    let (connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
+    let script = async {
+        peer.expect::<queue::Declare>(1).await;
+        peer.end().await;
+    };
+    let lost = tokio::join!(channel.queue_declare("q"), script).0.unwrap_err();
+    assert!(lost.fate() == Some(Fate::Unknown) && lost.is_unknown() && !lost.is_not_sent(), "{lost}");
+    let later = channel.queue_declare("q").await.unwrap_err();
+    assert!(later.fate() == Some(Fate::NotSent) && later.is_not_sent() && !later.is_unknown(), "{later}");
+    assert_eq!(connection.closed().await.fate(), None, "nothing was asked");
+}
+
+#[tokio::test]
+async fn an_error_goes_into_the_errors_of_others() {
+    let refused = Connection::open("amqp://127.0.0.1:1").await.unwrap_err();
+    let io = io::Error::from(refused.clone());
+    assert_eq!((io.kind(), io.to_string()), (io::ErrorKind::ConnectionRefused, refused.to_string()));
+    assert!(io.get_ref().unwrap().is::<Error>(), "it is in there");
+    let boxed: Box<dyn StdError + Send + Sync> = refused.into();
+    assert!(boxed.is::<Error>());
 }

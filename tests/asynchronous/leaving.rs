@@ -191,7 +191,7 @@ fn a_program_that_drops_its_handles_and_ends_loses_nothing() {
 #[cfg(feature = "tls")]
 #[test]
 fn what_is_queued_when_a_runtime_is_dropped_reaches_the_broker_over_tls_too() {
-    use tokio_rustls::rustls::{ServerConnection, StreamOwned};
+    use rustls::{ServerConnection, StreamOwned};
 
     let identity = super::secure::Identity::new();
     for runtime in [current_thread(), multi_thread()] {

@@ -169,7 +169,7 @@ async fn use_everything(connection: &Connection) -> leveret::Result<()> {
     let publisher = channel.confirm_select().await?;
     publisher.publish("", "q", "body").confirmed().await?;
     let mut consumer = channel.consume("q").await?;
-    while let Some(delivery) = consumer.next().await.transpose()? {
+    while let Some(delivery) = consumer.try_next().await? {
         let last = delivery.delivery_tag() == 2;
         delivery.ack().await?;
         if last {

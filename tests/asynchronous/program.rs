@@ -22,7 +22,7 @@ async fn the_first_program_speaks_exactly_these_frames() {
         channel.queue_declare("hello").durable(true).await?;
         channel.publish("", "hello", "Hello, world!").await?;
         let mut consumer = channel.consume("hello").await?;
-        let delivery = consumer.next().await.transpose()?.expect("a delivery");
+        let delivery = consumer.try_next().await?.expect("a delivery");
         assert_eq!((delivery.body(), delivery.delivery_tag()), (&b"Hello, world!"[..], 1));
         delivery.ack().await?;
         connection.close().await

@@ -6,12 +6,12 @@ use std::time::Duration;
 use leveret::config::{Pem, Tls};
 use leveret::{Connection, ConnectionParameters, Error, ErrorKind, Phase};
 use rcgen::{Certificate, CertificateParams, KeyPair};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, copy_bidirectional};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::attention::{Attention, drop_after, in_turn};
 use super::broker;

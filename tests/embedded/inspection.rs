@@ -1,7 +1,7 @@
 //! What a test sees of what is in the broker.
 
 use leveret::broker::{BindingDestination, Broker, Permissions, Settings, User};
-use leveret::{ConnectionParameters, Credentials, FieldTable};
+use leveret::{ConnectionParameters, Credentials, FieldTable, Requeue};
 
 use crate::{open, soon};
 
@@ -30,7 +30,7 @@ async fn queues_show_how_they_were_declared_and_what_is_in_them() {
     assert_eq!((left.body, left.routing_key, left.redelivered), ("left".into(), "kept".into(), false));
     drop(state);
 
-    soon(taken.nack(true)).await.unwrap();
+    soon(taken.nack(Requeue::Yes)).await.unwrap();
     broker.until(|state| state.messages("/", "kept").len() == 2).await;
     let messages = broker.state().messages("/", "kept");
     assert_eq!((messages[0].body.clone(), messages[0].redelivered), ("taken".into(), true));

@@ -112,7 +112,7 @@ fn a_published_body_is_cut_at_the_negotiated_size_and_an_empty_one_has_no_frame(
             let mut session = Session::open();
             let key = session.channel();
             let octets = body(len);
-            let body = if by_reference { Body::Shared(Bytes::from(octets.clone())) } else { Body::Borrowed(&octets) };
+            let body = if by_reference { Body::from(Bytes::from(octets.clone())) } else { Body::from(&octets) };
             let properties = Properties::default().delivery_mode(2);
             let publish = Publish {
                 exchange: b"ex",

@@ -92,7 +92,7 @@ pub(crate) fn header_octets(channel: u16, body_size: usize, properties: &Propert
 /// The octets of body frames with at most `piece` octets of body each.
 pub(crate) fn body_octets(channel: u16, body: &[u8], piece: usize) -> Vec<u8> {
     let mut outbound = Outbound::new();
-    Encoder::new(u32::try_from(piece + 8).unwrap()).body(&mut outbound, channel, &Body::Borrowed(body));
+    Encoder::new(u32::try_from(piece + 8).unwrap()).body(&mut outbound, channel, &Body::from(body));
     octets_of(outbound)
 }
 

@@ -11,7 +11,6 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
 use leveret::Body;
 use leveret::frame::{Encoder, Frame, FrameKind, Publish};
 use leveret::protocol::{ContentProperties, Method, method_name};
@@ -228,7 +227,7 @@ fn content_is_cut_where_others_cut_it() {
         let method = notation::method(frames[0].payload).unwrap();
         let (_, properties) = notation::header(frames[1].payload).unwrap();
         let octets = body_of(&vector);
-        for body in [Body::Borrowed(&octets), Body::Shared(Bytes::from(octets.clone()))] {
+        for body in [Body::from(&octets), Body::from(octets.clone())] {
             let whole = encoded(|out| {
                 encoder.any_method(out, 1, &method).unwrap();
                 encoder.header(out, 1, body.len(), Some(&properties)).unwrap();

@@ -101,7 +101,7 @@ proptest! {
     #[test]
     fn a_body_is_cut_into_full_frames_and_a_rest(octets in any_body(), frame_max in 9u32..5000) {
         let limit = frame_max as usize - FRAME_OVERHEAD;
-        for body in [Body::Borrowed(&octets), Body::Shared(Bytes::from(octets.clone()))] {
+        for body in [Body::from(&octets), Body::from(octets.clone())] {
             let stream = arbitrary::encoded(|out| Encoder::new(frame_max).body(out, 1, &body));
             let (frames, error) = read_in_pieces_within(&stream, &[], frame_max);
             prop_assert_eq!(error, None);
@@ -121,7 +121,7 @@ proptest! {
         mandatory: bool,
     ) {
         let encoder = Encoder::new(0);
-        let body = Body::Borrowed(&octets);
+        let body = Body::from(&octets);
         let publish = Publish {
             exchange: &exchange,
             routing_key: &routing_key,

@@ -1,14 +1,28 @@
 //! The Rust side of the wire types: what a field is declared as, taken as, written with and read with.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote;
 
 use crate::model::{Class, Field, Method, WireType};
+
+/// Fields that have a type of their own, which the crate writes by hand in `protocol`, by name and type on the wire.
+const OWN_TYPES: &[(&str, WireType, &str)] =
+    &[("delivery-mode", WireType::Octet, "DeliveryMode"), ("expiration", WireType::ShortString, "Expiration")];
+
+/// The path of the type of its own that a field has.
+fn own_type(field: &Field) -> Option<TokenStream> {
+    let (_, _, name) = OWN_TYPES.iter().find(|(name, wire, _)| field.name == *name && field.wire == *wire)?;
+    let name = Ident::new(name, Span::call_site());
+    Some(quote!(crate::protocol::#name))
+}
 
 /// What a struct's field is declared as. `root` is the path of the module that `ReplyCode` is in.
 pub(super) fn declared(field: &Field, root: &TokenStream) -> TokenStream {
     if is_reply_code(field) {
         return quote!(#root::ReplyCode);
+    }
+    if let Some(own) = own_type(field) {
+        return own;
     }
     match field.wire {
         WireType::Bit => quote!(bool),
@@ -32,7 +46,7 @@ pub(super) fn taken(field: &Field, root: &TokenStream) -> TokenStream {
 
 /// A setter takes whatever converts into the field's type.
 pub(super) fn converts(field: &Field) -> bool {
-    is_reply_code(field) || by_reference(field) || field.wire == WireType::Timestamp
+    is_reply_code(field) || own_type(field).is_some() || by_reference(field) || field.wire == WireType::Timestamp
 }
 
 /// The writer borrows the value.
@@ -80,11 +94,13 @@ pub(super) fn has_content(class: &Class) -> bool {
 pub(super) fn write(field: &Field, value: &TokenStream) -> TokenStream {
     match field.wire {
         WireType::Bit => quote!(writer.octet(u8::from(#value));),
+        WireType::Octet if own_type(field).is_some() => quote!(writer.octet(#value.code());),
         WireType::Octet => quote!(writer.octet(#value);),
         WireType::Short if is_reply_code(field) => quote!(writer.short(#value.code());),
         WireType::Short => quote!(writer.short(#value);),
         WireType::Long => quote!(writer.long(#value);),
         WireType::LongLong => quote!(writer.longlong(#value);),
+        WireType::ShortString if own_type(field).is_some() => quote!(writer.short_string(#value.as_ref())?;),
         WireType::ShortString => quote!(writer.short_string(#value)?;),
         WireType::LongString => quote!(writer.long_string(#value)?;),
         WireType::Timestamp => quote!(writer.timestamp(#value);),
@@ -106,6 +122,14 @@ pub(super) fn write_zero(wire: WireType) -> TokenStream {
 
 /// The expression that reads a value.
 pub(super) fn read(field: &Field) -> TokenStream {
+    let read = read_wire(field);
+    match own_type(field) {
+        Some(own) => quote!(#own::from(#read)),
+        None => read,
+    }
+}
+
+fn read_wire(field: &Field) -> TokenStream {
     match field.wire {
         WireType::Bit => quote!(reader.octet()? != 0),
         WireType::Octet => quote!(reader.octet()?),

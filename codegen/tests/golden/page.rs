@@ -320,7 +320,7 @@ pub mod basic {
         /// Values of the application.
         pub headers: Option<crate::wire::FieldTable>,
         /// 1 is transient, 2 persistent.
-        pub delivery_mode: Option<u8>,
+        pub delivery_mode: Option<crate::protocol::DeliveryMode>,
     }
     impl std::fmt::Debug for Properties {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -355,8 +355,11 @@ pub mod basic {
         }
         /// 1 is transient, 2 persistent.
         #[must_use]
-        pub fn delivery_mode(mut self, delivery_mode: u8) -> Self {
-            self.delivery_mode = Some(delivery_mode);
+        pub fn delivery_mode(
+            mut self,
+            delivery_mode: impl Into<crate::protocol::DeliveryMode>,
+        ) -> Self {
+            self.delivery_mode = Some(delivery_mode.into());
             self
         }
     }
@@ -377,7 +380,7 @@ pub mod basic {
                 writer.table(value)?;
             }
             if let Some(value) = self.delivery_mode {
-                writer.octet(value);
+                writer.octet(value.code());
             }
             Ok(())
         }
@@ -406,7 +409,7 @@ pub mod basic {
                 None
             };
             let delivery_mode = if flags & (1 << 13) != 0 {
-                Some(reader.octet()?)
+                Some(crate::protocol::DeliveryMode::from(reader.octet()?))
             } else {
                 None
             };

@@ -9,7 +9,7 @@ use crate::broker::session::{Content, Mode, Notice, Publish, Transaction, visibl
 use crate::broker::state::State;
 use crate::broker::words::Refusal;
 use crate::protocol::basic::{self, Properties};
-use crate::protocol::{Method, ReplyCode, tx};
+use crate::protocol::{DeliveryMode, Method, ReplyCode, tx};
 
 /// What became of a publish.
 #[derive(Debug, Clone, Copy)]
@@ -227,7 +227,9 @@ impl State {
 /// RabbitMQ knows transient and persistent messages alone.
 fn check_delivery_mode(properties: &Properties) -> Result<(), Refusal> {
     match properties.delivery_mode {
-        None | Some(1 | 2) => Ok(()),
-        Some(other) => Err(Refusal::precondition(format!("invalid message: {{delivery_mode_unknown,{other}}}"))),
+        None | Some(DeliveryMode::TRANSIENT | DeliveryMode::PERSISTENT) => Ok(()),
+        Some(other) => {
+            Err(Refusal::precondition(format!("invalid message: {{delivery_mode_unknown,{}}}", other.code())))
+        }
     }
 }

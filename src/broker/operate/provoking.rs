@@ -8,7 +8,7 @@ use crate::broker::model::Message;
 use crate::broker::session::{Handover, Notice};
 use crate::broker::state::State;
 use crate::broker::words::Refusal;
-use crate::protocol::{ReplyCode, basic};
+use crate::protocol::{Expiration, ReplyCode, basic};
 use crate::wire::{FieldTable, FieldValue, ShortString, Timestamp};
 
 /// Faults of consumers and returns.
@@ -96,9 +96,8 @@ impl State {
 
 fn stamped(mut message: Message, time: Timestamp) -> Message {
     let properties = &mut message.properties;
-    let number = |text: &ShortString| text.to_str().ok()?.parse::<u64>().ok();
-    if let Some(milliseconds) = properties.expiration.as_ref().and_then(number) {
-        properties.expiration = Some(ShortString::from(milliseconds.to_string()));
+    if let Some(time) = properties.expiration.as_ref().and_then(Expiration::to_duration) {
+        properties.expiration = Some(time.into());
     }
     let mut headers = properties.headers.take().unwrap_or_default();
     if !headers.contains_key("timestamp_in_ms") {

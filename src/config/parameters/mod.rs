@@ -15,7 +15,7 @@ use crate::config::url::{
     FAIL_IF_NO_PEER_CERT, KEY_FILE, KEY_PASSWORD, SEND_SERVER_NAME, SERVER_NAME, SOCKET_TIMEOUT, SSL_OPTIONS,
     TCP_OPTIONS, VERIFY,
 };
-use crate::config::{Credentials, Tls};
+use crate::config::{Credentials, Setting, Tls};
 use crate::wire::FieldTable;
 use table::{Row, parameters};
 use values::{
@@ -202,7 +202,7 @@ parameters! {
 
     connection_name: Option<String> = None, "none",
         "What the management page calls this connection.",
-        set |connection_name: impl Into<String>| Some(connection_name.into()),
+        set |connection_name: impl Into<Setting<String>>| connection_name.into().into_option(),
         keys { "connection_name" "a name of at least one character" codec NAME; }
 
     driver_thread: bool = false, "false",

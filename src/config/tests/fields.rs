@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use super::{base, plain};
 use crate::config::ParametersErrorKind::{Empty, Malformed, OutOfRange};
-#[cfg(feature = "tls")]
-use crate::config::Pem;
-use crate::config::{Credentials, Endpoint, Exchange, Heartbeat, Mechanism, Tls};
+use crate::config::{ConnectionParameters, Credentials, Endpoint, Exchange, Heartbeat, Mechanism, Pem, Tls};
 use crate::wire::{FieldTable, FieldValue};
 
 /// A mechanism whose name no broker can offer.
@@ -107,6 +105,18 @@ fn the_broker_is_told_the_defaults_the_name_and_the_users_properties() {
 }
 
 #[test]
+fn what_a_setter_set_can_be_undone() {
+    let parameters = base().connection_name("n").tls(Tls::default()).max_unconfirmed(5).open_timeout(None);
+    let undone = ConnectionParameters::from(&parameters).connection_name(None).tls(None).max_unconfirmed(None);
+    assert_eq!((undone.to_string(), parameters.connection_name.as_deref()), (base().to_string(), Some("n")));
+    let name = String::from("n");
+    assert_eq!(base().connection_name(&name).connection_name, base().connection_name(Some(name)).connection_name);
+    let tls = Tls::default().ca(Pem::file("/c")).key(Pem::file("/k")).key_password("p").server_name("s");
+    let undone = tls.ca(None).key(None).key_password(None).server_name(None);
+    assert_eq!(format!("{undone:?}"), format!("{:?}", Tls::default()));
+}
+
+#[test]
 fn the_users_properties_replace_defaults_and_a_capability_at_a_time() {
     let users = FieldTable::from([
         ("product", FieldValue::from("shop")),
@@ -149,5 +159,5 @@ fn each_setting_of_keepalive_turns_it_on() {
         base().tcp_keepalive_interval(second),
         base().tcp_keepalive_count(1),
     ];
-    assert!(each.iter().all(crate::config::ConnectionParameters::keeps_alive));
+    assert!(each.iter().all(ConnectionParameters::keeps_alive));
 }

@@ -292,6 +292,13 @@ impl FromStr for ConnectionParameters {
     }
 }
 
+impl From<&Self> for ConnectionParameters {
+    /// The same once more, so that parameters that are kept open several connections.
+    fn from(parameters: &Self) -> Self {
+        parameters.clone()
+    }
+}
+
 impl TryFrom<&str> for ConnectionParameters {
     type Error = ParametersError;
 

@@ -29,15 +29,22 @@ pub enum Phase {
     Handshake,
 }
 
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Phase {
+    /// Its name, such as `resolve` or `TLS`; `Display` writes the same. It stays as it is.
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Resolve => "resolve",
             Self::Connect => "connect",
             Self::Tls => "TLS",
             Self::Credentials => "credentials",
             Self::Handshake => "handshake",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

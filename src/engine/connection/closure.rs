@@ -9,6 +9,7 @@ use crate::wire::Escaped;
 
 /// What was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Scope {
     /// The whole connection.
     Connection,
@@ -18,6 +19,7 @@ pub enum Scope {
 
 /// Whose decision a close was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Initiator {
     /// This side: the application asked for it, or the client gave up on the peer.
     Client,
@@ -25,6 +27,23 @@ pub enum Initiator {
     Broker,
     /// Nobody said anything: the transport went away.
     Transport,
+}
+
+impl Initiator {
+    /// Its name in lower case, for metrics and logs; `Display` writes the same. It stays as it is.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Broker => "broker",
+            Self::Transport => "transport",
+        }
+    }
+}
+
+impl fmt::Display for Initiator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 /// The reason behind a close.
@@ -70,13 +89,31 @@ pub struct Closure {
 
 /// What became of something that was in flight when its channel or connection was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Fate {
     /// No byte of it was handed to the transport, nor will be: the broker does not know of it.
     NotSent,
     /// It may or may not have reached the broker, or may still.
     Unknown,
-    /// It is what the broker answered with the close.
+    /// The broker refused it: it closed the channel or connection in answer to it, nacked the message, or returned it.
     Refused,
+}
+
+impl Fate {
+    /// Its name in lower case, such as `not_sent`, for metrics and logs; `Display` writes the same. It stays as it is.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotSent => "not_sent",
+            Self::Unknown => "unknown",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 impl Closure {

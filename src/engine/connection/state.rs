@@ -22,6 +22,24 @@ pub enum ConnectionState {
     Closed,
 }
 
+impl ConnectionState {
+    /// Its name in lower case, for metrics and logs; `Display` writes the same. It stays as it is.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Blocked => "blocked",
+            Self::Closing => "closing",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+impl fmt::Display for ConnectionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// Where a channel is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -34,6 +52,24 @@ pub enum ChannelState {
     Closing,
     /// It is over.
     Closed,
+}
+
+impl ChannelState {
+    /// Its name in lower case, for metrics and logs; `Display` writes the same. It stays as it is.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Stopped => "stopped",
+            Self::Closing => "closing",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+impl fmt::Display for ChannelState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 /// Something that happened to a connection.

@@ -37,7 +37,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Those of [`Engine::publish`].
+    /// Those of [`Engine::publish`]; or the channel confirms its publishes, and nobody would hear what becomes of this one.
     #[inline]
     pub fn publish_if_open(
         &mut self,
@@ -46,6 +46,9 @@ impl Engine {
         waiter: Option<WaiterId>,
     ) -> Result<Admission, Failure> {
         let admission = self.admission(key)?;
+        if waiter.is_none() && self.is_confirming(key) {
+            return Err(Failure::Unconfirmed);
+        }
         if admission == Admission::Open {
             self.queue_publish(key, publish, waiter)?;
         }

@@ -66,7 +66,7 @@ impl Client {
             When::Calling => self.channel().queue_declare("q").await.map(drop),
             When::Getting => {
                 let delivery = self.channel().get("q").await?;
-                delivery.map_or(Ok(()), |delivery| self.look_at(delivery))
+                delivery.map_or(Ok(()), |message| self.look_at(message.into_delivery()))
             }
             When::Subscribing => {
                 let consumer = self.channel().consume("q").await?;

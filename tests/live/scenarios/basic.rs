@@ -1,7 +1,7 @@
 //! Getting, settling, redelivery and prefetch.
 
 use leveret::protocol::basic;
-use leveret::{ErrorKind, FieldTable, FieldValue, Properties, ReplyCode, Result};
+use leveret::{ErrorKind, FieldTable, FieldValue, Properties, ReplyCode, Requeue, Result};
 use leveret_live_tests::{eventually, exclusive_queue, next, open, ready_messages, soon, unique};
 
 use crate::refusal::{assert_channel_refusal, no_queue};
@@ -15,9 +15,9 @@ async fn getting_takes_one_message_and_says_how_many_are_left() -> Result<()> {
     soon(channel.publish("", &queue, "second")).await?;
 
     let first = soon(channel.get(&queue)).await?.expect("there are two");
-    assert_eq!((first.body(), first.message_count()), (&b"first"[..], Some(1)));
+    assert_eq!((first.body(), first.message_count()), (&b"first"[..], 1));
     let second = soon(channel.get(&queue).no_ack(true)).await?.expect("there is one");
-    assert_eq!((second.body(), second.message_count()), (&b"second"[..], Some(0)));
+    assert_eq!((second.body(), second.message_count()), (&b"second"[..], 0));
     first.ack().await?;
     assert_eq!(second.ack().await.unwrap_err().kind(), ErrorKind::Usage, "there is nothing to settle");
     assert!(soon(channel.get(&queue)).await?.is_none());
@@ -62,10 +62,10 @@ async fn a_message_that_is_given_back_comes_again_as_redelivered() -> Result<()>
     let mut consumer = soon(channel.consume(&queue)).await?;
     let first = next(&mut consumer).await;
     assert!(!first.is_redelivered());
-    first.nack(true).await?;
+    first.nack(Requeue::Yes).await?;
     let second = next(&mut consumer).await;
     assert!(second.is_redelivered());
-    second.reject(true).await?;
+    second.reject(Requeue::Yes).await?;
     let third = next(&mut consumer).await;
     assert!(third.is_redelivered());
     third.ack().await
@@ -82,7 +82,7 @@ async fn giving_back_many_at_once_gives_back_all_before() -> Result<()> {
     for _ in 0..3 {
         last = soon(channel.get(&queue)).await?;
     }
-    last.expect("there were three").nack_multiple(true).await?;
+    last.expect("there were three").nack_multiple(Requeue::Yes).await?;
     eventually(|| async { (ready_messages(&channel, &queue).await == 3).then_some(()) }).await;
     Ok(())
 }
@@ -96,12 +96,12 @@ async fn a_rejected_message_goes_to_the_dead_letter_exchange_and_says_why() -> R
         FieldTable::from([("x-dead-letter-exchange", ""), ("x-dead-letter-routing-key", graveyard.as_str())]);
     soon(channel.queue_declare(&queue).exclusive(true).arguments(arguments)).await?;
     soon(channel.publish("", &queue, "rejected")).await?;
-    soon(channel.get(&queue)).await?.expect("the message").reject(false).await?;
+    soon(channel.get(&queue)).await?.expect("the message").reject(Requeue::No).await?;
 
     let mut consumer = soon(channel.consume(&graveyard)).await?;
     let dead = next(&mut consumer).await;
     assert_eq!(dead.body(), b"rejected");
-    let headers = dead.properties()?.headers.expect("the broker adds x-death");
+    let headers = dead.properties()?.headers.clone().expect("the broker adds x-death");
     let Some(FieldValue::Array(deaths)) = headers.get("x-death") else { panic!("{headers:?}") };
     let death = deaths[0].as_table().expect("each death is a table");
     assert_eq!(death.get("reason").and_then(FieldValue::as_str), Some("rejected"));
@@ -169,13 +169,13 @@ async fn a_request_is_answered_by_direct_reply_to() -> Result<()> {
 
     let request = next(&mut requests).await;
     let asked = request.properties()?;
-    let reply_to = asked.reply_to.expect("the broker names the way back").to_string();
-    let answer = Properties::default().correlation_id(asked.correlation_id.expect("it came with the request"));
-    soon(server.publish("", &reply_to, "42").properties(&answer)).await?;
+    let reply_to = asked.reply_to.as_ref().expect("the broker names the way back");
+    let answer = Properties::default().correlation_id(asked.correlation_id.clone().expect("it came with the request"));
+    soon(server.publish("", reply_to, "42").properties(&answer)).await?;
     request.ack().await?;
 
     let reply = next(&mut replies).await;
     assert_eq!(reply.body(), b"42");
-    assert_eq!(reply.properties()?.correlation_id.expect("it was given"), "7");
+    assert_eq!(reply.properties()?.correlation_id.clone().expect("it was given"), "7");
     Ok(())
 }

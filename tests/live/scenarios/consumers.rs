@@ -152,7 +152,7 @@ async fn tasks_that_share_a_connection_get_every_message_once() -> Result<()> {
         let mut consumer = soon(channel.consume(&queue)).await?;
         consumers.push(tokio::spawn(async move {
             let mut bodies = Vec::new();
-            while let Some(delivery) = consumer.next().await.transpose()? {
+            while let Some(delivery) = consumer.try_next().await? {
                 let body = delivery.body().to_vec();
                 delivery.ack().await?;
                 if body == b"enough" {

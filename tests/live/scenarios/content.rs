@@ -73,8 +73,8 @@ async fn every_property_survives_the_way() -> Result<()> {
     soon(channel.publish("", &queue, "with all").properties(&sent)).await?;
     soon(channel.publish("", &queue, "with none")).await?;
     let mut consumer = soon(channel.consume(&queue).no_ack(true)).await?;
-    assert_eq!(next(&mut consumer).await.properties()?, sent);
-    assert_eq!(next(&mut consumer).await.properties()?, Properties::default());
+    assert_eq!(*next(&mut consumer).await.properties()?, sent);
+    assert_eq!(*next(&mut consumer).await.properties()?, Properties::default());
     Ok(())
 }
 
@@ -110,7 +110,7 @@ async fn headers_of_every_type_survive_the_way() -> Result<()> {
     let properties = Properties::default().headers(headers());
     soon(channel.publish("", &queue, "with headers").properties(&properties)).await?;
     let mut consumer = soon(channel.consume(&queue).no_ack(true)).await?;
-    let received = next(&mut consumer).await.properties()?.headers.expect("headers came");
+    let received = next(&mut consumer).await.properties()?.headers.clone().expect("headers came");
     assert_eq!(received.len(), headers().len());
     for (key, sent) in &headers() {
         let came = received.get(key.to_string());
@@ -169,7 +169,7 @@ async fn empty_headers_are_not_no_headers() -> Result<()> {
     {
         soon(channel.publish("", &queue, "bare").properties(&sent)).await?;
         let message = soon(channel.get(&queue).no_ack(true)).await?.expect("the message");
-        assert_eq!(message.properties()?, sent);
+        assert_eq!(*message.properties()?, sent);
     }
     Ok(())
 }

@@ -74,7 +74,7 @@ async fn of_messages() -> Vec<(ErrorKind, Error)> {
     soon(channel.queue_declare(&full).exclusive(true).arguments(arguments)).await.unwrap();
     let publisher = soon(channel.confirm_select()).await.unwrap();
     let nacked = soon(publisher.publish("", &full, "x").confirmed()).await.unwrap_err();
-    let back = soon(publisher.publish("", &unique("nowhere"), "x").mandatory(true).confirmed()).await.unwrap_err();
+    let back = soon(publisher.publish("", unique("nowhere"), "x").mandatory(true).confirmed()).await.unwrap_err();
     assert_eq!((back.reply_code(), back.returned().is_some()), (Some(ReplyCode::NO_ROUTE), true));
 
     let mut consumer = soon(channel.consume(&queue).no_ack(true)).await.unwrap();

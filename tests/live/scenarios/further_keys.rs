@@ -33,7 +33,7 @@ async fn a_message_goes_to_its_further_keys_too_and_once_to_each_queue() -> Resu
         let messages = messages(&channel, &queue).await;
         assert_eq!(messages.len(), 1);
         assert_eq!(messages[0].routing_key(), "1", "it keeps the key that it was published with");
-        assert_eq!(messages[0].properties()?, seen, "nobody sees who else got it");
+        assert_eq!(*messages[0].properties()?, seen, "nobody sees who else got it");
     }
     Ok(())
 }
@@ -45,7 +45,7 @@ async fn headers_that_held_only_hidden_keys_arrive_empty() -> Result<()> {
     let sent = with_headers([("BCC", keys(&[]))]);
     soon(channel.publish("", &queue, "bare").properties(&sent)).await?;
     let message = messages(&channel, &queue).await.pop().expect("the message");
-    assert_eq!(message.properties()?, Properties::default().headers(FieldTable::new()));
+    assert_eq!(*message.properties()?, Properties::default().headers(FieldTable::new()));
     Ok(())
 }
 
@@ -59,7 +59,7 @@ async fn in_a_list_of_further_keys_only_text_counts() -> Result<()> {
     soon(channel.publish("", "nobody", "for the other").properties(&sent)).await?;
     assert_eq!(bodies(&channel, &queue).await, Vec::<String>::new());
     let message = messages(&channel, &other).await.pop().expect("the message");
-    assert_eq!(message.properties()?, sent);
+    assert_eq!(*message.properties()?, sent);
     Ok(())
 }
 

@@ -47,7 +47,7 @@ async fn pika_receives_what_leveret_sends() -> Result<()> {
     soon(channel.queue_declare(&queue).durable(true)).await?;
     let publisher = soon(channel.confirm_select()).await?;
     for body in bodies() {
-        soon(publisher.publish("", &queue, body).properties(&properties()).confirmed()).await?;
+        soon(publisher.publish("", &queue, body).properties(properties()).confirmed()).await?;
     }
     pika("receive", &queue).await;
     assert_eq!(soon(channel.queue_delete(&queue)).await?.message_count, 0, "Pika acknowledged all of them");
@@ -70,7 +70,7 @@ async fn leveret_receives_what_pika_sends() -> Result<()> {
             assert_eq!(came.headers.as_ref().and_then(|headers| headers.get(key.to_string())), Some(value), "{key}");
         }
         let headers = came.headers.clone().unwrap_or_default();
-        assert_eq!(came, sent.clone().headers(headers));
+        assert_eq!(*came, sent.clone().headers(headers));
         delivery.ack().await?;
     }
     assert_eq!(soon(channel.queue_delete(&queue)).await?.message_count, 0);

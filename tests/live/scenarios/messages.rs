@@ -29,7 +29,7 @@ pub(crate) async fn put(channel: &Channel, queue: &str, body: &str, properties: 
 
 /// Gets a message that is there.
 pub(crate) async fn get(channel: &Channel, queue: &str) -> Delivery {
-    soon(channel.get(queue)).await.expect("the queue is there").expect("it has a message")
+    soon(channel.get(queue)).await.expect("the queue is there").expect("it has a message").into_delivery()
 }
 
 /// Gets messages that are there, in order; they stay unsettled.
@@ -43,7 +43,7 @@ pub(crate) async fn get_many(channel: &Channel, queue: &str, count: usize) -> Ve
 
 /// Gets a message that is on its way to the queue.
 pub(crate) async fn get_soon(channel: &Channel, queue: &str) -> Delivery {
-    eventually(|| async { channel.get(queue).await.expect("the queue is there") }).await
+    eventually(|| async { channel.get(queue).await.expect("the queue is there").map(Into::into) }).await
 }
 
 /// Takes all that is ready, and gives the bodies and whether they came before.

@@ -1,6 +1,6 @@
 //! Queues with a limit, and what goes when they are full.
 
-use leveret::{Channel, Delivery, ErrorKind, FieldTable, FieldValue, Properties, Result};
+use leveret::{Channel, Delivery, ErrorKind, FieldTable, FieldValue, Properties, Requeue, Result};
 use leveret_live_tests::{exclusive_queue, next, open, ready_messages, soon};
 
 use crate::messages::{body, fill, get, get_soon, put, queue_with, take_all, take_bodies};
@@ -17,7 +17,7 @@ async fn limited(channel: &Channel, limits: &[(&str, FieldValue)]) -> (String, S
 }
 
 fn reason(dead: &Delivery) -> String {
-    let headers = dead.properties().expect("properties").headers.expect("the broker adds headers");
+    let headers = dead.properties().expect("properties").headers.clone().expect("the broker adds headers");
     headers.get("x-first-death-reason").and_then(FieldValue::as_str).expect("text").to_owned()
 }
 
@@ -109,12 +109,12 @@ async fn a_queue_that_refuses_takes_back_what_it_handed_out_but_no_dead_letters(
         fill(&channel, &queue, &["1"]).await;
         let handed_out = get(&channel, &queue).await;
         fill(&channel, &queue, &["2"]).await;
-        handed_out.nack(true).await?;
+        handed_out.nack(Requeue::Yes).await?;
 
         let arguments = [("x-dead-letter-exchange", ""), ("x-dead-letter-routing-key", queue.as_str())];
         let mortal = queue_with(&channel, arguments).await;
         fill(&channel, &mortal, &["dead"]).await;
-        get(&channel, &mortal).await.reject(false).await?;
+        get(&channel, &mortal).await.reject(Requeue::No).await?;
         // The dead letter has been and gone when the queue that it comes from is.
         soon(channel.queue_delete(&mortal)).await?;
         assert_eq!(take_all(&channel, &queue).await, [("1".to_owned(), true), ("2".to_owned(), false)]);
@@ -144,7 +144,7 @@ async fn what_is_unsettled_takes_no_room_until_it_is_given_back() -> Result<()> 
     fill(&channel, &queue, &["3"]).await;
     assert_eq!(ready_messages(&channel, &queue).await, 2);
     assert_eq!(ready_messages(&channel, &graveyard).await, 0);
-    unsettled.nack(true).await?;
+    unsettled.nack(Requeue::Yes).await?;
     let dead = get_soon(&channel, &graveyard).await;
     assert_eq!((body(&dead).as_str(), reason(&dead).as_str()), ("1", "maxlen"), "it is the oldest again");
     assert_eq!(take_all(&channel, &queue).await, [("2".to_owned(), false), ("3".to_owned(), false)]);

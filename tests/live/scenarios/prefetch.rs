@@ -1,7 +1,7 @@
 //! How many unsettled messages a channel or a consumer is sent.
 
 use leveret::protocol::basic;
-use leveret::{Channel, Consumer, ReplyCode, Result};
+use leveret::{Channel, Consumer, ReplyCode, Requeue, Result};
 use leveret_live_tests::{eventually, exclusive_queue, next, open, ready_messages, soon};
 
 use crate::messages::{body, fill, get, take_bodies};
@@ -71,7 +71,7 @@ async fn each_settled_message_makes_room_for_one() -> Result<()> {
     let (zero, one, two) = (next(&mut consumer).await, next(&mut consumer).await, next(&mut consumer).await);
     one.ack().await?;
     take(&mut consumer, &["3"]).await;
-    zero.reject(false).await?;
+    zero.reject(Requeue::No).await?;
     take(&mut consumer, &["4"]).await;
     assert_left(&channel, &queue, 5).await;
     two.ack_multiple().await?;
@@ -86,7 +86,7 @@ async fn a_message_that_a_full_consumer_gives_back_comes_to_it_again() -> Result
     let queue = full_queue(&channel).await;
     soon(channel.basic_qos().prefetch_count(1)).await?;
     let mut consumer = soon(channel.consume(&queue)).await?;
-    next(&mut consumer).await.nack(true).await?;
+    next(&mut consumer).await.nack(Requeue::Yes).await?;
     let again = next(&mut consumer).await;
     assert_eq!((body(&again).as_str(), again.is_redelivered()), ("0", true));
     assert_left(&channel, &queue, 9).await;
@@ -213,7 +213,7 @@ async fn in_a_transaction_a_settled_message_makes_room_once_that_is_committed() 
         next(&mut consumer).await.ack().await?;
         assert_left(&channel, &queue, 9).await;
         soon(channel.tx_commit()).await?;
-        next(&mut consumer).await.reject(false).await?;
+        next(&mut consumer).await.reject(Requeue::No).await?;
         assert_left(&channel, &queue, 8).await;
         soon(channel.tx_commit()).await?;
         take(&mut consumer, &["2"]).await;

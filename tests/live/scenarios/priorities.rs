@@ -1,6 +1,6 @@
 //! Queues that hand out what matters more first.
 
-use leveret::{Channel, Properties, Result};
+use leveret::{Channel, Properties, Requeue, Result};
 use leveret_live_tests::{exclusive_queue, next, open, soon};
 
 use crate::messages::{body, get, get_many, put, queue_with, take_all, take_bodies};
@@ -50,7 +50,7 @@ async fn what_is_given_back_takes_its_place_among_its_equals() -> Result<()> {
     let queue = queue_with(&channel, [("x-max-priority", 5)]).await;
     publish(&channel, &queue, &[("1a", 1), ("5a", 5), ("5b", 5), ("1b", 1)]).await;
     for delivery in get_many(&channel, &queue, 3).await.into_iter().rev() {
-        delivery.nack(true).await?;
+        delivery.nack(Requeue::Yes).await?;
     }
     let all = take_all(&channel, &queue).await;
     let all: Vec<_> = all.iter().map(|(body, redelivered)| (body.as_str(), *redelivered)).collect();

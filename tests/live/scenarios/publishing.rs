@@ -95,7 +95,7 @@ async fn a_message_names_no_other_user_than_its_sender() -> Result<()> {
         let also_wrong = Properties::default().user_id(other).expiration("soon").delivery_mode(7);
         assert_invalid(&connection, also_wrong, &text).await;
     }
-    soon(channel.publish("", &queue, "mine").properties(&Properties::default().user_id(own))).await?;
+    soon(channel.publish("", &queue, "mine").properties(Properties::default().user_id(own))).await?;
     assert_eq!(bodies(&channel, &queue).await, ["mine"]);
     Ok(())
 }
@@ -123,7 +123,7 @@ async fn an_expiration_is_a_whole_number_of_milliseconds_within_ten_years() -> R
         let properties = Properties::default().expiration(expiration);
         soon(channel.publish("", &queue, expiration).properties(&properties)).await?;
         let kept = messages(&channel, &queue).await.pop().expect("it is kept");
-        assert_eq!(kept.properties()?.expiration.expect("it came along"), *expiration);
+        assert_eq!(kept.properties()?.expiration.clone().expect("it came along"), *expiration);
     }
     Ok(())
 }
@@ -217,7 +217,7 @@ async fn what_was_published_before_a_refusal_stays_and_what_came_after_is_lost()
     let queue = exclusive_queue(&channel).await;
     let publisher = soon(another_channel(&connection).await.confirm_select()).await?;
     soon(publisher.publish("", &queue, "before").confirmed()).await?;
-    let refused = soon(publisher.publish(&unique("missing"), "key", "refused")).await?;
+    let refused = soon(publisher.publish(unique("missing"), "key", "refused")).await?;
     // The broker may have closed the channel already.
     let after = soon(publisher.publish("", &queue, "after")).await;
     assert_eq!(soon(refused).await.unwrap_err().reply_code(), Some(ReplyCode::NOT_FOUND));

@@ -1,7 +1,7 @@
 //! What the broker refuses about a queue that is missing, locked or in use.
 
 use leveret::protocol::{basic, queue};
-use leveret::{Connection, Properties, ReplyCode, Result};
+use leveret::{Connection, Properties, ReplyCode, Requeue, Result};
 use leveret_live_tests::{connect, exclusive_queue, open, ready_messages, soon, unique};
 
 use crate::messages::{fill, get, put};
@@ -115,7 +115,7 @@ async fn purging_and_deleting_leave_unsettled_messages_out_of_their_count() -> R
     let first = get(&channel, &name).await;
     assert_eq!(ready_messages(&channel, &name).await, 2);
     assert_eq!(soon(channel.queue_purge(&name)).await?.message_count, 2);
-    first.nack(true).await?;
+    first.nack(Requeue::Yes).await?;
     assert_eq!(get(&channel, &name).await.body(), b"1", "it was not purged");
     fill(&channel, &name, &["4"]).await;
     assert_eq!(delete_count(&connection, &name).await?, 1);

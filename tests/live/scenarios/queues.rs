@@ -31,7 +31,7 @@ async fn a_queue_without_a_name_gets_one_and_the_empty_name_then_means_it() -> R
     assert!(named.to_string().starts_with("amq.gen-"), "{named}");
     soon(channel.queue_bind("", "amq.direct", named.clone())).await?;
     let publisher = soon(channel.confirm_select()).await?;
-    soon(publisher.publish("amq.direct", &named.to_string(), "routed").confirmed()).await?;
+    soon(publisher.publish("amq.direct", named.to_string(), "routed").confirmed()).await?;
     let delivery = soon(channel.get("")).await?.expect("the message came by the binding");
     assert_eq!(delivery.body(), b"routed");
     delivery.ack().await

@@ -1,13 +1,13 @@
 //! Messages that die more than once: how deaths add up, and which circles the broker breaks.
 
-use leveret::{Channel, Delivery, FieldTable, FieldValue, Properties, Result};
+use leveret::{Channel, Delivery, FieldTable, FieldValue, Properties, Requeue, Result};
 use leveret_live_tests::{eventually, exclusive_queue, open, ready_messages, soon, unique};
 
 use crate::messages::{fill, get, get_soon, put, queue_with, take_bodies};
 
 /// How often, where and why a message died, as it tells it; and the names of the fields.
 fn deaths(delivery: &Delivery) -> Vec<(i64, String, String, Vec<String>)> {
-    let headers = delivery.properties().expect("properties").headers.expect("the broker adds headers");
+    let headers = delivery.properties().expect("properties").headers.clone().expect("the broker adds headers");
     let deaths = headers.get("x-death").and_then(FieldValue::as_array).expect("deaths").to_vec();
     let told = deaths.iter().map(|death| {
         let death = death.as_table().expect("a table");
@@ -24,7 +24,7 @@ fn counts(delivery: &Delivery) -> Vec<(i64, String, String)> {
 }
 
 fn first(delivery: &Delivery, what: &str) -> String {
-    let headers = delivery.properties().expect("properties").headers.expect("the broker adds headers");
+    let headers = delivery.properties().expect("properties").headers.clone().expect("the broker adds headers");
     headers.get(format!("x-first-death-{what}")).and_then(FieldValue::as_str).expect("text").to_owned()
 }
 
@@ -43,12 +43,12 @@ async fn dying_again_in_the_same_way_adds_to_the_count() -> Result<()> {
     let queue = unique("circle");
     leads_to(&channel, &queue, &queue, &[]).await;
     fill(&channel, &queue, &["again and again"]).await;
-    get(&channel, &queue).await.reject(false).await?;
+    get(&channel, &queue).await.reject(Requeue::No).await?;
     for count in 1..4 {
         let dead = get_soon(&channel, &queue).await;
         assert_eq!(counts(&dead), [(count, queue.clone(), "rejected".to_owned())]);
         assert_eq!(first(&dead, "reason"), "rejected");
-        dead.reject(false).await?;
+        dead.reject(Requeue::No).await?;
     }
     Ok(())
 }
@@ -86,10 +86,10 @@ async fn a_death_that_comes_again_moves_to_the_front() -> Result<()> {
     let rejected = |count| (count, work.clone(), "rejected".to_owned());
     let attempt = get_soon(&channel, &work).await;
     assert_eq!(counts(&attempt), [expired(1)]);
-    attempt.reject(false).await?;
+    attempt.reject(Requeue::No).await?;
     let attempt = get_soon(&channel, &work).await;
     assert_eq!(counts(&attempt), [expired(2), rejected(1)]);
-    attempt.reject(false).await?;
+    attempt.reject(Requeue::No).await?;
     let attempt = get_soon(&channel, &work).await;
     assert_eq!(counts(&attempt), [expired(3), rejected(2)]);
     assert_eq!(first(&attempt, "reason"), "expired");
@@ -103,9 +103,9 @@ async fn one_queue_kills_for_several_reasons_and_each_has_its_count() -> Result<
     let queue = unique("mortal");
     leads_to(&channel, &queue, &graveyard, &[]).await;
     fill(&channel, &queue, &["twice"]).await;
-    get(&channel, &queue).await.reject(false).await?;
+    get(&channel, &queue).await.reject(Requeue::No).await?;
     let dead = get_soon(&channel, &graveyard).await;
-    let again = dead.properties()?.expiration("30");
+    let again = dead.properties()?.clone().expiration("30");
     put(&channel, &queue, "twice", &again).await;
     dead.ack().await?;
     let dead = get_soon(&channel, &graveyard).await;
@@ -150,11 +150,11 @@ async fn deaths_that_a_publisher_makes_up_are_counted_on() -> Result<()> {
         [("queue", queue.as_str().into()), ("reason", "rejected".into()), ("count", 7_i64.into())];
     let deaths = FieldValue::Array(vec![FieldValue::Table(FieldTable::from(death))]);
     put(&channel, &queue, "aged", &Properties::default().headers(FieldTable::from([("x-death", deaths)]))).await;
-    get(&channel, &queue).await.reject(false).await?;
+    get(&channel, &queue).await.reject(Requeue::No).await?;
 
     let dead = get_soon(&channel, &graveyard).await;
     assert_eq!(counts(&dead), [(8, queue, "rejected".to_owned())]);
-    let headers = dead.properties()?.headers.expect("there is x-death");
+    let headers = dead.properties()?.headers.clone().expect("there is x-death");
     assert_eq!(headers.get("x-first-death-queue"), None, "the first death is not this one");
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Messages that are given back: their place in the queue, and that they say so.
 
-use leveret::Result;
+use leveret::{Requeue, Result};
 use leveret_live_tests::{connect, eventually, exclusive_queue, next, open, ready_messages, soon, unique};
 
 use crate::messages::{fill, get_many, take_all};
@@ -18,10 +18,10 @@ async fn a_message_goes_back_to_its_old_place() -> Result<()> {
     fill(&channel, &queue, &BODIES).await;
     let mut out = get_many(&channel, &queue, 4).await.into_iter();
     let (first, second, third) = (out.next().expect("1"), out.next().expect("2"), out.next().expect("3"));
-    third.reject(true).await?;
-    first.nack(true).await?;
-    out.next().expect("4").nack(true).await?;
-    second.reject(true).await?;
+    third.reject(Requeue::Yes).await?;
+    first.nack(Requeue::Yes).await?;
+    out.next().expect("4").nack(Requeue::Yes).await?;
+    second.reject(Requeue::Yes).await?;
     let all = expected([("1", true), ("2", true), ("3", true), ("4", true), ("5", false)]);
     assert_eq!(take_all(&channel, &queue).await, all);
     Ok(())
@@ -33,7 +33,7 @@ async fn a_message_goes_before_those_that_were_behind_it_though_others_are_out()
     let queue = exclusive_queue(&channel).await;
     fill(&channel, &queue, &BODIES).await;
     let second = get_many(&channel, &queue, 3).await.swap_remove(1);
-    second.nack(true).await?;
+    second.nack(Requeue::Yes).await?;
     let back = [("2", true), ("4", false), ("5", false)].map(|(body, again)| (body.to_owned(), again));
     assert_eq!(take_all(&channel, &queue).await, back);
     Ok(())
@@ -45,7 +45,7 @@ async fn many_go_back_in_their_order() -> Result<()> {
     let queue = exclusive_queue(&channel).await;
     fill(&channel, &queue, &BODIES).await;
     let last = get_many(&channel, &queue, 3).await.pop().expect("three came");
-    last.nack_multiple(true).await?;
+    last.nack_multiple(Requeue::Yes).await?;
     let all = expected([("1", true), ("2", true), ("3", true), ("4", false), ("5", false)]);
     assert_eq!(take_all(&channel, &queue).await, all);
     Ok(())
@@ -98,7 +98,7 @@ async fn another_consumer_gets_what_one_gives_back() -> Result<()> {
     soon(other.basic_qos().prefetch_count(1)).await?;
     let mut second = soon(other.consume(&queue)).await?;
     soon(first.cancel()).await?;
-    delivery.nack(true).await?;
+    delivery.nack(Requeue::Yes).await?;
     let again = next(&mut second).await;
     assert_eq!(again.body(), b"passed on");
     assert!(again.is_redelivered());

@@ -7,7 +7,7 @@ use leveret_live_tests::{exclusive_queue, soon, unique};
 pub(crate) async fn messages(channel: &Channel, queue: &str) -> Vec<Delivery> {
     let mut messages = Vec::new();
     while let Some(delivery) = soon(channel.get(queue).no_ack(true)).await.expect("the queue is there") {
-        messages.push(delivery);
+        messages.push(delivery.into());
     }
     messages
 }

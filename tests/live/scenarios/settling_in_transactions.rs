@@ -1,7 +1,7 @@
 //! Acknowledging, rejecting and giving back in a transaction.
 
 use leveret::protocol::basic;
-use leveret::{Channel, ReplyCode, Result};
+use leveret::{Channel, ReplyCode, Requeue, Result};
 use leveret_live_tests::{eventually, exclusive_queue, open, ready_messages, soon};
 
 use crate::messages::{fill, get, get_soon};
@@ -55,12 +55,12 @@ async fn a_message_is_given_back_when_the_transaction_commits() -> Result<()> {
     let (_connection, channel) = open().await;
     let (transaction, queue) = transaction(&channel, &["rejected", "given back"]).await;
     let (first, second) = (get(&transaction, &queue).await, get(&transaction, &queue).await);
-    first.reject(false).await?;
-    second.nack(true).await?;
+    first.reject(Requeue::No).await?;
+    second.nack(Requeue::Yes).await?;
     assert!(soon(transaction.get(&queue)).await?.is_none(), "nothing is given back yet");
     soon(transaction.tx_commit()).await?;
-    let again = get(&transaction, &queue).await;
-    assert_eq!((again.body(), again.is_redelivered(), again.message_count()), (&b"given back"[..], true, Some(0)));
+    let again = soon(transaction.get(&queue)).await?.expect("it is given back");
+    assert_eq!((again.body(), again.is_redelivered(), again.message_count()), (&b"given back"[..], true, 0));
     Ok(())
 }
 

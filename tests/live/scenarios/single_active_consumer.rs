@@ -1,6 +1,6 @@
 //! Queues with one consumer at a time: by the consumer's wish, or by the queue's.
 
-use leveret::{Connection, Consumer, ReplyCode, Result};
+use leveret::{Connection, Consumer, ReplyCode, Requeue, Result};
 use leveret_live_tests::{connect, exclusive_queue, next, open, ready_messages, soon, unique};
 
 use crate::messages::{body, fill, get, queue_with};
@@ -123,7 +123,7 @@ async fn the_next_in_line_takes_over_from_one_that_is_cancelled() -> Result<()> 
     fill(&channel, &queue, &["2"]).await;
     let two = next(&mut second).await;
     assert_eq!((body(&two).as_str(), two.is_redelivered()), ("2", false));
-    held.nack(true).await?;
+    held.nack(Requeue::Yes).await?;
     let one = next(&mut second).await;
     assert_eq!((body(&one).as_str(), one.is_redelivered()), ("1", true), "it was still the first one's");
     Ok(())

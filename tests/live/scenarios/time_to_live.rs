@@ -1,6 +1,6 @@
 //! Messages that live for a while.
 
-use leveret::{Channel, Delivery, FieldTable, FieldValue, Properties, ReplyCode, Result};
+use leveret::{Channel, Delivery, FieldTable, FieldValue, Properties, ReplyCode, Requeue, Result};
 use leveret_live_tests::{eventually, exclusive_queue, next, open, ready_messages, soon};
 
 use crate::messages::{body, fill, get, get_soon, put, queue_with, take_bodies};
@@ -31,7 +31,7 @@ async fn outlive(channel: &Channel, milliseconds: &str) {
 }
 
 fn death(dead: &Delivery) -> FieldTable {
-    let headers = dead.properties().expect("properties").headers.expect("the broker adds headers");
+    let headers = dead.properties().expect("properties").headers.clone().expect("the broker adds headers");
     let deaths = headers.get("x-death").and_then(FieldValue::as_array).expect("deaths").to_vec();
     deaths[0].as_table().expect("a table").clone()
 }
@@ -72,7 +72,7 @@ async fn a_message_that_is_delivered_keeps_its_expiration() -> Result<()> {
     let queue = exclusive_queue(&channel).await;
     put(&channel, &queue, "long", &expiring(LONG)).await;
     let delivery = get(&channel, &queue).await;
-    assert_eq!(delivery.properties()?, expiring(LONG));
+    assert_eq!(*delivery.properties()?, expiring(LONG));
     Ok(())
 }
 
@@ -116,7 +116,7 @@ async fn what_is_delivered_does_not_expire_until_it_is_given_back() -> Result<()
     let delivery = get(&channel, &queue).await;
     outlive(&channel, "50").await;
     assert_eq!(ready_messages(&channel, &graveyard).await, 0);
-    delivery.nack(true).await?;
+    delivery.nack(Requeue::Yes).await?;
     assert_eq!(body(&get_soon(&channel, &graveyard).await), "slow");
     assert_eq!(take_bodies(&channel, &queue).await, Vec::<String>::new());
     Ok(())
@@ -156,7 +156,7 @@ async fn an_expiration_is_a_number_of_milliseconds_in_text() -> Result<()> {
     ];
     for (expiration, complaint) in refusals {
         let publishing = soon(connection.open_channel()).await?;
-        soon(publishing.publish("", &queue, "never").properties(&expiring(expiration))).await?;
+        soon(publishing.publish("", &queue, "never").properties(expiring(expiration))).await?;
         let error = refused_on(&publishing).await;
         let text = format!("PRECONDITION_FAILED - invalid expiration '{expiration}': {complaint}");
         assert_channel_refusal(&error, "basic.publish", ReplyCode::PRECONDITION_FAILED, &text);

@@ -12,7 +12,7 @@ async fn is_logged_in_as(connection: &Connection, user: &str) -> Result<()> {
     let queue = exclusive_queue(&channel).await;
     let mut consumer = soon(channel.consume(&queue)).await?;
     let naming = |user: &str| Properties::default().user_id(user.to_owned());
-    soon(channel.publish("", &queue, "by its user").properties(&naming(user)).into_future()).await?;
+    soon(channel.publish("", &queue, "by its user").properties(naming(user)).into_future()).await?;
     assert_eq!(next(&mut consumer).await.body(), b"by its user");
 
     let publisher = soon(channel.confirm_select()).await?;

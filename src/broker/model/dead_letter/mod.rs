@@ -53,7 +53,7 @@ fn death(queue: &Queue, message: &Message, reason: DropReason, now: Timestamp) -
     death.push("exchange", text(&message.exchange));
     death.push("routing-keys", routing_keys(message));
     if let Some(expiration) = &message.properties.expiration {
-        death.push("original-expiration", text(expiration));
+        death.push("original-expiration", text(expiration.as_ref()));
     }
     death
 }

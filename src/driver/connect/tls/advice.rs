@@ -1,6 +1,6 @@
 //! What to do about an error of TLS, in half a sentence.
 
-use tokio_rustls::rustls::{AlertDescription, CertificateError, Error as RustlsError};
+use rustls::{AlertDescription, CertificateError, Error as RustlsError};
 
 /// What rustls offers by default. It leaves out what is no longer safe.
 const NOTHING_IN_COMMON: &str = "the broker found nothing that both sides can use: leveret offers TLS 1.3, and TLS 1.2 with ECDHE \

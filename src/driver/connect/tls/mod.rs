@@ -12,11 +12,11 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::ServerName;
+use rustls::{CertificateError, ClientConfig, Error as RustlsError, OtherError};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
-use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{CertificateError, ClientConfig, Error as RustlsError, OtherError};
 
 use super::{ConnectCause, Transport};
 use crate::config::Tls;
