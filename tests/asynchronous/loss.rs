@@ -88,7 +88,7 @@ async fn everything_in_flight_hears_of_the_end_and_whether_it_was_sent() {
         tokio::time::sleep(Duration::from_secs(1)).await;
         channel.send(basic::Ack::default().delivery_tag(1)).await.unwrap();
         let call_unsent = channel.queue_declare("not sent").into_future();
-        let at_the_gate = channel.publish("", "q", "not sent").into_future();
+        let at_the_gate = publisher.publish("", "q", "not sent").into_future();
         let settled = publisher.wait_for_confirms();
         let opening = connection.open_channel();
         let end = async {

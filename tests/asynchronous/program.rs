@@ -128,21 +128,21 @@ async fn item(consumer: &mut Consumer) -> Option<u64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn publishes_before_select_ok_arrives_are_counted_as_the_broker_counts_them() {
+async fn a_plain_publish_is_refused_from_the_moment_that_the_channel_asks_for_confirms() {
     let (_connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
     let clone = channel.clone();
     let selecting = tokio::spawn(async move { clone.confirm_select().await });
     peer.expect::<confirm::Select>(1).await;
-    channel.publish("", "q", "after select, before select-ok").await.unwrap();
-    peer.expect_publish(1).await;
+    // The broker counts what follows the select, before it answers.
+    let refused = channel.publish("", "q", "after select, before select-ok").await.unwrap_err();
+    assert!(refused.kind() == ErrorKind::Usage && refused.is_not_sent(), "{refused}");
     peer.send(1, confirm::SelectOk::default()).await;
-    peer.send(1, basic::Ack::default().delivery_tag(1)).await;
     let publisher = selecting.await.unwrap().unwrap();
     let script = async {
-        peer.expect_publish(1).await;
-        peer.send(1, basic::Ack::default().delivery_tag(2)).await;
+        assert_eq!(peer.expect_publish(1).await.body, b"first");
+        peer.send(1, basic::Ack::default().delivery_tag(1)).await;
     };
-    let (confirmed, ()) = tokio::join!(publisher.publish("", "q", "second").confirmed(), script);
+    let (confirmed, ()) = tokio::join!(publisher.publish("", "q", "first").confirmed(), script);
     confirmed.unwrap();
 }
 
