@@ -71,6 +71,7 @@
 //!
 //! # Features
 //!
+//! * `tokio` (on by default): the async API, and connections to the embedded broker.
 //! * `broker`: an in-memory broker for the tests of applications, in the module `broker`.
 //! * `tls`: connections over TLS (`amqps`), by rustls.
 //! * `serde`: `Serialize` and `Deserialize` for the values of [`wire`] and for [`Properties`].
@@ -83,35 +84,45 @@
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(feature = "tokio"),
+    allow(dead_code, unused_imports, reason = "the adapters use what is in the rooms below")
+)]
 
 // Unit tests share their scripted broker with tests/, where the crate has this name.
-#[cfg(test)]
+#[cfg(all(test, feature = "tokio"))]
 extern crate self as leveret;
 
+#[cfg(feature = "tokio")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
 pub mod asynchronous;
 #[cfg(feature = "broker")]
 #[cfg_attr(docsrs, doc(cfg(feature = "broker")))]
 pub mod broker;
 pub mod config;
+#[cfg(feature = "tokio")]
 mod driver;
 #[cfg_attr(not(feature = "engine"), doc(hidden))]
 pub mod engine;
 mod error;
 #[cfg_attr(not(feature = "engine"), doc(hidden))]
 pub mod frame;
+#[cfg(feature = "tokio")]
+mod link;
 pub mod protocol;
+#[cfg(feature = "tls")]
+mod tls;
 pub mod wire;
 
+#[cfg(feature = "tokio")]
 pub use asynchronous::{
-    Acker, Channel, ChannelEvent, Confirm, Connection, ConnectionEvent, Consumer, Delivery, GetMessage, Publisher,
-    Requeue, Returns,
+    Acker, Channel, Confirm, Connection, Consumer, Delivery, GetMessage, Publisher, Requeue, Returns,
 };
 pub use config::{ConnectionParameters, Credentials};
-pub use driver::{Attempt, Phase};
 pub use engine::{
     ChannelState, ConnectionState, Fate, Initiator, Message, Negotiated, Reason, Returned, Settled, Violation,
 };
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Attempt, ChannelEvent, ConnectionEvent, Error, ErrorKind, Phase, Result};
 pub use frame::Body;
 pub use protocol::{DeliveryMode, ExchangeKind, Expiration, ReplyCode, basic::Properties};
 pub use wire::{FieldTable, FieldValue, LongString, Name, ShortString, Timestamp};

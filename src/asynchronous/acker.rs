@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::Channel;
-use crate::driver::Room;
 use crate::engine::{Failure, Settle};
 use crate::error::{Error, Result};
+use crate::link::Wait;
 use crate::wire::ShortString;
 
 /// Where deliveries are from: they share it, so that a delivery costs one count of references.
@@ -129,7 +129,7 @@ pub struct SettleFuture {
     acker: Acker,
     settle: Settle,
     /// On the heap, since it is seldom there.
-    room: Option<Box<Room>>,
+    room: Option<Box<Wait>>,
 }
 
 impl Future for SettleFuture {
@@ -148,7 +148,7 @@ impl Future for SettleFuture {
                 waited?;
             }
             match channel.shared().with(|state| state.engine.settle(channel.key(), *delivery_tag, *settle)) {
-                Err(Failure::WriteLimit { .. }) => *room = Some(Box::new(Room::wait(channel.shared())?)),
+                Err(Failure::WriteLimit { .. }) => *room = Some(Box::new(Wait::for_room(channel.shared())?)),
                 settled => return Poll::Ready(Ok(settled?)),
             }
         }

@@ -7,9 +7,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::Channel;
-use crate::driver::{Wait, now};
 use crate::engine::{Completion, Reply};
 use crate::error::{Error, Result};
+use crate::link::Wait;
 use crate::protocol::{Method, Request, basic};
 
 /// A call that is made when it is awaited. What the method carries besides its required names is set on it.
@@ -109,9 +109,9 @@ impl Future for ReplyFuture<'_> {
         let this = &mut *self;
         if let Stage::Asking(ask) = &this.stage {
             let key = this.channel.key();
-            let wait = Wait::begin(this.channel.shared(), |state, id| match &**ask {
-                Ask::Call(request, replies) => state.engine.call(key, request, replies, id, now()),
-                Ask::Consume(request, prefetch) => state.engine.consume(key, request.clone(), *prefetch, id, now()),
+            let wait = Wait::begin(this.channel.shared(), |state, id, now| match &**ask {
+                Ask::Call(request, replies) => state.engine.call(key, request, replies, id, now),
+                Ask::Consume(request, prefetch) => state.engine.consume(key, request.clone(), *prefetch, id, now),
             });
             this.stage = Stage::Done;
             this.stage = Stage::Waiting(wait?);

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use super::connection::ConnectionHandle;
 use super::publisher::Publisher;
 use super::{Call, ChannelEvents, Closed, Consume, Get, Publish, Returns, SendMethod};
-use crate::driver::Shared;
-use crate::driver::{Wait, now};
 use crate::engine::{ChannelKey, ChannelState};
 use crate::error::{Error, Result};
 use crate::frame::Body;
+use crate::link::{Shared, Topic, Wait};
 use crate::protocol::{ChannelMethod, Method, ReplyCode, Request, confirm};
 use crate::wire::{Name, ShortString};
 
@@ -112,8 +111,8 @@ impl Channel {
     ///
     /// On a channel that [confirms](Channel::confirm_select) its publishes this fails with
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) and nothing is sent, because nobody would hear of a message that the broker
-    /// refuses: publish with the [`Publisher`]. Only a message that was queued before the broker had agreed to confirm goes out;
-    /// what becomes of it is among what [`Publisher::settled`] counts.
+    /// refuses: publish with the [`Publisher`]. That holds from the moment that confirms are asked for. Only a message that waited in
+    /// line by then still goes out; what becomes of it is among what [`Publisher::settled`] counts.
     #[doc(alias = "basic_publish")]
     pub fn publish<'a>(
         &'a self,
@@ -191,17 +190,18 @@ impl Channel {
     ///
     /// The channel was closed by the broker or with its connection, before or instead of its answer, or no answer came in time.
     pub async fn close(&self) -> Result<()> {
-        let wait = Wait::begin(self.shared(), |state, id| {
+        let wait = Wait::begin(self.shared(), |state, id, now| {
             let code = ReplyCode::REPLY_SUCCESS;
-            state.engine.close_channel(self.key(), code, "closed by the application", Some(id), now())
+            state.engine.close_channel(self.key(), code, "closed by the application", Some(id), now)
         })?;
-        wait.await.map(drop)
+        wait.await?;
+        Ok(())
     }
 
     /// Waits until the channel is over, by itself or with its connection; gives why. It holds no handle: it does not keep the
     /// channel open.
     pub fn closed(&self) -> Closed {
-        Closed::new(self.shared(), Some(self.key()))
+        Closed::new(self.shared(), Topic::Channel(self.key()))
     }
 
     /// What happens to the channel from now on. It holds no handle: it does not keep the channel open.

@@ -7,9 +7,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Channel, Closed, ConnectionEvents};
 use crate::config::{ConnectionParameters, Secret};
-use crate::driver::{self, Agreed, Shared, Wait, now};
+use crate::driver::{self, Agreed};
 use crate::engine::{Completion, ConnectionState, Negotiated};
 use crate::error::{Error, Result};
+use crate::link::{Shared, Topic, Wait};
 use crate::protocol::ReplyCode;
 use crate::wire::ShortString;
 
@@ -126,7 +127,7 @@ impl Connection {
     /// The connection is closed, all negotiated channels are open, or no answer came in time.
     #[doc(alias("create_channel", "channel_open"))]
     pub async fn open_channel(&self) -> Result<Channel> {
-        let wait = Wait::begin(&self.handle.shared, |state, id| state.engine.open_channel(id, now()).map(drop))?;
+        let wait = Wait::begin(&self.handle.shared, |state, id, now| state.engine.open_channel(id, now).map(drop))?;
         match wait.await? {
             Completion::Opened(key) => Ok(Channel::new(Arc::clone(&self.handle), key)),
             _ => Err(Error::internal("channel.open was answered by something else")),
@@ -144,10 +145,11 @@ impl Connection {
     /// `close_timeout`; what was queued before may not have arrived. Either way the connection is closed, and closing it again gives
     /// the same error. A close of the broker's that crosses this one is `Ok` only where every channel was closed before.
     pub async fn close(&self) -> Result<()> {
-        let wait = Wait::begin(&self.handle.shared, |state, id| {
-            state.engine.close(ReplyCode::REPLY_SUCCESS, "closed by the application", Some(id), now())
+        let wait = Wait::begin(&self.handle.shared, |state, id, now| {
+            state.engine.close(ReplyCode::REPLY_SUCCESS, "closed by the application", Some(id), now)
         })?;
-        wait.await.map(drop)
+        wait.await?;
+        Ok(())
     }
 
     /// Tells the broker a new secret in the place of the one that the connection was opened with (`connection.update_secret`),
@@ -161,10 +163,11 @@ impl Connection {
     /// connection where it does not accept the secret.
     pub async fn update_secret(&self, secret: impl Into<Secret>, reason: &str) -> Result<()> {
         let secret = secret.into();
-        let wait = Wait::begin(&self.handle.shared, |state, id| {
-            state.engine.update_secret(&secret, ShortString::from(reason), id, now())
+        let wait = Wait::begin(&self.handle.shared, |state, id, now| {
+            state.engine.update_secret(&secret, ShortString::from(reason), id, now)
         })?;
-        wait.await.map(drop)
+        wait.await?;
+        Ok(())
     }
 
     /// Waits until the connection is over; gives why. It holds no handle: it does not keep the connection open.
@@ -182,7 +185,7 @@ impl Connection {
     /// # Ok(()) }
     /// ```
     pub fn closed(&self) -> Closed {
-        Closed::new(&self.handle.shared, None)
+        Closed::new(&self.handle.shared, Topic::Connection)
     }
 
     /// What happens to the connection from now on. It holds no handle: it does not keep the connection open.
@@ -263,10 +266,11 @@ impl fmt::Debug for Connection {
 
 impl Drop for ConnectionHandle {
     fn drop(&mut self) {
+        let now = self.shared.now();
         // A connection that is closed already has nothing to say to that.
         let closed = self.shared.with(|state| {
             let code = ReplyCode::REPLY_SUCCESS;
-            state.engine.close(code, "the last handle was dropped", None, now())
+            state.engine.close(code, "the last handle was dropped", None, now)
         });
         drop(closed);
     }

@@ -1,6 +1,5 @@
 //! A consumer: the stream of messages that the broker pushes.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::Pin;
@@ -12,9 +11,9 @@ use futures_core::Stream;
 use super::acker::Source;
 use super::call::ReplyFuture;
 use super::{Channel, Delivery};
-use crate::driver::{Wait, now};
-use crate::engine::{ConsumerEnd, ConsumerKey, Failure, Fate, Taken, WaiterId};
-use crate::error::{Error, Result};
+use crate::engine::ConsumerKey;
+use crate::error::{Error, Result, end_of_deliveries};
+use crate::link::{Deliveries, Next};
 use crate::protocol::{Method, basic};
 use crate::wire::{FieldTable, ShortString};
 
@@ -153,23 +152,16 @@ const YIELD_EVERY: usize = 256;
 /// Messages that were handed out can still be settled. [`Consumer::close`] does the same and waits until it is done.
 pub struct Consumer {
     source: Arc<Source>,
-    key: ConsumerKey,
-    /// The standing waiter.
-    waiter: WaiterId,
-    /// Taken in one go, and not yet handed out.
-    ready: VecDeque<crate::engine::Delivery>,
-    /// Messages taken since it last had to wait.
-    taken: usize,
-    ended: bool,
-    /// It was let go of already.
-    closing: bool,
+    deliveries: Deliveries,
+    /// Messages handed out since it last had to wait.
+    handed_out: usize,
 }
 
 impl Consumer {
     pub(super) fn new(channel: Channel, key: ConsumerKey, tag: ShortString) -> Self {
-        let (waiter, no_ack) = channel.shared().with(|state| (state.waiters.insert(), state.engine.is_no_ack(key)));
-        let source = Arc::new(Source { channel, consumer_tag: tag, no_ack });
-        Self { source, key, waiter, ready: VecDeque::new(), taken: 0, ended: false, closing: false }
+        let deliveries = Deliveries::new(channel.shared(), key);
+        let no_ack = deliveries.is_no_ack();
+        Self { source: Arc::new(Source { channel, consumer_tag: tag, no_ack }), deliveries, handed_out: 0 }
     }
 
     /// The name by which the broker knows the consumer.
@@ -209,9 +201,8 @@ impl Consumer {
     /// Its channel is closed, or no answer came in time.
     #[doc(alias = "basic_cancel")]
     pub async fn cancel(&mut self) -> Result<()> {
-        let wait =
-            Wait::begin(self.source.channel.shared(), |state, id| state.engine.cancel_consumer(self.key, id, now()))?;
-        wait.await.map(drop)
+        self.deliveries.cancel()?.await?;
+        Ok(())
     }
 
     /// Lets go of the consumer as dropping it does, and waits until that is done: the broker has agreed to send no more,
@@ -224,66 +215,28 @@ impl Consumer {
     /// Its channel is closed, and the broker gives the messages back; or no answer came in time, and they go back when it
     /// comes.
     pub async fn close(mut self) -> Result<()> {
-        let wait = Wait::begin(self.source.channel.shared(), |state, id| {
-            state.engine.drop_consumer(self.key, &self.ready, Some((id, now())));
-            Ok(())
-        });
-        self.closing = true;
-        self.ready.clear();
-        wait?.await?;
+        self.deliveries.close()?.await?;
         self.source.channel.closed_by().filter(|error| !error.is_requested()).map_or(Ok(()), Err)
     }
 
     fn poll_delivery(&mut self, context: &Context<'_>) -> Poll<Option<Result<Delivery>>> {
-        if let Some(delivery) = self.ready.pop_front() {
-            return Poll::Ready(Some(Ok(self.hand_out(delivery))));
-        }
-        if self.ended {
-            return Poll::Ready(None);
-        }
-        if self.taken >= YIELD_EVERY {
-            self.taken = 0;
+        if self.handed_out >= YIELD_EVERY && self.deliveries.held() == 0 {
+            self.handed_out = 0;
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let mut waker = Some(context.waker().clone());
-        let (ready, key, id) = (&mut self.ready, self.key, self.waiter);
-        let (taken, displaced) = self.source.channel.shared().with(|state| {
-            let taken = state.engine.take_deliveries(key, ready, id);
-            let waits = ready.is_empty() && taken == Taken::Nothing;
-            (taken, waits.then(|| state.waiters.poll(id, &mut waker)))
-        });
-        drop((displaced, waker));
-        self.taken += self.ready.len();
-        match taken {
-            Taken::Oversize(failure) => Poll::Ready(Some(Err(failure.into()))),
-            Taken::End(end) => {
-                self.ended = true;
-                Poll::Ready(end_of_stream(end).map(Err))
+        let Poll::Ready(next) = self.deliveries.poll(context) else {
+            self.handed_out = 0;
+            return Poll::Pending;
+        };
+        Poll::Ready(match next {
+            Next::Delivery(delivery) => {
+                self.handed_out += 1;
+                Some(Ok(Delivery::new(Arc::clone(&self.source), delivery)))
             }
-            Taken::Nothing => match self.ready.pop_front() {
-                Some(delivery) => Poll::Ready(Some(Ok(self.hand_out(delivery)))),
-                None => {
-                    self.taken = 0;
-                    Poll::Pending
-                }
-            },
-        }
-    }
-
-    fn hand_out(&self, delivery: crate::engine::Delivery) -> Delivery {
-        Delivery::new(Arc::clone(&self.source), delivery)
-    }
-}
-
-/// The last item of a stream that ends like this, if there is one.
-fn end_of_stream(end: ConsumerEnd) -> Option<Error> {
-    match end {
-        ConsumerEnd::Cancelled => None,
-        ConsumerEnd::CancelledByBroker => Some(Error::consumer_cancelled()),
-        ConsumerEnd::Overflowed { waited, limit } => Some(Error::consumer_overflowed(waited, limit)),
-        ConsumerEnd::Closed(closure) if closure.is_requested() => None,
-        ConsumerEnd::Closed(closure) => Some(Failure::Closed { closure, fate: Fate::Unknown }.into()),
+            Next::Oversize(failure) => Some(Err(failure.into())),
+            Next::End(end) => end.and_then(end_of_deliveries).map(Err),
+        })
     }
 }
 
@@ -295,7 +248,7 @@ impl Stream for Consumer {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.ready.len(), self.ended.then_some(self.ready.len()))
+        (self.deliveries.held(), self.deliveries.is_ended().then_some(self.deliveries.held()))
     }
 }
 
@@ -303,19 +256,5 @@ impl fmt::Debug for Consumer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Source { channel, consumer_tag, .. } = &*self.source;
         f.debug_struct("Consumer").field("tag", consumer_tag).field("channel", channel).finish_non_exhaustive()
-    }
-}
-
-impl Drop for Consumer {
-    fn drop(&mut self) {
-        let unseen = std::mem::take(&mut self.ready);
-        let (key, id, closing) = (self.key, self.waiter, self.closing);
-        let waker = self.source.channel.shared().with(|state| {
-            if !closing {
-                state.engine.drop_consumer(key, &unseen, None);
-            }
-            state.forget(id)
-        });
-        drop((waker, unseen));
     }
 }

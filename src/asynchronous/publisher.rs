@@ -5,10 +5,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::{Channel, Confirmed, Publish, PublishFuture};
-use crate::driver::{Polled, Wait};
-use crate::engine::{Completion, Confirmation, Settled, WaiterId};
-use crate::error::{Error, Result};
+use crate::engine::{Completion, Settled, WaiterId, WaitsFor};
+use crate::error::{Error, Result, confirmed};
 use crate::frame::Body;
+use crate::link::{Polled, Wait};
 use crate::wire::Name;
 
 /// A channel whose publishes are confirmed, from [`Channel::confirm_select`].
@@ -91,33 +91,13 @@ impl Publisher {
     ///
     /// The channel is closed before that.
     pub async fn settled(&self) -> Result<Settled> {
-        let mut settled = None;
-        let wait = Wait::begin(self.channel.shared(), |state, id| {
-            settled = state.engine.wait_for_confirms(self.channel.key(), id)?;
-            Ok(())
-        })?;
-        if let Some(settled) = settled {
-            return Ok(settled);
-        }
-        let mut place = ConfirmsWait { channel: &self.channel, wait };
-        match (&mut place.wait).await? {
+        let wait = match Wait::for_confirms(self.channel.shared(), self.channel.key())? {
+            Ok(settled) => return Ok(settled),
+            Err(wait) => wait,
+        };
+        match wait.await? {
             Completion::Settled(_, settled) => Ok(settled),
             _ => Err(Error::internal("confirms were answered by something else")),
-        }
-    }
-}
-
-/// A place among those who wait for confirms, given up when it is dropped.
-struct ConfirmsWait<'a> {
-    channel: &'a Channel,
-    wait: Wait,
-}
-
-impl Drop for ConfirmsWait<'_> {
-    fn drop(&mut self) {
-        if !self.wait.is_over() {
-            let (key, id) = (self.channel.key(), self.wait.id());
-            self.channel.shared().with(|state| state.engine.stop_waiting_for_confirms(key, id));
         }
     }
 }
@@ -158,21 +138,14 @@ impl Future for Confirm {
             Polled::Stale => return stale(),
         };
         self.waiter = None;
-        Poll::Ready(match completion {
-            Completion::Confirmed(Confirmation::Ack) => Ok(()),
-            Completion::Confirmed(Confirmation::Nack) => Err(Error::nacked()),
-            Completion::Confirmed(Confirmation::Returned(returned)) => Err(Error::from_returned(returned)),
-            Completion::Confirmed(Confirmation::Unknown) => Err(Error::perhaps_returned()),
-            Completion::Failed(failure) => Err(failure.into()),
-            _ => Err(Error::internal("a publish was confirmed by something else")),
-        })
+        Poll::Ready(confirmed(completion))
     }
 }
 
 impl Drop for Confirm {
     fn drop(&mut self) {
         if let Some(waiter) = self.waiter {
-            self.channel.shared().forget(waiter);
+            self.channel.shared().forget(waiter, WaitsFor::Answer);
         }
     }
 }

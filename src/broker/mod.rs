@@ -73,6 +73,7 @@ mod keys;
 mod methods;
 mod model;
 mod operate;
+#[cfg(feature = "tokio")]
 mod server;
 mod session;
 mod settings;
@@ -85,6 +86,7 @@ pub use model::{Access, Permissions, PermissionsError};
 pub use operate::{
     BindingDestination, BindingInfo, ConnectionInfo, ConsumerInfo, ExchangeInfo, Fault, MessageInfo, QueueInfo, Target,
 };
+#[cfg(feature = "tokio")]
 pub use server::{Broker, Listener, StateGuard, Stream};
 pub use settings::{Settings, User};
 pub use state::State;

@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::connect::Renewal;
-use super::{Observation, Shared, Wait, now};
 use crate::config::Provided;
 use crate::engine::{ConnectionNotice, Engine, Interest};
+use crate::link::{Shared, Standing, Topic, Wait};
 use crate::wire::Escaped;
 
 /// The shortest pause between two questions.
@@ -19,10 +19,11 @@ const LEAST: Duration = Duration::from_secs(1);
 
 /// Renews until the connection is over.
 pub(super) async fn renew(shared: Arc<Shared>, renewal: Renewal) {
-    let end = Observation::new(&shared, None, Interest::End);
+    let end = Standing::observing(&shared, Topic::Connection, Interest::End);
+    let take = |engine: &mut Engine, id| engine.take_connection_notice(id).map_or(Poll::Pending, Poll::Ready);
     let _watch = Watch(Arc::clone(&shared));
     let mut renewing = pin!(renew_for_ever(shared, renewal));
-    poll_fn(|context| match end.poll(context, Engine::take_connection_notice) {
+    poll_fn(|context| match end.poll(context, take) {
         Poll::Ready(_) => Poll::Ready(()),
         Poll::Pending => renewing.as_mut().poll(context),
     })
@@ -74,7 +75,7 @@ async fn update(shared: &Arc<Shared>, renewal: &Renewal) -> Result<Option<Durati
     let Provided { credentials, valid_for } =
         provided.map_err(|error| format!("no credentials: {}", Escaped(error)))?;
     let secret = credentials.password();
-    let wait = Wait::begin(shared, |state, id| state.engine.update_secret(secret, "the secret expires", id, now()));
+    let wait = Wait::begin(shared, |state, id, now| state.engine.update_secret(secret, "the secret expires", id, now));
     match wait.map_err(|error| error.to_string())?.await {
         Ok(_) => Ok(valid_for),
         Err(error) => Err(error.to_string()),

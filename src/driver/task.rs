@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
-use super::Shared;
 use super::leaving::leave;
 use super::timer::{TICK, Timer};
 use crate::engine::LentBody;
 use crate::frame::Outbound;
+use crate::link::Shared;
 
 /// Drives one connection until it is finished. Dropping it, with its runtime for instance, loses the connection; what waits still
 /// goes out, see [`leave`].
@@ -67,7 +67,7 @@ enum Moved {
 impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Driver<T> {
     /// A driver for `transport`, with what was read after the handshake.
     pub(crate) fn new(transport: T, shared: Arc<Shared>, input: BytesMut) -> Self {
-        let now = now();
+        let now = shared.now();
         let mut driver = Self {
             transport,
             shared,
@@ -250,7 +250,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Future for Driver<T> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         this.shared.awake();
-        let now = now();
+        let now = this.shared.now();
         for _ in 0..BUDGET {
             let (lost, finished, reads) = this
                 .shared
@@ -308,9 +308,4 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Drop for Driver<T> {
             leave(&mut self.transport, std::mem::take(&mut self.writing), last, something_waits);
         }
     }
-}
-
-/// The runtime's clock, so that tests can turn it.
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }

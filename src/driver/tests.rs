@@ -20,7 +20,8 @@ use self::broker::Heard;
 use self::peer::{Peer, parameters};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Agreed, Driver, Shared, open_on};
+use super::{Driver, drive, open_on};
+use crate::link::Shared;
 use crate::{Channel, Connection, ErrorKind, Publisher};
 
 #[path = "../../tests/asynchronous/attention.rs"]
@@ -329,8 +330,8 @@ async fn an_idle_connection_gives_its_buffers_back_and_takes_them_again() {
     let (transport, mut peer) = Peer::new(1024 * 1024);
     let parameters = parameters();
     let (agreed, ()) = tokio::join!(open_on(transport, &parameters), peer.shake_hands());
-    let Ok(Agreed { transport, shared, input, .. }) = agreed else { panic!("the handshake fails") };
-    let mut driver = Driver::new(transport, Arc::clone(&shared), input);
+    let Ok(agreed) = agreed else { panic!("the handshake fails") };
+    let (shared, mut driver) = drive(agreed);
     for _ in 0..2 {
         let now = tokio::time::Instant::now().into_std();
         shared.with(|state| {

@@ -11,7 +11,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 
 use super::connect::Agreed;
-use super::{ConnectError, Shared, drive};
+use super::drive;
+use crate::error::ConnectError;
+use crate::link::Shared;
 
 /// Opens a connection on a thread of its own, and drives it there until it is finished. Dropped before it is done, it is given
 /// up there too.

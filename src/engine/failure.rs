@@ -77,6 +77,8 @@ pub enum Failure {
         /// Bytes allowed.
         limit: u64,
     },
+    /// A bug of this crate's, told instead of a panic.
+    Internal(&'static str),
 }
 
 impl From<FrameEncodeError> for Failure {
@@ -130,6 +132,7 @@ impl fmt::Display for Failure {
             Self::WriteLimit { limit } => {
                 write!(f, "not sent, the broker does not read: {limit} bytes wait for the socket already (write_limit)")
             }
+            Self::Internal(what) => write!(f, "a bug in leveret: {what}"),
         }
     }
 }

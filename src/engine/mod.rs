@@ -63,6 +63,7 @@ mod connection;
 mod consume;
 mod event;
 mod failure;
+mod forgetting;
 mod inbound;
 mod keys;
 mod opening;
@@ -86,6 +87,7 @@ pub use connection::{
 pub use consume::{ConsumerEnd, Delivery, Settle, Taken};
 pub use event::{Completion, Confirmation, Discarded, Event, Reply, Returned, Settled};
 pub use failure::Failure;
+pub use forgetting::WaitsFor;
 pub use inbound::{LentBody, Message, Violation};
 pub use keys::{ChannelKey, ConsumerKey, WaiterId};
 pub use opening::{ForeignError, Handshake, HandshakeError, HandshakeParameters, HandshakeStep, Negotiated};

@@ -36,7 +36,6 @@ impl Error {
             Cause::NoRuntime(_) => {
                 "open the connection on a runtime that was built with enable_all, or set driver_thread, which needs none"
             }
-            Cause::Internal(_) => "please report it",
             Cause::Parameters(_)
             | Cause::Decode(_)
             | Cause::PerhapsReturned
@@ -62,12 +61,13 @@ fn failure_hint(failure: &Failure) -> Option<&'static str> {
         Failure::SecretErased => "give one that was not used",
         Failure::Backpressure => "await the publish to wait until it goes on",
         Failure::WriteLimit { .. } => "try again when the broker reads",
+        Failure::Internal(_) => "please report it",
         _ => return None,
     })
 }
 
 /// What to do about a handshake that failed.
-pub(crate) fn handshake_hint(error: &HandshakeError) -> Option<&'static str> {
+pub(super) fn handshake_hint(error: &HandshakeError) -> Option<&'static str> {
     Some(match error {
         HandshakeError::NotAmqp(FrameError::UnknownType(TLS_ALERT)) => "try TLS (amqps)",
         HandshakeError::NotAmqp(_) => {

@@ -133,6 +133,7 @@ pub(super) fn failure_kind(failure: &Failure) -> ErrorKind {
         | Failure::AlreadySettled { .. }
         | Failure::Unconfirmed
         | Failure::SecretErased => ErrorKind::Usage,
+        Failure::Internal(_) => ErrorKind::Protocol,
     }
 }
 

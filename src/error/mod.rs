@@ -1,8 +1,11 @@
 //! The one public error: opaque, with a kind, the initiator, the reply code, and predicates.
 
 mod answers;
+mod connect;
+mod event;
 mod hint;
 mod kind;
+mod outcome;
 mod predicates;
 mod shown;
 
@@ -11,15 +14,17 @@ use std::io;
 use std::sync::Arc;
 
 use crate::config::ParametersError;
-use crate::driver::{Attempt, ConnectError};
 use crate::engine::{Closure, Failure, Initiator, Reason, Returned, Settled};
 use crate::protocol::{MethodId, ReplyCode, method_name};
 use crate::wire::DecodeError;
 
-pub(crate) use answers::Answer;
-pub(crate) use hint::handshake_hint;
+pub use connect::{Attempt, Phase};
+pub(crate) use connect::{Cause as ConnectCause, ConnectError, Progress};
+pub use event::{ChannelEvent, ConnectionEvent};
 pub use kind::ErrorKind;
+pub(crate) use outcome::{confirmed, end_of_deliveries};
 
+use answers::Answer;
 use kind::{closure_kind, failure_kind};
 
 /// A result with this crate's [`Error`].
@@ -69,7 +74,6 @@ enum Cause {
     NothingToSettle,
     /// What the runtime that a connection was to be opened on lacks.
     NoRuntime(&'static str),
-    Internal(&'static str),
 }
 
 impl Error {
@@ -91,7 +95,6 @@ impl Error {
             Cause::Unsettled(settled) if settled.nacked > 0 => ErrorKind::Nacked,
             Cause::Returned(_) | Cause::PerhapsReturned | Cause::Unsettled(_) => ErrorKind::Returned,
             Cause::NothingToSettle | Cause::NoRuntime(_) => ErrorKind::Usage,
-            Cause::Internal(_) => ErrorKind::Protocol,
         }
     }
 
@@ -202,26 +205,6 @@ impl Error {
         Self::new(Cause::Unsettled(settled))
     }
 
-    pub(crate) fn perhaps_returned() -> Self {
-        Self::new(Cause::PerhapsReturned)
-    }
-
-    pub(crate) fn consumer_cancelled() -> Self {
-        Self::new(Cause::ConsumerCancelled)
-    }
-
-    pub(crate) fn consumer_overflowed(waited: u64, limit: u64) -> Self {
-        Self::new(Cause::ConsumerOverflowed { waited, limit })
-    }
-
-    pub(crate) fn nacked() -> Self {
-        Self::new(Cause::Nacked)
-    }
-
-    pub(crate) fn from_returned(returned: Box<Returned>) -> Self {
-        Self::new(Cause::Returned(returned))
-    }
-
     pub(crate) fn nothing_to_settle() -> Self {
         Self::new(Cause::NothingToSettle)
     }
@@ -233,7 +216,7 @@ impl Error {
 
     /// A completion of another kind than was asked for: a bug of this crate's, told instead of a panic.
     pub(crate) fn internal(what: &'static str) -> Self {
-        Self::new(Cause::Internal(what))
+        Failure::Internal(what).into()
     }
 }
 

@@ -26,7 +26,9 @@ impl Error {
             Cause::Failure(Failure::TimedOut(_) | Failure::TimedOutBlocked { .. }) | Cause::PerhapsReturned => {
                 Some(Fate::Unknown)
             }
-            Cause::Failure(Failure::MessageTooLarge { .. } | Failure::HeaderTooLarge { .. }) => None,
+            Cause::Failure(Failure::MessageTooLarge { .. } | Failure::HeaderTooLarge { .. } | Failure::Internal(_)) => {
+                None
+            }
             Cause::Parameters(_)
             | Cause::Connect(_)
             | Cause::Failure(_)
@@ -37,8 +39,7 @@ impl Error {
             | Cause::Decode(_)
             | Cause::ConsumerCancelled
             | Cause::ConsumerOverflowed { .. }
-            | Cause::Unsettled(_)
-            | Cause::Internal(_) => None,
+            | Cause::Unsettled(_) => None,
         }
     }
 

@@ -45,7 +45,6 @@ impl fmt::Display for Cause {
                 f.write_str("the message came without acknowledgement: there is nothing to settle")
             }
             Self::NoRuntime(lack) => f.write_str(lack),
-            Self::Internal(what) => write!(f, "a bug in leveret: {what}"),
         }
     }
 }

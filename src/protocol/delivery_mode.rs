@@ -13,7 +13,7 @@ use std::fmt;
 /// assert_eq!(properties, Properties::default().persistent(true));
 /// assert_eq!(properties, Properties::default().delivery_mode(2));
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct DeliveryMode(u8);
 

@@ -18,7 +18,7 @@ use crate::wire::ShortString;
 /// assert_eq!(properties, Properties::default().expiration("60000"));
 /// assert_eq!(properties.expiration.and_then(|expiration| expiration.to_duration()), Some(Duration::from_secs(60)));
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct Expiration(ShortString);
 

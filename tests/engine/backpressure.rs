@@ -2,7 +2,7 @@
 //! served.
 
 use leveret::ReplyCode;
-use leveret::engine::{Admission, ChannelKey, Completion, Confirmation, Fate, GatePlace, Settle, WaiterId};
+use leveret::engine::{Admission, ChannelKey, Completion, Confirmation, Fate, GatePlace, Settle, WaiterId, WaitsFor};
 use leveret::frame::{Body, Publish};
 use leveret::protocol::{basic, channel, connection, tx};
 
@@ -191,13 +191,13 @@ fn whoever_leaves_the_gate_is_passed_over() {
     let mut session = Session::open();
     let key = session.channel();
     block(&mut session);
-    let (_, leaves) = wait_with(&mut session, key, "leaves", None);
+    let (gone, leaves) = wait_with(&mut session, key, "leaves", None);
     let (waiter, stays) = wait_with(&mut session, key, "stays", None);
     session.sent();
-    session.engine.leave_gate(leaves);
+    session.engine.forget(gone, WaitsFor::Turn(leaves));
     unblock(&mut session);
     assert_eq!(admitted(&mut session), [waiter]);
-    session.engine.leave_gate(stays);
+    session.engine.forget(waiter, WaitsFor::Turn(stays));
     assert_eq!(bodies(&mut session), ["stays"], "its turn had come");
 }
 

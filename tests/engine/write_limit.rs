@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leveret::engine::{ChannelKey, Completion, ConsumerKey, Failure, Negotiated, Settle};
+use leveret::engine::{ChannelKey, Completion, ConsumerKey, Failure, Negotiated, Settle, WaitsFor};
 use leveret::protocol::{Method, Request, basic, channel, queue, tx};
 
 use crate::memory::publish;
@@ -66,7 +66,7 @@ fn whoever_gives_up_waiting_for_room_is_forgotten() {
     fill(&mut session, key, 1);
     let waiter = session.waiter();
     session.engine.wait_for_room(waiter).unwrap();
-    session.engine.stop_waiting_for_room(waiter);
+    session.engine.forget(waiter, WaitsFor::Room);
     session.sent();
     assert!(session.is_waiting(waiter));
 }

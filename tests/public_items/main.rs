@@ -1,7 +1,7 @@
 //! The public items of the crate, listed in `items.txt`, so that a change of the API shows in a review.
 //!
 //! The list is made of the source, line by line: every `pub` item of the rooms that are promised, tests aside. After a change that
-//! is meant, `LEVERET_BLESS=1 cargo test --test public_items` writes it anew.
+//! is meant, `LEVERET_BLESS=1 cargo test --all-features --test public_items` writes it anew.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 use std::path::{Path, PathBuf};

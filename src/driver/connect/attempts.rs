@@ -1,8 +1,8 @@
 //! What was tried, what is being tried, and what is to be forgotten afterwards.
 
 use super::race::Target;
-use super::{Attempt, ConnectCause, ConnectError, Progress};
 use crate::config::{Credentials, Secret};
+use crate::error::{Attempt, ConnectCause, ConnectError, Progress};
 
 /// Everything that an open has tried. It outlives the futures that try, so that a deadline over all
 /// of them can report them.

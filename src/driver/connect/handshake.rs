@@ -7,10 +7,10 @@ use std::pin::Pin;
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
-use super::ConnectCause;
 use super::attempts::Used;
 use crate::config::{ConnectionParameters, Credentials};
 use crate::engine::{Handshake, HandshakeParameters, HandshakeStep, Negotiated};
+use crate::error::ConnectCause;
 use crate::frame::Outbound;
 
 /// Agrees with the broker. `used` takes note of credentials whose response is sent; what was read beyond the agreement is left in

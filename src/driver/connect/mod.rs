@@ -3,7 +3,6 @@
 
 mod attempts;
 mod dial;
-mod error;
 mod handshake;
 mod race;
 mod tcp;
@@ -11,7 +10,6 @@ mod tcp;
 mod tls;
 mod transport;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,18 +20,16 @@ use tokio::time::{Instant, timeout_at};
 
 use self::attempts::{Attempts, Used};
 use self::dial::Network;
-use super::Shared;
-use crate::config::{ConnectionParameters, Credentials, CredentialsProvider, Endpoint};
-use crate::engine::{Engine, Settings};
-
-pub use error::{Attempt, Phase};
-pub(crate) use error::{Cause as ConnectCause, ConnectError};
+use crate::config::{ConnectionParameters, Credentials, CredentialsProvider};
+use crate::engine::{Negotiated, Settings};
+use crate::error::{Attempt, ConnectCause, ConnectError, Phase, Progress};
 pub(crate) use transport::Transport;
 
-/// A transport on which both sides have agreed: what they share from here on, and what was read beyond the handshake.
+/// A transport on which both sides have agreed, and on what; and what was read beyond the handshake.
 pub(crate) struct Agreed<T> {
     pub(crate) transport: T,
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) negotiated: Negotiated,
+    pub(crate) settings: Settings,
     pub(crate) input: BytesMut,
     /// Whom to ask for a new secret, and how long the present one is good for.
     pub(crate) renewal: Option<Renewal>,
@@ -45,14 +41,6 @@ pub(crate) struct Renewal {
     pub(crate) valid_for: Duration,
     /// How long the provider may take.
     pub(crate) limit: Option<Duration>,
-}
-
-/// How far an attempt has come.
-struct Progress {
-    /// None where the transport is the caller's.
-    endpoint: Option<Endpoint>,
-    address: Option<SocketAddr>,
-    phase: Phase,
 }
 
 /// Reaches a broker over the network and agrees with it.
@@ -138,9 +126,7 @@ async fn handshake<T: AsyncRead + AsyncWrite + Unpin>(
     if negotiated.as_ref().is_err_and(ConnectCause::is_tls) {
         progress.phase = Phase::Tls;
     }
-    let negotiated = negotiated?;
-    let engine = Engine::new(negotiated, Settings::from(parameters), Instant::now().into_std());
-    Ok(Agreed { transport, shared: Arc::new(Shared::new(engine)), input, renewal })
+    Ok(Agreed { transport, negotiated: negotiated?, settings: Settings::from(parameters), input, renewal })
 }
 
 /// The credentials of the parameters, or those that their provider has now.

@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
-use super::ConnectCause;
 use super::dial::Network;
 use crate::config::{ConnectionParameters, Endpoint};
+use crate::error::ConnectCause;
 
 /// This machine's network.
 pub(super) struct Tcp;

@@ -87,7 +87,7 @@ impl Engine {
     }
 
     /// A waiter gives up waiting for room.
-    pub fn stop_waiting_for_room(&mut self, waiter: WaiterId) {
+    pub(in crate::engine) fn stop_waiting_for_room(&mut self, waiter: WaiterId) {
         self.passing.waiting.remove(&waiter);
     }
 

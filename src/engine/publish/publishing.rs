@@ -79,7 +79,7 @@ impl Engine {
     }
 
     /// A message gives up its place at the gate, unless its turn has come: it is not published.
-    pub fn leave_gate(&mut self, place: GatePlace) {
+    pub(in crate::engine) fn leave_gate(&mut self, place: GatePlace) {
         if let Some(waiting) = self.gate.leave(place) {
             self.discard_waiting(waiting);
         }
@@ -187,7 +187,7 @@ impl Engine {
     }
 
     /// A waiter gives up waiting for confirms.
-    pub fn stop_waiting_for_confirms(&mut self, key: ChannelKey, waiter: WaiterId) {
+    pub(in crate::engine) fn stop_waiting_for_confirms(&mut self, key: ChannelKey, waiter: WaiterId) {
         if let Some(confirms) = self.channels.get_mut(key).and_then(|channel| channel.confirms.as_mut()) {
             confirms.unwatch(waiter);
         }
@@ -200,8 +200,8 @@ impl Engine {
         }
     }
 
-    /// The channel confirms from here on. The broker counts from the select, not from its answer, and so do we: a publish
-    /// that another task makes in between is number 1 on both sides.
+    /// The channel confirms from here on. The broker counts from the select, not from its answer, and so do we: a message
+    /// that waited at the gate and goes in between is number 1 on both sides.
     pub(in crate::engine) fn select_confirms(&mut self, key: ChannelKey) {
         if let Some(channel) = self.channels.get_mut(key) {
             channel.confirms.get_or_insert_with(Confirms::default);

@@ -1,7 +1,7 @@
 //! What the application does on a random walk.
 
 use leveret::ReplyCode;
-use leveret::engine::{Admission, ChannelKey, Engine, Settle, Taken};
+use leveret::engine::{Admission, ChannelKey, Engine, Settle, Taken, WaitsFor};
 use leveret::frame::{Body, Publish};
 use leveret::protocol::{Method, Request, basic, confirm, queue};
 
@@ -120,7 +120,7 @@ impl Walk {
             self.gone.insert(waiter);
             if let Some(index) = self.at_gate.iter().position(|(it, ..)| *it == waiter) {
                 let (_, place, _) = self.at_gate.remove(index);
-                self.engine().leave_gate(place);
+                self.engine().forget(waiter, WaitsFor::Turn(place));
             }
         }
     }

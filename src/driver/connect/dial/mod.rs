@@ -11,8 +11,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::attempts::{Attempts, Record, Used};
 use super::race::{Race, Step, Target};
-use super::{Agreed, ConnectCause, Phase, Progress, Transport, agree, within, within_since};
+use super::{Agreed, Transport, agree, within, within_since};
 use crate::config::{ConnectionParameters, Endpoint, EndpointOrder};
+use crate::error::{ConnectCause, Phase, Progress};
 
 /// What names are resolved and addresses connected on.
 pub(super) trait Network: Sync {

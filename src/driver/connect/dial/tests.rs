@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use tokio::io::DuplexStream;
 
-use super::super::{ConnectError, open_over};
+use super::super::open_over;
 use super::*;
 use crate::config::Credentials;
 use crate::driver::tests::peer::Peer;
-use crate::error::ErrorKind;
+use crate::error::{ConnectError, ErrorKind};
 
 /// What a broker does with whoever connects.
 #[derive(Debug, Clone, Copy)]

@@ -4,9 +4,9 @@ use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Waker};
 use std::time::Instant;
 
-use super::Waiters;
-use super::waiters::{Polled, Resolved};
-use crate::engine::{Discarded, Engine, Event, WaiterId};
+use super::waiters::Resolved;
+use super::{Clock, Polled, Waiters};
+use crate::engine::{Discarded, Engine, Event, WaiterId, WaitsFor};
 
 /// The lock around a connection.
 ///
@@ -14,6 +14,7 @@ use crate::engine::{Discarded, Engine, Event, WaiterId};
 /// are collected into [`Leftovers`] and used or dropped outside; a poisoned lock fails the connection and never panics.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    clock: Clock,
     state: Mutex<State>,
 }
 
@@ -55,8 +56,13 @@ struct Leftovers {
 const BATCH: usize = 1024;
 
 impl Shared {
-    pub(crate) fn new(engine: Engine) -> Self {
-        Self { state: Mutex::new(State { engine, waiters: Waiters::default(), sleeping: None }) }
+    pub(crate) fn new(engine: Engine, clock: Clock) -> Self {
+        Self { clock, state: Mutex::new(State { engine, waiters: Waiters::default(), sleeping: None }) }
+    }
+
+    /// The present time.
+    pub(crate) fn now(&self) -> Instant {
+        self.clock.now()
     }
 
     /// Takes one step under the lock; then, the lock being free, wakes whom it concerns.
@@ -109,8 +115,8 @@ impl Shared {
     }
 
     /// Somebody stops waiting. What had come for it is put right.
-    pub(crate) fn forget(&self, id: WaiterId) {
-        let waker = self.with(|state| state.forget(id));
+    pub(crate) fn forget(&self, id: WaiterId, waits_for: WaitsFor) {
+        let waker = self.with(|state| state.forget(id, waits_for));
         drop(waker);
     }
 
@@ -184,8 +190,9 @@ impl State {
     }
 
     /// Frees a waiter's slot; gives its waker, to be dropped outside.
-    pub(crate) fn forget(&mut self, id: WaiterId) -> Option<Waker> {
+    pub(crate) fn forget(&mut self, id: WaiterId, waits_for: WaitsFor) -> Option<Waker> {
         let (completion, waker) = self.waiters.remove(id);
+        self.engine.forget(id, waits_for);
         if let Some(completion) = completion {
             self.engine.handle_abandoned(completion);
         }
@@ -211,7 +218,6 @@ impl Leftovers {
 #[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
-    use crate::driver::Polled;
     use crate::engine::{Negotiated, Settings};
     use crate::wire::FieldTable;
 
@@ -220,7 +226,7 @@ mod tests {
         let now = Instant::now();
         let negotiated =
             Negotiated { channel_max: 0, frame_max: 4096, heartbeat: 0, server_properties: FieldTable::new() };
-        let shared = Shared::new(Engine::new(negotiated, Settings::default(), now));
+        let shared = Shared::new(Engine::new(negotiated, Settings::default(), now), Clock::new(Instant::now));
         let waiting: Vec<WaiterId> = shared.with(|state| {
             let open = |_| {
                 let id = state.waiters.insert();

@@ -20,7 +20,7 @@ use crate::config::{Pem, Tls};
 /// Checks the broker's certificate as the settings say, takes one that is exactly in `cacertfile`, and says why it cannot take one
 /// that is in order.
 #[derive(Debug)]
-pub(super) struct Verifier {
+pub(crate) struct Verifier {
     by_chain: Arc<dyn ServerCertVerifier>,
     /// Certificates that are trusted as they are, whoever signed them.
     pinned: Vec<CertificateDer<'static>>,
@@ -44,7 +44,7 @@ impl Verifier {
         Ok(Self { by_chain, pinned, has_certificate: AtomicBool::new(false) })
     }
 
-    pub(super) fn has_certificate(&self) -> bool {
+    pub(crate) fn has_certificate(&self) -> bool {
         self.has_certificate.load(Ordering::Relaxed)
     }
 }

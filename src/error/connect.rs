@@ -6,10 +6,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::Progress;
+use super::ErrorKind;
+use super::answers::Answer;
+use super::hint::handshake_hint;
 use crate::config::{Endpoint, ParametersError, ProviderError};
 use crate::engine::{HandshakeError, HandshakeStep, Initiator};
-use crate::error::{Answer, ErrorKind, handshake_hint};
 use crate::protocol::ReplyCode;
 use crate::wire::{Escaped, ShortString};
 
@@ -48,6 +49,14 @@ impl fmt::Display for Phase {
     }
 }
 
+/// How far an attempt has come.
+pub(crate) struct Progress {
+    /// None where the transport is the caller's.
+    pub(crate) endpoint: Option<Endpoint>,
+    pub(crate) address: Option<SocketAddr>,
+    pub(crate) phase: Phase,
+}
+
 /// Why a phase failed.
 #[derive(Debug)]
 pub(crate) enum Cause {
@@ -67,7 +76,7 @@ pub(crate) enum Cause {
 
 impl Cause {
     /// TLS is at fault, though it may have shown later: a broker that misses a certificate says so after the handshake.
-    pub(super) fn is_tls(&self) -> bool {
+    pub(crate) fn is_tls(&self) -> bool {
         matches!(self, Self::Tls(_))
     }
 
@@ -110,7 +119,7 @@ impl Cause {
         match self {
             Self::Io(error) => Some(error),
             #[cfg(feature = "tls")]
-            Self::Tls(error) => Some(super::tls::typed(&**error)),
+            Self::Tls(error) => Some(crate::tls::typed(&**error)),
             #[cfg(not(feature = "tls"))]
             Self::Tls(error) => Some(&**error),
             Self::Provider(error) => Some(&**error),
@@ -149,10 +158,9 @@ impl From<io::Error> for Cause {
     /// An error of the transport, or of the TLS on it.
     fn from(error: io::Error) -> Self {
         #[cfg(feature = "tls")]
-        let cause = super::tls::explained(error);
+        return crate::tls::explain(error, true).map_or_else(Self::Io, Self::Tls);
         #[cfg(not(feature = "tls"))]
-        let cause = Self::Io(error);
-        cause
+        Self::Io(error)
     }
 }
 
@@ -200,11 +208,11 @@ pub struct Attempt {
     endpoint: Option<Endpoint>,
     address: Option<SocketAddr>,
     phase: Phase,
-    pub(super) cause: Cause,
+    pub(crate) cause: Cause,
 }
 
 impl Attempt {
-    pub(super) fn new(progress: Progress, cause: Cause) -> Self {
+    pub(crate) fn new(progress: Progress, cause: Cause) -> Self {
         let Progress { endpoint, address, phase } = progress;
         Self { endpoint, address, phase, cause }
     }
@@ -284,7 +292,7 @@ pub(crate) struct ConnectError {
 }
 
 impl ConnectError {
-    pub(super) fn new(attempts: Vec<Attempt>, forgotten: u64, out_of_time: Option<Cause>) -> Self {
+    pub(crate) fn new(attempts: Vec<Attempt>, forgotten: u64, out_of_time: Option<Cause>) -> Self {
         Self { attempts, forgotten, out_of_time }
     }
 

@@ -1,0 +1,48 @@
+//! TLS on a stream.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+
+use super::Transport;
+use crate::config::Tls;
+use crate::error::ConnectCause;
+use crate::tls::{Configured, TlsError, configure, explain, server_name};
+
+/// Agrees with the other side on TLS.
+pub(super) async fn secure<T>(stream: T, tls: &Tls, host: &str) -> Result<Transport<T>, ConnectCause>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let name = server_name(tls, host).map_err(cause)?;
+    let (config, verifier) = match &tls.client_config {
+        Some(config) => (Arc::clone(config), None),
+        None => configure_elsewhere(tls.clone()).await.map(|(config, verifier)| (config, Some(verifier)))?,
+    };
+    let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|error| match error.kind() {
+        // A broker that is just stopping, or a proxy before one that is: another time it may go well.
+        kind @ (io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => {
+            let advice = "the other side ended the handshake of TLS without a word: it may not speak TLS";
+            ConnectCause::Io(io::Error::new(kind, TlsError::because(advice.into(), error)))
+        }
+        _ => {
+            let has_certificate = verifier.is_none_or(|verifier| verifier.has_certificate());
+            explain(error, has_certificate).map_or_else(ConnectCause::Io, ConnectCause::Tls)
+        }
+    })?;
+    Ok(Transport::Tls(Box::new(stream)))
+}
+
+/// Reading files and the system's certificates takes time that other tasks should not wait for.
+async fn configure_elsewhere(tls: Tls) -> Result<Configured, ConnectCause> {
+    match tokio::task::spawn_blocking(move || configure(&tls)).await {
+        Ok(configured) => configured.map_err(cause),
+        Err(error) => Err(cause(error)),
+    }
+}
+
+fn cause(error: impl std::error::Error + Send + Sync + 'static) -> ConnectCause {
+    ConnectCause::Tls(Box::new(error))
+}
