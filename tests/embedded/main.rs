@@ -12,6 +12,7 @@ mod faults;
 mod guards;
 mod handles;
 mod inspection;
+mod plain_thread;
 mod pressure;
 mod reviewed;
 mod stepped;
