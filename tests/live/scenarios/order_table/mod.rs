@@ -77,7 +77,7 @@ impl Peer {
     /// The answers of a pair: what one order of the table has, or else all that comes.
     async fn answers(&mut self, row: &Row) -> Vec<Arrived> {
         let mut arrived = Vec::new();
-        while !row.orders.iter().any(|order| is_order(row, order, &arrived)) {
+        while !row.all_orders().any(|order| is_order(row, order, &arrived)) {
             let more = timeout(QUIET, self.take(1)).await.unwrap_or_default();
             let ended = more.is_empty() || more.iter().any(|method| method.close.is_some());
             arrived.extend(more);
@@ -220,20 +220,26 @@ fn is_order(row: &Row, order: &[Token], arrived: &[Arrived]) -> bool {
 
 #[tokio::test]
 async fn answers_of_two_methods_in_one_write_arrive_in_an_order_that_rabbitmq_has() {
-    let rows = rows(version().await.as_deref());
+    let version = version().await;
+    let rows = rows(version.as_deref());
     let prefix = unique("order");
     let mut peer = Peer::open(&prefix).await;
-    let mut wrong = Vec::new();
+    let (mut wrong, mut raced) = (Vec::new(), 0);
     for row in &rows {
         let arrived = peer.send(row).await;
         if arrived.iter().any(|method| method.name == connection::Close::NAME) {
             peer = Peer::open(&prefix).await;
         }
-        if !row.orders.iter().any(|order| is_order(row, order, &arrived)) {
+        let is = |orders: &[Vec<Token>]| orders.iter().any(|order| is_order(row, order, &arrived));
+        // Only a real broker has processes that race.
+        if !is(&row.orders) && version.is_some() && is(&row.races) {
+            raced += 1;
+        } else if !is(&row.orders) {
             wrong.push(format!("{}, {}: {arrived:?}, where the table has {:?}", row.first, row.second, row.orders));
         }
     }
     peer.leave_nothing().await;
     peer.raw.close().await;
+    assert!(raced * 20 <= rows.len(), "{raced} of {} pairs ended as few do", rows.len());
     assert!(wrong.is_empty(), "{} of {} pairs:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
 }
