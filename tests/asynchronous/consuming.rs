@@ -57,3 +57,67 @@ async fn a_consumer_that_never_has_to_wait_lets_others_run_now_and_then() {
     }
     assert!((1..=MESSAGES / 256).contains(&yields), "{yields} times");
 }
+
+/// The tag of the next delivery.
+async fn next_tag(consumer: &mut Consumer) -> u64 {
+    consumer.try_next().await.unwrap().expect("a delivery").delivery_tag()
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_waits_until_what_was_not_handed_out_is_on_its_way_back() {
+    let (_connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
+    let mut consumer = consumer(&channel, &mut peer).await;
+    for tag in 1..=3 {
+        peer.send_content(1, basic::Deliver::default().consumer_tag("c").delivery_tag(tag), b"x").await;
+    }
+    assert_eq!(next_tag(&mut consumer).await, 1);
+    let script = async {
+        peer.expect::<basic::Cancel>(1).await;
+        peer.send_content(1, basic::Deliver::default().consumer_tag("c").delivery_tag(4), b"crosses").await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        peer.send(1, basic::CancelOk::default().consumer_tag("c")).await;
+        let mut back = Vec::new();
+        while back.len() < 3 {
+            back.push(peer.expect::<basic::Nack>(1).await.delivery_tag);
+        }
+        back
+    };
+    // Delivery 1 is the application's, and is not among them: so they go back one by one.
+    let before = tokio::time::Instant::now();
+    let (closed, back) = tokio::join!(consumer.close(), script);
+    closed.unwrap();
+    assert_eq!(back, [2, 3, 4]);
+    assert_eq!(before.elapsed(), Duration::from_secs(1), "it waited for cancel-ok");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_consumer_leaves_its_channel_in_step_for_the_next_call() {
+    let (_connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
+    drop(consumer(&channel, &mut peer).await);
+    let script = async {
+        peer.expect::<basic::Cancel>(1).await;
+        peer.expect::<basic::Get>(1).await;
+        // RabbitMQ answers in this order.
+        peer.send(1, basic::GetEmpty::default()).await;
+        peer.send(1, basic::CancelOk::default().consumer_tag("c")).await;
+    };
+    let (got, ()) = tokio::join!(channel.get("q").into_future(), script);
+    assert!(got.unwrap().is_none() && channel.is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_earlier_delivery_cannot_be_settled_after_a_multiple_settlement_of_a_later_one() {
+    let (_connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
+    let mut consumer = consumer(&channel, &mut peer).await;
+    for tag in 1..=2 {
+        peer.send_content(1, basic::Deliver::default().consumer_tag("c").delivery_tag(tag), b"x").await;
+    }
+    let first = consumer.try_next().await.unwrap().unwrap();
+    let second = consumer.try_next().await.unwrap().unwrap();
+    second.ack_multiple().await.unwrap();
+    let error = first.ack().await.unwrap_err();
+    assert!(error.kind() == ErrorKind::Usage && error.is_not_sent(), "{error}");
+    assert!(peer.expect::<basic::Ack>(1).await.multiple);
+    peer.expect_silence().await;
+    assert!(channel.is_open());
+}

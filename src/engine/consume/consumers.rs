@@ -113,8 +113,13 @@ pub(in crate::engine) enum Stream {
 impl Stream {
     /// What a message says of its queue. Its properties are not decoded for that: a header's name stands in them as it is.
     pub(in crate::engine) fn of(message: &Message) -> Self {
+        Self::said_by(message.property_octets())
+    }
+
+    /// The same of properties as they came.
+    pub(in crate::engine) fn said_by(properties: &[u8]) -> Self {
         const OFFSET: &[u8] = b"\x0fx-stream-offset";
-        let found = message.property_octets().windows(OFFSET.len()).any(|octets| octets == OFFSET);
+        let found = properties.windows(OFFSET.len()).any(|octets| octets == OFFSET);
         if found { Self::Maybe } else { Self::No }
     }
 }

@@ -54,16 +54,18 @@ impl Unsettled {
         if !multiple && self.in_transaction.is_none() {
             return self.tags.remove(tag);
         }
-        let was_there = self.tags.contains(tag);
+        // Tag 0 stands for everything (AMQP 0-9-1 §1.8.3.13), and the broker takes it where there is nothing.
+        if tag != 0 && !self.tags.contains(tag) {
+            return false;
+        }
         match (multiple, &mut self.in_transaction) {
-            // Tag 0 stands for everything (AMQP 0-9-1 §1.8.3.13).
             (true, kept) => {
                 self.tags.move_up_to(tag.checked_sub(1).map_or(u64::MAX, |before| before + 1), kept.as_mut());
             }
             (false, Some(kept)) if self.tags.remove(tag) => kept.insert(tag),
             (false, _) => {}
         }
-        was_there
+        tag != 0
     }
 
     /// Takes note of a request of the application's that changes what is settled.

@@ -1,7 +1,7 @@
 //! Content assembly: a content method, its header and its body frames become one message.
 
 use super::message::Head;
-use crate::engine::consume::Terms;
+use crate::engine::consume::{Stream, Terms};
 use crate::engine::{ConsumerKey, Message, Violation};
 use crate::frame::{BY_REFERENCE, ContentHeader};
 use crate::protocol::{ContentProperties, ReplyCode, basic::Properties};
@@ -59,6 +59,14 @@ pub(in crate::engine) enum Oversize {
     Header(u64),
 }
 
+/// A message that is not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) struct Unkept {
+    pub(in crate::engine) oversize: Oversize,
+    /// What its properties say of its queue, as far as they were read.
+    pub(in crate::engine) stream: Stream,
+}
+
 /// A message of which body octets are missing.
 #[derive(Debug)]
 pub(in crate::engine) struct Gathering {
@@ -70,7 +78,7 @@ pub(in crate::engine) struct Gathering {
     body: Vec<u8>,
     large: bool,
     /// The message is over a limit, or nobody wants it: its bytes are counted, and not kept.
-    unkept: Option<Oversize>,
+    unkept: Option<Unkept>,
     remaining: u64,
     body_size: u64,
 }
@@ -95,7 +103,8 @@ pub(super) fn handle_header(
         return Err(Violation::WrongContentClass(header.class));
     }
     let too_large = header.body_size > max_body || matches!(target, Target::Nobody);
-    let unkept = oversize.or(too_large.then_some(Oversize::Body(header.body_size)));
+    let oversize = oversize.or(too_large.then_some(Oversize::Body(header.body_size)));
+    let unkept = oversize.map(|oversize| Unkept { oversize, stream: Stream::said_by(header.properties) });
     let small = usize::try_from(header.body_size).ok().filter(|size| *size < BY_REFERENCE);
     let data = match unkept {
         Some(_) => Vec::new(),
@@ -181,10 +190,10 @@ impl Gathering {
 
     /// Where the message that is complete goes, and the message, or why it was not kept.
     #[inline]
-    pub(super) fn finish(self) -> (Target, Result<Message, Oversize>) {
+    pub(super) fn finish(self) -> (Target, Result<Message, Unkept>) {
         let Self { target, head, data, body, large, unkept, .. } = self;
         let message = match unkept {
-            Some(oversize) => Err(oversize),
+            Some(unkept) => Err(unkept),
             None => Ok(Message::new(data.into(), head, large.then(|| body.into()))),
         };
         (target, message)
@@ -294,7 +303,7 @@ mod tests {
         push(&mut gathering, &[1; 9]);
         assert_eq!((gathering.body.capacity(), gathering.data.capacity()), (0, 0));
         push(&mut gathering, &[1]);
-        assert!(matches!(gathering.finish(), (Target::Get { .. }, Err(Oversize::Body(10)))));
+        assert!(matches!(gathering.finish(), (Target::Get { .. }, Err(Unkept { oversize: Oversize::Body(10), .. }))));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::{Buf, BytesMut};
 
-use super::content::{Assembly, Gathering, Oversize, Target, handle_header};
+use super::content::{Assembly, Gathering, Oversize, Target, Unkept, handle_header};
 use super::message::Head;
 use crate::engine::channel::{Channel, ChannelLife, Effect};
 use crate::engine::consume::{Consumers, Stream, Terms};
@@ -272,7 +272,7 @@ impl Engine {
     pub(super) fn handle_content(&mut self, key: ChannelKey, gathering: Gathering) -> Result<(), Violation> {
         let (target, message) = match gathering.finish() {
             (target, Ok(message)) => (target, message),
-            (target, Err(oversize)) => return self.handle_oversize(key, &target, oversize),
+            (target, Err(unkept)) => return self.handle_oversize(key, &target, unkept),
         };
         match target {
             Target::Delivery { consumer, delivery_tag, redelivered } => {
@@ -294,10 +294,10 @@ impl Engine {
     }
 
     /// A message over the limit is rejected without requeue, since it would only come again, and reported.
-    fn handle_oversize(&mut self, key: ChannelKey, target: &Target, oversize: Oversize) -> Result<(), Violation> {
+    fn handle_oversize(&mut self, key: ChannelKey, target: &Target, unkept: Unkept) -> Result<(), Violation> {
         match target {
             Target::Delivery { consumer, delivery_tag, .. } => {
-                self.handle_oversize_delivery(key, *consumer, *delivery_tag, oversize);
+                self.handle_oversize_delivery(key, *consumer, *delivery_tag, unkept);
             }
             Target::Get { delivery_tag, .. } => {
                 let id = <basic::GetOk as ProtocolMethod>::ID;
@@ -307,7 +307,7 @@ impl Engine {
                     channel.unsettled.insert(*delivery_tag);
                 }
                 self.discard(key, *delivery_tag, Terms { no_ack, stream: Stream::No });
-                let failure = self.too_large(oversize);
+                let failure = self.too_large(unkept.oversize);
                 self.deadlines.end(call.deadline);
                 self.complete(call.waiter, Completion::Failed(failure));
             }
@@ -319,26 +319,24 @@ impl Engine {
                     }
                 }
             }
-            Target::Stray { delivery_tag, terms } => self.requeue(key, *delivery_tag, *terms),
+            Target::Stray { delivery_tag, terms } => {
+                let stream = terms.stream.max(unkept.stream);
+                self.requeue(key, *delivery_tag, Terms { stream, ..*terms });
+            }
             Target::Nobody => {}
         }
         Ok(())
     }
 
-    fn handle_oversize_delivery(
-        &mut self,
-        key: ChannelKey,
-        consumer: ConsumerKey,
-        delivery_tag: u64,
-        oversize: Oversize,
-    ) {
+    fn handle_oversize_delivery(&mut self, key: ChannelKey, consumer: ConsumerKey, delivery_tag: u64, unkept: Unkept) {
         let Some(known) = self.consumers.get_mut(consumer) else { return };
         if known.turns_away(delivery_tag) {
             return;
         }
+        known.terms.stream = known.terms.stream.max(unkept.stream);
         let terms = known.terms;
         self.discard(key, delivery_tag, terms);
-        self.report_oversize(consumer, oversize);
+        self.report_oversize(consumer, unkept.oversize);
     }
 
     /// What is told of a message over a limit.
