@@ -136,7 +136,7 @@ const YIELD_EVERY: usize = 256;
 /// [`ErrorKind::ConsumerOverflowed`](crate::ErrorKind::ConsumerOverflowed):
 ///
 /// * what waited for it and what is still sent to it go back to the queue, as when it is dropped. What had been taken out, some
-///   64 KiB, is handed out before the error;
+///   64 KiB, is handed out before the error, and so are the errors of messages that were too large;
 /// * with `no_ack` nothing can go back: all that waited is handed out before the error, and what is still sent is lost.
 ///
 /// The others go on. The parameter says exactly what counts, and when reading pauses.

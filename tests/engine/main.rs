@@ -31,6 +31,7 @@ mod late;
 mod memory;
 mod minimum;
 mod out_of_order;
+mod oversize;
 mod reading;
 mod refused_publishes;
 mod returns;

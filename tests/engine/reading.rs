@@ -8,8 +8,7 @@ use leveret::engine::{
     WaiterId,
 };
 use leveret::frame::{Body, Publish};
-use leveret::protocol::basic::{self, Properties};
-use leveret::protocol::{channel, connection, queue};
+use leveret::protocol::{basic, channel, connection, queue};
 use leveret::{ReplyCode, ShortString};
 
 use crate::peer::{Sent, raw_frame, sent};
@@ -446,19 +445,4 @@ fn observers_are_notified_of_a_pause_once_and_of_its_end() {
     assert_eq!(session.engine.take_connection_notice(observer), None);
     session.take_deliveries(consumer, listener);
     assert_eq!(session.engine.take_connection_notice(observer), Some(ConnectionNotice::ReadingResumed));
-}
-
-#[test]
-fn messages_over_their_own_limit_wait_for_nobody() {
-    let mut session = Session::with(negotiated(), |settings| {
-        settings.read_limit = LIMIT;
-        settings.max_message_size = 10;
-    });
-    let key = session.channel();
-    listened(&mut session, key, "c", true);
-    for tag in 1..=100 {
-        let deliver = basic::Deliver::default().consumer_tag("c").delivery_tag(tag);
-        session.say_content(1, deliver, &Properties::default(), &[0; LEN]);
-    }
-    assert!(session.engine.poll_reading(session.now));
 }

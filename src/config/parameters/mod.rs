@@ -313,8 +313,9 @@ parameters! {
          only reading can bring: the answer to a call or to a close, the confirm of a publish, the answer to a new secret, the \
          end of a block of publishes; and it goes on for a moment when the broker's heartbeat is due. At twice the limit the \
          consumer for which most waits ends at once, as it else does after `overflow_timeout`. A message counts with its \
-         properties and some 100 bytes for its place. The first that waits for a consumer does not count, whatever its size; \
-         nor does what a consumer has taken, some 64 KiB or a larger message at a time.",
+         properties and some 100 bytes for its place, and one that was rejected because it was over `max_message_size` or \
+         `max_header_size` with 32 bytes, until its consumer has heard of it. The first that waits for a consumer does not \
+         count, whatever its size; nor does what a consumer has taken, some 64 KiB or a larger message at a time.",
         set |read_limit: usize| read_limit,
         keys { "read_limit" "a whole number of bytes, at least 1" codec POSITIVE_USIZE; }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::ready::Ready;
 use super::tags::DeliveryTags;
-use crate::engine::inbound::Oversize;
 use crate::engine::slots::Place;
 use crate::engine::{ChannelKey, Closure, ConsumerKey, Message, WaiterId};
 use crate::wire::ShortString;
@@ -142,8 +141,6 @@ pub(in crate::engine) struct Consumer {
     pub(in crate::engine) ready: Ready,
     /// It did not keep up.
     pub(in crate::engine) overflow: Option<Box<Overflow>>,
-    /// Messages that were over a limit, and that the listener has not heard of.
-    pub(super) oversize: VecDeque<Oversize>,
     /// The standing waiter, once somebody listens.
     pub(super) waiter: Option<WaiterId>,
     /// The waiter was told and has not taken since.
@@ -160,7 +157,6 @@ impl Consumer {
             listener: Listener::Nobody,
             ready: Ready::default(),
             overflow: None,
-            oversize: VecDeque::new(),
             waiter: None,
             told: false,
         }

@@ -91,12 +91,14 @@ impl Engine {
 impl Engine {
     /// Takes what waits for a consumer, some 64 KiB of the oldest where there is more, by swapping it for `empty`. Where nothing
     /// waits, `waiter` hears when something does. What was taken does not count against the limit for reading any more.
+    /// Messages that were over their own limit are reported first, one at a time.
     pub fn take_deliveries(&mut self, key: ConsumerKey, empty: &mut VecDeque<Delivery>, waiter: WaiterId) -> Taken {
         let Some(consumer) = self.consumers.get_mut(key) else { return Taken::End(ConsumerEnd::Cancelled) };
         consumer.waiter = Some(waiter);
         consumer.claim();
         consumer.told = false;
-        if let Some(oversize) = consumer.oversize.pop_front() {
+        if let Some((oversize, size)) = consumer.ready.take_report() {
+            self.uncount(size);
             return Taken::Oversize(self.too_large(oversize));
         }
         let size = if empty.is_empty() { consumer.ready.take(empty) } else { 0 };
@@ -127,7 +129,10 @@ impl Engine {
     /// Tells a consumer of a message over the limit.
     pub(in crate::engine) fn report_oversize(&mut self, key: ConsumerKey, oversize: Oversize) {
         let Some(consumer) = self.consumers.get_mut(key) else { return };
-        consumer.oversize.push_back(oversize);
+        if consumer.is_closed() {
+            return;
+        }
+        self.reading.count(consumer.ready.report(oversize));
         let told = consumer.tell();
         self.events.extend(told.map(Event::Readable));
     }
@@ -174,6 +179,7 @@ impl Engine {
         let mut tags = consumer.overflow.take().map_or_else(DeliveryTags::default, |overflow| overflow.unseen);
         unseen.into_iter().for_each(|delivery| consumer.leave_unseen(delivery, &mut tags));
         self.discarded.deliveries.extend(consumer.take_back(&mut tags));
+        consumer.ready.drop_reports();
         consumer.waiter = None;
         let timeout = self.settings.call_timeout;
         let waiters = waiter.into_iter().map(|(waiter, now)| {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::engine::Delivery;
+use crate::engine::inbound::Oversize;
 
 /// Deliveries that nobody has taken, in their order.
 ///
@@ -10,6 +11,9 @@ use crate::engine::Delivery;
 /// consumer that falls behind holds no more than one part that is not counted here.
 ///
 /// The first delivery is not counted: one message of any size may wait for a consumer that has taken all others.
+///
+/// Reports of messages that were not kept wait beside them, and are counted too: a peer that sends nothing but such messages
+/// must not fill the memory either.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Ready {
     /// Parts to which nothing is added any more. A consumer that keeps up has none.
@@ -20,6 +24,10 @@ pub(in crate::engine) struct Ready {
     /// The buffer of a part that was taken, for the next one that begins: with `last` and what the consumer holds, at most three
     /// buffers are kept that have nothing in them.
     spare: VecDeque<Delivery>,
+    /// Messages that were over a limit, and that the listener has not heard of.
+    reports: VecDeque<Oversize>,
+    /// How many of those are counted: all of them, or none.
+    counted_reports: u64,
 }
 
 #[derive(Debug, Default)]
@@ -32,6 +40,9 @@ struct Part {
 /// Bytes from which on a part is full: what a driver reads at a time. Taking so little at a time, a slow consumer makes room often
 /// enough that it is held back, and not taken for one that has stopped.
 const PART: u64 = 64 * 1024;
+
+/// Bytes that are counted for a report: it has at most as much spare room in its queue as it takes itself.
+const REPORT: u64 = 2 * size_of::<Oversize>() as u64;
 
 impl Ready {
     /// Adds a delivery, and gives the bytes that are counted for it.
@@ -83,9 +94,39 @@ impl Ready {
         part.size
     }
 
+    /// Adds a report, and gives the bytes that are counted for it.
+    pub(super) fn report(&mut self, oversize: Oversize) -> u64 {
+        self.reports.push_back(oversize);
+        self.counted_reports += 1;
+        REPORT
+    }
+
+    /// Takes the oldest report, with the bytes that were counted for it.
+    #[inline]
+    pub(super) fn take_report(&mut self) -> Option<(Oversize, u64)> {
+        if self.reports.is_empty() { None } else { self.pop_report() }
+    }
+
+    #[cold]
+    fn pop_report(&mut self) -> Option<(Oversize, u64)> {
+        let report = self.reports.pop_front()?;
+        if self.reports.is_empty() {
+            // After a burst the memory of the queue is given back.
+            self.reports = VecDeque::new();
+        }
+        let size = if self.counted_reports > 0 { REPORT } else { 0 };
+        self.counted_reports = self.counted_reports.saturating_sub(1);
+        Some((report, size))
+    }
+
+    /// Nobody will hear of what was not kept. [`Ready::uncount`] goes first.
+    pub(super) fn drop_reports(&mut self) {
+        self.reports = VecDeque::new();
+    }
+
     /// Bytes that are counted.
     pub(super) fn size(&self) -> u64 {
-        self.full_size + self.last.size
+        self.full_size + self.last.size + self.counted_reports * REPORT
     }
 
     /// What waits is counted no more; gives the bytes that were counted.
@@ -93,15 +134,17 @@ impl Ready {
         let size = self.size();
         self.full_size = 0;
         self.last.size = 0;
+        self.counted_reports = 0;
         for part in &mut self.full {
             part.size = 0;
         }
         size
     }
 
-    /// Takes out everything. [`Ready::uncount`] goes first.
+    /// Takes out every delivery. [`Ready::uncount`] goes first. The reports stay: what they are about does not come again.
     pub(super) fn take_all(&mut self) -> Vec<VecDeque<Delivery>> {
-        let Self { full, last, .. } = std::mem::take(self);
+        let reports = std::mem::take(&mut self.reports);
+        let Self { full, last, .. } = std::mem::replace(self, Self { reports, ..Self::default() });
         full.into_iter().chain([last]).map(|part| part.deliveries).filter(|part| !part.is_empty()).collect()
     }
 }
@@ -184,5 +227,18 @@ mod tests {
         let rest: usize = ready.take_all().iter().map(VecDeque::len).sum();
         assert_eq!(part.len() + rest, 10);
         assert!(ready.is_empty());
+    }
+    #[test]
+    fn reports_are_counted_until_they_are_taken_and_outlive_the_deliveries() {
+        let mut ready = waiting([10; 2]);
+        let size = ready.size();
+        let reported: u64 = (0..100).map(|size| ready.report(Oversize::Body(size))).sum();
+        assert_eq!((reported, ready.size()), (100 * REPORT, size + 100 * REPORT));
+        assert_eq!(ready.take_report(), Some((Oversize::Body(0), REPORT)));
+        assert_eq!(ready.uncount(), size + 99 * REPORT);
+        assert_eq!(ready.take_all().iter().map(VecDeque::len).sum::<usize>(), 2);
+        let rest: Vec<_> = std::iter::from_fn(|| ready.take_report()).collect();
+        assert_eq!((rest.len(), rest.first()), (99, Some(&(Oversize::Body(1), 0))));
+        assert_eq!((ready.size(), ready.reports.capacity()), (0, 0));
     }
 }
