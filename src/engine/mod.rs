@@ -71,7 +71,7 @@ mod outbound;
 mod publish;
 mod settings;
 pub(crate) mod slots;
-mod steps;
+pub(crate) mod steps;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

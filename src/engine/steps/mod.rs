@@ -12,6 +12,15 @@ pub(crate) fn step() {
     STEPS.with(|steps| steps.set(steps.get() + 1));
 }
 
+/// As many steps as something takes that is no loop of ours.
+#[inline(always)]
+pub(crate) fn steps(count: usize) {
+    #[cfg(test)]
+    STEPS.with(|steps| steps.set(steps.get() + count as u64));
+    #[cfg(not(test))]
+    let _ = count;
+}
+
 /// How many steps `work` takes.
 #[cfg(test)]
 pub(crate) fn steps_of<R>(work: impl FnOnce() -> R) -> (u64, R) {

@@ -1,17 +1,27 @@
 //! Sets of delivery tags: what is unsettled on a channel, what a consumer has to give back.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::engine::steps::{step, steps};
 
 /// A set of delivery tags.
 ///
 /// Tags count up on their channel, so the set is a queue of words of 64 bits, sorted, of which only those exist that
 /// have a bit. Adding the next tag and taking out one of the oldest cost a few instructions; others cost a binary search.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+///
+/// Adding a word in the middle moves those on one side of it. Where these are many, because tags do not count up or a
+/// rollback brings old ones back, all words go into a tree, and come back when few are left.
+#[derive(Debug, Clone, Default)]
 pub(in crate::engine) struct DeliveryTags {
     words: VecDeque<Word>,
     /// Words in the middle that have no bit any more. They go when they are the majority.
     empty: usize,
+    /// The bits of all words by their bases, none of them empty. While there are any, `words` has none.
+    tree: BTreeMap<u64, u64>,
 }
+
+/// Words that may be moved to make room for one in the middle.
+const FEW: usize = 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Word {
@@ -49,6 +59,7 @@ impl DeliveryTags {
         match self.words.back_mut() {
             Some(last) if last.base == word.base => last.bits |= word.bits,
             Some(last) if last.base > word.base => self.insert_before(word),
+            None if !self.tree.is_empty() => self.insert_into_tree(word),
             _ => self.words.push_back(word),
         }
     }
@@ -63,7 +74,39 @@ impl DeliveryTags {
                     word.bits |= new.bits;
                 }
             }
-            Err(index) => self.words.insert(index, new),
+            Err(index) => {
+                // The shorter side is moved.
+                let moved = index.min(self.words.len() - index);
+                if moved <= FEW {
+                    steps(moved);
+                    self.words.insert(index, new);
+                } else {
+                    self.plant();
+                    self.insert_into_tree(new);
+                }
+            }
+        }
+    }
+
+    #[cold]
+    fn insert_into_tree(&mut self, new: Word) {
+        step();
+        *self.tree.entry(new.base).or_default() |= new.bits;
+    }
+
+    /// Moves all words into the tree. It takes as many insertions as there are words before that can happen again.
+    fn plant(&mut self) {
+        steps(self.words.len());
+        self.empty = 0;
+        let words = std::mem::take(&mut self.words).into_iter().filter(|word| word.bits != 0);
+        self.tree = words.map(|Word { base, bits }| (base, bits)).collect();
+    }
+
+    /// Moves all words back where few are left in the tree, fewer than those at which it was planted.
+    fn uproot(&mut self) {
+        if self.tree.len() <= FEW / 2 {
+            let words = std::mem::take(&mut self.tree).into_iter();
+            self.words.extend(words.map(|(base, bits)| Word { base, bits }));
         }
     }
 
@@ -71,7 +114,7 @@ impl DeliveryTags {
     #[inline]
     pub(super) fn remove(&mut self, tag: u64) -> bool {
         let (base, bit) = place(tag);
-        let Some(front) = self.words.front_mut() else { return false };
+        let Some(front) = self.words.front_mut() else { return self.remove_from_tree(base, bit) };
         if front.base == base {
             let was_there = front.bits & bit != 0;
             front.bits &= !bit;
@@ -99,6 +142,19 @@ impl DeliveryTags {
         was_there
     }
 
+    #[cold]
+    fn remove_from_tree(&mut self, base: u64, bit: u64) -> bool {
+        step();
+        let Some(bits) = self.tree.get_mut(&base) else { return false };
+        let was_there = *bits & bit != 0;
+        *bits &= !bit;
+        if *bits == 0 {
+            self.tree.remove(&base);
+            self.uproot();
+        }
+        was_there
+    }
+
     /// Takes out every tag up to this one.
     pub(super) fn remove_up_to(&mut self, tag: u64) {
         self.move_up_to(tag, None);
@@ -118,17 +174,28 @@ impl DeliveryTags {
             self.empty = self.empty.saturating_sub(usize::from(word.bits == 0));
             take(word);
         }
+        let mask = bit | (bit - 1);
         if let Some(front) = self.words.front_mut().filter(|word| word.base == base) {
-            let mask = bit | (bit - 1);
             take(Word { base, bits: front.bits & mask });
             front.bits &= !mask;
             self.drop_empty_front();
         }
+        while let Some(first) = self.tree.first_entry().filter(|first| *first.key() <= base) {
+            step();
+            let (at, bits) = first.remove_entry();
+            let mask = if at == base { mask } else { u64::MAX };
+            take(Word { base: at, bits: bits & mask });
+            if bits & !mask != 0 {
+                self.tree.insert(at, bits & !mask);
+                break;
+            }
+        }
+        self.uproot();
     }
 
     /// Adds the tags of another set.
     pub(in crate::engine) fn extend(&mut self, other: &Self) {
-        other.words.iter().for_each(|word| self.insert_word(*word));
+        other.words().filter(|word| word.bits != 0).for_each(|word| self.insert_word(word));
     }
 
     /// Keeps the tags that another set has too.
@@ -138,6 +205,11 @@ impl DeliveryTags {
         }
         self.words.retain(|word| word.bits != 0);
         self.empty = 0;
+        self.tree.retain(|base, bits| {
+            *bits &= other.word(*base);
+            *bits != 0
+        });
+        self.uproot();
     }
 
     fn drop_empty_front(&mut self) {
@@ -165,13 +237,22 @@ impl DeliveryTags {
 
     fn word(&self, base: u64) -> u64 {
         let found = self.words.binary_search_by_key(&base, |word| word.base);
-        found.ok().and_then(|index| self.words.get(index)).map_or(0, |word| word.bits)
+        match found.ok().and_then(|index| self.words.get(index)) {
+            Some(word) => word.bits,
+            None => self.tree.get(&base).copied().unwrap_or_default(),
+        }
+    }
+
+    /// The words in their order; some may be empty.
+    fn words(&self) -> impl DoubleEndedIterator<Item = Word> {
+        let planted = self.tree.iter().map(|(base, bits)| Word { base: *base, bits: *bits });
+        self.words.iter().copied().chain(planted)
     }
 
     /// The tags, smallest first.
     pub(in crate::engine) fn iter(&self) -> impl Iterator<Item = u64> {
-        self.words.iter().flat_map(|word| {
-            let mut rest = *word;
+        self.words().flat_map(|word| {
+            let mut rest = word;
             std::iter::from_fn(move || {
                 let first = rest.first()?;
                 rest.bits &= rest.bits - 1;
@@ -182,75 +263,18 @@ impl DeliveryTags {
 
     /// The largest tag up to which this set, of all tags that are unsettled, has every one: one multiple settles them.
     pub(super) fn last_before_others(&self, unsettled: &Self) -> Option<u64> {
-        let others = |word: &Word| Word { base: word.base, bits: word.bits & !self.word(word.base) };
-        let other = unsettled.words.iter().find_map(|word| others(word).first());
-        let Some(other) = other else { return self.words.iter().rev().find_map(|word| word.last()) };
-        let below = |word: &Word| {
+        let others = |word: Word| Word { base: word.base, bits: word.bits & !self.word(word.base) };
+        let other = unsettled.words().find_map(|word| others(word).first());
+        let Some(other) = other else { return self.words().rev().find_map(Word::last) };
+        let below = |word: Word| {
             let (base, bit) = place(other);
             let mask = if word.base == base { bit - 1 } else { u64::MAX };
             Word { base: word.base, bits: word.bits & mask }
         };
         let (base, _) = place(other);
-        self.words.iter().take_while(|word| word.base <= base).filter_map(|word| below(word).last()).last()
+        self.words().take_while(|word| word.base <= base).filter_map(|word| below(word).last()).last()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn tags(tags: impl IntoIterator<Item = u64>) -> DeliveryTags {
-        let mut set = DeliveryTags::default();
-        tags.into_iter().for_each(|tag| set.insert(tag));
-        set
-    }
-
-    #[test]
-    fn tags_up_to_the_first_one_of_somebody_else_are_settled_together() {
-        let unsettled = tags(1..=200);
-        assert_eq!(tags(1..=200).last_before_others(&unsettled), Some(200));
-        assert_eq!(tags(1..=150).last_before_others(&unsettled), Some(150));
-        assert_eq!(tags((1..=150).filter(|tag| *tag != 100)).last_before_others(&unsettled), Some(99));
-        assert_eq!(tags(2..=200).last_before_others(&unsettled), None);
-        assert_eq!(tags([64, 65]).last_before_others(&tags([64, 65, 66])), Some(65));
-    }
-
-    #[test]
-    fn one_tag_that_stays_does_not_keep_the_words_of_those_that_went() {
-        let mut set = tags([1]);
-        for tag in 64..1_000_000 {
-            set.insert(tag);
-            assert!(set.remove(tag));
-        }
-        assert!(set.words.len() < 100, "{}", set.words.len());
-        assert_eq!(set.iter().collect::<Vec<_>>(), [1]);
-    }
-
-    proptest! {
-        #[test]
-        fn it_is_a_set(steps in prop::collection::vec((0_u8..4, 0_u64..400), 0..300)) {
-            let (mut set, mut model) = (DeliveryTags::default(), BTreeSet::new());
-            for (step, tag) in steps {
-                match step {
-                    0 | 1 => {
-                        set.insert(tag);
-                        model.insert(tag);
-                    }
-                    2 => prop_assert_eq!(set.remove(tag), model.remove(&tag)),
-                    _ => {
-                        let later = model.split_off(&(tag + 1));
-                        let (up_to, mut removed) = (std::mem::replace(&mut model, later), DeliveryTags::default());
-                        set.move_up_to(tag, Some(&mut removed));
-                        prop_assert_eq!(removed.iter().collect::<BTreeSet<_>>(), up_to);
-                    }
-                }
-                prop_assert_eq!(set.iter().collect::<Vec<_>>(), model.iter().copied().collect::<Vec<_>>());
-                prop_assert_eq!(set.contains(tag), model.contains(&tag));
-            }
-        }
-    }
-}
+mod tests;
