@@ -24,11 +24,11 @@ pub struct ChannelKey {
     pub incarnation: u64,
 }
 
-/// A consumer of this connection.
+/// A consumer of this connection: its place, and which use of the place this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConsumerKey {
-    /// The place in the table of consumers.
-    pub index: u32,
-    /// Counts the consumers that this connection started.
-    pub incarnation: u64,
+    /// The slot in the table of consumers.
+    pub slot: u32,
+    /// Which use of the slot this is.
+    pub generation: NonZeroU32,
 }

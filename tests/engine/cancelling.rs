@@ -91,7 +91,7 @@ fn nothing_is_left_of_a_consumer_that_nobody_claimed_when_its_channel_is_let_go(
     assert_eq!(taken, Taken::End(ConsumerEnd::Cancelled), "it would tell of a closed channel if it were still there");
     let key = session.channel();
     let next = session.consumer(key, "c", false);
-    assert_eq!(next.index, consumer.index, "its place is free");
+    assert_eq!(next.slot, consumer.slot, "its place is free");
 }
 
 #[test]

@@ -110,6 +110,11 @@ impl Channel {
         }
     }
 
+    /// How many wait for the close to be complete, or for all confirms.
+    pub(super) fn waiters(&self) -> usize {
+        self.closers.len() + self.confirms.as_ref().map_or(0, Confirms::watchers)
+    }
+
     /// Somebody waits for the close to be complete, without a deadline so far.
     pub(super) fn add_closer(&mut self, waiter: Option<WaiterId>) {
         self.closers.extend(waiter.map(|waiter| (waiter, None)));

@@ -160,7 +160,12 @@ impl Channels {
 
     /// The keys of all channels, in the order of their numbers.
     pub(in crate::engine) fn keys(&self) -> Vec<ChannelKey> {
-        self.places.iter().flatten().map(|channel| channel.key).collect()
+        self.iter().map(|channel| channel.key).collect()
+    }
+
+    /// All channels, in the order of their numbers.
+    pub(in crate::engine) fn iter(&self) -> impl Iterator<Item = &Channel> {
+        self.places.iter().flatten().map(|channel| &**channel)
     }
 
     /// How many closures, and how many channels' returned messages, are kept.

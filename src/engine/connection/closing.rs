@@ -59,6 +59,14 @@ impl ConnectionLife {
         matches!(self, Self::Closed { .. })
     }
 
+    /// How many wait for the end of the close.
+    pub(super) fn waiters(&self) -> usize {
+        match self {
+            Self::Closing { closers, .. } => closers.len(),
+            Self::Open | Self::Closed { .. } => 0,
+        }
+    }
+
     /// Nothing can be written any more.
     pub(in crate::engine) fn is_lost(&self) -> bool {
         matches!(self, Self::Closed { flush_until: None, .. })

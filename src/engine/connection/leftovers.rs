@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::engine::Engine;
+use crate::engine::channel::Channel;
 
 /// Counts of what is held.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,6 +31,13 @@ pub struct Leftovers {
     pub deadlines: usize,
     /// Observers, until they are gone.
     pub observers: usize,
+    /// Consumers that nobody listens to.
+    pub consumers: usize,
+    /// Consumers that somebody listens to, until they are let go of.
+    pub listened: usize,
+    /// Those who wait for something else than the answer to a request or the fate of a publish: for the end of a close or of a
+    /// consumer, for a new secret, for all confirms of a channel, for room.
+    pub waiters: usize,
 }
 
 impl Engine {
@@ -38,6 +46,13 @@ impl Engine {
     pub fn leftovers(&self) -> Leftovers {
         let (closures, returns) = self.channels.kept();
         let of_channels: usize = self.channel_observers.values().map(super::Observers::len).sum();
+        let (listened, consumers): (Vec<_>, Vec<_>) =
+            self.consumers.iter().partition(|consumer| consumer.is_listened());
+        let waiters = self.state.waiters()
+            + self.secret_updates.len()
+            + self.passing.waiting()
+            + self.channels.iter().map(Channel::waiters).sum::<usize>()
+            + consumers.iter().map(|consumer| consumer.waiters()).sum::<usize>();
         Leftovers {
             channels: self.channels.len(),
             waiting: self.gate.waiting(),
@@ -50,6 +65,9 @@ impl Engine {
             returns,
             deadlines: self.deadlines.len(),
             observers: self.observers.len() + of_channels,
+            consumers: consumers.len(),
+            listened: listened.len(),
+            waiters,
         }
     }
 }
@@ -57,7 +75,7 @@ impl Engine {
 impl Leftovers {
     /// The same without what handles hold.
     pub fn without_handles(self) -> Self {
-        Self { closures: 0, returns: 0, observers: 0, ..self }
+        Self { closures: 0, returns: 0, observers: 0, listened: 0, ..self }
     }
 
     /// Nothing is held.
@@ -81,6 +99,9 @@ impl fmt::Display for Leftovers {
             returns,
             deadlines,
             observers,
+            consumers,
+            listened,
+            waiters,
         } = *self;
         let counts = [
             ("channels", channels as u64),
@@ -94,6 +115,9 @@ impl fmt::Display for Leftovers {
             ("streams of returns", returns as u64),
             ("deadlines", deadlines as u64),
             ("observers", observers as u64),
+            ("consumers that nobody listens to", consumers as u64),
+            ("consumers that somebody listens to", listened as u64),
+            ("waiters", waiters as u64),
         ];
         let mut left = counts.iter().filter(|(_, count)| *count > 0);
         left.try_for_each(|(what, count)| write!(f, "{count} {what}; "))

@@ -33,6 +33,11 @@ impl SecretUpdates {
     pub(in crate::engine) fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
+
+    /// How many it has not answered.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
 }
 
 impl Engine {

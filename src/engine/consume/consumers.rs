@@ -1,4 +1,4 @@
-//! Consumers of a connection: where each is in its life, who listens, and what waits.
+//! A consumer: where it is in its life, who listens, and what waits.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::ready::Ready;
 use super::tags::DeliveryTags;
 use crate::engine::slots::Place;
-use crate::engine::{ChannelKey, Closure, ConsumerKey, Message, WaiterId};
+use crate::engine::{ChannelKey, Closure, Message, WaiterId};
 use crate::wire::ShortString;
 
 /// A message that the broker pushed to a consumer.
@@ -139,6 +139,8 @@ pub(in crate::engine) struct Consumer {
     pub(in crate::engine) life: ConsumerLife,
     pub(in crate::engine) listener: Listener,
     pub(in crate::engine) ready: Ready,
+    /// Under which size it is ranked among those for which most waits.
+    pub(super) ranked: u64,
     /// It did not keep up.
     pub(in crate::engine) overflow: Option<Box<Overflow>>,
     /// The standing waiter, once somebody listens.
@@ -156,6 +158,7 @@ impl Consumer {
             life,
             listener: Listener::Nobody,
             ready: Ready::default(),
+            ranked: 0,
             overflow: None,
             waiter: None,
             told: false,
@@ -182,6 +185,19 @@ impl Consumer {
 
     pub(in crate::engine) fn is_abandoned(&self) -> bool {
         matches!(self.listener, Listener::Gone(_))
+    }
+
+    /// Somebody listens.
+    pub(in crate::engine) fn is_listened(&self) -> bool {
+        matches!(self.listener, Listener::Somebody)
+    }
+
+    /// How many wait until it is let go of.
+    pub(in crate::engine) fn waiters(&self) -> usize {
+        match &self.listener {
+            Listener::Gone(leaving) => leaving.waiters.len(),
+            Listener::Nobody | Listener::Somebody => 0,
+        }
     }
 
     /// How it ended, for whoever listens.
@@ -223,62 +239,6 @@ impl Consumer {
     pub(super) fn leave_unseen(&mut self, delivery: &Delivery, unseen: &mut DeliveryTags) {
         self.terms.stream = self.terms.stream.max(Stream::of(&delivery.message));
         unseen.insert(delivery.delivery_tag);
-    }
-}
-
-/// All consumers, in a dense table whose places are reused under new incarnations.
-#[derive(Debug, Default)]
-pub(in crate::engine) struct Consumers {
-    places: Vec<Option<(u64, Consumer)>>,
-    free: Vec<u32>,
-    started: u64,
-}
-
-impl Consumers {
-    pub(super) fn insert(&mut self, consumer: Consumer) -> Option<ConsumerKey> {
-        self.started += 1;
-        let incarnation = self.started;
-        let index = match self.free.pop() {
-            Some(index) => index,
-            None => {
-                let index = u32::try_from(self.places.len()).ok()?;
-                self.places.push(None);
-                index
-            }
-        };
-        let place = self.places.get_mut(usize::try_from(index).ok()?)?;
-        *place = Some((incarnation, consumer));
-        Some(ConsumerKey { index, incarnation })
-    }
-
-    #[inline]
-    pub(in crate::engine) fn get_mut(&mut self, key: ConsumerKey) -> Option<&mut Consumer> {
-        let place = self.places.get_mut(usize::try_from(key.index).ok()?)?;
-        place.as_mut().filter(|(incarnation, _)| *incarnation == key.incarnation).map(|(_, consumer)| consumer)
-    }
-
-    #[inline]
-    pub(in crate::engine) fn get(&self, key: ConsumerKey) -> Option<&Consumer> {
-        let place = self.places.get(usize::try_from(key.index).ok()?)?;
-        place.as_ref().filter(|(incarnation, _)| *incarnation == key.incarnation).map(|(_, consumer)| consumer)
-    }
-
-    /// The consumer for which most is waiting, where there is one.
-    pub(in crate::engine) fn largest(&self) -> Option<ConsumerKey> {
-        let sized = (0..).zip(&self.places).filter_map(|(index, place)| {
-            let (incarnation, consumer) = place.as_ref()?;
-            Some((consumer.ready.size(), ConsumerKey { index, incarnation: *incarnation }))
-        });
-        sized.filter(|(size, _)| *size > 0).max_by_key(|(size, _)| *size).map(|(_, key)| key)
-    }
-
-    pub(super) fn remove(&mut self, key: ConsumerKey) -> Option<Consumer> {
-        let place = self.places.get_mut(usize::try_from(key.index).ok()?)?;
-        if place.as_ref().is_none_or(|(incarnation, _)| *incarnation != key.incarnation) {
-            return None;
-        }
-        self.free.push(key.index);
-        place.take().map(|(_, consumer)| consumer)
     }
 }
 

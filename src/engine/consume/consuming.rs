@@ -49,8 +49,9 @@ impl Engine {
     }
 
     fn insert_consumer(&mut self, channel: ChannelKey, tag: &ShortString, terms: Terms) -> Option<ConsumerKey> {
-        let key = self.consumers.insert(Consumer::new(channel, tag.clone(), terms, ConsumerLife::Starting))?;
-        self.channels.get_mut(channel)?.consumers.insert(tag.clone(), key);
+        let of_channel = &mut self.channels.get_mut(channel)?.consumers;
+        let key = self.consumers.insert(Consumer::new(channel, tag.clone(), terms, ConsumerLife::Starting));
+        of_channel.insert(tag.clone(), key);
         Some(key)
     }
 
@@ -124,6 +125,7 @@ impl Engine {
         if let Some(waiter) = consumer.tell() {
             self.events.push_back(Event::Readable(waiter));
         }
+        self.consumers.note_growth(key);
     }
 
     /// Tells a consumer of a message over the limit.
@@ -135,6 +137,7 @@ impl Engine {
         self.reading.count(consumer.ready.report(oversize));
         let told = consumer.tell();
         self.events.extend(told.map(Event::Readable));
+        self.consumers.note_growth(key);
     }
 }
 

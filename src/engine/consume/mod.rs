@@ -5,13 +5,15 @@ mod consuming;
 mod prefetch;
 mod ready;
 mod settling;
+mod table;
 mod tags;
 
 pub use consumers::{ConsumerEnd, Delivery};
 pub use consuming::Taken;
 pub use settling::Settle;
 
-pub(super) use consumers::{ConsumerLife, Consumers, Departed, Listener, Overflow, Stream, Terms};
+pub(super) use consumers::{ConsumerLife, Departed, Listener, Overflow, Stream, Terms};
 pub(super) use prefetch::Prefetch;
 pub(super) use settling::Unsettled;
+pub(super) use table::Consumers;
 pub(super) use tags::DeliveryTags;

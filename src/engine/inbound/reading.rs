@@ -152,6 +152,7 @@ impl Engine {
     fn relax(&mut self) {
         if !self.reading.is_over() {
             self.reading.until = None;
+            self.consumers.end_ranking();
         }
         // Not at the limit itself: a slow consumer is there all the time.
         if self.reading.notified && self.reading.waiting <= self.reading.limit / 2 {
@@ -166,6 +167,8 @@ impl Engine {
         while self.reading.is_at_bound() && self.end_largest() {}
         if self.reading.is_over() {
             self.reading.until.get_or_insert(now + self.reading.timeout);
+        } else {
+            self.consumers.end_ranking();
         }
     }
 
@@ -176,11 +179,12 @@ impl Engine {
         }
         while self.reading.is_over() && self.end_largest() {}
         self.reading.until = None;
+        self.consumers.end_ranking();
     }
 
     /// Ends the consumer for which most waits; tells whether there was one.
     fn end_largest(&mut self) -> bool {
-        let largest = self.consumers.largest();
+        let largest = self.consumers.take_largest();
         if let Some(key) = largest {
             self.overflow(key);
         }

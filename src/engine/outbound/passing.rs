@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::engine::steps::step;
 use crate::engine::{Closure, Completion, Engine, Event, Failure, WaiterId};
 
 /// Counts what passes the gate and has not been written.
@@ -39,6 +40,11 @@ impl Passing {
         let passing = len.saturating_sub(self.published);
         self.taken = if was_written { passing } else { self.taken + passing };
         self.published = 0;
+    }
+
+    /// How many wait for room.
+    pub(in crate::engine) fn waiting(&self) -> usize {
+        self.waiting.len()
     }
 
     /// What nobody took is dropped.
@@ -96,13 +102,17 @@ impl Engine {
     pub(in crate::engine) fn let_pass(&mut self) {
         if !self.passing.waiting.is_empty() && self.passing_queued() <= self.passing.limit / 2 {
             let waiting = std::mem::take(&mut self.passing.waiting);
-            self.events.extend(waiting.into_iter().map(|waiter| Event::Completed(waiter, Completion::Room)));
+            for waiter in waiting {
+                step();
+                self.events.push_back(Event::Completed(waiter, Completion::Room));
+            }
         }
     }
 
     /// Nobody can go on any more.
     pub(in crate::engine) fn fail_who_wait_for_room(&mut self, closure: &Arc<Closure>) {
         for waiter in std::mem::take(&mut self.passing.waiting) {
+            step();
             self.complete(Some(waiter), Completion::Failed(Failure::refused(closure)));
         }
     }

@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::num::NonZeroU32;
 
+use crate::engine::steps::step;
+
 /// The name of an item: its slot, and which use of the slot it is. The name of an item that is gone is harmless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Place {
@@ -90,6 +92,7 @@ impl<T> Slab<T> {
     #[cold]
     fn chunk_with_room(&mut self) -> u32 {
         while let Some(Reverse(index)) = self.with_room.peek().copied() {
+            step();
             if self.chunks.get(index as usize).is_some_and(|chunk| !chunk.is_full()) {
                 self.lowest = index;
                 return index;
@@ -146,6 +149,26 @@ impl<T> Slab<T> {
             self.keep_empty(index);
         }
         Some(item)
+    }
+
+    /// All items, with their places.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Place, &T)> {
+        (0..).zip(&self.chunks).flat_map(|(chunk, it)| {
+            (chunk * CHUNK..).zip(&it.slots).filter_map(|(slot, it)| match &it.content {
+                Content::Used(item) => Some((Place { slot, generation: it.generation }, item)),
+                Content::Free(_) => None,
+            })
+        })
+    }
+
+    /// All items, with their places.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (Place, &mut T)> {
+        (0..).zip(&mut self.chunks).flat_map(|(chunk, it)| {
+            (chunk * CHUNK..).zip(&mut it.slots).filter_map(|(slot, it)| match &mut it.content {
+                Content::Used(item) => Some((Place { slot, generation: it.generation }, item)),
+                Content::Free(_) => None,
+            })
+        })
     }
 
     /// A chunk is empty: of two that are, the lower one keeps its memory, since it is used first.

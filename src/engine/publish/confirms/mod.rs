@@ -388,6 +388,11 @@ impl Confirms {
         None
     }
 
+    /// How many wait for everything to be decided.
+    pub(in crate::engine) fn watchers(&self) -> usize {
+        self.watchers.len()
+    }
+
     /// Takes back what a watcher was told and never heard.
     pub(super) fn return_failed(&mut self, unheard: Settled) {
         self.failed.nacked += unheard.nacked;

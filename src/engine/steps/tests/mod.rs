@@ -9,10 +9,15 @@ use bytes::BytesMut;
 
 use super::steps_of;
 use crate::config::Secret;
-use crate::engine::{ChannelKey, ConnectionNotice, Engine, Interest, Negotiated, Settings, WaiterId};
+use crate::engine::{
+    ChannelKey, Completion, ConnectionNotice, Engine, Event, Failure, Interest, Negotiated, Settings, WaiterId,
+    WaitsFor,
+};
 use crate::frame::{Body, Encoder, Outbound, Publish};
 use crate::protocol::{Method, ReplyCode, Request, basic, channel, connection, queue, tx};
 use crate::wire::FieldTable;
+
+mod consuming;
 
 const COUNT: u32 = 100_000;
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -29,10 +34,15 @@ fn waiter(slot: u32) -> WaiterId {
 
 impl Session {
     fn open() -> Self {
+        Self::with(|_| {})
+    }
+
+    fn with(set: impl FnOnce(&mut Settings)) -> Self {
         let now = Instant::now();
         let negotiated =
             Negotiated { channel_max: 0, frame_max: 4096, heartbeat: 0, server_properties: FieldTable::new() };
-        let settings = Settings { call_timeout: Some(TIMEOUT), ..Settings::default() };
+        let mut settings = Settings { call_timeout: Some(TIMEOUT), ..Settings::default() };
+        set(&mut settings);
         Self { engine: Engine::new(negotiated, settings, now), now }
     }
 
@@ -219,4 +229,49 @@ fn the_end_of_a_connection_resolves_what_waits_in_a_step_each_and_leaves_nothing
     let (steps, ()) = steps_of(|| session.engine.handle_transport_lost(None));
     assert_eq!((steps, session.events()), (COUNT.into(), COUNT as usize));
     assert!(session.engine.leftovers().is_empty(), "left behind: {}", session.engine.leftovers());
+}
+
+#[test]
+fn channels_that_the_broker_refuses_to_open_leave_no_closures() {
+    let mut session = Session::open();
+    let refused = channel::Close::default().reply_code(ReplyCode::NOT_ALLOWED);
+    for slot in 0..COUNT {
+        let key = session.engine.open_channel(waiter(slot), session.now).unwrap();
+        session.say(key.number, refused.clone());
+        let heard = session.engine.poll_event();
+        assert!(matches!(heard, Some(Event::Completed(_, Completion::Failed(Failure::Closed { .. })))), "{heard:?}");
+        assert_eq!(session.engine.leftovers().closures, 0, "after {slot}");
+    }
+    session.write();
+    assert!(session.engine.leftovers().is_empty(), "left behind: {}", session.engine.leftovers());
+}
+
+#[test]
+fn those_who_wait_for_room_cost_a_step_each_when_there_is_some_and_none_before() {
+    let mut session = Session::with(|settings| settings.write_limit = 1000);
+    let key = session.channel();
+    session.write();
+    let queue_declare = Method::from(queue::Declare::default());
+    let refused = loop {
+        if let Err(failure) = session.engine.call(key, &queue_declare, queue::Declare::REPLIES, waiter(0), session.now)
+        {
+            break failure;
+        }
+    };
+    assert!(matches!(refused, Failure::WriteLimit { .. }), "{refused}");
+    let taken = session.engine.poll_transmit().map_or(0, |outbound| outbound.len());
+    let now = session.now;
+    let (waiting, ()) = steps_of(|| {
+        for slot in 0..COUNT {
+            session.engine.wait_for_room(waiter(slot)).unwrap();
+            session.say(0, connection::Unblocked::default());
+        }
+        session.engine.handle_written(1, now);
+    });
+    assert_eq!((waiting, session.events()), (0, 0));
+    let half = COUNT / 2;
+    let (leaving, ()) = steps_of(|| (0..half).for_each(|slot| session.engine.forget(waiter(slot), WaitsFor::Room)));
+    assert_eq!(leaving, 0);
+    let (going_on, ()) = steps_of(|| session.engine.handle_written(taken - 1, now));
+    assert_eq!((going_on, session.events()), (u64::from(half), half as usize));
 }
