@@ -24,6 +24,7 @@ mod confirms;
 mod consumers;
 mod content;
 mod fates;
+mod giving_back;
 mod handshake;
 mod heartbeats;
 mod large_headers;

@@ -130,6 +130,9 @@ pub(in crate::engine) struct Terms {
     pub(in crate::engine) stream: Stream,
 }
 
+/// Words of delivery tags that are kept for a consumer which has ended before the broker agrees: a mebibyte.
+const MOST_UNSEEN: usize = 64 * 1024;
+
 /// One consumer.
 #[derive(Debug)]
 pub(in crate::engine) struct Consumer {
@@ -217,15 +220,27 @@ impl Consumer {
     /// Takes note of a delivery where none are kept any more; tells whether that is so.
     #[inline]
     pub(in crate::engine) fn turns_away(&mut self, delivery_tag: u64) -> bool {
-        let unseen = match (&mut self.listener, &mut self.overflow) {
-            (Listener::Gone(leaving), _) => &mut leaving.unseen,
-            (_, Some(overflow)) => &mut overflow.unseen,
-            _ => return false,
-        };
-        if !self.terms.no_ack {
+        let no_ack = self.terms.no_ack;
+        let Some(unseen) = self.unseen() else { return false };
+        if !no_ack {
             unseen.insert(delivery_tag);
         }
         true
+    }
+
+    /// Deliveries that no code will see, where none are kept any more.
+    #[inline]
+    fn unseen(&mut self) -> Option<&mut DeliveryTags> {
+        match (&mut self.listener, &mut self.overflow) {
+            (Listener::Gone(leaving), _) => Some(&mut leaving.unseen),
+            (_, Some(overflow)) => Some(&mut overflow.unseen),
+            _ => None,
+        }
+    }
+
+    /// Takes those out where they are more than are kept until the broker sends no more.
+    pub(super) fn take_excess(&mut self) -> Option<DeliveryTags> {
+        self.unseen().filter(|unseen| unseen.extent() > MOST_UNSEEN).map(std::mem::take)
     }
 
     /// Takes out what waits, to be given back when the broker sends no more.

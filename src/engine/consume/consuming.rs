@@ -114,7 +114,7 @@ impl Engine {
         let Some(consumer) = self.consumers.get_mut(key) else { return };
         if consumer.turns_away(delivery.delivery_tag) {
             consumer.terms.stream = consumer.terms.stream.max(Stream::of(&delivery.message));
-            return;
+            return self.give_back_excess(key);
         }
         if consumer.is_closed() {
             // Its channel ended in the middle of it.
@@ -126,6 +126,16 @@ impl Engine {
             self.events.push_back(Event::Readable(waiter));
         }
         self.consumers.note_growth(key);
+    }
+
+    /// The broker goes on sending to a consumer that has ended, and does not answer its cancel: what has come goes back before the
+    /// answer, so that the memory of it is bounded.
+    #[cold]
+    pub(in crate::engine) fn give_back_excess(&mut self, key: ConsumerKey) {
+        let Some(consumer) = self.consumers.get_mut(key) else { return };
+        let Some(excess) = consumer.take_excess() else { return };
+        let (channel, terms) = (consumer.channel, consumer.terms);
+        self.give_back(channel, excess, terms);
     }
 
     /// Tells a consumer of a message over the limit.

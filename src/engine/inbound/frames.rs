@@ -331,7 +331,7 @@ impl Engine {
     fn handle_oversize_delivery(&mut self, key: ChannelKey, consumer: ConsumerKey, delivery_tag: u64, unkept: Unkept) {
         let Some(known) = self.consumers.get_mut(consumer) else { return };
         if known.turns_away(delivery_tag) {
-            return;
+            return self.give_back_excess(consumer);
         }
         known.terms.stream = known.terms.stream.max(unkept.stream);
         let terms = known.terms;

@@ -229,6 +229,11 @@ impl DeliveryTags {
         }
     }
 
+    /// Words that are kept, for up to 64 tags each.
+    pub(super) fn extent(&self) -> usize {
+        self.words.len() + self.tree.len()
+    }
+
     /// Whether the tag is in the set.
     pub(in crate::engine) fn contains(&self, tag: u64) -> bool {
         let (base, bit) = place(tag);
