@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use leveret::protocol::{basic, channel};
-use leveret::{Channel, Delivery, ErrorKind};
+use leveret::protocol::{Method, basic, channel};
+use leveret::{Channel, Delivery, ErrorKind, ReplyCode};
 
 use super::peer::{Peer, Received, parameters};
 
@@ -69,24 +69,68 @@ async fn acknowledgements_that_wait_hear_of_the_connections_end() {
     assert_eq!(acknowledging.await.unwrap().unwrap_err().kind(), ErrorKind::ConnectionClosed);
 }
 
+/// What a broker asks for without end.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Asks {
+    Flow,
+    Cancel,
+    Close,
+    Reject,
+}
+
+impl Asks {
+    async fn send(self, peer: &mut Peer, turn: u64) {
+        match self {
+            Self::Flow => peer.send(1, channel::Flow::default().active(turn % 2 == 0)).await,
+            Self::Cancel => peer.send(1, basic::Cancel::default().consumer_tag("nobody")).await,
+            Self::Close => peer.send(1, channel::Close::default().reply_code(ReplyCode::NOT_FOUND)).await,
+            Self::Reject => {
+                let deliver = basic::Deliver::default().consumer_tag("c").delivery_tag(1 + turn);
+                peer.send_content(1, deliver, b"larger than ten bytes").await;
+            }
+        }
+    }
+
+    fn answer(self, turn: u64) -> Method {
+        match self {
+            Self::Flow => channel::FlowOk::default().active(turn % 2 == 0).into(),
+            Self::Cancel => basic::CancelOk::default().consumer_tag("nobody").into(),
+            Self::Close => channel::CloseOk::default().into(),
+            Self::Reject => basic::Reject::default().delivery_tag(1 + turn).requeue(false).into(),
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_broker_that_asks_and_does_not_read_the_answers_is_asked_for_no_more() {
-    let (connection, _channel, mut peer) = Peer::connect_channel(NARROW, parameters().write_limit(LIMIT)).await;
-    let flood = async {
-        for count in 0..10_000 {
-            peer.send(1, channel::Flow::default().active(count % 2 == 0)).await;
+    for asks in [Asks::Flow, Asks::Cancel, Asks::Close, Asks::Reject] {
+        let limited = parameters().write_limit(LIMIT).max_message_size(10).close_timeout(Duration::from_secs(3600));
+        let (connection, channel, mut peer) = Peer::connect_channel(NARROW, limited).await;
+        let consumer = consumer(&channel, &mut peer).await;
+        // Each close is answered while the client waits for the answer to its own.
+        let closing = (asks == Asks::Close).then(|| {
+            let channel = channel.clone();
+            tokio::spawn(async move { channel.close().await })
+        });
+        if closing.is_some() {
+            peer.expect::<channel::Close>(1).await;
         }
-    };
-    let flooded = tokio::time::timeout(Duration::from_secs(60), flood).await;
-    assert!(flooded.is_err(), "the flood has stopped");
-    assert!(connection.queued() < 3 * LIMIT as u64, "{} bytes", connection.queued());
-    // It reads, and is read again.
-    for count in 0..200 {
-        let answer = peer.receive().await.unwrap();
-        let Received::Method(1, method) = answer else { panic!("{answer:?}") };
-        assert_eq!(method, channel::FlowOk::default().active(count % 2 == 0).into());
+        let flood = async {
+            for turn in 0..10_000 {
+                asks.send(&mut peer, turn).await;
+            }
+        };
+        let flooded = tokio::time::timeout(Duration::from_secs(60), flood).await;
+        assert!(flooded.is_err(), "{asks:?}: the flood has stopped");
+        assert!(connection.queued() < 3 * LIMIT as u64, "{asks:?}: {} bytes", connection.queued());
+        // It reads, and is read again.
+        for turn in 0..200 {
+            let answer = peer.receive().await.unwrap();
+            assert_eq!(answer, Received::Method(1, asks.answer(turn)));
+        }
+        assert!(connection.is_open(), "{asks:?}: {:?}", connection.closed_by());
+        drop((consumer, closing));
     }
-    assert!(connection.is_open());
 }
 
 #[tokio::test(start_paused = true)]

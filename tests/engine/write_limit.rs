@@ -18,8 +18,10 @@ const DELIVERED: u64 = 300;
 
 /// A channel with unsettled deliveries, under a limit.
 fn limited() -> (Session, ChannelKey, ConsumerKey) {
-    let mut session =
-        Session::with(Negotiated { heartbeat: 10, ..negotiated() }, |settings| settings.write_limit = LIMIT);
+    let mut session = Session::with(Negotiated { heartbeat: 10, ..negotiated() }, |settings| {
+        settings.write_limit = LIMIT;
+        settings.max_message_size = 10;
+    });
     let key = session.channel();
     let consumer = session.consumer(key, "c", false);
     for tag in 1..=DELIVERED {
@@ -138,22 +140,103 @@ fn channels_and_connections_are_closed_whatever_waits() {
     session.close();
 }
 
+/// Something that a peer may send without end, and that has to be answered: what prepares it, and what is sent each time.
+type Flood = (&'static str, fn(&mut Session, ChannelKey), fn(&mut Session, u64));
+
+/// The tag of a delivery that was not there before.
+fn next_tag(turn: u64) -> u64 {
+    DELIVERED + 1 + turn
+}
+
+const FLOODS: [Flood; 6] = [
+    ("flow-ok", |_, _| {}, |session, turn| session.say(1, channel::Flow::default().active(turn % 2 == 0))),
+    ("cancel-ok", |_, _| {}, |session, _| session.say(1, basic::Cancel::default().consumer_tag("nobody"))),
+    (
+        "close-ok",
+        |session, key| {
+            let now = session.now;
+            session.engine.close_channel(key, leveret::ReplyCode::REPLY_SUCCESS, "", None, now).unwrap();
+            session.sent();
+        },
+        |session, _| session.say(1, channel::Close::default().reply_code(leveret::ReplyCode::NOT_FOUND)),
+    ),
+    (
+        "close-ok of many channels",
+        |session, _| {
+            for _ in 0..500 {
+                session.channel();
+            }
+        },
+        |session, turn| {
+            let number = u16::try_from(2 + turn).unwrap();
+            session.say(number, channel::Close::default().reply_code(leveret::ReplyCode::NOT_FOUND));
+        },
+    ),
+    ("rejects", |_, _| {}, |session, turn| session.deliver(1, "c", next_tag(turn), "a message over its limit")),
+    (
+        "nacks",
+        |session, _| {
+            session.say(1, basic::Cancel::default().consumer_tag("c").no_wait(true));
+            session.sent();
+            session.say(1, basic::CancelOk::default().consumer_tag("c"));
+            session.sent();
+        },
+        |session, turn| session.deliver(1, "c", next_tag(turn), "stray"),
+    ),
+];
+
 #[test]
 fn a_peer_that_does_not_read_its_answers_gets_no_more_of_its_frames_read() {
-    let (mut session, key, _) = limited();
-    let flow = |active| channel::Flow::default().active(active);
-    let mut answered = 0;
-    while session.engine.poll_reading(session.now) {
-        session.say(key.number, flow(answered % 2 == 0));
-        answered += 1;
-        assert!(session.engine.queued() < 2 * LIMIT as u64 + 30);
+    for (what, prepare, say) in FLOODS {
+        let (mut session, key, _) = limited();
+        prepare(&mut session, key);
+        session.take();
+        assert_eq!(session.sent(), [], "{what}");
+        let mut turns = 0;
+        while session.engine.poll_reading(session.now) {
+            say(&mut session, turns);
+            turns += 1;
+            assert!(session.engine.queued() < 2 * LIMIT as u64 + 30, "{what}: {} bytes", session.engine.queued());
+            assert!(turns <= 2 * LIMIT as u64 / 12 + 1, "{what}: each was answered, and none is shorter");
+        }
+        assert!(session.engine.queued() >= 2 * LIMIT as u64, "{what}: {} bytes", session.engine.queued());
+        // A driver that takes them makes no difference, nor does a socket that accepts a few.
+        session.take();
+        session.written(20);
+        assert!(!session.engine.poll_reading(session.now), "{what}");
+        assert_eq!(session.sent().len() as u64, turns, "{what}");
+        assert!(session.engine.poll_reading(session.now), "{what}");
+        assert_eq!(session.engine.closure(), None, "{what}");
     }
-    assert!(session.engine.queued() >= 2 * LIMIT as u64);
-    // What the application asks for cannot take it there.
-    session.sent();
-    assert!(session.engine.poll_reading(session.now));
+}
+
+#[test]
+fn what_the_application_asks_for_does_not_stop_reading() {
+    let (mut session, key, _) = limited();
     fill(&mut session, key, 1);
     assert!(session.engine.poll_reading(session.now));
+}
+
+#[test]
+fn channels_are_opened_anew_only_as_far_as_the_peer_reads() {
+    let (mut session, _, _) = limited();
+    let mut opened = 0;
+    let refused = loop {
+        let waiter = session.waiter();
+        match session.engine.open_channel(waiter, session.now) {
+            Ok(key) => {
+                // The peer agrees without having read, and closes it again.
+                session.say(key.number, channel::OpenOk::default());
+                session.say(key.number, channel::Close::default().reply_code(leveret::ReplyCode::NOT_FOUND));
+                session.engine.release_channel(key);
+                opened += 1;
+            }
+            Err(failure) => break failure,
+        }
+        assert!(session.engine.queued() < LIMIT as u64 + 30);
+    };
+    assert_eq!(refused, Failure::WriteLimit { limit: LIMIT as u64 });
+    assert!(opened >= LIMIT / 28, "{opened} channels");
 }
 
 #[test]
