@@ -17,11 +17,12 @@ use bytes::Bytes;
 
 use self::attention::{Attention, drop_after, in_turn, let_others_run_once};
 use self::broker::Heard;
-use self::peer::{Peer, parameters};
+use self::peer::{Peer, Received, parameters};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Driver, drive, open_on};
 use crate::link::Shared;
+use crate::protocol::{Method, Request, basic, channel, connection};
 use crate::{Channel, Connection, ErrorKind, Publisher};
 
 #[path = "../../tests/asynchronous/attention.rs"]
@@ -346,6 +347,66 @@ async fn an_idle_connection_gives_its_buffers_back_and_takes_them_again() {
         assert!(run(&mut driver, Duration::from_secs(10)).await.is_pending());
         assert!(driver.held() < 3000, "{} octets", driver.held());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_is_only_declared_reserves_no_more_than_has_arrived() {
+    // Four gibibytes less one, in each kind of frame; a body and a header are due.
+    let deliver = basic::Deliver::default().consumer_tag("c").delivery_tag(1);
+    let deliver = peer::method_octets(1, &deliver);
+    let consume_ok = peer::method_octets(1, &basic::ConsumeOk::default().consumer_tag("c"));
+    let header = [&[2, 0, 1, 0, 0, 0, 14, 0, 60, 0, 0][..], &u64::MAX.to_be_bytes(), &[0, 0, 0xCE]].concat();
+    let head = |kind: u8| [&[kind, 0, 1][..], &(u32::MAX - 8).to_be_bytes()].concat();
+    let streams = [
+        head(1),
+        [consume_ok.clone(), deliver.clone(), head(2)].concat(),
+        [consume_ok, deliver, header, head(3)].concat(),
+    ];
+    for stream in streams {
+        let (shared, mut driver, mut peer) = unlimited().await;
+        peer.send_octets(&stream).await;
+        let mut arrived = 0;
+        // As the frame arrives, and not ahead of it, room is made.
+        for piece in [0, 1, 100, 10_000, 100_000, 1_000_000] {
+            peer.send_octets(&vec![0; piece]).await;
+            arrived += piece;
+            assert!(run(&mut driver, Duration::from_secs(1)).await.is_pending());
+            assert_eq!(shared.with(|state| state.engine.closure().cloned()), None);
+            let held = driver.held();
+            assert!(held <= 2 * arrived + 256 * 1024, "{held} bytes are held for {arrived}");
+        }
+    }
+}
+
+/// A driver on a connection whose frames may have up to four gibibytes, with a consumer that starts on channel 1.
+async fn unlimited() -> (Arc<Shared>, Driver<tokio::io::DuplexStream>, Peer) {
+    let (transport, mut peer) = Peer::new(16 * 1024 * 1024);
+    let parameters = parameters().frame_max(u32::MAX);
+    let script = async {
+        peer.expect_protocol_header().await;
+        peer.send(0, peer::start("PLAIN")).await;
+        peer.receive().await;
+        peer.send(0, peer::tune().frame_max(u32::MAX)).await;
+        let Some(Received::Method(0, Method::ConnectionTuneOk(agreed))) = peer.receive().await else {
+            panic!("tune-ok")
+        };
+        assert_eq!(agreed.frame_max, u32::MAX);
+        peer.receive().await;
+        peer.send(0, connection::OpenOk::default()).await;
+    };
+    let (agreed, ()) = tokio::join!(open_on(transport, &parameters), script);
+    let Ok(agreed) = agreed else { panic!("the handshake fails") };
+    let (shared, driver) = drive(agreed);
+    let now = tokio::time::Instant::now().into_std();
+    shared.with(|state| {
+        let (opens, starts) = (state.waiters.insert(), state.waiters.insert());
+        let key = state.engine.open_channel(opens, now).unwrap();
+        let mut open_ok = bytes::BytesMut::from(&peer::method_octets(1, &channel::OpenOk::default())[..]);
+        state.engine.handle_bytes(&mut open_ok, now);
+        let consume = basic::Consume::default().consumer_tag("c").into();
+        state.engine.call(key, &consume, basic::Consume::REPLIES, starts, now).unwrap();
+    });
+    (shared, driver, peer)
 }
 
 /// Runs a driver for some time.
