@@ -1,10 +1,12 @@
 //! Answers that come out of order, as RabbitMQ sends them, and deliveries that nobody expects.
 
+use std::time::Duration;
+
 use leveret::engine::{ChannelKey, Completion, ConsumerEnd, Settle, Taken};
-use leveret::protocol::{Method, basic, queue, tx};
+use leveret::protocol::{Method, basic, channel, queue, tx};
 
 use crate::peer::{Sent, sent};
-use crate::session::Session;
+use crate::session::{Session, negotiated};
 
 fn consume(tag: &str) -> basic::Consume {
     basic::Consume::default().queue("q").consumer_tag(tag)
@@ -135,4 +137,79 @@ fn nothing_of_a_channel_goes_out_behind_a_commit_before_its_answer() {
     assert_eq!(session.sent(), [ack(1), sent(1, tx::Commit::default())], "the second commit holds up the rest");
     session.say(1, tx::CommitOk::default());
     assert_eq!(session.sent(), [ack(2)]);
+}
+
+/// Something that a channel sends, and how it shows on the wire.
+type Output = (fn(&mut Session, ChannelKey), fn() -> Vec<Sent>);
+
+const OUTPUT: [Output; 6] = [
+    (|session, key| session.engine.settle(key, 1, Settle::Ack { multiple: false }).unwrap(), || vec![ack(1)]),
+    (
+        |session, key| session.engine.settle(key, 2, Settle::Nack { multiple: true, requeue: true }).unwrap(),
+        || vec![sent(1, basic::Nack::default().delivery_tag(2).multiple(true).requeue(true))],
+    ),
+    (
+        |session, key| {
+            session.call(key, tx::Commit::default());
+        },
+        || vec![sent(1, tx::Commit::default())],
+    ),
+    (
+        |session, key| {
+            session.call(key, tx::Rollback::default());
+        },
+        || vec![sent(1, tx::Rollback::default())],
+    ),
+    (
+        |session, key| {
+            session.publish(key, "m");
+        },
+        || {
+            vec![
+                sent(1, basic::Publish::default().routing_key("key")),
+                Sent::Header(1, 1, basic::Properties::default()),
+                Sent::Body(1, "m".into()),
+            ]
+        },
+    ),
+    (
+        |session, key| {
+            let now = session.now;
+            session.engine.close_channel(key, leveret::ReplyCode::REPLY_SUCCESS, "", None, now).unwrap();
+        },
+        || vec![sent(1, channel::Close::default().reply_code(leveret::ReplyCode::REPLY_SUCCESS))],
+    ),
+];
+
+#[test]
+fn each_thing_that_a_channel_sends_behind_a_commit_goes_out_at_commit_ok_and_not_before() {
+    for (send, on_the_wire) in OUTPUT {
+        let expected = on_the_wire();
+        let mut session = Session::open();
+        let key = committing(&mut session);
+        send(&mut session, key);
+        assert_eq!((session.sent(), session.engine.untaken()), (vec![], 0), "before commit-ok: {expected:?}");
+        // An answer to something else of the connection's does not let it go.
+        let other = session.channel();
+        session.call(other, queue::Declare::default());
+        session.sent();
+        session.say(2, queue::DeclareOk::default());
+        assert_eq!(session.sent(), [], "before commit-ok: {expected:?}");
+        session.say(1, tx::CommitOk::default());
+        assert_eq!(session.sent(), expected);
+    }
+}
+
+#[test]
+fn a_commit_whose_time_is_over_still_holds_what_comes_behind_it_until_its_answer() {
+    let timeout = Duration::from_secs(5);
+    let mut session = Session::with(negotiated(), |settings| settings.call_timeout = Some(timeout));
+    let key = committing(&mut session);
+    session.pass(timeout);
+    session.engine.settle(key, 1, Settle::Ack { multiple: false }).unwrap();
+    session.call(key, tx::Commit::default());
+    session.pass(timeout);
+    assert_eq!(session.sent(), []);
+    session.say(1, tx::CommitOk::default());
+    assert_eq!(session.sent(), [ack(1), sent(1, tx::Commit::default())]);
 }

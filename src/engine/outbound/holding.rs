@@ -1,8 +1,10 @@
 //! Output that has to wait: behind `tx.commit`, and a cancel behind its consume.
 //!
 //! RabbitMQ closes the connection (504) at whatever arrives on a channel behind an unanswered `tx.commit`, be it a call, a
-//! publish, an acknowledgement or a close. So what a channel sends is kept apart until the answer, in order, and goes
-//! out then. It also crashes the channel where a cancel arrives before the consumer has started.
+//! publish, an acknowledgement or a second commit. It answers a close of the channel, and a close of the connection, with
+//! close-ok; but what was sent before a close has to be read before it. So all that a channel sends, closes included, is kept
+//! apart until the answer, in order, and goes out then. RabbitMQ also crashes the channel where a cancel arrives before the
+//! consumer has started.
 
 use std::collections::VecDeque;
 
