@@ -217,29 +217,67 @@ impl Leftovers {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
+    use bytes::BytesMut;
+
     use super::*;
-    use crate::engine::{Negotiated, Settings};
+    use crate::engine::steps::steps_of;
+    use crate::engine::{ChannelKey, Completion, Negotiated, Settings};
+    use crate::protocol::{Method, Request, queue};
     use crate::wire::FieldTable;
 
-    #[test]
-    fn what_is_in_flight_resolves_in_steps_between_which_the_lock_is_free() {
+    fn shared() -> Shared {
         let now = Instant::now();
         let negotiated =
             Negotiated { channel_max: 0, frame_max: 4096, heartbeat: 0, server_properties: FieldTable::new() };
-        let shared = Shared::new(Engine::new(negotiated, Settings::default(), now), Clock::new(Instant::now));
-        let waiting: Vec<WaiterId> = shared.with(|state| {
-            let open = |_| {
+        Shared::new(Engine::new(negotiated, Settings::default(), now), Clock::new(Instant::now))
+    }
+
+    /// Opens channel 1, the broker agreeing.
+    fn channel(shared: &Shared, now: Instant) -> ChannelKey {
+        let (id, key) = shared.with(|state| {
+            let id = state.waiters.insert();
+            let key = state.engine.open_channel(id, now).unwrap();
+            let mut open_ok = BytesMut::from(&[1, 0, 1, 0, 0, 0, 8, 0, 20, 0, 11, 0, 0, 0, 0, 0xCE][..]);
+            state.engine.handle_bytes(&mut open_ok, now);
+            (id, key)
+        });
+        let opened = shared.with(|state| state.waiters.poll(id, &mut None));
+        assert!(matches!(opened, Polled::Ready(Completion::Opened(_))), "{opened:?}");
+        key
+    }
+
+    #[test]
+    fn what_is_in_flight_resolves_in_steps_between_which_the_lock_is_free() {
+        const COUNT: usize = 100_000;
+        let (shared, now) = (shared(), Instant::now());
+        let key = channel(&shared, now);
+        let request = Method::from(queue::Declare::default());
+        let calls: Vec<WaiterId> = shared.with(|state| {
+            let call = |_| {
                 let id = state.waiters.insert();
-                state.engine.open_channel(id, now).unwrap();
+                state.engine.call(key, &request, queue::Declare::REPLIES, id, now).unwrap();
+                assert!(matches!(state.waiters.poll(id, &mut Some(Waker::noop().clone())), Polled::Pending(None)));
                 id
             };
-            (0..BATCH + 1).map(open).collect()
+            (0..COUNT).map(call).collect()
         });
+        let (steps, holds) = steps_of(|| {
+            shared.lock().engine.handle_transport_lost(None);
+            let mut holds = 0;
+            loop {
+                let leftovers = shared.lock().settle();
+                holds += 1;
+                assert!(leftovers.wake.len() <= BATCH);
+                if !leftovers.run() {
+                    break holds;
+                }
+            }
+        });
+        assert_eq!((steps, holds), (COUNT as u64, COUNT / BATCH + 1));
         let mut state = shared.lock();
-        state.engine.handle_transport_lost(None);
-        assert!(state.settle().more);
-        assert!(!state.settle().more);
-        let all_resolved = waiting.iter().all(|id| matches!(state.waiters.poll(*id, &mut None), Polled::Ready(_)));
-        assert!(all_resolved);
+        let resolved = calls.iter().filter(|id| matches!(state.waiters.poll(**id, &mut None), Polled::Ready(_)));
+        assert_eq!(resolved.count(), COUNT);
+        assert_eq!(state.waiters.in_use(), 0);
+        assert!(state.waiters.allocated() <= 64);
     }
 }

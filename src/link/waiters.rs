@@ -157,9 +157,10 @@ impl Waiters {
 }
 
 #[cfg(test)]
-#[allow(clippy::panic, reason = "a test may panic")]
+#[allow(clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     use super::*;
+    use crate::engine::steps::steps_of;
 
     #[test]
     fn what_comes_for_a_waiter_that_is_gone_never_reaches_its_successor() {
@@ -203,6 +204,38 @@ mod tests {
             assert_eq!(waiters.in_use(), 0);
             assert!(waiters.allocated() <= 64);
         }
+    }
+
+    #[test]
+    fn waiters_that_come_and_go_in_any_order_take_a_step_each_at_most() {
+        const COUNT: usize = 100_000;
+        let mut waiters = Waiters::default();
+        let (steps, newcomers) = steps_of(|| {
+            let burst: Vec<WaiterId> = (0..COUNT).map(|_| waiters.insert()).collect();
+            // In no order, and each once: the factor has no divisor in common with the count.
+            let scattered = (0..COUNT).map(|index| burst[index * 48_271 % COUNT]);
+            let mut newcomers = Vec::new();
+            for (turn, id) in (0..).zip(scattered) {
+                match turn % 3 {
+                    0 => assert!(matches!(waiters.remove(id), (None, None))),
+                    1 => {
+                        assert!(matches!(waiters.resolve(id, Completion::Closed), Resolved::Kept(None)));
+                        assert!(matches!(waiters.poll(id, &mut None), Polled::Ready(_)));
+                    }
+                    _ => {
+                        assert!(waiters.notify(id).is_none());
+                        drop(waiters.remove(id));
+                    }
+                }
+                newcomers.extend((turn % 2 == 0).then(|| waiters.insert()));
+            }
+            newcomers
+        });
+        assert!(steps <= COUNT as u64, "{steps} steps");
+        assert_eq!(waiters.in_use(), newcomers.len());
+        newcomers.into_iter().for_each(|id| drop(waiters.remove(id)));
+        assert_eq!(waiters.in_use(), 0);
+        assert!(waiters.allocated() <= 64);
     }
 
     #[test]
