@@ -20,7 +20,7 @@ const ROOMS_OF_BROKER: &[&str] = &["words", "model", "session", "methods", "oper
 
 /// The rooms of `src/engine/` that stand apart: the rooms of the engine that each of them uses. All others are parts of one struct,
 /// the connection, and use each other.
-const APART_IN_ENGINE: &[(&str, &[&str])] = &[("slots", &[]), ("steps", &[]), ("opening", &["connection", "inbound"])];
+const APART_IN_ENGINE: &[(&str, &[&str])] = &[("steps", &[]), ("slots", &["steps"]), ("opening", &["connection", "inbound"])];
 
 #[test]
 fn a_room_uses_only_rooms_before_it() {

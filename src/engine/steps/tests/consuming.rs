@@ -71,7 +71,8 @@ fn consumers_that_do_not_keep_up_end_in_a_few_steps_each() {
     assert!(one_by_one <= 40 * u64::from(CONSUMERS), "{one_by_one} steps");
     session.write();
     session.engine.handle_transport_lost(None);
-    assert!(session.events() > 0 || session.engine.leftovers().is_empty());
+    session.events();
+    assert!(session.engine.leftovers().is_empty(), "left behind: {}", session.engine.leftovers());
 }
 
 #[test]
