@@ -403,7 +403,7 @@ async fn unlimited() -> (Arc<Shared>, Driver<tokio::io::DuplexStream>, Peer) {
         let key = state.engine.open_channel(opens, now).unwrap();
         let mut open_ok = bytes::BytesMut::from(&peer::method_octets(1, &channel::OpenOk::default())[..]);
         state.engine.handle_bytes(&mut open_ok, now);
-        let consume = basic::Consume::default().consumer_tag("c").into();
+        let consume = Method::from(basic::Consume::default().consumer_tag("c"));
         state.engine.call(key, &consume, basic::Consume::REPLIES, starts, now).unwrap();
     });
     (shared, driver, peer)
