@@ -379,7 +379,7 @@ async fn a_frame_that_is_only_declared_reserves_no_more_than_has_arrived() {
 }
 
 /// A driver on a connection whose frames may have up to four gibibytes, with a consumer that starts on channel 1.
-async fn unlimited() -> (Arc<Shared>, Driver<tokio::io::DuplexStream>, Peer) {
+async fn unlimited() -> (Arc<Shared>, Driver<impl AsyncRead + AsyncWrite + Unpin + 'static>, Peer) {
     let (transport, mut peer) = Peer::new(16 * 1024 * 1024);
     let parameters = parameters().frame_max(u32::MAX);
     let script = async {
