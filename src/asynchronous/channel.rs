@@ -15,8 +15,7 @@ use crate::wire::{Name, ShortString};
 
 /// A channel: a stream of requests of its own within a connection, with its own errors (AMQP 0-9-1 §2.2.4).
 ///
-/// An error of the broker's closes the channel that caused it and nothing else. Clones are handles of the same channel;
-/// dropping the last one (consumers, deliveries and confirms hold one too) closes it.
+/// An error of the broker's closes the channel that caused it and nothing else.
 ///
 /// Besides what is written out here, there is a method for each of the protocol's: [`Channel::queue_declare`],
 /// [`Channel::exchange_bind`], [`Channel::basic_qos`], [`Channel::tx_select`], … They are generated from the
@@ -34,6 +33,16 @@ use crate::wire::{Name, ShortString};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Dropping
+///
+/// Clones are handles of the same channel. Dropping the last one (consumers, deliveries and confirms hold one too) closes it in
+/// the background, after what was queued. With the close, by that or by [`Channel::close`], the broker takes back what was
+/// delivered on the channel and not settled:
+///
+/// * to classic and quorum queues it goes back, and is delivered again as redelivered; a quorum queue counts that as one delivery of
+///   each (`x-delivery-count`);
+/// * the messages of a stream stay where they are in any case.
 #[derive(Clone)]
 pub struct Channel {
     handle: Arc<ChannelHandle>,
@@ -172,7 +181,16 @@ impl Channel {
         Get::new(self, queue.into())
     }
 
-    /// The messages that come back on this channel (`basic.return`) and belong to no confirmed publish.
+    /// The messages that come back on this channel (`basic.return`) and belong to no confirm that somebody awaits.
+    ///
+    /// On a channel that does not confirm, these are all. On one that [confirms](Channel::confirm_select), a message that comes back
+    /// makes the [`Confirm`](super::Confirm) of its publish fail, and that error has it; here arrive
+    ///
+    /// * messages whose confirm was dropped before they came back;
+    /// * messages that the broker changed on the way, so that each of several publishes may be theirs: the confirm of the oldest
+    ///   fails with it as well, and those of the others as [unknown](Error::is_unknown);
+    /// * messages that are like nothing that was published and is undecided: every such confirm of a mandatory publish then fails
+    ///   as unknown.
     ///
     /// There is one stream per channel: a later one takes over from an earlier one. Messages that come while there is
     /// none are dropped.

@@ -16,7 +16,21 @@ use crate::wire::{Name, ShortString};
 ///
 /// Unless it came with `no_ack`, the broker keeps it until it is settled: [`ack`](Delivery::ack) when it was handled,
 /// [`nack`](Delivery::nack) or [`reject`](Delivery::reject) when it was not. Each takes the delivery, so that it cannot
-/// be settled twice. One that is dropped stays unsettled, and the broker delivers it again when the channel is closed.
+/// be settled twice.
+///
+/// # Dropping
+///
+/// One that is dropped is not settled by that. It counts against the prefetch (of a stream: its credit stays taken) until its
+/// channel ends, by a close or with its connection; then
+///
+/// * to a classic queue it goes back, and arrives [redelivered](Delivery::is_redelivered);
+/// * to a quorum queue it goes back in the same way, and that counts as one delivery (`x-delivery-count`): over the queue's delivery
+///   limit, it is dead-lettered or dropped;
+/// * of a stream nothing goes back: the message stays in the log, and a consumer that starts later finds it at its offset.
+///
+/// To have it back at once, [`nack`](Delivery::nack) it. The channel stays open for as long as one of its deliveries is kept.
+///
+/// # Settling
 ///
 /// The call lets go of the message; nothing is settled until what it gives is awaited: see [`SettleFuture`].
 /// [`into_parts`](Delivery::into_parts) parts the message from its acknowledgement.
@@ -131,7 +145,9 @@ impl Delivery {
         self.acker.nack(requeue)
     }
 
-    /// Gives back this message and all that were delivered before it on the channel.
+    /// Gives back this message and all that were delivered before it on the channel, as [`Delivery::nack`] does each: to a quorum
+    /// queue of RabbitMQ 4.3 a requeue by this does not count towards the delivery limit. There is no such form of
+    /// [`Delivery::reject`], which counts.
     ///
     /// # Errors
     ///

@@ -11,8 +11,8 @@ use super::Channel;
 use crate::engine::Returned;
 use crate::link::{Standing, Topic};
 
-/// The stream of messages that come back on a channel (`basic.return`) and belong to no confirmed publish. It ends with
-/// the channel, or when a later stream takes over.
+/// The stream of messages that come back on a channel (`basic.return`) and belong to no confirm that somebody awaits, from
+/// [`Channel::returns`]. It ends with the channel, or when a later stream takes over.
 ///
 /// It keeps up to 4096 messages that nobody has taken, of up to 16 MiB together; beyond that the oldest go, and
 /// [`Returns::lost`] counts them.
