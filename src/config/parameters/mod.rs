@@ -302,7 +302,9 @@ parameters! {
     default_prefetch: u16 = 250, "250",
         "How many unsettled messages the broker sends at most to a consumer for which neither it nor its channel says otherwise; \
          0 for no limit. It bounds what a slow consumer holds, and lets other consumers of the queue have their share. A program \
-         that collects more messages than this before it settles them has to ask for more: it would wait for ever.",
+         that collects more messages than this before it settles them has to ask for more: it would wait for ever. Pika and \
+         lapin set no limit where the program sets none, so that all of a queue may lie in one process. RabbitMQ's guide to consumers \
+         finds that 100 to 300 usually give the best throughput, and more gains little.",
         set |default_prefetch: u16| default_prefetch,
         keys { "default_prefetch" "a whole number from 0 to 65535" codec ANY_U16; }
 
