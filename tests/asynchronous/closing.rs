@@ -6,6 +6,7 @@ use leveret::protocol::{basic, channel, connection, queue};
 use leveret::{Channel, Connection, ErrorKind, Initiator, ReplyCode};
 
 use super::peer::{Peer, parameters};
+use super::steps::consumer;
 
 const CAPACITY: usize = 64 * 1024;
 
@@ -50,12 +51,7 @@ async fn an_error_of_the_broker_closes_its_channel_and_nothing_else() {
 #[tokio::test(start_paused = true)]
 async fn an_acknowledgement_of_an_earlier_incarnation_is_never_sent() {
     let (connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
-    let consuming = async {
-        peer.expect::<basic::Consume>(1).await;
-        peer.send(1, basic::ConsumeOk::default().consumer_tag("c")).await;
-    };
-    let (consumer, ()) = tokio::join!(channel.consume("q").into_future(), consuming);
-    let mut consumer = consumer.unwrap();
+    let mut consumer = consumer(&channel, &mut peer).await;
     peer.send_content(1, basic::Deliver::default().consumer_tag("c").delivery_tag(1), b"x").await;
     let delivery = consumer.next().await.unwrap().unwrap();
     peer.send(1, channel::Close::default().reply_code(ReplyCode::PRECONDITION_FAILED)).await;

@@ -5,26 +5,17 @@ use std::time::Duration;
 use leveret::asynchronous::{Confirmed, Publish, PublishKind};
 use leveret::protocol::{basic, channel, confirm, connection};
 use leveret::wire::ShortString;
-use leveret::{Channel, Confirm, Connection, ErrorKind, Properties, Publisher, Requeue};
+use leveret::{Confirm, Connection, ErrorKind, Properties, Publisher, Requeue};
 
 use super::peer::{Peer, parameters};
+use super::steps::publisher;
 
 const CAPACITY: usize = 64 * 1024;
-
-/// A channel that confirms.
-async fn confirming(channel: &Channel, peer: &mut Peer) -> Publisher {
-    let script = async {
-        peer.expect::<confirm::Select>(1).await;
-        peer.send(1, confirm::SelectOk::default()).await;
-    };
-    let (publisher, ()) = tokio::join!(channel.confirm_select(), script);
-    publisher.unwrap()
-}
 
 #[tokio::test(start_paused = true)]
 async fn whoever_stops_waiting_for_confirms_gives_up_its_place_to_the_next_who_waits() {
     let (_connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
-    let publisher = confirming(&channel, &mut peer).await;
+    let publisher = publisher(&channel, &mut peer).await;
     drop(publisher.publish("", "q", "refused").await.unwrap());
     let first = tokio::time::timeout(Duration::from_secs(1), publisher.wait_for_confirms()).await;
     assert!(first.is_err(), "nothing is decided yet");
@@ -66,7 +57,7 @@ async fn a_confirm_that_outlives_all_other_handles_still_gets_its_ack() {
 #[tokio::test(start_paused = true)]
 async fn a_publish_that_does_not_wait_gives_a_confirm_or_backpressure() {
     let (connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
-    let publisher = confirming(&channel, &mut peer).await;
+    let publisher = publisher(&channel, &mut peer).await;
     let confirm = publisher.publish("", "q", "goes").try_publish().unwrap();
     assert_eq!(peer.expect_publish(1).await.body, b"goes");
     peer.send(0, connection::Blocked::default().reason("low on memory")).await;
@@ -93,7 +84,7 @@ async fn names_may_be_of_any_type_and_of_any_octets() {
             assert_eq!((published.exchange.as_bytes(), published.routing_key.as_bytes()), (octets, octets));
         }
     }
-    let publisher = confirming(&channel, &mut peer).await;
+    let publisher = publisher(&channel, &mut peer).await;
     let text = String::from("name");
     drop(publisher.publish(&text, text.as_str(), "x").await.unwrap());
     let published = peer.expect_publish(1).await.publish;
@@ -105,7 +96,7 @@ async fn names_may_be_of_any_type_and_of_any_octets() {
 #[tokio::test(start_paused = true)]
 async fn a_plain_publish_on_a_confirming_channel_is_refused_because_nobody_would_hear_of_a_nack() {
     let (_connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
-    let publisher = confirming(&channel, &mut peer).await;
+    let publisher = publisher(&channel, &mut peer).await;
     for refused in [channel.publish("", "q", "x").await, channel.publish("", "q", "x").try_publish()] {
         let error = refused.unwrap_err();
         assert!(error.kind() == ErrorKind::Usage && error.is_not_sent() && error.hint().is_some(), "{error:?}");
@@ -131,7 +122,7 @@ async fn publishes_can_be_collected_returned_and_spawned() {
     let (_connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
     passed_on(channel.publish("", "plain", "x")).await.unwrap();
     assert_eq!(peer.expect_publish(1).await.publish.routing_key, "plain");
-    let publisher = confirming(&channel, &mut peer).await;
+    let publisher = publisher(&channel, &mut peer).await;
     let collected: Vec<_> = (0..2).map(|number| job(&publisher, number)).collect();
     let mut confirms = Vec::new();
     for publish in collected {

@@ -6,21 +6,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use leveret::protocol::basic;
-use leveret::{Channel, Consumer, ErrorKind};
+use leveret::{Consumer, ErrorKind};
 
 use super::peer::{Peer, parameters};
+use super::steps::consumer;
 
 const CAPACITY: usize = 1024 * 1024;
-
-/// A consumer of the tag `c`, which nobody has sent anything.
-async fn consumer(channel: &Channel, peer: &mut Peer) -> Consumer {
-    let script = async {
-        peer.expect::<basic::Consume>(1).await;
-        peer.send(1, basic::ConsumeOk::default().consumer_tag("c")).await;
-    };
-    let (consumer, ()) = tokio::join!(channel.consume("q").into_future(), script);
-    consumer.unwrap()
-}
 
 #[tokio::test(start_paused = true)]
 async fn try_next_gives_the_messages_then_the_reason_of_the_end_once_and_then_none() {

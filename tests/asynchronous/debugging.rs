@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use leveret::frame::{self, Body, Decoded, Decoder};
-use leveret::protocol::{Method, confirm, connection};
+use leveret::protocol::{Method, connection};
 
 use super::peer::{Peer, parameters};
 
@@ -53,12 +53,7 @@ async fn a_publish_is_shown_without_its_body_wherever_it_waits() {
     let (_connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters().max_unconfirmed(1)).await;
     shown(&channel.publish("", "q", SECRET));
     shown(&channel.publish("", "q", SECRET).into_future());
-    let script = async {
-        peer.expect::<confirm::Select>(1).await;
-        peer.send(1, confirm::SelectOk::default()).await;
-    };
-    let (publisher, ()) = tokio::join!(channel.confirm_select(), script);
-    let publisher = publisher.unwrap();
+    let publisher = super::steps::publisher(&channel, &mut peer).await;
     let confirm = publisher.publish("", "q", SECRET).mandatory(true).await.unwrap();
     shown(&confirm);
     shown(&publisher.publish("", "q", SECRET));

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use leveret::protocol::{basic, channel, confirm, connection};
+use leveret::protocol::{basic, channel, connection};
 
 use super::attention::{Attention, drop_after, in_turn};
 use super::dropping::{TURNS, World, drop_at_every_point, settle};
 use super::peer::{Peer, parameters};
+use super::steps::publisher;
 
 #[tokio::test(start_paused = true)]
 async fn publish_through_an_open_gate() {
@@ -84,12 +85,7 @@ async fn confirm_select() {
 #[tokio::test(start_paused = true)]
 async fn a_confirm_keeps_its_channel_open_until_the_broker_has_decided() {
     let (connection, channel, mut peer) = Peer::connect_channel(64 * 1024, parameters()).await;
-    let select = async {
-        peer.expect::<confirm::Select>(1).await;
-        peer.send(1, confirm::SelectOk::default()).await;
-    };
-    let (publisher, ()) = tokio::join!(channel.confirm_select(), select);
-    let publisher = publisher.unwrap();
+    let publisher = publisher(&channel, &mut peer).await;
     let decided = publisher.publish("", "q", "x").await.unwrap();
     let undecided = publisher.publish("", "q", "x").await.unwrap();
     drop((publisher, channel, connection));

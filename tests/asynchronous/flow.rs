@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use leveret::protocol::{basic, channel, confirm, connection, queue};
+use leveret::protocol::{basic, channel, connection, queue};
 use leveret::{Channel, ErrorKind, Initiator};
 use tokio::time::Instant;
 
 use super::peer::{Peer, parameters};
+use super::steps::{consumer, publisher};
 
 /// A pipe that is full with less than one of the messages here.
 const NARROW: usize = 1000;
@@ -16,15 +17,6 @@ const NARROW: usize = 1000;
 async fn stall(channel: &Channel) {
     channel.publish("", "q", vec![0; 5000]).await.unwrap();
     tokio::task::yield_now().await;
-}
-
-async fn consumer(channel: &Channel, peer: &mut Peer) -> leveret::Consumer {
-    let script = async {
-        peer.expect::<basic::Consume>(1).await;
-        peer.send(1, basic::ConsumeOk::default().consumer_tag("c")).await;
-    };
-    let (consumer, ()) = tokio::join!(channel.consume("q").into_future(), script);
-    consumer.unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -199,12 +191,7 @@ async fn a_publisher_that_goes_away_leaves_its_place_at_the_gate() {
 #[tokio::test(start_paused = true)]
 async fn the_limit_on_unconfirmed_publishes_holds_them_back_until_confirms_come() {
     let (connection, channel, mut peer) = Peer::connect_channel(64 * 1024, parameters().max_unconfirmed(2)).await;
-    let select = async {
-        peer.expect::<confirm::Select>(1).await;
-        peer.send(1, confirm::SelectOk::default()).await;
-    };
-    let (publisher, ()) = tokio::join!(channel.confirm_select(), select);
-    let publisher = publisher.unwrap();
+    let publisher = publisher(&channel, &mut peer).await;
     let script = async {
         peer.expect_publish(1).await;
         peer.expect_publish(1).await;

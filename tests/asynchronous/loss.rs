@@ -5,11 +5,12 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use leveret::protocol::{basic, channel, confirm, connection, queue};
-use leveret::{Channel, Connection, Error, ErrorKind, Initiator, Publisher, ReplyCode};
+use leveret::protocol::{basic, channel, connection, queue};
+use leveret::{Connection, Error, ErrorKind, Initiator, ReplyCode};
 
 use super::broker;
 use super::peer::{Peer, method_octets, parameters, start, tune};
+use super::steps::{consumer, publisher};
 
 const CAPACITY: usize = 64 * 1024;
 
@@ -50,24 +51,6 @@ impl Ending {
         assert_eq!(error.reply_text().as_deref() == Some("maintenance"), forced, "{error:?}");
         assert_eq!(error.is_retryable(), self != Self::Violation);
     }
-}
-
-async fn publisher(channel: &Channel, peer: &mut Peer) -> Publisher {
-    let script = async {
-        peer.expect::<confirm::Select>(channel.number()).await;
-        peer.send(channel.number(), confirm::SelectOk::default()).await;
-    };
-    let (publisher, ()) = tokio::join!(channel.confirm_select(), script);
-    publisher.unwrap()
-}
-
-async fn consumer(channel: &Channel, peer: &mut Peer) -> leveret::Consumer {
-    let script = async {
-        peer.expect::<basic::Consume>(1).await;
-        peer.send(1, basic::ConsumeOk::default().consumer_tag("c")).await;
-    };
-    let (consumer, ()) = tokio::join!(channel.consume("q").into_future(), script);
-    consumer.unwrap()
 }
 
 #[tokio::test(start_paused = true)]

@@ -35,6 +35,7 @@ mod runtimes;
 #[cfg(feature = "tls")]
 mod secure;
 mod shaking_hands;
+mod steps;
 #[cfg(feature = "tls")]
 mod trusting;
 mod unread;

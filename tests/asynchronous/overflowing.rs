@@ -8,6 +8,7 @@ use leveret::protocol::{basic, queue};
 use leveret::{Channel, ChannelEvent, ConnectionEvent, ConnectionParameters, Consumer, ErrorKind};
 
 use super::peer::{Peer, Received, parameters};
+use super::steps::started;
 
 const CAPACITY: usize = 64 * 1024;
 
@@ -20,15 +21,6 @@ fn limited() -> ConnectionParameters {
     parameters().read_limit(LIMIT)
 }
 
-async fn consumer(channel: &Channel, peer: &mut Peer, no_ack: bool) -> Consumer {
-    let script = async {
-        peer.expect::<basic::Consume>(1).await;
-        peer.send(1, basic::ConsumeOk::default().consumer_tag("c")).await;
-    };
-    let (consumer, ()) = tokio::join!(channel.consume("q").prefetch(0).no_ack(no_ack).into_future(), script);
-    consumer.unwrap()
-}
-
 async fn deliver(peer: &mut Peer, delivery_tag: u64) {
     peer.send_content(1, basic::Deliver::default().consumer_tag("c").delivery_tag(delivery_tag), &[0; LEN]).await;
 }
@@ -37,7 +29,7 @@ async fn deliver(peer: &mut Peer, delivery_tag: u64) {
 async fn a_slow_consumer_holds_the_broker_back_and_loses_nothing() {
     const MESSAGES: u64 = 1000;
     let (connection, channel, mut peer) = Peer::connect_channel(CAPACITY, limited()).await;
-    let mut consumer = consumer(&channel, &mut peer, true).await;
+    let mut consumer = started(channel.consume("q").prefetch(0).no_ack(true), &mut peer).await;
     let mut events = connection.events();
     let sent = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&sent);
@@ -67,7 +59,7 @@ const MORE: u64 = 150;
 /// A consumer that takes nothing, and that more waits for than may.
 async fn overflowing(no_ack: bool, parameters: ConnectionParameters) -> (leveret::Connection, Channel, Consumer, Peer) {
     let (connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters).await;
-    let consumer = consumer(&channel, &mut peer, no_ack).await;
+    let consumer = started(channel.consume("q").prefetch(0).no_ack(no_ack), &mut peer).await;
     for tag in 1..=MORE {
         deliver(&mut peer, tag).await;
     }

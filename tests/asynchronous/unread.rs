@@ -6,21 +6,13 @@ use leveret::protocol::{Method, basic, channel};
 use leveret::{Channel, Delivery, ErrorKind, ReplyCode};
 
 use super::peer::{Peer, Received, parameters};
+use super::steps::consumer;
 
 /// A pipe that holds some fifty acknowledgements.
 const NARROW: usize = 1000;
 
 /// What may wait for the socket besides publishes.
 const LIMIT: usize = 2000;
-
-async fn consumer(channel: &Channel, peer: &mut Peer) -> leveret::Consumer {
-    let script = async {
-        peer.expect::<basic::Consume>(1).await;
-        peer.send(1, basic::ConsumeOk::default().consumer_tag("c")).await;
-    };
-    let (consumer, ()) = tokio::join!(channel.consume("q").into_future(), script);
-    consumer.unwrap()
-}
 
 /// Takes this many small messages.
 async fn take(consumer: &mut leveret::Consumer, peer: &mut Peer, count: u64) -> Vec<Delivery> {
