@@ -31,6 +31,7 @@ mod program;
 mod promises;
 mod racing;
 mod renewing;
+mod returns_that_changed;
 mod runtimes;
 #[cfg(feature = "tls")]
 mod secure;

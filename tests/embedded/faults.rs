@@ -1,7 +1,7 @@
 //! The faults that a test injects, as an application sees them.
 
 use leveret::broker::Broker;
-use leveret::{ConnectionParameters, ErrorKind, Initiator, ReplyCode};
+use leveret::{ConnectionParameters, ErrorKind, Initiator, Properties, ReplyCode};
 
 use crate::{open, ready, soon};
 
@@ -53,6 +53,26 @@ async fn the_next_publish_is_returned_although_its_queue_is_there() {
     assert_eq!(error.returned().unwrap().message.body(), b"back");
     soon(publisher.publish("", "jobs", "there").mandatory(true).confirmed()).await.unwrap();
     assert_eq!(ready(&broker, "jobs"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_comes_back_stamped_is_its_publishers_and_was_not_taken() {
+    let broker = Broker::new();
+    let (_connection, channel) = open(&broker).await;
+    let publisher = soon(channel.confirm_select()).await.unwrap();
+    broker.state().alter_returns(3);
+    let expiring = || Properties::default().expiration("0060");
+    for properties in [Properties::default(), expiring(), expiring().header("zebra", 1).header("ant", 2)] {
+        let publish = publisher.publish("amq.direct", "nowhere", "x").properties(properties).mandatory(true);
+        let error = soon(publish.confirmed()).await.unwrap_err();
+        assert_eq!((error.kind(), error.reply_code()), (ErrorKind::Returned, Some(ReplyCode::NO_ROUTE)), "{error}");
+        let returned = &error.returned().unwrap().message;
+        assert_eq!(returned.body(), b"x");
+        let properties = returned.properties().unwrap();
+        assert!(properties.timestamp.is_some(), "it was stamped");
+        let expiration = properties.expiration.as_ref();
+        assert!(expiration.is_none_or(|expiration| expiration.as_bytes() == b"60"), "{expiration:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
