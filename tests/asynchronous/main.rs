@@ -27,6 +27,7 @@ mod observing;
 mod opening;
 mod overflowing;
 mod peer;
+mod prefetch;
 mod program;
 mod promises;
 mod racing;
