@@ -13,6 +13,7 @@ use super::peer::{Peer, Received};
 #[derive(Clone, Default)]
 pub(crate) struct Heard {
     methods: Arc<Mutex<Vec<(u16, Method)>>>,
+    answered: Arc<Mutex<Vec<&'static str>>>,
 }
 
 impl Heard {
@@ -25,14 +26,24 @@ impl Heard {
         self.methods.lock().unwrap().iter().filter(|(_, method)| method.name() == name).count()
     }
 
+    /// The names of the calls, in the order of their answers.
+    pub(crate) fn answered(&self) -> Vec<&'static str> {
+        self.answered.lock().unwrap().clone()
+    }
+
     /// The delivery tags that were given back to the queue, on one channel on which nothing else was settled.
     pub(crate) fn requeued(&self) -> Vec<u64> {
+        self.requeued_of(&[])
+    }
+
+    /// The same where `settled` were settled in another way.
+    pub(crate) fn requeued_of(&self, settled: &[u64]) -> Vec<u64> {
         let mut tags: Vec<u64> = Vec::new();
         for (_, method) in &*self.methods.lock().unwrap() {
             if let Method::BasicNack(nack) = method {
                 assert!(nack.requeue);
                 let first = if nack.multiple { tags.last().map_or(1, |last| last + 1) } else { nack.delivery_tag };
-                tags.extend(first..=nack.delivery_tag);
+                tags.extend((first..=nack.delivery_tag).filter(|tag| !settled.contains(tag)));
             }
         }
         tags
@@ -99,6 +110,9 @@ impl Broker {
     }
 
     async fn answer(&mut self, channel: u16, method: Method) {
+        if !matches!(method, Method::BasicPublish(_) | Method::BasicAck(_) | Method::BasicNack(_)) {
+            self.heard.answered.lock().unwrap().push(method.name());
+        }
         match method {
             Method::ChannelOpen(_) => {
                 self.published.remove(&channel);
@@ -117,6 +131,7 @@ impl Broker {
             Method::QueueDeclare(declare) => {
                 self.peer.send(channel, queue::DeclareOk::default().queue(declare.queue)).await;
             }
+            Method::BasicQos(_) => self.peer.send(channel, basic::QosOk::default()).await,
             Method::BasicPublish(_) => self.confirm(channel).await,
             Method::BasicConsume(consume) => self.consume(channel, &consume).await,
             Method::BasicCancel(cancel) => {
@@ -140,11 +155,11 @@ impl Broker {
 
     /// Accepts the consumer, and sends it two messages at once.
     async fn consume(&mut self, channel: u16, consume: &basic::Consume) {
-        let tag = if consume.consumer_tag.is_empty() { "made-up" } else { "given" };
-        self.peer.send(channel, basic::ConsumeOk::default().consumer_tag(tag)).await;
+        let tag = if consume.consumer_tag.is_empty() { "made-up".into() } else { consume.consumer_tag.clone() };
+        self.peer.send(channel, basic::ConsumeOk::default().consumer_tag(&tag)).await;
         for _ in 0..2 {
             let delivery_tag = self.next_delivery(channel);
-            let deliver = basic::Deliver::default().consumer_tag(tag).delivery_tag(delivery_tag);
+            let deliver = basic::Deliver::default().consumer_tag(&tag).delivery_tag(delivery_tag);
             self.peer.send_content(channel, deliver, b"pushed").await;
         }
     }

@@ -25,6 +25,7 @@ mod loss;
 mod misbehaving;
 mod observing;
 mod opening;
+mod out_of_order;
 mod overflowing;
 mod peer;
 mod prefetch;

@@ -76,6 +76,27 @@ async fn a_message_that_comes_back_stamped_is_its_publishers_and_was_not_taken()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_that_arrives_after_cancel_ok_goes_back_to_its_queue_and_nothing_ends() {
+    let broker = Broker::new();
+    let (connection, channel) = open(&broker).await;
+    soon(channel.queue_declare("jobs")).await.unwrap();
+    for body in ["one", "two", "three"] {
+        soon(channel.publish("", "jobs", body)).await.unwrap();
+    }
+    let mut consumer = soon(channel.consume("jobs").prefetch(1)).await.unwrap();
+    let first = soon(consumer.next()).await.unwrap().unwrap();
+    broker.state().deliver_after_cancel(1);
+    soon(consumer.cancel()).await.unwrap();
+    soon(broker.until(|state| state.queue("/", "jobs").is_some_and(|jobs| jobs.ready == 2))).await;
+    soon(first.ack()).await.unwrap();
+    assert!(soon(consumer.next()).await.is_none());
+    let left = [soon(channel.get("jobs")).await, soon(channel.get("jobs")).await];
+    let left = left.map(|got| got.unwrap().unwrap().is_redelivered());
+    assert_eq!(left, [true, false], "the second arrived after cancel-ok, the third never");
+    assert!(connection.is_open());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_channel_is_closed_with_a_code_and_its_neighbour_is_not() {
     let broker = Broker::new();
     let (connection, channel) = open(&broker).await;
