@@ -8,7 +8,7 @@ use leveret::{Channel, ErrorKind, Initiator};
 use tokio::time::Instant;
 
 use super::peer::{Peer, parameters};
-use super::steps::{consumer, publisher};
+use super::steps::{consumer, poll_once, publisher};
 
 /// A pipe that is full with less than one of the messages here.
 const NARROW: usize = 1000;
@@ -170,6 +170,49 @@ async fn a_channel_whose_flow_is_stopped_waits_alone() {
     let (waited, passed, ()) = tokio::join!(waiting, passing, script);
     waited.unwrap();
     passed.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_publishes_now_while_a_publish_waits_on_another_whose_flow_is_stopped() {
+    let (connection, channel, mut peer) = Peer::connect_channel(64 * 1024, parameters()).await;
+    let (other, ()) = tokio::join!(connection.open_channel(), peer.open_channel(2));
+    let other = other.unwrap();
+    peer.send(1, channel::Flow::default().active(false)).await;
+    peer.expect::<channel::FlowOk>(1).await;
+    let mut waiting = Box::pin(channel.publish("", "q", "waits").into_future());
+    assert!(poll_once(waiting.as_mut()).await.is_none());
+    other.publish("", "q", "passes").try_publish().unwrap();
+    assert_eq!(peer.expect_publish(2).await.body, b"passes");
+    let refused = channel.publish("", "q", "out of turn").try_publish().unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Backpressure);
+    peer.send(1, channel::Flow::default().active(true)).await;
+    peer.expect::<channel::FlowOk>(1).await;
+    // Nobody polls it.
+    assert_eq!(peer.expect_publish(1).await.body, b"waits");
+    waiting.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn publishes_that_nobody_polls_again_hold_up_nobody() {
+    let (connection, heard) = super::broker::connect(64 * 1024, parameters().max_unconfirmed(1)).await;
+    let publisher = connection.open_channel().await.unwrap().confirm_select().await.unwrap();
+    let mut kept = Vec::new();
+    for _ in 0..3 {
+        let mut publish = Box::pin(publisher.publish("", "q", "kept").into_future());
+        let passed = poll_once(publish.as_mut()).await.is_some();
+        assert_eq!(passed, kept.is_empty(), "the first is in flight, and the others wait");
+        kept.push(publish);
+    }
+    let others = async {
+        for _ in 0..5 {
+            publisher.publish("", "q", "passes").confirmed().await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(1), others).await.expect("they do not wait for those");
+    assert_eq!((heard.count("basic.publish"), connection.unconfirmed()), (8, 0));
+    for publish in kept.into_iter().skip(1) {
+        publish.await.unwrap().await.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -39,6 +39,7 @@ mod runtimes;
 mod secure;
 mod shaking_hands;
 mod steps;
+mod tags;
 #[cfg(feature = "tls")]
 mod trusting;
 mod unread;
