@@ -5,14 +5,13 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use bytes::{Buf, BytesMut};
-use leveret::frame::{Decoded, Decoder, FrameKind, split_method};
-use leveret::protocol::{Method, ProtocolMethod, basic, channel, confirm, connection};
-use leveret::wire::Reader;
+use leveret::frame::FrameKind;
+use leveret::protocol::{Method, basic, connection};
 use leveret::{Confirm, Connection, ConnectionParameters, ErrorKind};
 use tokio::runtime::{Builder, Runtime};
 
-use super::peer::{FRAME_MAX, Peer, method_octets, parameters, start, tune};
+use super::host::Line;
+use super::peer::{Peer, parameters, tune};
 
 /// Messages that are more than sockets on loopback hold.
 const MESSAGES: usize = 10_000;
@@ -43,7 +42,7 @@ impl Host {
         let thread = std::thread::spawn(move || {
             let (socket, _) = listener.accept().unwrap();
             let ender = socket.try_clone().unwrap();
-            let heard = Conversation::new(secure(socket)).run(&wait);
+            let heard = converse(secure(socket), &wait);
             drop(ender.shutdown(Shutdown::Both));
             heard
         });
@@ -62,79 +61,35 @@ impl Host {
     }
 }
 
-struct Conversation<S> {
-    stream: S,
-    input: BytesMut,
-    heard: Heard,
-    published: u64,
-}
-
-impl<S: Read + Write> Conversation<S> {
-    fn new(stream: S) -> Self {
-        Self { stream, input: BytesMut::new(), heard: Heard::default(), published: 0 }
-    }
-
-    fn run(mut self, wait: &mpsc::Receiver<()>) -> Heard {
-        let mut chunk = vec![0; 64 * 1024];
-        let mut header = [0; 8];
-        self.stream.read_exact(&mut header).unwrap();
-        self.send(0, &start("PLAIN"));
-        let mut waited = false;
-        loop {
-            match self.stream.read(&mut chunk) {
-                Ok(0) => {
-                    self.heard.ended = self.input.is_empty();
-                    return self.heard;
-                }
-                Ok(count) => self.input.extend_from_slice(&chunk[..count]),
-                Err(_) => return self.heard,
-            }
-            while self.next() {}
-            if self.published > 0 && !std::mem::replace(&mut waited, true) {
-                wait.recv().unwrap();
-            }
+/// Reads to the end of the stream, and waits to be let behind the first message.
+fn converse<S: Read + Write>(stream: S, wait: &mpsc::Receiver<()>) -> Heard {
+    let mut line = Line::begin(stream);
+    let (mut heard, mut published) = (Heard::default(), 0);
+    loop {
+        let frame = match line.receive() {
+            Ok(Some(frame)) => frame,
+            Ok(None) => return Heard { ended: true, ..heard },
+            Err(_) => return heard,
+        };
+        heard.bodies += usize::from(frame.kind == FrameKind::Body);
+        if line.oblige(&frame, &tune()) {
+            continue;
         }
-    }
-
-    /// Takes a frame, if a whole one is there.
-    fn next(&mut self) -> bool {
-        let Ok(Decoded::Frame(frame, taken)) = Decoder::new(FRAME_MAX).decode(&self.input) else { return false };
-        let (kind, number) = (frame.kind, frame.channel);
-        let method = (kind == FrameKind::Method).then(|| {
-            let (id, arguments) = split_method(frame.payload).unwrap();
-            Method::decode(id, &mut Reader::new(arguments)).unwrap()
-        });
-        self.input.advance(taken);
-        self.heard.bodies += usize::from(kind == FrameKind::Body);
-        if let Some(method) = method {
-            self.answer(number, &method);
-        }
-        true
-    }
-
-    fn answer(&mut self, number: u16, method: &Method) {
-        match method {
-            Method::ConnectionStartOk(_) => self.send(0, &tune()),
-            Method::ConnectionOpen(_) => self.send(0, &connection::OpenOk::default()),
-            Method::ChannelOpen(_) => self.send(number, &channel::OpenOk::default()),
-            Method::ConfirmSelect(_) => self.send(number, &confirm::SelectOk::default()),
-            Method::BasicPublish(_) => {
-                self.published += 1;
+        match frame.method {
+            Some(Method::BasicPublish(_)) => {
+                published += 1;
                 // Nobody reads these any more.
-                let delivery_tag = self.published;
-                self.send(number, &basic::Ack::default().delivery_tag(delivery_tag));
+                line.send(frame.channel, &basic::Ack::default().delivery_tag(published));
+                if published == 1 {
+                    wait.recv().unwrap();
+                }
             }
-            Method::ConnectionClose(_) => {
-                self.heard.closed = true;
-                self.send(0, &connection::CloseOk::default());
+            Some(Method::ConnectionClose(_)) => {
+                heard.closed = true;
+                line.send(0, &connection::CloseOk::default());
             }
             _ => {}
         }
-    }
-
-    fn send<M: ProtocolMethod>(&mut self, channel: u16, method: &M) {
-        // A client that is gone does not hear it.
-        drop(self.stream.write_all(&method_octets(channel, method)));
     }
 }
 

@@ -18,6 +18,7 @@ mod dropping_publishes;
 mod errors;
 mod fates;
 mod flow;
+mod host;
 mod hostile;
 mod late;
 mod leaving;
@@ -38,6 +39,7 @@ mod runtimes;
 #[cfg(feature = "tls")]
 mod secure;
 mod shaking_hands;
+mod sockets;
 mod steps;
 mod tags;
 #[cfg(feature = "tls")]
