@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{Channel, Closed, ConnectionEvents};
 use crate::config::{ConnectionParameters, Secret};
 use crate::driver::{self, Agreed};
-use crate::engine::{Completion, ConnectionState, Negotiated};
+use crate::engine::{Completion, ConnectionState, Leftovers, Negotiated};
 use crate::error::{Error, Result};
 use crate::link::{Shared, Topic, Wait};
 use crate::protocol::ReplyCode;
@@ -250,6 +250,13 @@ impl Connection {
     /// Publishes on confirming channels that the broker has not decided about.
     pub fn unconfirmed(&self) -> u64 {
         self.handle.shared.with(|state| state.engine.unconfirmed())
+    }
+
+    /// Looks, for tests, at what is held once the connection is over, and at how many wait; none before. It holds no handle.
+    #[doc(hidden)]
+    pub fn leftovers(&self) -> impl Fn() -> Option<(Leftovers, usize)> + use<> {
+        let shared = Arc::clone(&self.handle.shared);
+        move || shared.leftovers()
     }
 
     #[cfg(test)]

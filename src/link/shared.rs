@@ -138,6 +138,11 @@ impl Shared {
         sleeps
     }
 
+    /// What is held once the connection is over, and how many wait; none before.
+    pub(crate) fn leftovers(&self) -> Option<(crate::engine::Leftovers, usize)> {
+        self.with(|state| state.engine.is_finished().then(|| (state.engine.leftovers(), state.waiters.in_use())))
+    }
+
     /// The lock is free right now.
     #[cfg(test)]
     pub(crate) fn is_unlocked(&self) -> bool {

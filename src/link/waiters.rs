@@ -98,7 +98,6 @@ impl Waiters {
     }
 
     /// Slots that are not free.
-    #[cfg(test)]
     pub(crate) fn in_use(&self) -> usize {
         self.slots.len()
     }

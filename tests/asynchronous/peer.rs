@@ -1,6 +1,9 @@
 //! A scripted broker at one end of an in-memory pipe: it shakes hands, and then speaks whatever frames a test wants.
 #![allow(dead_code, reason = "each test crate that includes this uses a part of it")]
 
+#[path = "endings.rs"]
+mod endings;
+
 use std::io::IoSlice;
 use std::time::Duration;
 
@@ -66,7 +69,9 @@ impl Peer {
     pub(crate) async fn connect(capacity: usize, parameters: ConnectionParameters) -> (leveret::Connection, Self) {
         let (transport, mut peer) = Self::new(capacity);
         let (opened, ()) = tokio::join!(leveret::Connection::open_on(transport, parameters), peer.shake_hands());
-        (opened.expect("the handshake succeeds"), peer)
+        let connection = opened.expect("the handshake succeeds");
+        endings::watch(&connection);
+        (connection, peer)
     }
 
     /// The same with a channel open, which is number 1.

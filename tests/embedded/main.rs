@@ -8,6 +8,8 @@
 )]
 
 mod by_hand;
+#[path = "../asynchronous/endings.rs"]
+mod endings;
 mod faults;
 mod guards;
 mod handles;
@@ -27,6 +29,7 @@ use leveret::{Channel, Connection};
 /// A connection within the process, and a channel on it.
 async fn open(broker: &Broker) -> (Connection, Channel) {
     let connection = Connection::open_on(broker.connect(), "amqp://localhost").await.unwrap();
+    endings::watch(&connection);
     let channel = connection.open_channel().await.unwrap();
     (connection, channel)
 }

@@ -1,0 +1,52 @@
+//! What is left at the end of a test, which is the end of its thread: of a connection that is over, nothing.
+//!
+//! By then the runtime and all handles are gone. A panic in the end of a thread aborts the process, and says which test it was.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Once;
+
+use leveret::Connection;
+use leveret::engine::Leftovers;
+
+/// Looks at one connection.
+type Look = Box<dyn Fn() -> Option<(Leftovers, usize)>>;
+
+/// The connections that were opened on a thread.
+#[derive(Default)]
+struct Opened {
+    test: String,
+    looks: Vec<Look>,
+}
+
+thread_local! {
+    static OPENED: RefCell<Opened> = RefCell::default();
+    /// The test has failed: there is enough to say.
+    static FAILED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Looks at this connection when the thread ends.
+pub(crate) fn watch(connection: &Connection) {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            FAILED.set(true);
+            hook(info);
+        }));
+    });
+    OPENED.with_borrow_mut(|opened| {
+        opened.test = std::thread::current().name().unwrap_or_default().to_owned();
+        opened.looks.push(Box::new(connection.leftovers()));
+    });
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if FAILED.get() {
+            return;
+        }
+        for (left, waiting) in self.looks.iter().filter_map(|look| look()) {
+            assert!(left.is_empty() && waiting == 0, "{} left behind: {left}{waiting} waiters", self.test);
+        }
+    }
+}
