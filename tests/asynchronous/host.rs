@@ -13,6 +13,8 @@ use super::peer::{FRAME_MAX, method_octets, start};
 pub(super) struct Line<S> {
     pub(super) stream: S,
     input: BytesMut,
+    /// What one read takes, made once: a client that ends waits for a broker only so long.
+    chunk: Vec<u8>,
 }
 
 /// A frame that has arrived, with its method where it is one.
@@ -27,7 +29,7 @@ impl<S: Read + Write> Line<S> {
     pub(super) fn begin(mut stream: S) -> Self {
         let mut header = [0; 8];
         stream.read_exact(&mut header).unwrap();
-        let mut line = Self { stream, input: BytesMut::new() };
+        let mut line = Self { stream, input: BytesMut::new(), chunk: vec![0; 64 * 1024] };
         line.send(0, &start("PLAIN"));
         line
     }
@@ -38,15 +40,14 @@ impl<S: Read + Write> Line<S> {
     ///
     /// The stream is reset, or ends within a frame.
     pub(super) fn receive(&mut self) -> io::Result<Option<Frame>> {
-        let mut chunk = vec![0; 64 * 1024];
         loop {
             if let Some(frame) = self.take() {
                 return Ok(Some(frame));
             }
-            match self.stream.read(&mut chunk)? {
+            match self.stream.read(&mut self.chunk)? {
                 0 if self.input.is_empty() => return Ok(None),
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                count => self.input.extend_from_slice(&chunk[..count]),
+                count => self.input.extend_from_slice(&self.chunk[..count]),
             }
         }
     }
