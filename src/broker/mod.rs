@@ -59,14 +59,18 @@
 //! A publish that no queue takes is confirmed at once. What queues take is confirmed after everything that arrived with it, and
 //! not at all where the channel or the connection is closed first.
 //!
+//! In RabbitMQ that is a race between processes, which the channel nearly always wins. So one of a hundred answers to
+//! `basic.consume`, `basic.cancel` and `tx.commit` arrives in time, in the order of the calls, and harms nothing that is sent
+//! behind: [`Settings::in_time_percent`] says how many, and [`Settings::seed`] which ones.
+//!
 //! Without [`Settings::late_answers`], answers are in the order of the calls, and nothing of this is an error.
 //!
 //! What arrives together is what one call of [`State::handle_bytes`] gets; its end is the end of the wait.
 //!
 //! # Determinism
 //!
-//! [`State`] has no clock and no randomness: maps are ordered, names that the server makes are drawn from
-//! [`Settings::seed`], and times are what is handed in. The same input gives the same output, octet for octet.
+//! [`State`] has no clock and no randomness: maps are ordered, names that the server makes and races are
+//! drawn from [`Settings::seed`], and times are what is handed in. The same input gives the same output, octet for octet.
 
 mod event;
 mod keys;

@@ -44,7 +44,12 @@ pub struct Settings {
     /// answers" in the [module's documentation](super). True unless said otherwise, as in RabbitMQ; without, answers are in
     /// the order of the calls.
     pub late_answers: bool,
-    /// Server-made names of queues and consumers are drawn from this seed: the same seed, the same names.
+    /// How many of a hundred answers to `basic.consume`, `basic.cancel` and `tx.commit` arrive in time all the same, in the
+    /// order of the calls, as RabbitMQ loses that race at times. One unless said otherwise. Which ones is drawn from the
+    /// seed; 0 stands for none.
+    pub in_time_percent: u8,
+    /// Server-made names of queues and consumers, and which late answers arrive in time, are drawn from this seed: the same
+    /// seed, the same names and orders.
     pub seed: u64,
     /// The time of day when the broker starts, from which the `time` of `x-death` is counted. Where none is said, a
     /// [`Broker`](super::Broker) takes the present, and a [`State`](super::State), which has no clock, the first of January
@@ -96,6 +101,7 @@ impl Default for Settings {
             max_message_size: 128 * 1024 * 1024,
             handshake_timeout: Duration::from_secs(10),
             late_answers: true,
+            in_time_percent: 1,
             seed: 0,
             started_at: None,
         }

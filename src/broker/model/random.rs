@@ -18,6 +18,11 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
+    /// Whether something happens that does so this often in a hundred times.
+    pub(in crate::broker) fn happens(&mut self, percent: u8) -> bool {
+        self.next() % 100 < u64::from(percent)
+    }
+
     /// A name such as `amq.gen-Xa1…`: a prefix and 22 letters, as RabbitMQ makes them.
     pub(in crate::broker) fn name(&mut self, prefix: &str) -> String {
         let mut name = String::from(prefix);

@@ -62,6 +62,8 @@ pub struct State {
     /// The latest time that was handed in: what operators do and faults happen then.
     pub(super) now: Instant,
     pub(super) random: Random,
+    /// Which late answers arrive in time: drawn apart, so that names do not depend on it.
+    pub(super) races: Random,
     pub(super) users: BTreeMap<String, User>,
     pub(super) virtual_hosts: BTreeMap<ShortString, VirtualHost>,
     pub(super) queues: BTreeMap<QueueId, HostedQueue>,
@@ -99,6 +101,7 @@ impl State {
             started: now,
             now,
             random: Random::new(settings.seed),
+            races: Random::new(!settings.seed),
             users: settings.users.clone(),
             virtual_hosts: settings.virtual_hosts.iter().map(host).collect(),
             settings,

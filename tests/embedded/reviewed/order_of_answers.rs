@@ -11,7 +11,7 @@ use super::{QUEUE, broker_with, client, counts, fill, names};
 const COMMIT: &str = "CHANNEL_ERROR - unexpected command while processing 'tx.commit'";
 
 fn late_broker() -> (State, Instant) {
-    broker_with(|settings| settings.late_answers = true)
+    broker_with(|settings| settings.in_time_percent = 0)
 }
 
 fn consume(tag: &str) -> Vec<u8> {
@@ -198,7 +198,10 @@ fn confirms_of_queues_are_lost_with_a_channel_or_connection_that_the_broker_clos
     let immediate = [immediate, content("", QUEUE, &basic::Properties::default(), b"hello")[1..].concat()].concat();
     for (end, close) in [(missing, "channel.close"), (immediate, "connection.close")] {
         for (late, expected) in [(true, &[close][..]), (false, &["basic.ack", close])] {
-            let (mut broker, now) = broker_with(|settings| settings.late_answers = late);
+            let (mut broker, now) = broker_with(|settings| {
+                settings.late_answers = late;
+                settings.in_time_percent = 0;
+            });
             let mut peer = confirming(&mut broker, now);
             let heard = exchanged(&mut broker, now, &mut peer, &[publish(), end.clone()]);
             assert_eq!(heard, expected, "late: {late}");
@@ -293,4 +296,59 @@ fn answers_keep_the_order_of_the_calls_where_a_test_wants_that() {
     let mut peer = transaction(&mut broker, now);
     let heard = exchanged(&mut broker, now, &mut peer, &[frame(tx::Commit::default()), passive()]);
     assert_eq!(heard, ["tx.commit-ok", "queue.declare-ok"]);
+}
+
+/// What a broker of this seed answers to each of the calls that race, sent together with another.
+fn races(seed: u64, percent: u8) -> [Vec<&'static str>; 3] {
+    let (mut broker, now) = broker_with(|settings| {
+        settings.seed = seed;
+        settings.in_time_percent = percent;
+    });
+    let mut peer = client(&mut broker, now);
+    let started = exchanged(&mut broker, now, &mut peer, &[consume("a"), passive()]);
+    let cancelled = exchanged(&mut broker, now, &mut peer, &[cancel("a"), passive()]);
+    let mut peer = transaction(&mut broker, now);
+    let committed = exchanged(&mut broker, now, &mut peer, &[frame(tx::Commit::default()), passive()]);
+    [started, cancelled, committed]
+}
+
+const LATE: [&[&str]; 3] =
+    [&["queue.declare-ok", "basic.consume-ok"], &["queue.declare-ok", "basic.cancel-ok"], &["connection.close"]];
+const IN_TIME: [&[&str]; 3] = [
+    &["basic.consume-ok", "queue.declare-ok"],
+    &["basic.cancel-ok", "queue.declare-ok"],
+    &["tx.commit-ok", "queue.declare-ok"],
+];
+
+#[test]
+fn few_answers_arrive_in_time_and_the_seed_says_which() {
+    let mut in_time = [0; 3];
+    for seed in 0..2000 {
+        let heard = races(seed, 1);
+        assert_eq!(heard, races(seed, 1), "seed {seed}");
+        for (at, answers) in heard.iter().enumerate() {
+            assert!(answers == LATE[at] || answers == IN_TIME[at], "seed {seed}: {answers:?}");
+            in_time[at] += usize::from(answers == IN_TIME[at]);
+        }
+    }
+    assert!(in_time.iter().all(|count| (5..=50).contains(count)), "{in_time:?} of 2000");
+}
+
+#[test]
+fn all_answers_or_none_arrive_in_time_where_a_test_wants_that() {
+    for seed in 0..100 {
+        assert_eq!(races(seed, 0), LATE, "seed {seed}");
+        assert_eq!(races(seed, 100), IN_TIME, "seed {seed}");
+    }
+}
+
+#[test]
+fn an_answer_in_time_overtakes_nothing_that_queues_said_before() {
+    let (mut broker, now) = broker_with(|settings| settings.in_time_percent = 100);
+    fill(&mut broker, now, 1);
+    let mut peer = client(&mut broker, now);
+    let heard = exchanged(&mut broker, now, &mut peer, &[consume("a"), passive(), cancel("a"), passive()]);
+    let answers = ["basic.consume-ok", "queue.declare-ok", "queue.declare-ok", "basic.deliver", "basic.cancel-ok"];
+    assert_eq!(heard, answers);
+    assert_eq!(counts(&broker), (0, 1));
 }

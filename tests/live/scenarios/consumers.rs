@@ -7,6 +7,7 @@ use leveret::{ErrorKind, ReplyCode, Result};
 use leveret_live_tests::{exclusive_queue, next, open, ready_messages, soon, unique};
 
 use crate::refusal::{assert_channel_refusal, no_queue};
+use crate::typed_queues::{publish_all, until_ready};
 
 #[tokio::test]
 async fn messages_arrive_in_the_order_of_their_publishing() -> Result<()> {
@@ -78,6 +79,22 @@ async fn dropping_a_consumer_gives_back_what_it_has_not_handed_out() -> Result<(
     assert!(!again.contains(first.body()), "what was handed out is still ours");
     first.ack().await?;
     assert_eq!(ready_messages(&channel, &queue).await, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn dropping_a_consumer_for_which_thousands_wait_gives_them_all_back() -> Result<()> {
+    const MESSAGES: u32 = 8000;
+    let (connection, channel) = open().await;
+    let queue = exclusive_queue(&channel).await;
+    publish_all(&channel, &queue, (0..MESSAGES).map(|number| number.to_string())).await?;
+    let consumer = soon(channel.consume(&queue).prefetch(0)).await?;
+    until_ready(&channel, &queue, 0).await;
+    drop(consumer);
+    until_ready(&channel, &queue, MESSAGES).await;
+    let first = soon(channel.get(&queue)).await?.expect("all are there");
+    assert_eq!((first.body(), first.is_redelivered()), (&b"0"[..], true));
+    assert!(channel.is_open() && connection.is_open());
     Ok(())
 }
 

@@ -35,7 +35,10 @@ use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use leveret::{Channel, Connection, ConnectionParameters, Consumer, Delivery, Error, ErrorKind, Initiator, ReplyCode};
+use leveret::protocol::connection;
+use leveret::{
+    Channel, Connection, ConnectionParameters, Consumer, Delivery, Error, ErrorKind, FieldValue, Initiator, ReplyCode,
+};
 
 pub use command::{amqp_tools_job, amqplib_job, pika, pika_job};
 pub use disturbed::Disturbed;
@@ -66,6 +69,14 @@ fn disturbed_url() -> String {
 /// The parameters of that broker, for scenarios that change some.
 pub fn parameters() -> ConnectionParameters {
     ConnectionParameters::from_url(&url()).expect("LEVERET_TEST_AMQP_URL is an AMQP URL")
+}
+
+/// The version of that broker where it is RabbitMQ, such as `4.0`; none of an embedded one.
+pub async fn rabbitmq_version() -> Option<String> {
+    let start: connection::Start = raw::Raw::connect().await.until_start().await;
+    let property = |name| start.server_properties.get(name).and_then(FieldValue::as_str);
+    let version = property("version").filter(|_| property("product") == Some("RabbitMQ"))?;
+    Some(version.split('.').take(2).collect::<Vec<_>>().join("."))
 }
 
 /// The user of that broker, which a message may name as its sender.

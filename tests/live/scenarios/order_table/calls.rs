@@ -1,12 +1,11 @@
 //! The pairs of the table as calls that are made together on one channel.
 
 use leveret::{Channel, Connection, Consumer, Result};
-use leveret_live_tests::{open, soon, unique};
+use leveret_live_tests::{open, rabbitmq_version, soon, unique};
 use tokio::join;
 
 use super::methods::mode;
 use super::table::{Row, rows};
-use super::version;
 
 /// The names of the table that are calls; channel.flow is none, since RabbitMQ refuses the half of it that stops.
 const CALLS: [&str; 20] = [
@@ -146,7 +145,7 @@ async fn every_pair_of_calls_that_a_channel_makes_together_is_answered() -> Resu
     let (connection, channel) = open().await;
     let queue = leveret_live_tests::exclusive_queue(&channel).await;
     let mut lost = Vec::new();
-    for (first, second) in pairs(version().await.as_deref()) {
+    for (first, second) in pairs(rabbitmq_version().await.as_deref()) {
         if let Err(error) = together(&connection, first, second, &queue).await {
             lost.push(format!("{first}, {second}: {error}"));
         }

@@ -7,10 +7,9 @@ mod table;
 
 use std::time::Duration;
 
-use leveret::FieldValue;
 use leveret::protocol::{Method, ProtocolMethod, channel, confirm, connection, exchange, tx};
 use leveret_live_tests::raw::{Raw, Received};
-use leveret_live_tests::unique;
+use leveret_live_tests::{rabbitmq_version, unique};
 use tokio::time::timeout;
 
 use methods::{Trial, answer, mode};
@@ -18,14 +17,6 @@ use table::{Row, Token, rows};
 
 /// Where nothing comes for so long, nothing more will. Only a pair that fails waits for it.
 const QUIET: Duration = Duration::from_secs(25);
-
-/// The version whose rows hold: the broker's own, such as `4.0`. None for a broker that is not RabbitMQ, which may answer as any.
-async fn version() -> Option<String> {
-    let start: connection::Start = Raw::connect().await.until_start().await;
-    let property = |name| start.server_properties.get(name).and_then(FieldValue::as_str);
-    let version = property("version").filter(|_| property("product") == Some("RabbitMQ"))?;
-    Some(version.split('.').take(2).collect::<Vec<_>>().join("."))
-}
 
 /// A method that arrived.
 #[derive(Debug, PartialEq)]
@@ -218,28 +209,36 @@ fn is_order(row: &Row, order: &[Token], arrived: &[Arrived]) -> bool {
     order.iter().all(&mut take) && order.len() == arrived.len()
 }
 
+/// How often a pair is sent whose processes race, until it ends as most tries do.
+const TRIES: usize = 5;
+
 #[tokio::test]
 async fn answers_of_two_methods_in_one_write_arrive_in_an_order_that_rabbitmq_has() {
-    let version = version().await;
-    let rows = rows(version.as_deref());
+    let rows = rows(rabbitmq_version().await.as_deref());
     let prefix = unique("order");
     let mut peer = Peer::open(&prefix).await;
     let (mut wrong, mut raced) = (Vec::new(), 0);
     for row in &rows {
-        let arrived = peer.send(row).await;
-        if arrived.iter().any(|method| method.name == connection::Close::NAME) {
-            peer = Peer::open(&prefix).await;
-        }
-        let is = |orders: &[Vec<Token>]| orders.iter().any(|order| is_order(row, order, &arrived));
-        // Only a real broker has processes that race.
-        if !is(&row.orders) && version.is_some() && is(&row.races) {
+        for count in 1.. {
+            let arrived = peer.send(row).await;
+            if arrived.iter().any(|method| method.name == connection::Close::NAME) {
+                peer = Peer::open(&prefix).await;
+            }
+            let is = |orders: &[Vec<Token>]| orders.iter().any(|order| is_order(row, order, &arrived));
+            if is(&row.orders) {
+                break;
+            }
+            if count == TRIES || !is(&row.races) {
+                wrong.push(format!("{}, {}: {arrived:?}, where the table has {:?}", row.first, row.second, row.orders));
+                break;
+            }
+            println!("{}, {}: another process came first: {arrived:?}", row.first, row.second);
             raced += 1;
-        } else if !is(&row.orders) {
-            wrong.push(format!("{}, {}: {arrived:?}, where the table has {:?}", row.first, row.second, row.orders));
         }
     }
     peer.leave_nothing().await;
     peer.raw.close().await;
+    println!("{raced} races in {} pairs", rows.len());
     assert!(raced * 20 <= rows.len(), "{raced} of {} pairs ended as few do", rows.len());
     assert!(wrong.is_empty(), "{} of {} pairs:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
 }
