@@ -75,8 +75,7 @@ async fn of_messages_that_come_back_changed_together_none_is_confirmed_as_taken(
     for properties in changing() {
         strays.push(stray(&publisher, &properties).await?);
         // What nobody asks to have back is confirmed whatever comes back beside it.
-        taken
-            .push(soon(publisher.publish("", &queue, "the same body").properties(&properties.expiration(None))).await?);
+        taken.push(soon(publisher.publish("", &queue, "the same body").properties(&properties)).await?);
     }
     for (confirm, properties) in strays.into_iter().zip(changing()) {
         assert!(soon(confirm).await.is_err(), "{properties:?}");
