@@ -34,11 +34,12 @@ const LEAST: Duration = Duration::from_millis(1);
 const SLICES: usize = 64;
 
 /// Writes what waits, first what was taken before, and ends the transport.
-pub(super) fn leave<T>(transport: &mut T, mut taken: Outbound, mut last: Outbound, something_waits: bool)
+pub(super) fn leave<T>(transport: &mut T, waiting: [Outbound; 2], something_waits: bool)
 where
     T: AsyncWrite + Unpin + 'static,
 {
     let until = Instant::now() + if something_waits { LIMIT } else { SHORT_LIMIT };
+    let [mut taken, mut last] = waiting;
     let waiting = [&mut taken, &mut last];
     // Nobody is left to hear of an error: what was handed over has an unknown outcome either way.
     let left = match Blocking::find(transport, until) {

@@ -6,6 +6,7 @@
 mod connect;
 mod leaving;
 mod on_runtime;
+mod pump;
 mod renewal;
 mod task;
 #[cfg(test)]

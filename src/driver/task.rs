@@ -5,242 +5,168 @@ use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use super::leaving::leave;
-use super::timer::{TICK, Timer};
-use crate::engine::LentBody;
-use crate::frame::Outbound;
+use super::pump::{Life, Pump, Rest, Room};
+use super::timer::Timer;
 use crate::link::Shared;
 
 /// Drives one connection until it is finished. Dropping it, with its runtime for instance, loses the connection; what waits still
 /// goes out, see [`leave`].
 pub(crate) struct Driver<T: AsyncRead + AsyncWrite + Unpin + 'static> {
     transport: T,
-    shared: Arc<Shared>,
-    input: BytesMut,
-    /// Octets that `input` must hold before the engine can go on.
-    needed: usize,
-    /// The buffer of the large body that is arriving: it is read into instead of `input`, which is empty.
-    body: Option<LentBody>,
-    /// Nothing has come for a while: a small buffer will do.
-    quiet: bool,
-    /// Taken from the engine, and not yet accepted by the transport. It counts as queued.
-    writing: Outbound,
-    /// Bytes at the front of `writing` that a write was offered: it may have passed them on, whatever it said.
-    offered: usize,
+    link: Arc<Shared>,
+    pump: Pump,
     timer: Timer,
-    /// The deadline that is judged when the reactor has looked once more: nobody has to wake the driver for it.
-    judged: Option<Instant>,
-    /// When octets last moved: buffers of a quiet connection are given back.
-    last_active: Instant,
+    /// Bytes were written that the transport may hold back until it is flushed.
+    unflushed: bool,
+    /// How the transport ended, where bytes came before that are handed in first: what they say may be answered.
+    ended: Option<io::Result<()>>,
 }
-
-/// Octets read at a time, and so handed in under one hold of the lock.
-const READ_CHUNK: usize = 64 * 1024;
-
-/// The same on a connection that has been quiet.
-const QUIET_CHUNK: usize = 1024;
-
-/// Above this capacity the buffer for input is given back as soon as it is empty: a large frame was in it.
-const MOST_KEPT: usize = 4 * READ_CHUNK;
 
 /// Slices in one vectored write.
 const SLICES: usize = 64;
 
-/// Writes or reads before the task lets others run.
+/// Turns before the task lets others run.
 const BUDGET: usize = 32;
 
-/// How long buffers are kept for more to come.
-const IDLE: Duration = Duration::from_secs(5);
-
-/// What one attempt to move octets came to.
+/// What an attempt to move bytes came to.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Moved {
+    /// Some, and there may be more.
     Some,
+    /// Nothing more, until the transport wakes the task or there is something new.
     Nothing,
     Lost,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Driver<T> {
     /// A driver for `transport`, with what was read after the handshake.
-    pub(crate) fn new(transport: T, shared: Arc<Shared>, input: BytesMut) -> Self {
-        let now = shared.now();
+    pub(crate) fn new(transport: T, link: Arc<Shared>, input: BytesMut) -> Self {
+        let now = link.now();
         let mut driver = Self {
             transport,
-            shared,
-            input,
-            needed: 0,
-            body: None,
-            quiet: false,
-            writing: Outbound::new(),
-            offered: 0,
+            link,
+            pump: Pump::new(input, now),
             timer: Timer::new(now),
-            judged: None,
-            last_active: now,
+            unflushed: false,
+            ended: None,
         };
-        driver.hand_in(now);
+        // What came with the handshake is handed in before anybody asks for anything.
+        driver.pump.turn(&driver.link, now, now, None);
         driver
     }
 
-    fn hand_in(&mut self, now: Instant) {
-        let (input, body) = (&mut self.input, &mut self.body);
-        self.needed = self.shared.with(|state| {
-            match body.take() {
-                Some(body) => state.engine.handle_body(body, now),
-                None => state.engine.handle_bytes(input, now),
-            }
-            *body = if input.is_empty() { state.engine.lend_body() } else { None };
-            state.engine.needed()
-        });
-    }
-
-    /// Writes what waits, as much as the transport takes.
+    /// Writes what waits, as much as the transport takes at once.
     fn poll_write(&mut self, context: &mut Context<'_>, now: Instant) -> Moved {
-        if self.writing.is_empty() {
-            let writing = &mut self.writing;
-            if !self.shared.with(|state| state.engine.poll_transmit_into(writing)) {
-                return self.poll_flush(context, now);
-            }
+        if !self.pump.is_writing() {
+            return self.poll_flush(context, now);
         }
         let mut slices = [IoSlice::new(&[]); SLICES];
-        let filled = self.writing.slices(&mut slices);
+        let filled = self.pump.offer(&mut slices);
         let slices = slices.get(..filled).unwrap_or_default();
-        self.offered = self.offered.max(slices.iter().map(|slice| slice.len()).sum());
         match Pin::new(&mut self.transport).poll_write_vectored(context, slices) {
             Poll::Pending => Moved::Nothing,
             Poll::Ready(Ok(0)) => self.write_failed(&io::ErrorKind::WriteZero.into(), context, now),
             Poll::Ready(Ok(count)) => {
-                self.writing.advance(count);
-                self.offered = self.offered.saturating_sub(count);
-                self.shared.with(|state| state.engine.handle_written(count, now));
-                Moved::Some
+                self.pump.wrote(count);
+                self.unflushed = true;
+                if self.pump.is_writing() { Moved::Some } else { self.poll_flush(context, now) }
             }
             Poll::Ready(Err(error)) => self.write_failed(&error, context, now),
         }
     }
 
     fn poll_flush(&mut self, context: &mut Context<'_>, now: Instant) -> Moved {
+        if !self.unflushed {
+            return Moved::Nothing;
+        }
         match Pin::new(&mut self.transport).poll_flush(context) {
+            Poll::Pending => Moved::Nothing,
+            Poll::Ready(Ok(())) => {
+                self.unflushed = false;
+                Moved::Nothing
+            }
             Poll::Ready(Err(error)) => self.write_failed(&error, context, now),
-            Poll::Ready(Ok(())) | Poll::Pending => Moved::Nothing,
         }
     }
 
     /// The broker may have said why before it went: what has come is read first.
     fn write_failed(&mut self, error: &io::Error, context: &mut Context<'_>, now: Instant) -> Moved {
-        while let Moved::Some = self.poll_read(context, now) {}
-        self.lost(Some(error))
+        while self.poll_read(context, now) == Moved::Some {
+            self.pump.turn(&self.link, now, self.timer.drained(), None);
+        }
+        self.pump.lost(&self.link, Some(error), now);
+        Moved::Lost
     }
 
-    /// Reads what has come, at most a chunk of it.
+    /// Reads what has come, until there is nothing or it is enough for one hold of the lock.
     fn poll_read(&mut self, context: &mut Context<'_>, now: Instant) -> Moved {
-        let read = match &mut self.body {
-            Some(body) => {
-                let mut room = body.room();
-                pin!(self.transport.read_buf(&mut room)).poll(context)
-            }
-            None => {
-                self.make_room();
-                pin!(self.transport.read_buf(&mut self.input)).poll(context)
-            }
-        };
-        match read {
-            Poll::Pending => Moved::Nothing,
-            Poll::Ready(Ok(0)) => self.lost(None),
-            Poll::Ready(Ok(_)) => {
-                self.quiet = false;
-                self.hand_in(now);
-                Moved::Some
-            }
-            Poll::Ready(Err(error)) => self.lost(Some(&error)),
+        if let Some(ended) = self.ended.take() {
+            return self.end(&ended, now);
         }
+        while let Some(room) = self.pump.room() {
+            let read = match room {
+                Room::Input(input) => pin!(self.transport.read_buf(input)).poll(context),
+                Room::Body(mut body) => pin!(self.transport.read_buf(&mut body)).poll(context),
+            };
+            match read {
+                Poll::Pending => return Moved::Nothing,
+                Poll::Ready(Ok(count)) if count > 0 => {
+                    self.pump.read(now);
+                    // TLS may have something to say to that.
+                    self.unflushed = true;
+                }
+                Poll::Ready(ended) if self.pump.has_arrived() => {
+                    self.ended = Some(ended.map(drop));
+                    return Moved::Some;
+                }
+                Poll::Ready(ended) => return self.end(&ended.map(drop), now),
+            }
+        }
+        Moved::Some
+    }
+
+    fn end(&mut self, ended: &io::Result<()>, now: Instant) -> Moved {
+        self.pump.lost(&self.link, ended.as_ref().err(), now);
+        Moved::Lost
     }
 
     /// The same, for the time up to which everything was read. A pause says nothing about that.
     fn poll_read_noted(&mut self, context: &mut Context<'_>, now: Instant) -> Moved {
         let read = self.poll_read(context, now);
-        self.timer.note_read(!matches!(read, Moved::Nothing));
+        self.timer.note_read(read != Moved::Nothing);
         read
     }
 
-    /// Room for one read: for a chunk, or for the rest of the next frame. Of one that is large and has to be there as a whole,
-    /// as much is reserved as has arrived: its size is only what the peer declares.
-    fn make_room(&mut self) {
-        if self.input.is_empty() && self.input.capacity() > MOST_KEPT {
-            self.input = BytesMut::new();
-        }
-        let missing = self.needed.saturating_sub(self.input.len()).min(self.input.len().max(READ_CHUNK));
-        let (least, wanted) = if self.quiet { (1, QUIET_CHUNK) } else { (READ_CHUNK / 4, READ_CHUNK) };
-        if self.input.capacity() - self.input.len() < missing.max(least) {
-            self.input.reserve(missing.max(wanted));
-        }
-    }
-
-    fn lost(&self, error: Option<&io::Error>) -> Moved {
-        let withheld = self.writing.len().saturating_sub(self.offered) as u64;
-        self.shared.with(|state| {
-            state.engine.handle_withheld(withheld);
-            state.engine.handle_transport_lost(error);
-        });
-        Moved::Lost
-    }
-
-    /// Does what is due, and sets the timer to whatever comes next.
-    fn poll_time(&mut self, context: &mut Context<'_>, now: Instant) -> Moved {
-        let mut deadline = self.shared.with(|state| state.engine.poll_deadline());
-        self.judged = None;
-        if deadline.is_some_and(|deadline| deadline <= now) {
-            let drained = self.timer.drained();
-            let next = self.shared.with(|state| {
-                state.engine.handle_timeout(now, drained);
-                state.engine.poll_deadline()
-            });
-            if next != deadline {
-                return Moved::Some;
-            }
-            // It is about input, and is judged when the reactor has looked once more.
-            self.judged = deadline;
-            deadline = Some(now + TICK);
-        }
-        let idle = self.holds_spare_memory().then(|| self.last_active + IDLE);
-        let Some(next) = deadline.into_iter().chain(idle).min() else {
-            self.timer.disarm();
-            return Moved::Nothing;
-        };
-        self.timer.arm(next);
-        if !self.timer.poll_fired(context, now) {
-            return Moved::Nothing;
-        }
+    /// Sets the timer to when something is due. Whether that is now.
+    fn poll_time(&mut self, context: &mut Context<'_>, now: Instant, due: Option<Instant>) -> bool {
+        let mut idle = self.pump.idle_at();
         if idle.is_some_and(|idle| idle <= now) {
-            self.give_back();
+            self.pump.give_back(&self.link);
+            idle = None;
         }
-        Moved::Some
+        let Some(next) = due.into_iter().chain(idle).min() else {
+            self.timer.disarm();
+            return false;
+        };
+        self.timer.arm(next, now);
+        self.timer.poll_fired(context, now)
     }
 
-    /// Octets of memory held for input and output.
+    /// The last byte is written: ends the transport, whatever it says. Whether that is done.
+    fn poll_shut(&mut self, context: &mut Context<'_>) -> bool {
+        Pin::new(&mut self.transport).poll_shutdown(context).is_ready()
+    }
+
+    /// Bytes of memory held for input and output.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
-        self.input.capacity() + self.writing.capacity()
-    }
-
-    /// Buffers are held that nothing is in.
-    fn holds_spare_memory(&self) -> bool {
-        let reading = self.input.is_empty() && !self.quiet;
-        let writing = self.writing.is_empty() && self.writing.capacity() > 0;
-        reading || writing
-    }
-
-    /// A quiet connection keeps next to no buffers.
-    fn give_back(&mut self) {
-        if self.input.is_empty() {
-            self.input = BytesMut::new();
-            self.quiet = true;
-        }
-        self.writing.shrink();
-        self.shared.with(|state| state.engine.shrink());
+        self.pump.held()
     }
 }
 
@@ -249,63 +175,42 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Future for Driver<T> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        this.shared.awake();
-        let now = this.shared.now();
+        let now = this.link.now();
+        // It is awake: nothing is known to rest before it was tried.
+        let mut rests = None;
         for _ in 0..BUDGET {
-            let (lost, finished, reads) = this
-                .shared
-                .with(|state| (state.engine.is_lost(), state.engine.is_finished(), state.engine.poll_reading(now)));
-            // What became of everything is decided then: nothing is written after it.
-            if lost {
-                return Poll::Ready(());
+            let rest = rests.map(|looked| Rest { waker: context.waker().clone(), looked });
+            let turn = this.pump.turn(&this.link, now, this.timer.drained(), rest);
+            match turn.state {
+                Life::Lost => return Poll::Ready(()),
+                Life::Finished if this.poll_shut(context) => return Poll::Ready(()),
+                Life::Finished if this.poll_time(context, now, turn.due) => continue,
+                Life::Finished => return Poll::Pending,
+                Life::Runs => {}
             }
-            if finished && this.writing.is_empty() {
-                match this.poll_shut(context, now) {
-                    Moved::Nothing => return Poll::Pending,
-                    Moved::Some => continue,
-                    Moved::Lost => return Poll::Ready(()),
-                }
+            let fired = this.poll_time(context, now, turn.due);
+            if turn.asleep && !fired {
+                return Poll::Pending;
             }
             let wrote = this.poll_write(context, now);
-            let read = if reads { this.poll_read_noted(context, now) } else { Moved::Nothing };
-            if !matches!((&wrote, &read), (Moved::Nothing, Moved::Nothing)) {
-                this.last_active = now;
+            if wrote == Moved::Lost {
+                return Poll::Ready(());
             }
-            let timed = this.poll_time(context, now);
-            match (wrote, read, timed) {
-                (Moved::Lost, ..) | (_, Moved::Lost, _) => return Poll::Ready(()),
-                (Moved::Nothing, Moved::Nothing, Moved::Nothing) => {
-                    let (stalled, armed) = (!this.writing.is_empty(), this.judged.or(this.timer.armed()));
-                    if this.shared.sleep(context.waker().clone(), stalled, armed, !reads) {
-                        return Poll::Pending;
-                    }
-                }
-                _ => {}
+            let read = if turn.reads { this.poll_read_noted(context, now) } else { Moved::Nothing };
+            if read == Moved::Lost {
+                return Poll::Ready(());
             }
+            rests = (wrote == Moved::Nothing && read == Moved::Nothing && !fired).then_some(turn.reads);
         }
         context.waker().wake_by_ref();
         Poll::Pending
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Driver<T> {
-    /// The last octet is written: end the transport, whatever it says, until the time for that is over too.
-    fn poll_shut(&mut self, context: &mut Context<'_>, now: Instant) -> Moved {
-        match Pin::new(&mut self.transport).poll_shutdown(context) {
-            Poll::Ready(_) => Moved::Lost,
-            Poll::Pending => self.poll_time(context, now),
-        }
-    }
-}
-
 impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Drop for Driver<T> {
     fn drop(&mut self) {
-        let left = self.shared.with(|state| {
-            let something_waits = state.engine.is_unwritten();
-            state.engine.leave().map(|last| (last, something_waits))
-        });
-        if let Some((last, something_waits)) = left {
-            leave(&mut self.transport, std::mem::take(&mut self.writing), last, something_waits);
+        if let Some((waiting, something_waits)) = self.pump.leave(&self.link) {
+            leave(&mut self.transport, waiting, something_waits);
         }
     }
 }

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
+use super::pump::TICK;
+
 /// A timer, and what it proves.
 pub(super) struct Timer {
     sleep: Pin<Box<Sleep>>,
@@ -30,9 +32,6 @@ pub(super) struct Timer {
 /// the sockets that went with it may have been interrupted (`EINTR`, after SIGCONT): one more is waited for.
 const LATE: Duration = Duration::from_millis(50);
 
-/// The next tick of a runtime's clock, and so a look of its reactor that has not begun.
-pub(super) const TICK: Duration = Duration::from_millis(1);
-
 /// Reads after which whatever had arrived before them is read, though more arrives all the time: more than a socket buffers.
 const READS: u32 = 512;
 
@@ -40,11 +39,6 @@ impl Timer {
     pub(super) fn new(now: Instant) -> Self {
         let sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
         Self { sleep, armed: None, again: false, looked: now, reads: 0, drained: now }
-    }
-
-    /// What it is set to.
-    pub(super) fn armed(&self) -> Option<Instant> {
-        self.armed
     }
 
     /// Everything that had arrived by this time was read.
@@ -66,8 +60,9 @@ impl Timer {
     }
 
     /// Sets it to `at`, where it is not set to an earlier time: one that is set too early costs a wake, setting it anew for every
-    /// frame costs more.
-    pub(super) fn arm(&mut self, at: Instant) {
+    /// frame costs more. One that was set to a time in the past would fire at once, and prove nothing.
+    pub(super) fn arm(&mut self, at: Instant, now: Instant) {
+        let at = at.max(now + TICK);
         if self.armed.is_none_or(|armed| armed > at) {
             self.sleep.as_mut().reset(at.into());
             self.armed = Some(at);
@@ -83,7 +78,7 @@ impl Timer {
             self.armed = None;
             let late = now.saturating_duration_since(armed) > LATE;
             if late && !std::mem::replace(&mut self.again, true) {
-                self.arm(now + TICK);
+                self.arm(now + TICK, now);
                 continue;
             }
             self.again = false;

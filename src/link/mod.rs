@@ -17,7 +17,7 @@ mod waiters;
 pub(crate) use clock::Clock;
 pub(crate) use deliveries::{Deliveries, Next};
 pub(crate) use publishing::Passed;
-pub(crate) use shared::{Shared, State};
+pub(crate) use shared::{Shared, Sleep, State};
 pub(crate) use standing::{Standing, Topic};
 pub(crate) use wait::Wait;
 pub(crate) use waiters::{Polled, Waiters};

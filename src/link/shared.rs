@@ -26,19 +26,19 @@ pub(crate) struct State {
     /// Who waits for it.
     pub(crate) waiters: Waiters,
     /// The driver, while it sleeps.
-    sleeping: Option<Sleeping>,
+    sleeping: Option<Sleep>,
 }
 
-/// A driver that sleeps, and what it sleeps through.
+/// How a driver sleeps, and what it sleeps through.
 #[derive(Debug)]
-struct Sleeping {
-    waker: Waker,
+pub(crate) struct Sleep {
+    pub(crate) waker: Waker,
     /// The socket takes no more, and wakes the driver when it does: more to write is no reason to.
-    stalled: bool,
-    /// When its timer wakes it.
-    armed: Option<Instant>,
+    pub(crate) stalled: bool,
+    /// When its timer wakes it, or an earlier time.
+    pub(crate) armed: Option<Instant>,
     /// It does not read, and no input wakes it.
-    paused: bool,
+    pub(crate) paused: bool,
 }
 
 /// What a step leaves to be done when the lock is free.
@@ -120,22 +120,28 @@ impl Shared {
         drop(waker);
     }
 
-    /// The driver is awake: nobody has to wake it.
-    pub(crate) fn awake(&self) {
-        let sleeping = self.lock().sleeping.take();
-        drop(sleeping);
-    }
-
-    /// The driver goes to sleep, unless there is something to do after all. Whoever gives it something to do wakes it.
-    pub(crate) fn sleep(&self, waker: Waker, stalled: bool, armed: Option<Instant>, paused: bool) -> bool {
-        let sleeping = Sleeping { waker, stalled, armed, paused };
+    /// A turn of the driver, which is awake from here on: a step under the lock. Where the step gives a way to sleep, and there is
+    /// nothing to do after all, the driver sleeps when this returns true, and whoever gives it something to do wakes it.
+    #[inline]
+    pub(crate) fn turn<R>(&self, step: impl FnOnce(&mut Engine) -> (R, Option<Sleep>)) -> (R, bool) {
         let mut state = self.lock();
-        let sleeps = !state.wants_driver(stalled, armed, paused);
-        // Dropped outside: the driver's earlier waker, or this one.
-        let dropped = if sleeps { state.sleeping.replace(sleeping) } else { Some(sleeping) };
+        let before = state.sleeping.take();
+        let (result, sleep) = step(&mut state.engine);
+        let leftovers = state.settle();
+        let (asleep, refused) = match sleep {
+            Some(sleep) if !state.wants_driver(&sleep) => {
+                state.sleeping = Some(sleep);
+                (true, None)
+            }
+            refused => (false, refused),
+        };
         drop(state);
-        drop(dropped);
-        sleeps
+        // Wakers, of which one may be the last.
+        drop((before, refused));
+        if leftovers.run() {
+            self.settle_rest();
+        }
+        (result, asleep)
     }
 
     /// What is held once the connection is over, and how many wait; none before.
@@ -164,16 +170,18 @@ impl State {
             self.handle_event(event, &mut leftovers.wake);
         }
         leftovers._discarded = self.engine.take_discarded();
-        if let Some(Sleeping { stalled, armed, paused, .. }) = self.sleeping
-            && self.wants_driver(stalled, armed, paused)
-        {
-            leftovers.driver = self.sleeping.take().map(|sleeping| sleeping.waker);
+        if let Some(sleep) = self.sleeping.take() {
+            match self.wants_driver(&sleep) {
+                true => leftovers.driver = Some(sleep.waker),
+                false => self.sleeping = Some(sleep),
+            }
         }
         leftovers
     }
 
     /// There is something that a driver sleeping like this does not know of.
-    fn wants_driver(&mut self, stalled: bool, armed: Option<Instant>, paused: bool) -> bool {
+    fn wants_driver(&mut self, sleep: &Sleep) -> bool {
+        let Sleep { stalled, armed, paused, .. } = *sleep;
         if self.engine.is_lost() || (!stalled && (self.engine.untaken() > 0 || self.engine.is_finished())) {
             return true;
         }
