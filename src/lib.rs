@@ -74,7 +74,7 @@
 //! * `tokio` (on by default): the async API, and connections to the embedded broker.
 //! * `broker`: an in-memory broker for the tests of applications, in the module `broker`.
 //! * `tls`: connections over TLS (`amqps`), by rustls.
-//! * `serde`: `Serialize` and `Deserialize` for the values of [`wire`] and for [`Properties`].
+//! * `serde`: `Serialize` and `Deserialize` for the values of [`wire`], for [`Properties`] and for [`ConnectionParameters`].
 //! * `engine`: shows the modules `engine` and `frame` in the documentation. **They are not promised**: any release may change them.
 //!
 //! # Platforms

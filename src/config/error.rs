@@ -62,6 +62,13 @@ impl ParametersError {
         Self { nearest, ..Self::new(ParametersErrorKind::UnknownKey, key, advice) }
     }
 
+    /// The key of this name in a map is unknown.
+    #[cfg(feature = "serde")]
+    pub(super) fn unknown_name(name: &str, nearest: Vec<&'static str>) -> Self {
+        let advice = "the documentation of ConnectionParameters lists all keys";
+        Self { nearest, ..Self::new(ParametersErrorKind::UnknownKey, name, advice) }
+    }
+
     /// Adds to the advice.
     pub(super) fn also(mut self, advice: &str) -> Self {
         self.advice.push_str(advice);

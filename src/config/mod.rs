@@ -19,6 +19,8 @@
 //! # Ok::<(), leveret::config::ParametersError>(())
 //! ```
 //!
+//! With the feature `serde`, they are read from files of settings too, as such a URL or as a map.
+//!
 //! # The URL
 //!
 //! `amqp://user:password@host:port,host:port/virtual_host?key=value&…`, or `amqps://` for TLS. Every part may be missing:
@@ -35,6 +37,8 @@
 mod credentials;
 mod error;
 mod parameters;
+#[cfg(feature = "serde")]
+mod serialized;
 mod setting;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,8 @@ mod fields;
 mod printing;
 mod readme;
 mod secrecy;
+#[cfg(feature = "serde")]
+mod serialized;
 mod urls;
 
 use super::{ConnectionParameters, Credentials, ParametersError};

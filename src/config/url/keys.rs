@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::json;
+use super::{REDACTED_ADVICE, json};
 use crate::config::credentials::{Choice, REDACTED};
 use crate::config::parameters::{
     Access, Key, NONE, ROWS, Refusal, either, is_deadline, optional, print_seconds, seconds, whole,
@@ -26,7 +26,7 @@ pub(super) fn nearest(name: &str) -> Vec<&'static str> {
 
 /// The known names that take the fewest changes to get to, where these are few; a neighbour that changed places is one change,
 /// upper or lower case and words apart or together are none.
-pub(super) fn nearest_of<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+pub(in crate::config) fn nearest_of<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let plain = |name: &str| -> String {
         // What is much longer than any name is near none.
         let letters = name.chars().take(64).filter(|letter| !matches!(letter, '_' | '-'));
@@ -159,8 +159,7 @@ pub(in crate::config) const KEY_FILE: Access = Access {
 pub(in crate::config) const KEY_PASSWORD: Access = Access {
     read: |p, text| {
         if text == REDACTED {
-            let advice = "it was redacted when the URL was printed, put the real one in its place";
-            return Err(Refusal::Because(advice.to_owned()));
+            return Err(Refusal::Because(REDACTED_ADVICE.to_owned()));
         }
         tls(p).map(|tls| tls.key_password = Some(Secret::from(text)))
     },

@@ -1,10 +1,10 @@
 //! Parameters from a URL.
 
 mod display;
+mod given;
 mod json;
 mod keys;
 
-use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
@@ -15,14 +15,17 @@ use crate::config::credentials::REDACTED;
 use crate::config::error::A_KEY;
 use crate::config::parameters::{ALLOWED_HOST, ALLOWED_PORT, Key, Refusal, whole};
 use crate::config::{ConnectionParameters, Endpoint, ParametersError, ParametersErrorKind, Secret, Tls};
-use keys::{REPEATED, find, nearest};
+use keys::nearest;
 
-use ParametersErrorKind::{Conflict, Empty, Malformed, OutOfRange, RepeatedKey, Scheme, Unsupported};
+use ParametersErrorKind::{Conflict, Empty, Malformed, OutOfRange, Scheme, Unsupported};
 
+pub(super) use given::Given;
+#[cfg(feature = "serde")]
+pub(super) use keys::nearest_of;
 pub(super) use keys::{
     AUTH_MECHANISM, CA_FILE, CERTIFICATE_FILE, CLIENT_PROPERTIES, CONNECTION_TIMEOUT, DISABLE, ERASE_ON_CONNECT,
     FAIL_IF_NO_PEER_CERT, KEY_FILE, KEY_PASSWORD, SEND_SERVER_NAME, SERVER_NAME, SOCKET_TIMEOUT, SSL_OPTIONS,
-    TCP_OPTIONS, VERIFY, keys,
+    TCP_OPTIONS, VERIFY, find, keys,
 };
 
 impl ConnectionParameters {
@@ -81,8 +84,7 @@ impl ConnectionParameters {
     }
 
     fn read_query(&mut self, query: &str) -> Result<(), ParametersError> {
-        // Overwritten afterwards: one may be a password.
-        let mut given: BTreeMap<&str, Zeroizing<String>> = BTreeMap::new();
+        let mut given = Given::default();
         for (index, pair) in query.split('&').enumerate() {
             let (key, text) = pair.split_once('=').unwrap_or((pair, ""));
             let name = decode_form(key, "url")?;
@@ -90,29 +92,15 @@ impl ConnectionParameters {
                 return Err(ParametersError::new(Empty, A_KEY, "a pair is written key=value"));
             }
             let key = find(&name).ok_or_else(|| ParametersError::unknown(index + 1, &name, nearest(&name)))?;
-            let text = Zeroizing::new(decode_form(text, key.name)?);
-            let are_rivals =
-                |other: &&Key| key.access.rivals.contains(&other.name) || other.access.rivals.contains(&key.name);
-            if let Some(rival) = given.keys().filter_map(|name| find(name)).find(are_rivals) {
-                let advice = format!("{} sets the same; give one of them", rival.name);
-                return Err(ParametersError::new(Conflict, key.name, advice));
-            }
-            if key.access.repeats && text.contains(REPEATED) {
-                let error = ParametersError::new(Malformed, key.name, format!("allowed is {}", key.allowed));
-                return Err(error.given(text.as_str()));
-            }
-            match given.get_mut(key.name) {
-                None => drop(given.insert(key.name, text)),
-                Some(earlier) if key.access.repeats && !text.is_empty() => {
-                    earlier.push(REPEATED);
-                    earlier.push_str(&text);
-                }
-                Some(_) => return Err(ParametersError::new(RepeatedKey, key.name, "give it once")),
-            }
+            given.add(key, Zeroizing::new(decode_form(text, key.name)?))?;
         }
-        // In the order of the table: whether the values can be meant does not depend on where they stand.
+        self.read_given(&given)
+    }
+
+    /// Reads in the order of the table: whether the values can be meant does not depend on where they stand.
+    pub(super) fn read_given(&mut self, given: &Given) -> Result<(), ParametersError> {
         for key in keys() {
-            if let Some(text) = given.get(key.name) {
+            if let Some(text) = given.get(key) {
                 self.read_value(key, text)?;
             }
         }
@@ -167,6 +155,9 @@ fn may_show_query(url: &str) -> bool {
     (authority.contains('@') || !authority.contains(':')) && !SECRETS.iter().any(|word| query.contains(word))
 }
 
+/// What to do about a secret that is none.
+pub(super) const REDACTED_ADVICE: &str = "it was redacted when the URL was printed, put the real one in its place";
+
 /// Why TLS cannot be had.
 pub(super) const NO_TLS: &str = "leveret was built without TLS; enable its feature `tls`";
 
@@ -191,17 +182,14 @@ fn read_user_info(user_info: &str) -> Result<(String, Option<Secret>), Parameter
         return Err(ParametersError::new(Empty, "user", "write user:password before the `@`, or leave the `@` out"));
     }
     match user_info.split_once(':') {
-        Some((_, REDACTED)) => {
-            let advice = "it was redacted when the URL was printed, put the real one in its place";
-            Err(ParametersError::new(Malformed, "password", advice))
-        }
+        Some((_, REDACTED)) => Err(ParametersError::new(Malformed, "password", REDACTED_ADVICE)),
         Some((user, password)) => Ok((decode(user, "user")?, Some(Secret::from(decode(password, "password")?)))),
         None => Ok((decode(user_info, "user")?, None)),
     }
 }
 
 /// One endpoint, or a list, in which none may be missing.
-fn read_endpoints(text: &str) -> Result<Vec<Endpoint>, ParametersError> {
+pub(super) fn read_endpoints(text: &str) -> Result<Vec<Endpoint>, ParametersError> {
     if !text.contains(',') {
         return Ok(vec![read_endpoint(text)?]);
     }
