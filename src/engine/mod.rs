@@ -162,7 +162,7 @@ impl Engine {
             needed: 0,
             partial: None,
             max_header: largest_header(negotiated.frame_max, settings.max_header_size),
-            channels: Channels::new(negotiated.channel_max),
+            channels: Channels::new(negotiated.channel_max, keys::first_incarnation()),
             consumers: Consumers::default(),
             gate: Gate::new(high, settings.low_water as u64, settings.max_unconfirmed),
             holding: Holding::default(),

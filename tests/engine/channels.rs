@@ -295,3 +295,13 @@ fn a_close_ok_that_comes_before_the_close_was_written_agrees_to_nothing() {
         session.completions();
     }
 }
+
+#[test]
+fn incarnations_never_repeat_in_a_process() {
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..10 {
+        let mut session = Session::open();
+        assert!(seen.insert(session.channel().incarnation));
+        assert!(seen.insert(session.channel().incarnation));
+    }
+}

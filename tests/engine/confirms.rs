@@ -118,8 +118,9 @@ fn a_confirm_on_a_channel_that_does_not_confirm_closes_the_connection_with_503()
 
 #[test]
 fn whoever_waits_for_all_confirms_hears_when_the_last_is_in_and_what_went_wrong() {
-    let (mut session, publishes) = publishing(3);
-    let key = leveret::engine::ChannelKey { number: 1, incarnation: 1 };
+    let mut session = Session::open();
+    let key = session.confirming();
+    let publishes: Vec<_> = (0..3).map(|_| session.publish(key, "body").unwrap()).collect();
     let watcher = session.waiter();
     assert_eq!(session.engine.wait_for_confirms(key, watcher), Ok(None));
     session.publish(key, "later");

@@ -24,14 +24,14 @@ pub(in crate::engine) struct Channels {
 }
 
 impl Channels {
-    /// A table of at most `max` channels; 0 stands for as many as there are numbers.
-    pub(in crate::engine) fn new(max: u16) -> Self {
+    /// A table of at most `max` channels; 0 stands for as many as there are numbers. Incarnations count up from `first`.
+    pub(in crate::engine) fn new(max: u16, first: u64) -> Self {
         let max = if max == 0 { u16::MAX } else { max };
         Self {
             places: Vec::new(),
             free: BinaryHeap::new(),
             max,
-            opened: 0,
+            opened: first,
             closures: BTreeMap::new(),
             unagreed: BTreeMap::new(),
             returns: BTreeMap::new(),
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn numbers_are_reused_lowest_first_and_incarnations_never() {
-        let mut channels = Channels::new(3);
+        let mut channels = Channels::new(3, 0);
         let keys: Vec<_> = (0..3).map(|_| channels.insert().unwrap()).collect();
         assert_eq!(keys.iter().map(|key| key.number).collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!(channels.insert(), None);
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn the_first_cause_of_a_close_is_the_one_that_is_remembered() {
-        let mut channels = Channels::new(0);
+        let mut channels = Channels::new(0, 0);
         let key = channels.insert().unwrap();
         let first = Arc::new(Closure::silent(Reason::HeartbeatsMissed));
         channels.record(key, &first);
