@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use self::renewal::Asking;
 use crate::engine::Engine;
 use crate::link::{Clock, Shared};
 
@@ -35,9 +36,11 @@ where
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let Agreed { transport, negotiated, settings, input, renewal } = agreed;
-    let shared = Arc::new(Shared::new(Engine::new(negotiated, settings, CLOCK.now()), CLOCK));
-    if let Some(renewal) = renewal {
-        tokio::spawn(renewal::renew(Arc::clone(&shared), renewal));
-    }
-    (Arc::clone(&shared), Driver::new(transport, shared, input))
+    let mut engine = Engine::new(negotiated, settings, CLOCK.now());
+    let provider = renewal.map(|renewal| {
+        engine.renew_secret(renewal.valid_for, renewal.limit, CLOCK.now());
+        Asking::new(renewal.provider)
+    });
+    let shared = Arc::new(Shared::new(engine, CLOCK));
+    (Arc::clone(&shared), Driver::new(transport, shared, input, provider))
 }

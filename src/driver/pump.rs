@@ -63,6 +63,8 @@ pub(super) struct Turn {
     pub(super) state: Life,
     /// The transport is to be read.
     pub(super) reads: bool,
+    /// A new secret is to be fetched.
+    pub(super) wants_secret: bool,
     /// When the next turn is due.
     pub(super) due: Option<Instant>,
     /// The driver sleeps: whoever gives it something to do wakes it.
@@ -109,6 +111,7 @@ impl Pump {
             let (due, judged, more) = pass_time(engine, now, drained);
             let took = engine.poll_transmit_into(&mut self.writing);
             let reads = engine.poll_reading(now);
+            let wants_secret = engine.poll_secret_wanted();
             let state = self.life(engine);
             let stays_awake = more || took || state != Life::Runs;
             let sleep = rest.filter(|rest| !stays_awake && (rest.looked || !reads)).map(|rest| Sleep {
@@ -117,7 +120,7 @@ impl Pump {
                 armed: judged.or(due),
                 paused: !reads,
             });
-            (Turn { state, reads, due, asleep: false }, sleep)
+            (Turn { state, reads, wants_secret, due, asleep: false }, sleep)
         });
         Turn { asleep, ..turn }
     }

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use super::leaving::leave;
 use super::pump::{Life, Pump, Rest, Room};
+use super::renewal::Asking;
 use super::timer::Timer;
 use crate::link::Shared;
 
@@ -22,6 +23,8 @@ pub(crate) struct Driver<T: AsyncRead + AsyncWrite + Unpin + 'static> {
     link: Arc<Shared>,
     pump: Pump,
     timer: Timer,
+    /// Whom to ask for a new secret.
+    provider: Option<Asking>,
     /// Bytes were written that the transport may hold back until it is flushed.
     unflushed: bool,
     /// How the transport ended, where bytes came before that are handed in first: what they say may be answered.
@@ -46,13 +49,14 @@ enum Moved {
 
 impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Driver<T> {
     /// A driver for `transport`, with what was read after the handshake.
-    pub(crate) fn new(transport: T, link: Arc<Shared>, input: BytesMut) -> Self {
+    pub(super) fn new(transport: T, link: Arc<Shared>, input: BytesMut, provider: Option<Asking>) -> Self {
         let now = link.now();
         let mut driver = Self {
             transport,
             link,
             pump: Pump::new(input, now),
             timer: Timer::new(now),
+            provider,
             unflushed: false,
             ended: None,
         };
@@ -181,6 +185,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Future for Driver<T> {
         for _ in 0..BUDGET {
             let rest = rests.map(|looked| Rest { waker: context.waker().clone(), looked });
             let turn = this.pump.turn(&this.link, now, this.timer.drained(), rest);
+            if let Some(provider) = this.provider.as_mut().filter(|_| turn.wants_secret) {
+                provider.ask(&this.link);
+            }
             match turn.state {
                 Life::Lost => return Poll::Ready(()),
                 Life::Finished if this.poll_shut(context) => return Poll::Ready(()),

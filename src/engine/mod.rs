@@ -98,7 +98,7 @@ pub(crate) use connection::Words;
 pub(crate) use opening::TLS_ALERT;
 
 use channel::Channels;
-use connection::{ConnectionLife, Deadlines, Heartbeat, Observers, SecretUpdates};
+use connection::{ConnectionLife, Deadlines, Heartbeat, Observers, Renewal, SecretUpdates};
 use consume::Consumers;
 use inbound::{Partial, Reading};
 use outbound::{Holding, Passing};
@@ -135,6 +135,7 @@ pub struct Engine {
     /// When a connection that the broker blocks is given up.
     blocked_until: Option<Instant>,
     secret_updates: SecretUpdates,
+    renewal: Renewal,
     detector: Detector,
     observers: Observers<ConnectionNotice>,
     /// By the incarnation of the channel; they outlive it.
@@ -170,6 +171,7 @@ impl Engine {
             deadlines: Deadlines::default(),
             blocked_until: None,
             secret_updates: SecretUpdates::default(),
+            renewal: Renewal::default(),
             detector: Detector::new(settings.backpressure_multiplier),
             observers: Observers::default(),
             channel_observers: BTreeMap::new(),
@@ -283,7 +285,8 @@ impl Engine {
             return self.state.deadline();
         }
         let silence = self.silence_deadline();
-        [self.heartbeat.deadline(), silence, self.reading.deadline()].into_iter().flatten().min()
+        let others = [self.heartbeat.deadline(), self.reading.deadline(), self.renewal.deadline()];
+        others.into_iter().chain([silence]).flatten().min()
     }
 
     /// The next event, in the order in which they happened.

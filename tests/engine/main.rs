@@ -35,6 +35,7 @@ mod out_of_order;
 mod oversize;
 mod reading;
 mod refused_publishes;
+mod renewing;
 mod returns;
 mod returns_that_changed;
 mod settled_already;

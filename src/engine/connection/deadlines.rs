@@ -22,7 +22,8 @@ pub(in crate::engine) struct Deadlines {
 #[derive(Debug)]
 struct Deadline {
     at: Instant,
-    waiter: WaiterId,
+    /// None for the schedule of secrets.
+    waiter: Option<WaiterId>,
     awaited: Awaited,
 }
 
@@ -37,8 +38,13 @@ pub(in crate::engine) enum Awaited {
 
 impl Deadlines {
     /// Adds somebody who waits until `at`; gives the place by which the wait is ended.
-    pub(in crate::engine) fn add(&mut self, at: Instant, waiter: WaiterId, awaited: Awaited) -> Place {
-        self.waiting.push_back(Deadline { at, waiter, awaited })
+    pub(in crate::engine) fn add(
+        &mut self,
+        at: Instant,
+        waiter: impl Into<Option<WaiterId>>,
+        awaited: Awaited,
+    ) -> Place {
+        self.waiting.push_back(Deadline { at, waiter: waiter.into(), awaited })
     }
 
     /// Ends a wait, which may have no deadline. Returns `false` if it was given up before.
@@ -107,8 +113,9 @@ impl Engine {
             return;
         }
         self.end_overflow(now);
+        self.pass_renewal(now);
         while let Some(deadline) = self.deadlines.pop_due(drained) {
-            self.give_up(&deadline);
+            self.give_up(&deadline, now);
         }
         if self.blocked_until.is_some_and(|at| at <= drained) {
             return self.lose(Reason::BlockedTooLong);
@@ -123,17 +130,20 @@ impl Engine {
     }
 
     /// The waiter hears of the timeout. A call keeps its place among those of its channel, so that its reply finds it.
-    fn give_up(&mut self, deadline: &Deadline) {
+    fn give_up(&mut self, deadline: &Deadline, now: Instant) {
         let name = match deadline.awaited {
             Awaited::Answer(name) => name,
             Awaited::CloseOk(key) => {
-                if let Some(channel) = self.channels.get_mut(key) {
-                    channel.closers.remove(&deadline.waiter);
+                if let (Some(channel), Some(waiter)) = (self.channels.get_mut(key), &deadline.waiter) {
+                    channel.closers.remove(waiter);
                 }
                 channel::Close::NAME
             }
         };
         let failure = self.timed_out(name);
-        self.complete(Some(deadline.waiter), Completion::Failed(failure));
+        match deadline.waiter {
+            Some(waiter) => self.complete(Some(waiter), Completion::Failed(failure)),
+            None => self.handle_no_renewal(failure.to_string(), now),
+        }
     }
 }

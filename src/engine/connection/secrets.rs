@@ -21,7 +21,8 @@ pub(in crate::engine) struct SecretUpdates {
 
 #[derive(Debug)]
 struct Update {
-    waiter: WaiterId,
+    /// None for the schedule.
+    waiter: Option<WaiterId>,
     /// Where its deadline is.
     deadline: Option<Place>,
     /// Where in the stream the request began.
@@ -54,6 +55,17 @@ impl Engine {
         waiter: WaiterId,
         now: Instant,
     ) -> Result<(), Failure> {
+        self.send_secret(secret, &reason.into(), Some(waiter), now)
+    }
+
+    /// The same for whoever there is, which may be the schedule.
+    pub(super) fn send_secret(
+        &mut self,
+        secret: &Secret,
+        reason: &ShortString,
+        waiter: Option<WaiterId>,
+        now: Instant,
+    ) -> Result<(), Failure> {
         self.check_open()?;
         // What is left of it is an empty text, which would cost the connection.
         if secret.is_erased() {
@@ -61,7 +73,7 @@ impl Engine {
         }
         let position = self.position();
         let octets = secret.expose(|secret| Bytes::from_owner(crate::config::SecretOctets::from(secret)));
-        self.encoder.update_secret(&mut self.outbound, octets, &reason.into())?;
+        self.encoder.update_secret(&mut self.outbound, octets, reason)?;
         let awaited = Awaited::Answer(<connection::UpdateSecret as ProtocolMethod>::NAME);
         let deadline = self.call_deadline(now).map(|at| self.deadlines.add(at, waiter, awaited));
         self.secret_updates.waiting.push_back(Update { waiter, deadline, position });
@@ -75,7 +87,10 @@ impl Engine {
         self.tell_connection(&ConnectionNotice::SecretUpdated);
         // One that was given up kept its place, so that its answer is not taken for that of the next.
         if self.deadlines.end(update.deadline) {
-            self.complete(Some(update.waiter), Completion::SecretUpdated);
+            match update.waiter {
+                Some(waiter) => self.complete(Some(waiter), Completion::SecretUpdated),
+                None => self.handle_renewed(),
+            }
         }
         Ok(())
     }
@@ -86,7 +101,7 @@ impl Engine {
             let fate = self.fate_at(update.position);
             let failure = Failure::Closed { closure: Arc::clone(closure), fate };
             if self.deadlines.end(update.deadline) {
-                self.complete(Some(update.waiter), Completion::Failed(failure));
+                self.complete(update.waiter, Completion::Failed(failure));
             }
         }
     }
