@@ -110,6 +110,8 @@ pub mod frame;
 #[cfg(feature = "tokio")]
 mod link;
 pub mod protocol;
+#[cfg(feature = "tokio")]
+mod recovery;
 #[cfg(feature = "tls")]
 mod tls;
 pub mod wire;

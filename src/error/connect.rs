@@ -50,6 +50,7 @@ impl fmt::Display for Phase {
 }
 
 /// How far an attempt has come.
+#[derive(Debug)]
 pub(crate) struct Progress {
     /// None where the transport is the caller's.
     pub(crate) endpoint: Option<Endpoint>,
@@ -68,8 +69,6 @@ pub(crate) enum Cause {
     TimedOut { parameter: &'static str, limit: Duration },
     /// The provider of credentials has none.
     Provider(ProviderError),
-    /// The broker closed the transport in the middle of the handshake, without a word.
-    EndOfStream(HandshakeStep),
     /// The handshake failed.
     Handshake(HandshakeError),
 }
@@ -85,16 +84,14 @@ impl Cause {
             Self::Io(_) => ErrorKind::Io,
             Self::Tls(_) => ErrorKind::Tls,
             Self::TimedOut { .. } => ErrorKind::TimedOut,
-            Self::Provider(_) | Self::EndOfStream(HandshakeStep::Authentication) => ErrorKind::Authentication,
-            Self::EndOfStream(HandshakeStep::Start) => ErrorKind::Protocol,
-            Self::EndOfStream(HandshakeStep::Open) => ErrorKind::AccessRefused,
+            Self::Provider(_) => ErrorKind::Authentication,
             Self::Handshake(error) => handshake_kind(error),
         }
     }
 
     fn initiator(&self) -> Initiator {
         match self {
-            Self::Io(_) | Self::EndOfStream(_) => Initiator::Transport,
+            Self::Io(_) | Self::Handshake(HandshakeError::EndOfStream(_)) => Initiator::Transport,
             Self::Handshake(HandshakeError::Refused { .. }) => Initiator::Broker,
             Self::Tls(_) | Self::TimedOut { .. } | Self::Provider(_) | Self::Handshake(_) => Initiator::Client,
         }
@@ -107,7 +104,7 @@ impl Cause {
                 Answer::find(*code, &text.to_string()).is_some_and(|answer| answer.passes)
             }
             // A broker that stops, or a balancer in front of brokers that have: nothing was refused so far.
-            Self::EndOfStream(HandshakeStep::Start) => true,
+            Self::Handshake(HandshakeError::EndOfStream(HandshakeStep::Start)) => true,
             // It is asked anew, and may have been cut off from whom it asks; credentials that cannot be sent stay so.
             Self::Provider(error) => !error.is::<ParametersError>(),
             _ => matches!(self.kind(), ErrorKind::Io | ErrorKind::TimedOut),
@@ -124,7 +121,7 @@ impl Cause {
             Self::Tls(error) => Some(&**error),
             Self::Provider(error) => Some(&**error),
             Self::Handshake(error) => Some(error),
-            Self::TimedOut { .. } | Self::EndOfStream(_) => None,
+            Self::TimedOut { .. } => None,
         }
     }
 
@@ -133,13 +130,6 @@ impl Cause {
         Some(match self {
             Self::Io(_) if phase == Phase::Resolve => "check the host's name, and that this machine can resolve it",
             Self::Io(_) if phase == Phase::Connect => "check that a broker runs there and listens on that port",
-            Self::EndOfStream(HandshakeStep::Start) => "it may be stopping, want TLS (amqps), or be no AMQP server",
-            Self::EndOfStream(HandshakeStep::Authentication) => {
-                "check user and password: brokers that refuse them may hang up"
-            }
-            Self::EndOfStream(HandshakeStep::Open) => {
-                "check the virtual host, and the limits that the client asks for: channel_max, frame_max, heartbeat"
-            }
             Self::Handshake(error) => return handshake_hint(error),
             Self::Io(_) | Self::Tls(_) | Self::TimedOut { .. } | Self::Provider(_) => return None,
         })
@@ -166,7 +156,10 @@ impl From<io::Error> for Cause {
 
 fn handshake_kind(error: &HandshakeError) -> ErrorKind {
     match error {
-        HandshakeError::NoCommonMechanism { .. } | HandshakeError::Mechanism { .. } => ErrorKind::Authentication,
+        HandshakeError::NoCommonMechanism { .. }
+        | HandshakeError::Mechanism { .. }
+        | HandshakeError::EndOfStream(HandshakeStep::Authentication) => ErrorKind::Authentication,
+        HandshakeError::EndOfStream(HandshakeStep::Open) => ErrorKind::AccessRefused,
         HandshakeError::Refused { code: ReplyCode::CONNECTION_FORCED, .. } => ErrorKind::ConnectionClosed,
         HandshakeError::Refused { step: HandshakeStep::Authentication, code: ReplyCode::ACCESS_REFUSED, .. } => {
             ErrorKind::Authentication
@@ -185,16 +178,6 @@ impl fmt::Display for Cause {
             Self::Tls(error) => write!(f, "{}", Escaped(error)),
             Self::TimedOut { parameter, limit } => write!(f, "not done within {limit:?} ({parameter})"),
             Self::Provider(error) => write!(f, "no credentials: {}", Escaped(error)),
-            Self::EndOfStream(HandshakeStep::Start) => {
-                f.write_str("the broker closed the transport at once, without a word")
-            }
-            Self::EndOfStream(HandshakeStep::Authentication) => {
-                f.write_str("the broker closed the transport after it got the credentials, without a word")
-            }
-            // Limits go out together with the virtual host.
-            Self::EndOfStream(HandshakeStep::Open) => f.write_str(
-                "the broker closed the transport when it got the limits and the virtual host, without a word",
-            ),
             Self::Handshake(error) => write!(f, "{error}"),
         }
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::answers::Answer;
 use super::{Cause, Error};
-use crate::engine::{Closure, Failure, HandshakeError, Reason, Scope, TLS_ALERT};
+use crate::engine::{Closure, Failure, HandshakeError, HandshakeStep, Reason, Scope, TLS_ALERT};
 use crate::frame::FrameError;
 use crate::protocol::{ProtocolMethod, connection};
 
@@ -77,6 +77,15 @@ pub(super) fn handshake_hint(error: &HandshakeError) -> Option<&'static str> {
         HandshakeError::NoCommonMechanism { .. } => "give credentials for a mechanism that the broker offers",
         HandshakeError::Refused { code, text, .. } => Answer::find(*code, &text.to_string())?.hint,
         HandshakeError::FrameMaxTooSmall { .. } => "raise frame_max, or leave it out",
+        HandshakeError::EndOfStream(HandshakeStep::Start) => {
+            "it may be stopping, want TLS (amqps), or be no AMQP server"
+        }
+        HandshakeError::EndOfStream(HandshakeStep::Authentication) => {
+            "check user and password: brokers that refuse them may hang up"
+        }
+        HandshakeError::EndOfStream(HandshakeStep::Open) => {
+            "check the virtual host, and the limits that the client asks for: channel_max, frame_max, heartbeat"
+        }
         HandshakeError::Mechanism { .. } | HandshakeError::Encode(_) => return None,
     })
 }

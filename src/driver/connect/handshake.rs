@@ -7,7 +7,7 @@ use std::pin::Pin;
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
-use super::attempts::Used;
+use super::used::Used;
 use crate::config::{ConnectionParameters, Credentials};
 use crate::engine::{Handshake, HandshakeParameters, HandshakeStep, Negotiated};
 use crate::error::ConnectCause;
@@ -19,7 +19,7 @@ pub(super) async fn negotiate<T: AsyncRead + AsyncWrite + Unpin>(
     transport: &mut T,
     parameters: &ConnectionParameters,
     credentials: &Credentials,
-    used: &mut Used,
+    used: &Used,
     input: &mut BytesMut,
 ) -> Result<Negotiated, ConnectCause> {
     let parameters = HandshakeParameters { credentials: credentials.clone(), ..HandshakeParameters::from(parameters) };
@@ -27,61 +27,28 @@ pub(super) async fn negotiate<T: AsyncRead + AsyncWrite + Unpin>(
     let mut responded = false;
     loop {
         let agreed = handshake.handle_bytes(input);
-        let step = handshake.step();
-        if step > HandshakeStep::Start && !std::mem::replace(&mut responded, true) {
+        if handshake.step() > HandshakeStep::Start && !std::mem::replace(&mut responded, true) {
             used.note(credentials);
         }
-        let written = write_all(transport, handshake.poll_transmit()).await;
-        // The handshake's own error tells more than a write that failed because of it.
+        if let Some(outbound) = handshake.poll_transmit()
+            && let Err(error) = write_all(transport, outbound).await
+        {
+            handshake.handle_write_failed(error);
+        }
         if let Some(negotiated) = agreed.map_err(ConnectCause::Handshake)? {
-            written.map_err(ConnectCause::from)?;
             return Ok(negotiated);
         }
-        if let Err(error) = written {
-            let said = last_words(transport, &mut handshake, input).await;
-            return Err(said.unwrap_or_else(|| error.into()));
-        }
-        match transport.read_buf(input).await {
-            // Half of an answer blames neither the credentials nor the virtual host.
-            Ok(0) if !input.is_empty() => return Err(ConnectCause::Io(io::ErrorKind::UnexpectedEof.into())),
-            Ok(0) => return Err(ConnectCause::EndOfStream(step)),
-            Ok(_) => {}
-            Err(error) if input.is_empty() && is_end(&error) => {
-                return Err(ConnectCause::EndOfStream(step));
-            }
-            Err(error) => return Err(error.into()),
-        }
+        let ended = match transport.read_buf(input).await {
+            Ok(0) => handshake.handle_end(input, None),
+            Ok(_) => continue,
+            Err(error) => handshake.handle_end(input, Some(error)),
+        };
+        return Err(ended.map_or_else(ConnectCause::from, ConnectCause::Handshake));
     }
-}
-
-/// What a broker said before it went: a close, or an alert of TLS. It tells more than a write that failed because it is gone.
-async fn last_words<T: AsyncRead + Unpin>(
-    transport: &mut T,
-    handshake: &mut Handshake,
-    input: &mut BytesMut,
-) -> Option<ConnectCause> {
-    loop {
-        match transport.read_buf(input).await {
-            Ok(0) => return None,
-            Ok(_) => {
-                if let Err(error) = handshake.handle_bytes(input) {
-                    return Some(ConnectCause::Handshake(error));
-                }
-            }
-            Err(error) => return Some(ConnectCause::from(error)).filter(ConnectCause::is_tls),
-        }
-    }
-}
-
-/// A broker that closes a socket which it has not read to the end resets it; one that closes it without a word of TLS ends that
-/// before its time.
-fn is_end(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof)
 }
 
 /// Writes everything, and overwrites it: it may hold a secret.
-async fn write_all<T: AsyncWrite + Unpin>(transport: &mut T, outbound: Option<Outbound>) -> io::Result<()> {
-    let Some(outbound) = outbound else { return Ok(()) };
+async fn write_all<T: AsyncWrite + Unpin>(transport: &mut T, outbound: Outbound) -> io::Result<()> {
     let mut outbound = Wiped(outbound);
     while !outbound.0.is_empty() {
         let count = poll_fn(|context| {

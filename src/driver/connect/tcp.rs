@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
-use super::dial::Network;
+use super::Network;
 use crate::config::{ConnectionParameters, Endpoint};
 use crate::error::ConnectCause;
 

@@ -59,6 +59,8 @@ pub enum HandshakeError {
         /// What the server accepts.
         least: u32,
     },
+    /// The server ended the stream without a word, before it gave the answer of this step.
+    EndOfStream(HandshakeStep),
     /// A value of the client's cannot be sent.
     Encode(FrameEncodeError),
 }
@@ -88,6 +90,16 @@ impl fmt::Display for HandshakeError {
             Self::FrameMaxTooSmall { frame_max, least } => {
                 write!(f, "frame_max is {frame_max}, and this broker takes no less than {least}")
             }
+            Self::EndOfStream(HandshakeStep::Start) => {
+                f.write_str("the broker closed the transport at once, without a word")
+            }
+            Self::EndOfStream(HandshakeStep::Authentication) => {
+                f.write_str("the broker closed the transport after it got the credentials, without a word")
+            }
+            // Limits go out together with the virtual host.
+            Self::EndOfStream(HandshakeStep::Open) => f.write_str(
+                "the broker closed the transport when it got the limits and the virtual host, without a word",
+            ),
             Self::Encode(error) => write!(f, "{error}"),
         }
     }

@@ -9,6 +9,7 @@
 //! ```
 
 use std::fmt;
+use std::io;
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -90,10 +91,15 @@ enum Awaited {
 ///
 /// 1. write what [`Handshake::poll_transmit`] gives, 2. read, 3. hand it to [`Handshake::handle_bytes`], 4. repeat until
 ///    that gives the agreement or an error; in either case write what is left first.
+///
+/// A write that fails is told to [`Handshake::handle_write_failed`], and the end of the input to
+/// [`Handshake::handle_end`], which says what either means.
 #[derive(Debug)]
 pub struct Handshake {
     awaited: Awaited,
     outbound: Outbound,
+    /// A write failed with it.
+    failed: Option<io::Error>,
 }
 
 impl Handshake {
@@ -101,7 +107,7 @@ impl Handshake {
     pub fn new(parameters: HandshakeParameters) -> Self {
         let mut outbound = Outbound::new();
         Encoder::protocol_header(&mut outbound);
-        Self { awaited: Awaited::Start(AwaitStart { parameters }), outbound }
+        Self { awaited: Awaited::Start(AwaitStart { parameters }), outbound, failed: None }
     }
 
     /// What has to be written, in order.
@@ -145,6 +151,27 @@ impl Handshake {
         }
     }
 
+    /// A write failed. The server may have said why before it went: what comes is read to its end, and handed in.
+    pub fn handle_write_failed(&mut self, error: io::Error) {
+        self.failed.get_or_insert(error);
+    }
+
+    /// The input ended, with an error or without, after `left`, which is no whole frame. Gives what it means: that the server
+    /// ended the stream without a word, or an error of the transport, that of a write before it included.
+    ///
+    /// # Errors
+    ///
+    /// The error of the transport.
+    pub fn handle_end(&mut self, left: &[u8], error: Option<io::Error>) -> Result<HandshakeError, io::Error> {
+        let telling = error.filter(|error| !is_end(error) || (!left.is_empty() && self.failed.is_none()));
+        match telling.or_else(|| self.failed.take()) {
+            Some(error) => Err(error),
+            None if left.is_empty() => Ok(HandshakeError::EndOfStream(self.step())),
+            // Half of an answer blames neither the credentials nor the virtual host.
+            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
     fn handle_method(&mut self, method: Method) -> Result<Option<Negotiated>, HandshakeError> {
         let step = self.step();
         let encoder = Encoder::new(HANDSHAKE_FRAME_MAX);
@@ -169,6 +196,12 @@ impl Handshake {
             (_, other) => Err(Violation::UnexpectedMethod(other.id()).into()),
         }
     }
+}
+
+/// A server that closes a socket which it has not read to the end resets it; one that closes it without a word of TLS ends
+/// that before its time.
+fn is_end(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof)
 }
 
 /// Frames of a handshake are at most this large: nothing was negotiated yet, and servers announce much of themselves.

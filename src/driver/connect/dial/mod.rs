@@ -1,222 +1,191 @@
-//! Performs the steps of a [`Race`] on a network: resolves, connects, and lets one at a time agree
-//! with its broker.
+//! Performs a [`DialPlan`]: resolves, connects, and goes on with one connection at a time through TLS, credentials and the handshake.
 
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::timeout_at;
 
-use super::attempts::{Attempts, Record, Used};
-use super::race::{Race, Step, Target};
-use super::{Agreed, Transport, agree, within, within_since};
-use crate::config::{ConnectionParameters, Endpoint, EndpointOrder};
-use crate::error::{ConnectCause, Phase, Progress};
+use super::handshake::negotiate;
+use super::used::Used;
+use super::{Agreed, Renewal, Transport, fetch_credentials, secure};
+use crate::config::{ConnectionParameters, Credentials};
+use crate::driver::CLOCK;
+use crate::engine::Settings;
+use crate::error::{ConnectCause, ConnectError, Phase};
+use crate::recovery::{DialPlan, Step, Target};
 
-/// What names are resolved and addresses connected on.
-pub(super) trait Network: Sync {
-    /// What connects.
-    type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
-
-    /// All addresses of an endpoint's name; at least one.
-    fn resolve(
-        &self,
-        endpoint: &Endpoint,
-        parameters: &ConnectionParameters,
-    ) -> impl Future<Output = Result<Vec<SocketAddr>, ConnectCause>> + Send;
-
-    /// Connects to one address.
-    fn connect(
-        &self,
-        address: SocketAddr,
-        parameters: &ConnectionParameters,
-    ) -> impl Future<Output = Result<Self::Stream, ConnectCause>> + Send;
-}
-
-/// Tries everything, cycle by cycle. None where nothing came of it: the attempts tell why.
-pub(super) async fn try_all<N: Network>(
-    network: &N,
-    parameters: &ConnectionParameters,
-    attempts: &mut Attempts,
-) -> Option<Agreed<Transport<N::Stream>>> {
-    let mut endpoints: Vec<&Endpoint> = parameters.endpoints.iter().collect();
-    if parameters.endpoint_order == EndpointOrder::Shuffled {
-        fastrand::shuffle(&mut endpoints);
-    }
-    let delay = parameters.connection_attempt_delay.filter(|delay| !delay.is_zero());
-    for cycle in 0..parameters.connection_attempts {
-        if cycle > 0 {
-            sleep(parameters.retry_delay).await;
-        }
-        attempts.record.begin_cycle();
-        let race = Race::new(endpoints.len(), delay);
-        let dial = Dial { network, parameters, endpoints: &endpoints, race, under_way: Vec::new() };
-        if let Some(agreed) = dial.run(attempts).await {
-            return Some(agreed);
-        }
-        if !attempts.record.may_heal() {
-            break;
-        }
-    }
-    None
-}
-
-/// A race that is being run.
-struct Dial<'a, N: Network> {
-    network: &'a N,
+/// A plan that is being performed.
+pub(super) struct Dial<'a, S> {
+    plan: DialPlan<'a>,
     parameters: &'a ConnectionParameters,
-    /// In the order in which they are tried.
-    endpoints: &'a [&'a Endpoint],
-    race: Race,
-    under_way: Vec<UnderWay<'a, N::Stream>>,
+    used: &'a Used,
+    under_way: Vec<UnderWay<'a, S>>,
 }
 
-/// An attempt that resolves or connects.
+/// What is being done for an attempt.
 struct UnderWay<'a, S> {
     target: Target,
-    future: Pin<Box<dyn Future<Output = Outcome<S>> + Send + 'a>>,
+    doing: Doing<'a, S>,
 }
+
+type Doing<'a, S> = Pin<Box<dyn Future<Output = Outcome<S>> + Send + 'a>>;
 
 /// What became of it.
-type Outcome<S> = Result<Done<S>, ConnectCause>;
+pub(super) type Outcome<S> = Result<Done<S>, ConnectCause>;
 
-enum Done<S> {
+/// What was done.
+pub(super) enum Done<S> {
     Resolved(Vec<SocketAddr>),
-    Connected(Connected<S>),
+    Connected(S),
+    Secured(Transport<S>),
+    Provided(Transport<S>, Credentials, Option<Renewal>),
+    Agreed(Box<Agreed<Transport<S>>>),
 }
 
-/// A stream, and when its attempt began.
-struct Connected<S> {
-    stream: S,
-    since: Instant,
+/// What whoever knows the network has to do.
+pub(super) enum Next<S> {
+    /// Find the addresses of the attempt's endpoint, or connect to its address: see [`Dial::begin`].
+    Start(Target),
+    /// It is over.
+    End(Result<Box<Agreed<Transport<S>>>, ConnectError>),
 }
 
-impl<'a, N: Network> Dial<'a, N> {
-    async fn run(mut self, attempts: &mut Attempts) -> Option<Agreed<Transport<N::Stream>>> {
+impl<'a, S: AsyncRead + AsyncWrite + Send + Unpin + 'a> Dial<'a, S> {
+    /// Everything that there is to try.
+    pub(super) fn new(parameters: &'a ConnectionParameters, used: &'a Used) -> Self {
+        let plan = DialPlan::new(parameters, fastrand::u64(..), CLOCK.now());
+        Self { plan, parameters, used, under_way: Vec::new() }
+    }
+
+    /// One stream that is there already.
+    pub(super) fn on_stream(stream: S, parameters: &'a ConnectionParameters, used: &'a Used) -> Self {
+        let (plan, target) = DialPlan::on_transport(parameters, CLOCK.now());
+        let mut dial = Self { plan, parameters, used, under_way: Vec::new() };
+        dial.secure(target, stream);
+        dial
+    }
+
+    /// The plan that is performed.
+    pub(super) fn plan(&self) -> &DialPlan<'a> {
+        &self.plan
+    }
+
+    /// Something is done for an attempt from here on.
+    pub(super) fn begin(&mut self, target: Target, doing: impl Future<Output = Outcome<S>> + Send + 'a) {
+        self.under_way.push(UnderWay { target, doing: Box::pin(doing) });
+    }
+
+    /// Goes on, until there is something to be started or it is over.
+    pub(super) async fn next(&mut self) -> Next<S> {
         loop {
-            match self.race.poll(Instant::now().into_std()) {
-                Step::End => return None,
-                Step::Start(target) => self.start(target, &mut attempts.record),
-                Step::Wait(until) => {
-                    let Some((target, outcome)) = self.outcome(until).await else { continue };
-                    let record = &mut attempts.record;
-                    let Some((progress, connected)) = self.handle(target, outcome, record) else { continue };
-                    let turn = attempts.turn.insert(progress);
-                    match self.take_turn(connected, turn, (record, &mut attempts.used)).await {
-                        Ok(agreed) => return Some(agreed),
-                        Err(cause) => {
-                            if let Some(progress) = attempts.turn.take() {
-                                attempts.record.fail(progress, cause);
-                            }
-                            self.race.handle_failed(target);
-                        }
+            // All outcomes that are there go first: what has one did not run out of time.
+            let mut outcome = self.outcome_now().await;
+            if outcome.is_none() {
+                outcome = match self.plan.poll(CLOCK.now()) {
+                    Step::Start(target) => return Next::Start(target),
+                    Step::End(error) => return Next::End(Err(error)),
+                    Step::Wait(until) => self.outcome(until).await,
+                    Step::GiveUp(target) => {
+                        self.under_way.retain(|attempt| attempt.target != target);
+                        None
                     }
-                }
+                };
+            }
+            if let Some(agreed) = outcome.and_then(|(target, outcome)| self.handle(target, outcome)) {
+                return Next::End(Ok(agreed));
             }
         }
     }
 
-    fn start(&mut self, target: Target, record: &mut Record) {
-        let Self { network, parameters, .. } = *self;
-        // A race between as many endpoints as there are names no other.
-        let Some(&endpoint) = self.endpoints.get(target.endpoint) else { return self.race.handle_failed(target) };
-        let phase = if target.address.is_some() { Phase::Connect } else { Phase::Resolve };
-        record.begin(target, Progress { endpoint: Some(endpoint.clone()), address: target.address, phase });
-        let future: Pin<Box<dyn Future<Output = _> + Send + 'a>> = match target.address {
-            None => Box::pin(resolve(network, endpoint, parameters)),
-            Some(address) => Box::pin(connect(network, address, parameters)),
-        };
-        self.under_way.push(UnderWay { target, future });
-    }
-
     /// The next outcome; none where the time has come before it.
-    async fn outcome(&mut self, until: Option<std::time::Instant>) -> Option<(Target, Outcome<N::Stream>)> {
+    async fn outcome(&mut self, until: Option<std::time::Instant>) -> Option<(Target, Outcome<S>)> {
         let outcome = poll_fn(|context| self.poll_outcome(context));
         match until {
-            // An outcome that is there goes first.
             Some(until) => timeout_at(until.into(), outcome).await.ok(),
             None => Some(outcome.await),
         }
     }
 
-    fn poll_outcome(&mut self, context: &mut Context<'_>) -> Poll<(Target, Outcome<N::Stream>)> {
+    /// An outcome that is there.
+    async fn outcome_now(&mut self) -> Option<(Target, Outcome<S>)> {
+        poll_fn(|context| match self.poll_outcome(context) {
+            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
+    }
+
+    fn poll_outcome(&mut self, context: &mut Context<'_>) -> Poll<(Target, Outcome<S>)> {
         for (index, attempt) in self.under_way.iter_mut().enumerate() {
-            if let Poll::Ready(outcome) = attempt.future.as_mut().poll(context) {
+            if let Poll::Ready(outcome) = attempt.doing.as_mut().poll(context) {
                 return Poll::Ready((self.under_way.remove(index).target, outcome));
             }
         }
         Poll::Pending
     }
 
-    /// Takes note of an outcome. Gives a stream that goes on; one that does not is hung up.
-    fn handle(
-        &mut self,
-        target: Target,
-        outcome: Outcome<N::Stream>,
-        record: &mut Record,
-    ) -> Option<(Progress, Connected<N::Stream>)> {
-        let progress = record.end(target)?;
+    /// Tells the plan of an outcome, and goes on from there. Gives what was agreed on at last.
+    fn handle(&mut self, target: Target, outcome: Outcome<S>) -> Option<Box<Agreed<Transport<S>>>> {
         match outcome {
-            Ok(Done::Resolved(addresses)) => self.race.handle_resolved(target.endpoint, addresses),
-            Ok(Done::Connected(connected)) => {
-                return self.race.handle_connected(target).then_some((progress, connected));
+            Err(cause) => self.plan.handle_failed(target, cause),
+            Ok(Done::Resolved(addresses)) => self.plan.handle_resolved(target, addresses),
+            Ok(Done::Connected(stream)) => {
+                if self.plan.handle_connected(target) {
+                    self.secure(target, stream);
+                }
             }
-            Err(cause) => {
-                record.fail(progress, cause);
-                self.race.handle_failed(target);
+            Ok(Done::Secured(transport)) => self.provide(target, transport),
+            Ok(Done::Provided(transport, credentials, renewal)) => {
+                self.shake_hands(target, transport, credentials, renewal);
             }
+            Ok(Done::Agreed(agreed)) => return Some(agreed),
         }
         None
     }
 
-    /// Lets a stream agree with its broker, while others go on connecting.
-    async fn take_turn(
-        &mut self,
-        connected: Connected<N::Stream>,
-        progress: &mut Progress,
-        attempts: (&mut Record, &mut Used),
-    ) -> Result<Agreed<Transport<N::Stream>>, ConnectCause> {
-        let (record, used) = attempts;
-        let Connected { stream, since } = connected;
-        let host = progress.endpoint.as_ref().map_or_else(String::new, |endpoint| endpoint.host.clone());
-        let parameters = self.parameters;
-        let agreeing = agree(stream, &host, parameters, progress, used);
-        let mut agreeing = pin!(within_since(since, "stack_timeout", parameters.stack_timeout, agreeing));
-        poll_fn(|context| {
-            if let Poll::Ready(agreed) = agreeing.as_mut().poll(context) {
-                return Poll::Ready(agreed.flatten());
-            }
-            while let Poll::Ready((target, outcome)) = self.poll_outcome(context) {
-                let hung_up = self.handle(target, outcome, record);
-                debug_assert!(hung_up.is_none(), "the turn is taken");
-            }
-            Poll::Pending
-        })
-        .await
+    /// TLS, where the parameters have it.
+    fn secure(&mut self, target: Target, stream: S) {
+        let Some(tls) = &self.parameters.tls else { return self.provide(target, Transport::Plain(stream)) };
+        self.plan.enter(target, Phase::Tls, CLOCK.now());
+        // There is no address that the caller's stream could be checked against: the broker's certificate is for the first endpoint.
+        let endpoint = self.plan.endpoint(target).or(self.parameters.endpoints.first());
+        let host = endpoint.map_or("", |endpoint| endpoint.host.as_str());
+        self.begin(target, async move { secure(stream, tls, host).await.map(Done::Secured) });
     }
-}
 
-async fn resolve<N: Network>(
-    network: &N,
-    endpoint: &Endpoint,
-    parameters: &ConnectionParameters,
-) -> Outcome<N::Stream> {
-    let resolving = network.resolve(endpoint, parameters);
-    within("connect_timeout", parameters.connect_timeout, resolving).await?.map(Done::Resolved)
-}
+    /// The credentials of the parameters, or those that their provider has now.
+    fn provide(&mut self, target: Target, transport: Transport<S>) {
+        let parameters = self.parameters;
+        let Some(provider) = parameters.credentials.provider() else {
+            return self.shake_hands(target, transport, parameters.credentials.clone(), None);
+        };
+        self.plan.enter(target, Phase::Credentials, CLOCK.now());
+        self.begin(target, async move {
+            let (credentials, renewal) = fetch_credentials(provider, parameters).await?;
+            Ok(Done::Provided(transport, credentials, renewal))
+        });
+    }
 
-/// Connects to an address. The attempt's own time begins here.
-async fn connect<N: Network>(
-    network: &N,
-    address: SocketAddr,
-    parameters: &ConnectionParameters,
-) -> Outcome<N::Stream> {
-    let since = Instant::now();
-    let connecting = within("connect_timeout", parameters.connect_timeout, network.connect(address, parameters));
-    let stream = within("stack_timeout", parameters.stack_timeout, connecting).await???;
-    Ok(Done::Connected(Connected { stream, since }))
+    fn shake_hands(
+        &mut self,
+        target: Target,
+        mut transport: Transport<S>,
+        credentials: Credentials,
+        renewal: Option<Renewal>,
+    ) {
+        let Self { parameters, used, .. } = *self;
+        self.plan.enter(target, Phase::Handshake, CLOCK.now());
+        self.begin(target, async move {
+            let mut input = BytesMut::new();
+            let negotiated = negotiate(&mut transport, parameters, &credentials, used, &mut input).await?;
+            let settings = Settings::from(parameters);
+            Ok(Done::Agreed(Box::new(Agreed { transport, negotiated, settings, input, renewal })))
+        });
+    }
 }
 
 #[cfg(test)]

@@ -9,12 +9,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::DuplexStream;
+use tokio::time::{Instant, sleep};
 
-use super::super::open_over;
+use super::super::{Network, open_over};
 use super::*;
-use crate::config::Credentials;
+use crate::config::Endpoint;
 use crate::driver::tests::peer::Peer;
-use crate::error::{ConnectError, ErrorKind};
+use crate::error::{Attempt, ErrorKind};
 
 /// What a broker does with whoever connects.
 #[derive(Debug, Clone, Copy)]
@@ -179,7 +180,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// Ports, phases, kinds and causes.
 fn failures(error: &ConnectError) -> Vec<(Option<u16>, Phase, ErrorKind, String)> {
-    let failure = |attempt: &super::super::Attempt| {
+    let failure = |attempt: &Attempt| {
         (attempt.address().map(|it| it.port()), attempt.phase(), attempt.kind(), attempt.cause.to_string())
     };
     error.attempts().iter().map(failure).collect()

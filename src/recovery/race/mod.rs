@@ -35,11 +35,11 @@ use std::time::{Duration, Instant};
 
 /// What an attempt is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Target {
+pub(crate) struct Target {
     /// The endpoint's place in the order in which endpoints are tried.
     pub(super) endpoint: usize,
     /// The address to connect to; none where the endpoint's name is to be resolved.
-    pub(super) address: Option<SocketAddr>,
+    pub(crate) address: Option<SocketAddr>,
 }
 
 /// What is to be done next.
