@@ -22,39 +22,45 @@
 //!
 //! # Connect
 //!
-//! [`Connection::open`] takes a URL or [`ConnectionParameters`], which have a setter for everything: several brokers, deadlines,
-//! TLS, credentials, limits. A connection reports what happens to it ([`Connection::events`]) and why it ended
-//! ([`Connection::closed`]). [`Connection::open_channel`] opens a [`Channel`], on which everything else is done. Both are cheap to
-//! clone and work from any task.
+//! [`Connection::open`] takes a URL or [`ConnectionParameters`], which have a setter for
+//! everything: several brokers, deadlines, TLS, credentials, limits. A connection reports what
+//! happens to it ([`Connection::events`]) and why it ended ([`Connection::closed`]).
+//! [`Connection::open_channel`] opens a [`Channel`], on which everything else is done. Both are
+//! cheap to clone and work from any task.
 //!
 //! # Declare
 //!
-//! Every method of the protocol is a method of [`Channel`]: [`queue_declare`](Channel::queue_declare),
-//! [`exchange_declare`](Channel::exchange_declare), [`queue_bind`](Channel::queue_bind), … Required names are arguments, the rest is
-//! set on what they return, and awaiting that makes the call.
+//! Every method of the protocol is a method of [`Channel`]:
+//! [`queue_declare`](Channel::queue_declare), [`exchange_declare`](Channel::exchange_declare),
+//! [`queue_bind`](Channel::queue_bind), … Required names are arguments, the rest is set on what
+//! they return, and awaiting that makes the call.
 //!
 //! # Publish
 //!
-//! [`Channel::publish`] resolves when the message is queued, which is before it is sent. A program that ends right after it
-//! still writes what is queued, for at most 3 s, and does not hear whether it arrived. Await [`Connection::close`], which is
-//! `Ok` when the broker has read all of it, or have the broker confirm each message: [`Channel::confirm_select`] gives a
-//! [`Publisher`], whose publishes give a [`Confirm`].
-//! [`Properties`] go with a message, [`persistent`](Properties::persistent) among them.
+//! [`Channel::publish`] resolves when the message is queued, which is before it is sent. A program
+//! that ends right after it still writes what is queued, for at most 3 s, and does not hear whether
+//! it arrived. Await [`Connection::close`], which is `Ok` when the broker has read all of it, or
+//! have the broker confirm each message: [`Channel::confirm_select`] gives a [`Publisher`], whose
+//! publishes give a [`Confirm`]. [`Properties`] go with a message,
+//! [`persistent`](Properties::persistent) among them.
 //!
 //! # Consume
 //!
-//! [`Channel::consume`] starts a [`Consumer`]; [`Consumer::try_next`] gives a [`Delivery`], which is acknowledged with
-//! [`ack`](Delivery::ack) and given back with [`nack`](Delivery::nack). [`Channel::get`] fetches one message on demand.
+//! [`Channel::consume`] starts a [`Consumer`]; [`Consumer::try_next`] gives a [`Delivery`], which
+//! is acknowledged with [`ack`](Delivery::ack) and given back with [`nack`](Delivery::nack).
+//! [`Channel::get`] fetches one message on demand.
 //!
 //! # When something fails
 //!
-//! An [`Error`] has a [`kind`](Error::kind), and says what became of the request ([`fate`](Error::fate)), whose decision it was
-//! ([`initiator`](Error::initiator)), whether it is worth a retry ([`is_retryable`](Error::is_retryable)) and what to do
-//! ([`hint`](Error::hint)). Futures are cancel-safe: each says what becomes of its request when it is dropped.
+//! An [`Error`] has a [`kind`](Error::kind), and says what became of the request
+//! ([`fate`](Error::fate)), whose decision it was ([`initiator`](Error::initiator)), whether it is
+//! worth a retry ([`is_retryable`](Error::is_retryable)) and what to do ([`hint`](Error::hint)).
+//! Futures are cancel-safe: each says what becomes of its request when it is dropped.
 //!
 //! # Test
 //!
-//! The feature `broker` embeds a broker, in memory, that behaves as RabbitMQ does and fails on demand: see the module `broker`.
+//! The feature `broker` embeds a broker, in memory, that behaves as RabbitMQ does and fails on
+//! demand: see the module `broker`.
 //!
 //! # Modules
 //!
@@ -67,20 +73,23 @@
 //! | `broker` | the embedded broker (feature `broker`) |
 //! | `engine`, `frame` | the connection as a state machine without I/O, and its frames (shown with the feature `engine`) |
 //!
-//! What the client makes of a broker that breaks the protocol, or stretches it, is in one table: [`Violation`].
+//! What the client makes of a broker that breaks the protocol, or stretches it, is in one table:
+//! [`Violation`].
 //!
 //! # Features
 //!
 //! * `tokio` (on by default): the async API, and connections to the embedded broker.
 //! * `broker`: an in-memory broker for the tests of applications, in the module `broker`.
 //! * `tls`: connections over TLS (`amqps`), by rustls.
-//! * `serde`: `Serialize` and `Deserialize` for the values of [`wire`], for [`Properties`] and for [`ConnectionParameters`].
-//! * `engine`: shows the modules `engine` and `frame` in the documentation. **They are not promised**: any release may change them.
+//! * `serde`: `Serialize` and `Deserialize` for the values of [`wire`], for [`Properties`] and for
+//!   [`ConnectionParameters`].
+//! * `engine`: shows the modules `engine` and `frame` in the documentation. **They are not
+//!   promised**: any release may change them.
 //!
 //! # Platforms
 //!
-//! Whatever tokio runs on: Linux, macOS, Windows and others, of 32 bits or more. It is developed and tested on Linux,
-//! `x86_64`. The minimum supported Rust version is 1.95.
+//! Whatever tokio runs on: Linux, macOS, Windows and others, of 32 bits or more. It is developed
+//! and tested on Linux, `x86_64`. The minimum supported Rust version is 1.95.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

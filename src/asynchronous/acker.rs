@@ -26,7 +26,8 @@ pub(super) struct Source {
 pub enum Requeue {
     /// It puts the message back into its queue, to be delivered again.
     Yes,
-    /// It puts the message away: to the dead-letter exchange of the queue where there is one, else it is lost.
+    /// It puts the message away: to the dead-letter exchange of the queue where there is one, else
+    /// it is lost.
     No,
 }
 
@@ -36,10 +37,11 @@ impl Requeue {
     }
 }
 
-/// The right to settle one delivery, apart from its message: from [`Delivery::into_parts`](super::Delivery::into_parts).
+/// The right to settle one delivery, apart from its message: from
+/// [`Delivery::into_parts`](super::Delivery::into_parts).
 ///
-/// Each method takes it, so that a delivery cannot be settled twice. One that is dropped leaves the delivery unsettled, and the
-/// broker delivers the message again when the channel is closed.
+/// Each method takes it, so that a delivery cannot be settled twice. One that is dropped leaves the
+/// delivery unsettled, and the broker delivers the message again when the channel is closed.
 ///
 /// ```no_run
 /// # async fn handle(_: bytes::Bytes) {}
@@ -99,7 +101,8 @@ impl Acker {
         self.settle(Settle::Nack { multiple: true, requeue: requeue.is_yes() })
     }
 
-    /// Gives the message back as the standard has it: see [`Delivery::reject`](super::Delivery::reject).
+    /// Gives the message back as the standard has it: see
+    /// [`Delivery::reject`](super::Delivery::reject).
     #[doc(alias = "basic_reject")]
     pub fn reject(self, requeue: Requeue) -> SettleFuture {
         self.settle(Settle::Reject { requeue: requeue.is_yes() })
@@ -119,10 +122,12 @@ impl fmt::Debug for Acker {
     }
 }
 
-/// Settles a delivery when it is awaited, and resolves when that is queued for the broker, which does not answer it.
+/// Settles a delivery when it is awaited, and resolves when that is queued for the broker, which
+/// does not answer it.
 ///
-/// That is at once, unless the broker does not read and more waits for the socket than `write_limit`: then it waits until there is
-/// room. Dropped before it is done, it leaves the delivery unsettled.
+/// That is at once, unless the broker does not read and more waits for the socket than
+/// `write_limit`: then it waits until there is room. Dropped before it is done, it leaves the
+/// delivery unsettled.
 #[derive(Debug)]
 #[must_use = "a delivery is settled when this is awaited"]
 pub struct SettleFuture {

@@ -12,9 +12,11 @@ use crate::error::{Error, Result};
 use crate::link::Wait;
 use crate::protocol::{Method, Request, basic};
 
-/// A call that is made when it is awaited. What the method carries besides its required names is set on it.
+/// A call that is made when it is awaited. What the method carries besides its required names is
+/// set on it.
 ///
-/// Dropped before it is done, the request may have been carried out; the channel stays in step either way.
+/// Dropped before it is done, the request may have been carried out; the channel stays in step
+/// either way.
 #[derive(Debug)]
 #[must_use = "a call is made when it is awaited"]
 pub struct Call<'a, R> {

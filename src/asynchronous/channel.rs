@@ -13,14 +13,15 @@ use crate::link::{Shared, Topic, Wait};
 use crate::protocol::{ChannelMethod, Method, ReplyCode, Request, confirm};
 use crate::wire::{Name, ShortString};
 
-/// A channel: a stream of requests of its own within a connection, with its own errors (AMQP 0-9-1 §2.2.4).
+/// A channel: a stream of requests of its own within a connection, with its own errors (AMQP 0-9-1
+/// §2.2.4).
 ///
 /// An error of the broker's closes the channel that caused it and nothing else.
 ///
-/// Besides what is written out here, there is a method for each of the protocol's: [`Channel::queue_declare`],
-/// [`Channel::exchange_bind`], [`Channel::basic_qos`], [`Channel::tx_select`], … They are generated from the
-/// specification: required names are arguments, everything else is set on what they return, and awaiting that makes the
-/// call.
+/// Besides what is written out here, there is a method for each of the protocol's:
+/// [`Channel::queue_declare`], [`Channel::exchange_bind`], [`Channel::basic_qos`],
+/// [`Channel::tx_select`], … They are generated from the specification: required names are
+/// arguments, everything else is set on what they return, and awaiting that makes the call.
 ///
 /// ```no_run
 /// # async fn example(connection: leveret::Connection) -> leveret::Result<()> {
@@ -36,12 +37,13 @@ use crate::wire::{Name, ShortString};
 ///
 /// # Dropping
 ///
-/// Clones are handles of the same channel. Dropping the last one (consumers, deliveries and confirms hold one too) closes it in
-/// the background, after what was queued. With the close, by that or by [`Channel::close`], the broker takes back what was
-/// delivered on the channel and not settled:
+/// Clones are handles of the same channel. Dropping the last one (consumers, deliveries and
+/// confirms hold one too) closes it in the background, after what was queued. With the close, by
+/// that or by [`Channel::close`], the broker takes back what was delivered on the channel and not
+/// settled:
 ///
-/// * to classic and quorum queues it goes back, and is delivered again as redelivered; a quorum queue counts that as one delivery of
-///   each (`x-delivery-count`);
+/// * to classic and quorum queues it goes back, and is delivered again as redelivered; a quorum
+///   queue counts that as one delivery of each (`x-delivery-count`);
 /// * the messages of a stream stay where they are in any case.
 #[derive(Clone)]
 pub struct Channel {
@@ -67,7 +69,8 @@ impl Channel {
         self.handle.key
     }
 
-    /// Calls any method of the protocol that is answered, given as the struct that the specification makes of it.
+    /// Calls any method of the protocol that is answered, given as the struct that the
+    /// specification makes of it.
     ///
     /// ```no_run
     /// # async fn example(channel: leveret::Channel) -> leveret::Result<()> {
@@ -95,14 +98,15 @@ impl Channel {
         SendMethod::new(self, method)
     }
 
-    /// Publishes a message to an exchange (`basic.publish`); the empty exchange delivers to the queue that the routing
-    /// key names.
+    /// Publishes a message to an exchange (`basic.publish`); the empty exchange delivers to the
+    /// queue that the routing key names.
     ///
-    /// Awaiting it waits while publishing is paused, and resolves when the message is **queued, which is before it is sent**. A
-    /// program that ends right after this still writes what is queued, for at most 3 s, and does not hear whether it arrived: close
-    /// the connection first ([`Connection::close`](super::Connection::close) is `Ok` when the broker has read all of it), or
-    /// have the broker confirm what it gets ([`Channel::confirm_select`]), which is also the only way to learn what became of
-    /// the message.
+    /// Awaiting it waits while publishing is paused, and resolves when the message is **queued,
+    /// which is before it is sent**. A program that ends right after this still writes what is
+    /// queued, for at most 3 s, and does not hear whether it arrived: close the connection first
+    /// ([`Connection::close`](super::Connection::close) is `Ok` when the broker has read all of
+    /// it), or have the broker confirm what it gets ([`Channel::confirm_select`]), which is also
+    /// the only way to learn what became of the message.
     ///
     /// ```no_run
     /// # async fn example(channel: leveret::Channel) -> leveret::Result<()> {
@@ -116,12 +120,14 @@ impl Channel {
     /// # }
     /// ```
     ///
-    /// A [`Name`] is made of whatever is a string, by value or by reference: text, bytes, the name that a declare or a delivery gave.
+    /// A [`Name`] is made of whatever is a string, by value or by reference: text, bytes, the name
+    /// that a declare or a delivery gave.
     ///
     /// On a channel that [confirms](Channel::confirm_select) its publishes this fails with
-    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) and nothing is sent, because nobody would hear of a message that the broker
-    /// refuses: publish with the [`Publisher`]. That holds from the moment that confirms are asked for. Only a message that waited in
-    /// line by then still goes out; what becomes of it is among what [`Publisher::settled`] counts.
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) and nothing is sent, because nobody would hear
+    /// of a message that the broker refuses: publish with the [`Publisher`]. That holds from the
+    /// moment that confirms are asked for. Only a message that waited in line by then still goes
+    /// out; what becomes of it is among what [`Publisher::settled`] counts.
     #[doc(alias = "basic_publish")]
     pub fn publish<'a>(
         &'a self,
@@ -132,9 +138,9 @@ impl Channel {
         Publish::new(self, exchange.into(), routing_key.into(), body.into())
     }
 
-    /// Makes the broker confirm what is published on this channel from now on (`confirm.select`), and gives the
-    /// [`Publisher`] that awaits those confirms. See the broker's page on
-    /// [publisher confirms](https://www.rabbitmq.com/docs/confirms#publisher-confirms).
+    /// Makes the broker confirm what is published on this channel from now on (`confirm.select`),
+    /// and gives the [`Publisher`] that awaits those confirms. See the broker's page on [publisher
+    /// confirms](https://www.rabbitmq.com/docs/confirms#publisher-confirms).
     ///
     /// # Errors
     ///
@@ -157,16 +163,18 @@ impl Channel {
     /// # }
     /// ```
     ///
-    /// Handle messages in a time that suits what the broker sends, or bound what it sends with [`Consume::prefetch`]: see
-    /// [slow consumers](super::Consumer#slow-consumers).
+    /// Handle messages in a time that suits what the broker sends, or bound what it sends with
+    /// [`Consume::prefetch`]: see [slow consumers](super::Consumer#slow-consumers).
     ///
-    /// Dropped before it is done, the consumer is cancelled and what it was sent goes back to the queue.
+    /// Dropped before it is done, the consumer is cancelled and what it was sent goes back to the
+    /// queue.
     #[doc(alias = "basic_consume")]
     pub fn consume(&self, queue: impl Into<ShortString>) -> Consume<'_> {
         Consume::new(self, queue.into())
     }
 
-    /// The consumer with this tag that was started by [`Channel::call`] or [`Channel::send`], and that nobody has taken.
+    /// The consumer with this tag that was started by [`Channel::call`] or [`Channel::send`], and
+    /// that nobody has taken.
     pub fn consumer(&self, tag: impl Into<ShortString>) -> Option<super::Consumer> {
         let tag = tag.into();
         let key = self.shared().with(|state| state.engine.claim_consumer(self.key(), &tag))?;
@@ -181,19 +189,22 @@ impl Channel {
         Get::new(self, queue.into())
     }
 
-    /// The messages that come back on this channel (`basic.return`) and belong to no confirm that somebody awaits.
+    /// The messages that come back on this channel (`basic.return`) and belong to no confirm that
+    /// somebody awaits.
     ///
-    /// On a channel that does not confirm, these are all. On one that [confirms](Channel::confirm_select), a message that comes back
-    /// makes the [`Confirm`](super::Confirm) of its publish fail, and that error has it; here arrive
+    /// On a channel that does not confirm, these are all. On one that
+    /// [confirms](Channel::confirm_select), a message that comes back makes the
+    /// [`Confirm`](super::Confirm) of its publish fail, and that error has it; here arrive
     ///
     /// * messages whose confirm was dropped before they came back;
-    /// * messages that the broker changed on the way, so that each of several publishes may be theirs: the confirm of the oldest
-    ///   fails with it as well, and those of the others as [unknown](Error::is_unknown);
-    /// * messages that are like nothing that was published and is undecided: every such confirm of a mandatory publish then fails
-    ///   as unknown.
+    /// * messages that the broker changed on the way, so that each of several publishes may be
+    ///   theirs: the confirm of the oldest fails with it as well, and those of the others as
+    ///   [unknown](Error::is_unknown);
+    /// * messages that are like nothing that was published and is undecided: every such confirm of
+    ///   a mandatory publish then fails as unknown.
     ///
-    /// There is one stream per channel: a later one takes over from an earlier one. Messages that come while there is
-    /// none are dropped.
+    /// There is one stream per channel: a later one takes over from an earlier one. Messages that
+    /// come while there is none are dropped.
     #[doc(alias = "basic_return")]
     pub fn returns(&self) -> Returns {
         Returns::new(self.clone())
@@ -201,12 +212,14 @@ impl Channel {
 
     /// Closes the channel: what was queued goes first, then the broker is told, and agrees.
     ///
-    /// `Ok` means that the broker has handled what was queued before, and agreed (`close-ok`). Deliveries that were not settled go
-    /// back to their queues. Dropped before it is done, the channel closes all the same.
+    /// `Ok` means that the broker has handled what was queued before, and agreed (`close-ok`).
+    /// Deliveries that were not settled go back to their queues. Dropped before it is done, the
+    /// channel closes all the same.
     ///
     /// # Errors
     ///
-    /// The channel was closed by the broker or with its connection, before or instead of its answer, or no answer came in time.
+    /// The channel was closed by the broker or with its connection, before or instead of its
+    /// answer, or no answer came in time.
     pub async fn close(&self) -> Result<()> {
         let wait = Wait::begin(self.shared(), |state, id, now| {
             let code = ReplyCode::REPLY_SUCCESS;
@@ -216,13 +229,14 @@ impl Channel {
         Ok(())
     }
 
-    /// Waits until the channel is over, by itself or with its connection; gives why. It holds no handle: it does not keep the
-    /// channel open.
+    /// Waits until the channel is over, by itself or with its connection; gives why. It holds no
+    /// handle: it does not keep the channel open.
     pub fn closed(&self) -> Closed {
         Closed::new(self.shared(), Topic::Channel(self.key()))
     }
 
-    /// What happens to the channel from now on. It holds no handle: it does not keep the channel open.
+    /// What happens to the channel from now on. It holds no handle: it does not keep the channel
+    /// open.
     pub fn events(&self) -> ChannelEvents {
         ChannelEvents::new(self.shared(), self.key())
     }

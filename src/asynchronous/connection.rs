@@ -16,13 +16,15 @@ use crate::wire::ShortString;
 
 /// A connection to a broker, driven by a task of the tokio runtime that it was opened on.
 ///
-/// The runtime has to live as long as the connection. When it is dropped, what is queued still goes out, followed by a close: a
-/// TCP or Unix socket, with TLS or without, is written to by blocking calls for at most three seconds (of each connection, one after
-/// another where a thread drops several), any other transport gets what it takes at once. What the broker makes of it
-/// nobody hears: [`Connection::close`] and confirms are what tells.
+/// The runtime has to live as long as the connection. When it is dropped, what is queued still goes
+/// out, followed by a close: a TCP or Unix socket, with TLS or without, is written to by blocking
+/// calls for at most three seconds (of each connection, one after another where a thread drops
+/// several), any other transport gets what it takes at once. What the broker makes of it nobody
+/// hears: [`Connection::close`] and confirms are what tells.
 ///
-/// Clones are handles of the same connection. Dropping the last handle (channels, consumers, deliveries and
-/// confirms hold one too) closes it in the background, after what was queued; [`Connection::close`] waits for that.
+/// Clones are handles of the same connection. Dropping the last handle (channels, consumers,
+/// deliveries and confirms hold one too) closes it in the background, after what was queued;
+/// [`Connection::close`] waits for that.
 ///
 /// ```no_run
 /// # async fn example() -> leveret::Result<()> {
@@ -45,21 +47,24 @@ pub(super) struct ConnectionHandle {
 }
 
 impl Connection {
-    /// Connects to the broker, or to one of the brokers, that a URL or [`ConnectionParameters`] name, and opens the virtual host.
+    /// Connects to the broker, or to one of the brokers, that a URL or [`ConnectionParameters`]
+    /// name, and opens the virtual host.
     ///
-    /// The addresses of the endpoints are tried in their order, `connection_attempts` times, each step with its deadline: the next
-    /// one beside those that have not connected after `connection_attempt_delay` (RFC 8305), and at once after one that fails. The
-    /// first that connects goes on to TLS and AMQP, and no other does so meanwhile: credentials are fetched and sent once at a time.
-    /// While it does, nothing is started, and where it fails the others go on. Those that lose against it are closed, and are not
-    /// among the failures.
+    /// The addresses of the endpoints are tried in their order, `connection_attempts` times, each
+    /// step with its deadline: the next one beside those that have not connected after
+    /// `connection_attempt_delay` (RFC 8305), and at once after one that fails. The first that
+    /// connects goes on to TLS and AMQP, and no other does so meanwhile: credentials are fetched
+    /// and sent once at a time. While it does, nothing is started, and where it fails the others go
+    /// on. Those that lose against it are closed, and are not among the failures.
     ///
     /// Dropped before it is done, it leaves nothing behind but closed sockets.
     ///
     /// # Errors
     ///
-    /// Wrong parameters; otherwise all attempts failed, and [`Error::attempts`] lists them: a broker that cannot be reached,
-    /// takes too long, refuses TLS, the credentials or the virtual host, or speaks another protocol. The error's kind is that of
-    /// the attempt that came furthest. Outside a tokio runtime, or on one without I/O or timers, the kind is
+    /// Wrong parameters; otherwise all attempts failed, and [`Error::attempts`] lists them: a
+    /// broker that cannot be reached, takes too long, refuses TLS, the credentials or the virtual
+    /// host, or speaks another protocol. The error's kind is that of the attempt that came
+    /// furthest. Outside a tokio runtime, or on one without I/O or timers, the kind is
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage); with `driver_thread`, no runtime is needed.
     #[doc(alias = "connect")]
     pub async fn open<P>(parameters: P) -> Result<Self>
@@ -76,11 +81,13 @@ impl Connection {
         driver::on_runtime(async { Ok(Self::start(driver::open(&parameters).await?)) }).await
     }
 
-    /// The same over a transport of the caller's: a socket with options of its own, a tunnel, an in-memory pipe. Where the
-    /// parameters have TLS, it is spoken on that transport, with the first endpoint's host as the name that the broker's
-    /// certificate is for; of the other parameters, those that are about the network have no effect.
+    /// The same over a transport of the caller's: a socket with options of its own, a tunnel, an
+    /// in-memory pipe. Where the parameters have TLS, it is spoken on that transport, with the
+    /// first endpoint's host as the name that the broker's certificate is for; of the other
+    /// parameters, those that are about the network have no effect.
     ///
-    /// With `driver_thread`, a transport that belongs to a runtime, such as tokio's sockets, still depends on that runtime.
+    /// With `driver_thread`, a transport that belongs to a runtime, such as tokio's sockets, still
+    /// depends on that runtime.
     ///
     /// # Errors
     ///
@@ -120,7 +127,8 @@ impl Connection {
         Self { handle }
     }
 
-    /// Opens a channel (AMQP 0-9-1 §1.5.2.1). Dropped before it is done, the channel is closed again.
+    /// Opens a channel (AMQP 0-9-1 §1.5.2.1). Dropped before it is done, the channel is closed
+    /// again.
     ///
     /// # Errors
     ///
@@ -136,14 +144,16 @@ impl Connection {
 
     /// Closes the connection: what was queued goes first, then the broker is told, and agrees.
     ///
-    /// `Ok` means that the broker has read everything that was queued before, and agreed (`close-ok`). Everything in flight that it
-    /// has not answered by then fails. Dropped before it is done, the connection closes all the same.
+    /// `Ok` means that the broker has read everything that was queued before, and agreed
+    /// (`close-ok`). Everything in flight that it has not answered by then fails. Dropped before it
+    /// is done, the connection closes all the same.
     ///
     /// # Errors
     ///
-    /// The connection was lost or closed by the broker, before or instead of its answer, or the broker did not answer within
-    /// `close_timeout`; what was queued before may not have arrived. Either way the connection is closed, and closing it again gives
-    /// the same error. A close of the broker's that crosses this one is `Ok` only where every channel was closed before.
+    /// The connection was lost or closed by the broker, before or instead of its answer, or the
+    /// broker did not answer within `close_timeout`; what was queued before may not have arrived.
+    /// Either way the connection is closed, and closing it again gives the same error. A close of
+    /// the broker's that crosses this one is `Ok` only where every channel was closed before.
     pub async fn close(&self) -> Result<()> {
         let wait = Wait::begin(&self.handle.shared, |state, id, now| {
             state.engine.close(ReplyCode::REPLY_SUCCESS, "closed by the application", Some(id), now)
@@ -152,15 +162,16 @@ impl Connection {
         Ok(())
     }
 
-    /// Tells the broker a new secret in the place of the one that the connection was opened with (`connection.update_secret`),
-    /// such as a token that replaces one which expires. A [provider](crate::Credentials::provided_by) does so by itself.
+    /// Tells the broker a new secret in the place of the one that the connection was opened with
+    /// (`connection.update_secret`), such as a token that replaces one which expires. A
+    /// [provider](crate::Credentials::provided_by) does so by itself.
     ///
     /// Dropped before it is done, the broker may have taken it.
     ///
     /// # Errors
     ///
-    /// The connection is closed, no answer came in time, or the secret was erased or does not fit a frame. RabbitMQ closes the
-    /// connection where it does not accept the secret.
+    /// The connection is closed, no answer came in time, or the secret was erased or does not fit a
+    /// frame. RabbitMQ closes the connection where it does not accept the secret.
     pub async fn update_secret(&self, secret: impl Into<Secret>, reason: &str) -> Result<()> {
         let secret = secret.into();
         let wait = Wait::begin(&self.handle.shared, |state, id, now| {
@@ -170,7 +181,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Waits until the connection is over; gives why. It holds no handle: it does not keep the connection open.
+    /// Waits until the connection is over; gives why. It holds no handle: it does not keep the
+    /// connection open.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
@@ -188,7 +200,8 @@ impl Connection {
         Closed::new(&self.handle.shared, Topic::Connection)
     }
 
-    /// What happens to the connection from now on. It holds no handle: it does not keep the connection open.
+    /// What happens to the connection from now on. It holds no handle: it does not keep the
+    /// connection open.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
@@ -212,8 +225,8 @@ impl Connection {
         self.handle.shared.with(|state| state.engine.connection_state())
     }
 
-    /// Changes how many average frames may wait before the [detector] of Pika 0.x speaks, at least 1. It changes nothing while that
-    /// is off.
+    /// Changes how many average frames may wait before the [detector] of Pika 0.x speaks, one at
+    /// least. It changes nothing while that is off.
     ///
     /// [detector]: crate::ConnectionParameters#structfield.backpressure_detection
     pub fn set_backpressure_multiplier(&self, multiplier: u32) {
@@ -231,8 +244,8 @@ impl Connection {
         Some(closure.into())
     }
 
-    /// The broker's reason for blocking publishes (`connection.blocked`), while it does. Publishes wait until it is over;
-    /// everything else goes on.
+    /// The broker's reason for blocking publishes (`connection.blocked`), while it does. Publishes
+    /// wait until it is over; everything else goes on.
     pub fn blocked(&self) -> Option<String> {
         self.handle.shared.with(|state| state.engine.blocked().map(str::to_owned))
     }
@@ -252,7 +265,8 @@ impl Connection {
         self.handle.shared.with(|state| state.engine.unconfirmed())
     }
 
-    /// Looks, for tests, at what is held once the connection is over, and at how many wait; none before. It holds no handle.
+    /// Looks, for tests, at what is held once the connection is over, and at how many wait; none
+    /// before. It holds no handle.
     #[doc(hidden)]
     pub fn leftovers(&self) -> impl Fn() -> Option<(Leftovers, usize)> + use<> {
         let shared = Arc::clone(&self.handle.shared);

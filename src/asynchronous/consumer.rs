@@ -31,32 +31,36 @@ impl<'a> Consume<'a> {
         Self { channel, request: basic::Consume::default().queue(queue), prefetch: None }
     }
 
-    /// How many unsettled messages the broker sends at most to this consumer (`basic.qos`); 0 for no limit.
+    /// How many unsettled messages the broker sends at most to this consumer (`basic.qos`); 0 for
+    /// no limit.
     ///
     /// Without it, what `basic_qos` set for the channel holds; where nothing was set,
-    /// [`default_prefetch`](crate::ConnectionParameters#structfield.default_prefetch). A program that collects messages
-    /// before it settles them needs at least as many as it collects. It has no effect with `no_ack`.
+    /// [`default_prefetch`](crate::ConnectionParameters#structfield.default_prefetch). A program
+    /// that collects messages before it settles them needs at least as many as it collects. It has
+    /// no effect with `no_ack`.
     #[doc(alias("basic_qos", "prefetch_count"))]
     pub fn prefetch(mut self, count: u16) -> Self {
         self.prefetch = Some(count);
         self
     }
 
-    /// The name by which the broker knows the consumer, unique on its channel. Left empty, the broker makes one up.
+    /// The name by which the broker knows the consumer, unique on its channel. Left empty, the
+    /// broker makes one up.
     pub fn consumer_tag(mut self, tag: impl Into<ShortString>) -> Self {
         self.request = self.request.consumer_tag(tag);
         self
     }
 
-    /// The broker takes each message as handled when it has sent it: faster, and a message that is lost on the way is
-    /// lost. No prefetch bounds what it sends: see [slow consumers](Consumer#slow-consumers).
+    /// The broker takes each message as handled when it has sent it: faster, and a message that is
+    /// lost on the way is lost. No prefetch bounds what it sends: see [slow
+    /// consumers](Consumer#slow-consumers).
     pub fn no_ack(mut self, no_ack: bool) -> Self {
         self.request = self.request.no_ack(no_ack);
         self
     }
 
-    /// No other consumer may have this queue; 403 where one has. A quorum queue lets a second consumer in all the same: give
-    /// the queue the argument `x-single-active-consumer` instead.
+    /// No other consumer may have this queue; 403 where one has. A quorum queue lets a second
+    /// consumer in all the same: give the queue the argument `x-single-active-consumer` instead.
     pub fn exclusive(mut self, exclusive: bool) -> Self {
         self.request = self.request.exclusive(exclusive);
         self
@@ -114,42 +118,50 @@ const YIELD_EVERY: usize = 256;
 /// # }
 /// ```
 ///
-/// It ends (`None`) when it is cancelled or its channel is closed by the application; when the broker ends it, or the
-/// channel or connection fails, it gives that error once and then ends. A message over `max_message_size` is an error of
-/// its own ([`ErrorKind::MessageTooLarge`](crate::ErrorKind::MessageTooLarge)), after which it goes on.
+/// It ends (`None`) when it is cancelled or its channel is closed by the application; when the
+/// broker ends it, or the channel or connection fails, it gives that error once and then ends. A
+/// message over `max_message_size` is an error of its own
+/// ([`ErrorKind::MessageTooLarge`](crate::ErrorKind::MessageTooLarge)), after which it goes on.
 ///
 /// How many unsettled messages it is sent is bounded by [`Consume::prefetch`].
 ///
-/// Now and then it lets other tasks run although there is more to take, so that a loop over a full consumer does not keep a thread
-/// of the runtime to itself.
+/// Now and then it lets other tasks run although there is more to take, so that a loop over a full
+/// consumer does not keep a thread of the runtime to itself.
 ///
 /// # Slow consumers
 ///
-/// Without a prefetch, or with `no_ack`, the broker sends as fast as the connection is read. Messages wait in memory until they are
-/// taken, and as soon as more than [`read_limit`](crate::ConnectionParameters#structfield.read_limit) bytes of them wait for the
-/// consumers of a connection, reading pauses. TCP holds the broker back then, with all channels of the connection: a consumer
-/// that handles its messages slowly but steadily is held back and loses nothing.
+/// Without a prefetch, or with `no_ack`, the broker sends as fast as the connection is read.
+/// Messages wait in memory until they are taken, and as soon as more than
+/// [`read_limit`](crate::ConnectionParameters#structfield.read_limit) bytes of them wait for the
+/// consumers of a connection, reading pauses. TCP holds the broker back then, with all channels of
+/// the connection: a consumer that handles its messages slowly but steadily is held back and loses
+/// nothing.
 ///
-/// One that stops taking messages would hold up the others for ever. So when more than the limit has waited for
-/// [`overflow_timeout`](crate::ConnectionParameters#structfield.overflow_timeout), or twice as much waits because reading may not
-/// pause, the consumer for which most waits is cancelled. It ends with
-/// [`ErrorKind::ConsumerOverflowed`](crate::ErrorKind::ConsumerOverflowed):
+/// One that stops taking messages would hold up the others for ever. So when more than the limit
+/// has waited for [`overflow_timeout`](crate::ConnectionParameters#structfield.overflow_timeout),
+/// or twice as much waits because reading may not pause, the consumer for which most waits is
+/// cancelled. It ends with [`ErrorKind::ConsumerOverflowed`](crate::ErrorKind::ConsumerOverflowed):
 ///
-/// * what waited for it and what is still sent to it go back to the queue, as when it is dropped. What had been taken out, some
-///   64 KiB, is handed out before the error, and so are the errors of messages that were too large;
-/// * with `no_ack` nothing can go back: all that waited is handed out before the error, and what is still sent is lost.
+/// * what waited for it and what is still sent to it go back to the queue, as when it is dropped.
+///   What had been taken out, some 64 KiB, is handed out before the error, and so are the errors of
+///   messages that were too large;
+/// * with `no_ack` nothing can go back: all that waited is handed out before the error, and what is
+///   still sent is lost.
 ///
 /// The others go on. The parameter says exactly what counts, and when reading pauses.
 ///
 /// # Dropping
 ///
-/// Dropping it cancels the consumer in the background. Once the broker has agreed, what it has not handed out goes back:
+/// Dropping it cancels the consumer in the background. Once the broker has agreed, what it has not
+/// handed out goes back:
 ///
-/// * to a classic or quorum queue it is returned, for other consumers to take. A quorum queue counts that as one delivery;
+/// * to a classic or quorum queue it is returned, for other consumers to take. A quorum queue
+///   counts that as one delivery;
 /// * of a stream nothing goes back: its messages stay where they are;
 /// * with `no_ack` nothing goes back either: what was sent and not handed out is lost.
 ///
-/// Messages that were handed out can still be settled. [`Consumer::close`] does the same and waits until it is done.
+/// Messages that were handed out can still be settled. [`Consumer::close`] does the same and waits
+/// until it is done.
 pub struct Consumer {
     source: Arc<Source>,
     deliveries: Deliveries,
@@ -180,19 +192,21 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// Why the consumer ended, where the broker, a failure or an overflow ended it: once, and then it gives none. Or a message was
-    /// larger than `max_message_size`, and the consumer goes on.
+    /// Why the consumer ended, where the broker, a failure or an overflow ended it: once, and then
+    /// it gives none. Or a message was larger than `max_message_size`, and the consumer goes on.
     pub async fn try_next(&mut self) -> Result<Option<Delivery>> {
         self.next().await.transpose()
     }
 
-    /// The same as an item of the [`Stream`] that this is: [`Consumer::try_next`] is the form that goes with `?`.
+    /// The same as an item of the [`Stream`] that this is: [`Consumer::try_next`] is the form that
+    /// goes with `?`.
     pub async fn next(&mut self) -> Option<Result<Delivery>> {
         poll_fn(|context| self.poll_delivery(context)).await
     }
 
-    /// Asks the broker to send no more (`basic.cancel`), and waits until it agrees. Messages that arrived before are still
-    /// handed out; then the stream ends. A consumer that has ended already, by either side, is cancelled.
+    /// Asks the broker to send no more (`basic.cancel`), and waits until it agrees. Messages that
+    /// arrived before are still handed out; then the stream ends. A consumer that has ended
+    /// already, by either side, is cancelled.
     ///
     /// Dropped before it is done, the consumer is cancelled all the same.
     ///
@@ -205,15 +219,16 @@ impl Consumer {
         Ok(())
     }
 
-    /// Lets go of the consumer as dropping it does, and waits until that is done: the broker has agreed to send no more,
-    /// and the messages that were not handed out are on their way back to the queue.
+    /// Lets go of the consumer as dropping it does, and waits until that is done: the broker has
+    /// agreed to send no more, and the messages that were not handed out are on their way back to
+    /// the queue.
     ///
     /// Dropped before it is done, all of that happens in the background.
     ///
     /// # Errors
     ///
-    /// Its channel is closed, and the broker gives the messages back; or no answer came in time, and they go back when it
-    /// comes.
+    /// Its channel is closed, and the broker gives the messages back; or no answer came in time,
+    /// and they go back when it comes.
     pub async fn close(mut self) -> Result<()> {
         self.deliveries.close()?.await?;
         self.source.channel.closed_by().filter(|error| !error.is_requested()).map_or(Ok(()), Err)

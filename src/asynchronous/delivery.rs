@@ -14,26 +14,29 @@ use crate::wire::{Name, ShortString};
 
 /// A message from a queue.
 ///
-/// Unless it came with `no_ack`, the broker keeps it until it is settled: [`ack`](Delivery::ack) when it was handled,
-/// [`nack`](Delivery::nack) or [`reject`](Delivery::reject) when it was not. Each takes the delivery, so that it cannot
-/// be settled twice.
+/// Unless it came with `no_ack`, the broker keeps it until it is settled: [`ack`](Delivery::ack)
+/// when it was handled, [`nack`](Delivery::nack) or [`reject`](Delivery::reject) when it was not.
+/// Each takes the delivery, so that it cannot be settled twice.
 ///
 /// # Dropping
 ///
-/// One that is dropped is not settled by that. It counts against the prefetch (of a stream: its credit stays taken) until its
-/// channel ends, by a close or with its connection; then
+/// One that is dropped is not settled by that. It counts against the prefetch (of a stream: its
+/// credit stays taken) until its channel ends, by a close or with its connection; then
 ///
 /// * to a classic queue it goes back, and arrives [redelivered](Delivery::is_redelivered);
-/// * to a quorum queue it goes back in the same way, and that counts as one delivery (`x-delivery-count`): over the queue's delivery
-///   limit, it is dead-lettered or dropped;
-/// * of a stream nothing goes back: the message stays in the log, and a consumer that starts later finds it at its offset.
+/// * to a quorum queue it goes back in the same way, and that counts as one delivery
+///   (`x-delivery-count`): over the queue's delivery limit, it is dead-lettered or dropped;
+/// * of a stream nothing goes back: the message stays in the log, and a consumer that starts later
+///   finds it at its offset.
 ///
-/// To have it back at once, [`nack`](Delivery::nack) it. The channel stays open for as long as one of its deliveries is kept.
+/// To have it back at once, [`nack`](Delivery::nack) it. The channel stays open for as long as one
+/// of its deliveries is kept.
 ///
 /// # Settling
 ///
-/// The call lets go of the message; nothing is settled until what it gives is awaited: see [`SettleFuture`].
-/// [`into_parts`](Delivery::into_parts) parts the message from its acknowledgement.
+/// The call lets go of the message; nothing is settled until what it gives is awaited: see
+/// [`SettleFuture`]. [`into_parts`](Delivery::into_parts) parts the message from its
+/// acknowledgement.
 pub struct Delivery {
     acker: Acker,
     message: Message,
@@ -53,13 +56,14 @@ impl Delivery {
         self.message.body()
     }
 
-    /// The body, as shared bytes that outlive the delivery. It is copied only where that takes less memory than to keep what it
-    /// is a part of.
+    /// The body, as shared bytes that outlive the delivery. It is copied only where that takes less
+    /// memory than to keep what it is a part of.
     pub fn to_bytes(&self) -> Bytes {
         self.message.clone().into_body()
     }
 
-    /// The exchange that the message was published to; empty for the default one. It republishes as it is.
+    /// The exchange that the message was published to; empty for the default one. It republishes as
+    /// it is.
     pub fn exchange(&self) -> Name<'_> {
         self.message.exchange().into()
     }
@@ -73,7 +77,8 @@ impl Delivery {
     ///
     /// # Errors
     ///
-    /// A property list that cannot be read, such as a header of an unknown type. Only this message is affected.
+    /// A property list that cannot be read, such as a header of an unknown type. Only this message
+    /// is affected.
     pub fn properties(&self) -> Result<&Properties> {
         if let Some(properties) = self.properties.get() {
             return Ok(properties);
@@ -97,7 +102,8 @@ impl Delivery {
         self.acker.channel()
     }
 
-    /// The tag of the consumer that it was delivered to; empty where it was fetched by [`Channel::get`].
+    /// The tag of the consumer that it was delivered to; empty where it was fetched by
+    /// [`Channel::get`].
     pub fn consumer_tag(&self) -> &ShortString {
         &self.acker.source().consumer_tag
     }
@@ -116,8 +122,9 @@ impl Delivery {
     ///
     /// # Errors
     ///
-    /// The channel is closed (the broker delivers the message again), it is settled already (by a multiple settlement of a later
-    /// one, or because the broker took it back: [`basic.recover`](Channel::basic_recover)), or the message came with `no_ack`.
+    /// The channel is closed (the broker delivers the message again), it is settled already (by a
+    /// multiple settlement of a later one, or because the broker took it back:
+    /// [`basic.recover`](Channel::basic_recover)), or the message came with `no_ack`.
     #[doc(alias = "basic_ack")]
     pub fn ack(self) -> SettleFuture {
         self.acker.ack()
@@ -132,10 +139,12 @@ impl Delivery {
         self.acker.ack_multiple()
     }
 
-    /// Gives the message back: to its queue with [`Requeue::Yes`], else away, to the dead-letter exchange where there is one.
+    /// Gives the message back: to its queue with [`Requeue::Yes`], else away, to the dead-letter
+    /// exchange where there is one.
     ///
-    /// To a quorum queue of RabbitMQ 4.3 a requeue by this does not count towards the delivery limit: a message that no consumer
-    /// can handle arrives again without end. There, [`Delivery::reject`] counts.
+    /// To a quorum queue of RabbitMQ 4.3 a requeue by this does not count towards the delivery
+    /// limit: a message that no consumer can handle arrives again without end. There,
+    /// [`Delivery::reject`] counts.
     ///
     /// # Errors
     ///
@@ -145,9 +154,10 @@ impl Delivery {
         self.acker.nack(requeue)
     }
 
-    /// Gives back this message and all that were delivered before it on the channel, as [`Delivery::nack`] does each: to a quorum
-    /// queue of RabbitMQ 4.3 a requeue by this does not count towards the delivery limit. There is no such form of
-    /// [`Delivery::reject`], which counts.
+    /// Gives back this message and all that were delivered before it on the channel, as
+    /// [`Delivery::nack`] does each: to a quorum queue of RabbitMQ 4.3 a requeue by this does not
+    /// count towards the delivery limit. There is no such form of [`Delivery::reject`], which
+    /// counts.
     ///
     /// # Errors
     ///
@@ -156,8 +166,8 @@ impl Delivery {
         self.acker.nack_multiple(requeue)
     }
 
-    /// The same as [`Delivery::nack`], as the standard has it; but that to a quorum queue of RabbitMQ 4.3 a requeue by this counts
-    /// towards the delivery limit.
+    /// The same as [`Delivery::nack`], as the standard has it; but that to a quorum queue of
+    /// RabbitMQ 4.3 a requeue by this counts towards the delivery limit.
     ///
     /// # Errors
     ///

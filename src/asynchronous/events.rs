@@ -14,9 +14,11 @@ use crate::link::{Shared, Standing, Topic};
 
 pub use crate::error::{ChannelEvent, ConnectionEvent};
 
-/// The stream of what happens to a connection, from when it was made on: [`Connection::events`](super::Connection::events).
+/// The stream of what happens to a connection, from when it was made on:
+/// [`Connection::events`](super::Connection::events).
 ///
-/// It keeps up to 1024 events that nobody has taken; beyond that the oldest go, and [`lost`](Self::lost) counts them.
+/// It keeps up to 1024 events that nobody has taken; beyond that the oldest go, and
+/// [`lost`](Self::lost) counts them.
 pub struct ConnectionEvents {
     standing: Standing,
     over: bool,
@@ -27,7 +29,8 @@ impl ConnectionEvents {
         Self { standing: Standing::new(shared, Topic::Connection), over: false }
     }
 
-    /// The next event; none behind [`ConnectionEvent::Closed`]. Dropped before it is done, no event is lost.
+    /// The next event; none behind [`ConnectionEvent::Closed`]. Dropped before it is done, no event
+    /// is lost.
     pub async fn next(&mut self) -> Option<ConnectionEvent> {
         poll_fn(|context| self.poll_event(context)).await
     }
@@ -57,9 +60,11 @@ impl Stream for ConnectionEvents {
     }
 }
 
-/// The stream of what happens to a channel, from when it was made on: [`Channel::events`](super::Channel::events).
+/// The stream of what happens to a channel, from when it was made on:
+/// [`Channel::events`](super::Channel::events).
 ///
-/// It keeps up to 1024 events that nobody has taken; beyond that the oldest go, and [`lost`](Self::lost) counts them.
+/// It keeps up to 1024 events that nobody has taken; beyond that the oldest go, and
+/// [`lost`](Self::lost) counts them.
 pub struct ChannelEvents {
     standing: Standing,
     key: ChannelKey,
@@ -71,7 +76,8 @@ impl ChannelEvents {
         Self { standing: Standing::new(shared, Topic::Channel(key)), key, over: false }
     }
 
-    /// The next event; none behind [`ChannelEvent::Closed`]. Dropped before it is done, no event is lost.
+    /// The next event; none behind [`ChannelEvent::Closed`]. Dropped before it is done, no event is
+    /// lost.
     pub async fn next(&mut self) -> Option<ChannelEvent> {
         poll_fn(|context| self.poll_event(context)).await
     }

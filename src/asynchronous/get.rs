@@ -77,7 +77,8 @@ impl Future for GetFuture<'_> {
 
 /// A message that was fetched from a queue, and how many were left there.
 ///
-/// It is a [`Delivery`] in all else: what that has to read is here too, and it is settled in the same way.
+/// It is a [`Delivery`] in all else: what that has to read is here too, and it is settled in the
+/// same way.
 ///
 /// ```no_run
 /// # async fn example(channel: leveret::Channel) -> leveret::Result<()> {
@@ -95,7 +96,8 @@ pub struct GetMessage {
 }
 
 impl GetMessage {
-    /// How many messages were left in the queue, not counting those that are delivered and unsettled.
+    /// How many messages were left in the queue, not counting those that are delivered and
+    /// unsettled.
     pub fn message_count(&self) -> u32 {
         self.message_count
     }
@@ -111,7 +113,8 @@ impl GetMessage {
         self.delivery.ack()
     }
 
-    /// Acknowledges this message and all that were delivered before it on the channel: see [`Delivery::ack_multiple`].
+    /// Acknowledges this message and all that were delivered before it on the channel: see
+    /// [`Delivery::ack_multiple`].
     pub fn ack_multiple(self) -> SettleFuture {
         self.delivery.ack_multiple()
     }
@@ -122,7 +125,8 @@ impl GetMessage {
         self.delivery.nack(requeue)
     }
 
-    /// Gives back this message and all that were delivered before it on the channel: see [`Delivery::nack_multiple`].
+    /// Gives back this message and all that were delivered before it on the channel: see
+    /// [`Delivery::nack_multiple`].
     pub fn nack_multiple(self, requeue: Requeue) -> SettleFuture {
         self.delivery.nack_multiple(requeue)
     }

@@ -1,8 +1,9 @@
 //! The async API on tokio: what most programs use, re-exported at the root of the crate.
 //!
-//! Handles ([`Connection`], [`Channel`], [`Publisher`]) are cheap to clone and work from any task; the last one that is
-//! dropped closes what it stands for. Futures of this module are cancel-safe: dropping one at any point leaves the
-//! connection in step, and each says what then becomes of its request.
+//! Handles ([`Connection`], [`Channel`], [`Publisher`]) are cheap to clone and work from any task;
+//! the last one that is dropped closes what it stands for. Futures of this module are cancel-safe:
+//! dropping one at any point leaves the connection in step, and each says what then becomes of its
+//! request.
 
 mod acker;
 mod call;

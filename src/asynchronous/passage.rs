@@ -19,8 +19,8 @@ pub(super) struct Passage<'a, K: PublishKind> {
 #[derive(Debug)]
 enum Stage<R> {
     Arriving,
-    /// In line at the gate, where the message is: what it gives was taken along. On the heap, since few wait, and all
-    /// publishes are moved.
+    /// In line at the gate, where the message is: what it gives was taken along. On the heap, since
+    /// few wait, and all publishes are moved.
     InLine(Box<(Wait, R)>),
     /// Published, and letting others run before saying so.
     Yielding(R),

@@ -14,15 +14,17 @@ use crate::frame::{self, Body};
 use crate::protocol::basic::Properties;
 use crate::wire::Name;
 
-/// A message that is published when it is awaited: [`Plain`], from [`Channel::publish`], or [`Confirmed`] by the broker, from
-/// [`Publisher::publish`](super::Publisher::publish).
+/// A message that is published when it is awaited: [`Plain`], from [`Channel::publish`], or
+/// [`Confirmed`] by the broker, from [`Publisher::publish`](super::Publisher::publish).
 ///
-/// While publishing is paused (see [`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)) a message that was polled
-/// waits in line, first come, first served, and is published when its turn comes, whether or not it is polled again. Dropped
-/// before its turn, it is not published; dropped later, all of it was.
+/// While publishing is paused (see [`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)) a
+/// message that was polled waits in line, first come, first served, and is published when its turn
+/// comes, whether or not it is polled again. Dropped before its turn, it is not published; dropped
+/// later, all of it was.
 ///
-/// Names, properties and body are borrowed or owned, each as it is given. A message that owns all of them can be collected and
-/// returned; [`into_owned`](Publish::into_owned) makes one that outlives the handle too, for a task of its own:
+/// Names, properties and body are borrowed or owned, each as it is given. A message that owns all
+/// of them can be collected and returned; [`into_owned`](Publish::into_owned) makes one that
+/// outlives the handle too, for a task of its own:
 ///
 /// ```no_run
 /// # async fn example(publisher: leveret::Publisher) -> Result<(), Box<dyn std::error::Error>> {
@@ -65,7 +67,8 @@ impl Handle<'_> {
 
 /// The properties of a message to publish: borrowed, owned, or none.
 ///
-/// `&Properties`, `Properties` and `Option<&Properties>` convert. What is borrowed costs no allocation.
+/// `&Properties`, `Properties` and `Option<&Properties>` convert. What is borrowed costs no
+/// allocation.
 #[derive(Debug, Clone, Default)]
 pub struct MessageProperties<'a>(Given<'a>);
 
@@ -116,7 +119,8 @@ impl<'a> From<Option<&'a Properties>> for MessageProperties<'a> {
     }
 }
 
-/// What becomes of a message that is published: [`Plain`] or [`Confirmed`]. Code that takes either is generic over it.
+/// What becomes of a message that is published: [`Plain`] or [`Confirmed`]. Code that takes either
+/// is generic over it.
 pub trait PublishKind: sealed::Sealed + std::fmt::Debug + Send + Sync + 'static {
     /// What a message gives once it is queued.
     type Output: std::fmt::Debug + Send + Unpin + 'static;
@@ -175,14 +179,16 @@ impl<'a, K> Publish<'a, K> {
         Self { channel: Handle::Borrowed(channel), exchange, routing_key, mandatory: false, properties, body, kind }
     }
 
-    /// The message comes back where no queue takes it: a plain one to [`Channel::returns`]; of a confirmed one, the confirm fails
-    /// with it.
+    /// The message comes back where no queue takes it: a plain one to [`Channel::returns`]; of a
+    /// confirmed one, the confirm fails with it.
     ///
-    /// Which confirmed publish a message that comes back belongs to is told by its exchange, routing key, properties and body: of
-    /// messages that are equal in all of these, one confirm may report what happened to another. A broker may change
-    /// properties on the way, so that it can be told no more which of several messages came back: the confirm of the
-    /// oldest fails with it, and [`returns`](Channel::returns) gives it too, and the confirms of the others fail as
-    /// [unknown](crate::Error::is_unknown). No confirm is `Ok` where its message may have come back.
+    /// Which confirmed publish a message that comes back belongs to is told by its exchange,
+    /// routing key, properties and body: of messages that are equal in all of these, one confirm
+    /// may report what happened to another. A broker may change properties on the way, so that it
+    /// can be told no more which of several messages came back: the confirm of the oldest fails
+    /// with it, and [`returns`](Channel::returns) gives it too, and the confirms of the others fail
+    /// as [unknown](crate::Error::is_unknown). No confirm is `Ok` where its message may have come
+    /// back.
     pub fn mandatory(mut self, mandatory: bool) -> Self {
         self.mandatory = mandatory;
         self
@@ -203,7 +209,8 @@ impl<'a, K> Publish<'a, K> {
         self
     }
 
-    /// The same message, which borrows nothing: what was borrowed is copied, and it keeps the channel open.
+    /// The same message, which borrows nothing: what was borrowed is copied, and it keeps the
+    /// channel open.
     pub fn into_owned(self) -> Publish<'static, K> {
         Publish {
             channel: Handle::Owned(self.channel.get().clone()),
@@ -239,8 +246,8 @@ impl<'a, K: PublishKind> Publish<'a, K> {
     ///
     /// # Errors
     ///
-    /// Publishing is paused ([`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)), the channel is closed, or
-    /// the message cannot be encoded.
+    /// Publishing is paused ([`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)), the
+    /// channel is closed, or the message cannot be encoded.
     pub fn try_publish(self) -> Result<K::Output> {
         Passage::new(self).try_pass()
     }

@@ -46,8 +46,8 @@ impl Publisher {
         &self.channel
     }
 
-    /// Publishes a message to an exchange. Awaiting it waits while publishing is paused and gives, once the message is
-    /// queued, the [`Confirm`] of the broker's decision.
+    /// Publishes a message to an exchange. Awaiting it waits while publishing is paused and gives,
+    /// once the message is queued, the [`Confirm`] of the broker's decision.
     #[doc(alias = "basic_publish")]
     pub fn publish<'a>(
         &'a self,
@@ -58,16 +58,18 @@ impl Publisher {
         Publish::new(&self.channel, exchange.into(), routing_key.into(), body.into())
     }
 
-    /// Waits until the broker has decided about everything published on this channel so far, by anybody, and fails where
-    /// it refused or returned any of it since the last time this was asked.
+    /// Waits until the broker has decided about everything published on this channel so far, by
+    /// anybody, and fails where it refused or returned any of it since the last time this was
+    /// asked.
     ///
-    /// Every failure is reported once, by the first that asks: see [`Publisher::settled`] for the counts alone.
+    /// Every failure is reported once, by the first that asks: see [`Publisher::settled`] for the
+    /// counts alone.
     ///
     /// # Errors
     ///
     /// Messages were refused or returned ([`ErrorKind::Nacked`](crate::ErrorKind::Nacked),
-    /// [`ErrorKind::Returned`](crate::ErrorKind::Returned)): [`Error::settled`] says how many. Or the channel is closed before
-    /// the broker has decided.
+    /// [`ErrorKind::Returned`](crate::ErrorKind::Returned)): [`Error::settled`] says how many. Or
+    /// the channel is closed before the broker has decided.
     ///
     /// ```no_run
     /// # async fn example(publisher: leveret::Publisher) -> leveret::Result<()> {
@@ -84,8 +86,9 @@ impl Publisher {
         if settled.is_clean() { Ok(()) } else { Err(Error::unsettled(settled)) }
     }
 
-    /// Waits until the broker has decided about everything published on this channel so far, by anybody, and gives how
-    /// many publishes it refused or returned since the last time this was asked.
+    /// Waits until the broker has decided about everything published on this channel so far, by
+    /// anybody, and gives how many publishes it refused or returned since the last time this was
+    /// asked.
     ///
     /// # Errors
     ///
@@ -104,10 +107,11 @@ impl Publisher {
 
 /// The broker's decision about one publish, to come.
 ///
-/// It resolves exactly once: with `Ok` when the broker took responsibility; else with an error that says that the broker
-/// refused it ([`ErrorKind::Nacked`](crate::ErrorKind::Nacked)), that no queue took it
-/// ([`ErrorKind::Returned`](crate::ErrorKind::Returned)), or that the channel was closed first, in which case
-/// [`Error::is_not_sent`] and [`Error::is_unknown`] tell what became of the message.
+/// It resolves exactly once: with `Ok` when the broker took responsibility; else with an error that
+/// says that the broker refused it ([`ErrorKind::Nacked`](crate::ErrorKind::Nacked)), that no queue
+/// took it ([`ErrorKind::Returned`](crate::ErrorKind::Returned)), or that the channel was closed
+/// first, in which case [`Error::is_not_sent`] and [`Error::is_unknown`] tell what became of the
+/// message.
 ///
 /// It keeps the channel open until then. Dropping it forgets the decision, not the message.
 #[derive(Debug)]

@@ -1,4 +1,5 @@
-//! The friendly methods of [`Channel`], generated from the specification: one per method that a client may call.
+//! The friendly methods of [`Channel`], generated from the specification: one per method that a
+//! client may call.
 
 use super::{Call, Channel, SendMethod};
 

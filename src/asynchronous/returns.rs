@@ -11,11 +11,12 @@ use super::Channel;
 use crate::engine::Returned;
 use crate::link::{Standing, Topic};
 
-/// The stream of messages that come back on a channel (`basic.return`) and belong to no confirm that somebody awaits, from
-/// [`Channel::returns`]. It ends with the channel, or when a later stream takes over.
+/// The stream of messages that come back on a channel (`basic.return`) and belong to no confirm
+/// that somebody awaits, from [`Channel::returns`]. It ends with the channel, or when a later
+/// stream takes over.
 ///
-/// It keeps up to 4096 messages that nobody has taken, of up to 16 MiB together; beyond that the oldest go, and
-/// [`Returns::lost`] counts them.
+/// It keeps up to 4096 messages that nobody has taken, of up to 16 MiB together; beyond that the
+/// oldest go, and [`Returns::lost`] counts them.
 pub struct Returns {
     /// Keeps the channel open.
     channel: Channel,
@@ -41,7 +42,8 @@ impl Returns {
     fn poll_returned(&self, context: &Context<'_>) -> Poll<Option<Returned>> {
         let key = self.channel.key();
         self.standing.poll(context, |engine, id| {
-            // None where a later stream has taken over, or nothing is left of a channel that is closed.
+            // None where a later stream has taken over, or nothing is left of a channel that is
+            // closed.
             let listens = engine.is_listening_for_returns(key, id);
             match engine.take_returned(key) {
                 Ok(None) if listens => Poll::Pending,

@@ -7,7 +7,8 @@ use super::ConnectionId;
 #[non_exhaustive]
 pub enum Event {
     /// The connection has something to write, takes input again, or its transport is to go: see
-    /// [`State::poll_transmit`](super::State::poll_transmit), [`State::wants_input`](super::State::wants_input) and
+    /// [`State::poll_transmit`](super::State::poll_transmit),
+    /// [`State::wants_input`](super::State::wants_input) and
     /// [`State::transport`](super::State::transport).
     Ready(ConnectionId),
 }
@@ -18,7 +19,8 @@ pub enum Event {
 pub enum Transport {
     /// It stays.
     Open,
-    /// What [`State::poll_transmit`](super::State::poll_transmit) still gives is written, then it is closed.
+    /// What [`State::poll_transmit`](super::State::poll_transmit) still gives is written, then it
+    /// is closed.
     Closing,
     /// It is dropped at once, whatever waits.
     Gone,

@@ -1,8 +1,9 @@
 //! An in-memory broker for tests and first steps.
 //!
-//! [`Broker`] takes connections within the process and at TCP ports, from any AMQP 0-9-1 client, many at a time. [`State`] is the
-//! broker without I/O, for tests that step client and broker by hand in virtual time. Both inject the faults that a test wants to
-//! see its application survive, and show what is in the broker.
+//! [`Broker`] takes connections within the process and at TCP ports, from any AMQP 0-9-1 client,
+//! many at a time. [`State`] is the broker without I/O, for tests that step client and broker by
+//! hand in virtual time. Both inject the faults that a test wants to see its application survive,
+//! and show what is in the broker.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
@@ -24,9 +25,10 @@
 //!
 //! # Beside RabbitMQ
 //!
-//! It is made to be taken for RabbitMQ 3.10 by a client: the scenarios of `tests/live` run on both, and compare replies, counts, orders,
-//! headers, and codes and whole texts of refusals. It is **not** for production: it keeps everything in the memory of one process, of
-//! which nothing outlives it.
+//! It is made to be taken for RabbitMQ 3.10 by a client: the scenarios of `tests/live` run on both,
+//! and compare replies, counts, orders, headers, and codes and whole texts of refusals. It is
+//! **not** for production: it keeps everything in the memory of one process, of which nothing
+//! outlives it.
 //!
 //! | | RabbitMQ | here |
 //! |---|---|---|
@@ -50,27 +52,33 @@
 //! # Order of answers
 //!
 //! What queues say reaches a channel after everything that its client has sent before, as in
-//! RabbitMQ. Of calls that arrive together, `basic.consume` and `basic.cancel` are answered last, whatever was sent behind them; deliveries, and
-//! `basic.cancel` of the broker's, follow as well. Whatever arrives behind a `tx.commit` that has put a message into a queue
-//! and is not answered yet, a publish or an acknowledgement included, closes the connection with 504
-//! (`unexpected command while processing 'tx.commit'`). A consumer that is cancelled before its `basic.consume-ok` has left
-//! closes the connection with 541, as in 3.10 and 4.0.
+//! RabbitMQ. Of calls that arrive together, `basic.consume` and `basic.cancel` are answered last,
+//! whatever was sent behind them; deliveries, and `basic.cancel` of the broker's, follow as well.
+//! Whatever arrives behind a `tx.commit` that has put a message into a queue and is not answered
+//! yet, a publish or an acknowledgement included, closes the connection with 504
+//! (`unexpected command while processing 'tx.commit'`). A consumer that is cancelled before its
+//! `basic.consume-ok` has left closes the connection with 541, as in 3.10 and 4.0.
 //!
-//! A publish that no queue takes is confirmed at once. What queues take is confirmed after everything that arrived with it, and
-//! not at all where the channel or the connection is closed first.
+//! A publish that no queue takes is confirmed at once. What queues take is confirmed after
+//! everything that arrived with it, and not at all where the channel or the connection is closed
+//! first.
 //!
-//! In RabbitMQ that is a race between processes, which the channel nearly always wins. So one of a hundred answers to
-//! `basic.consume`, `basic.cancel` and `tx.commit` arrives in time, in the order of the calls, and harms nothing that is sent
-//! behind: [`Settings::in_time_percent`] says how many, and [`Settings::seed`] which ones.
+//! In RabbitMQ that is a race between processes, which the channel nearly always wins. So one of a
+//! hundred answers to `basic.consume`, `basic.cancel` and `tx.commit` arrives in time, in the order
+//! of the calls, and harms nothing that is sent behind: [`Settings::in_time_percent`] says how
+//! many, and [`Settings::seed`] which ones.
 //!
-//! Without [`Settings::late_answers`], answers are in the order of the calls, and nothing of this is an error.
+//! Without [`Settings::late_answers`], answers are in the order of the calls, and nothing of this
+//! is an error.
 //!
-//! What arrives together is what one call of [`State::handle_bytes`] gets; its end is the end of the wait.
+//! What arrives together is what one call of [`State::handle_bytes`] gets; its end is the end of
+//! the wait.
 //!
 //! # Determinism
 //!
-//! [`State`] has no clock and no randomness: maps are ordered, names that the server makes and races are
-//! drawn from [`Settings::seed`], and times are what is handed in. The same input gives the same output, octet for octet.
+//! [`State`] has no clock and no randomness: maps are ordered, names that the server makes and
+//! races are drawn from [`Settings::seed`], and times are what is handed in. The same input gives
+//! the same output, octet for octet.
 
 mod event;
 mod keys;

@@ -8,8 +8,9 @@ use crate::wire::Timestamp;
 
 /// What an embedded broker starts with, and what it proposes to clients.
 ///
-/// The defaults are RabbitMQ's: one virtual host `/`, and the user `guest` with the password `guest` who may do everything
-/// there. Users and virtual hosts can be changed later on: see [`State::add_user`](super::State::add_user) and
+/// The defaults are RabbitMQ's: one virtual host `/`, and the user `guest` with the password
+/// `guest` who may do everything there. Users and virtual hosts can be changed later on: see
+/// [`State::add_user`](super::State::add_user) and
 /// [`State::add_virtual_host`](super::State::add_virtual_host).
 ///
 /// ```
@@ -29,31 +30,35 @@ pub struct Settings {
     pub virtual_hosts: Vec<String>,
     /// The users by name.
     pub users: BTreeMap<String, User>,
-    /// The most channels of a connection, 2047 unless said otherwise; 0 stands for no limit but the protocol's, 65535.
+    /// The most channels of a connection, 2047 unless said otherwise; 0 stands for no limit but the
+    /// protocol's, 65535.
     pub channel_max: u16,
     /// The largest frame in octets, 131 072 unless said otherwise; 0 stands for no limit.
     pub frame_max: u32,
-    /// The heartbeat interval that is proposed, in seconds, 60 unless said otherwise; the client's answer counts.
+    /// The heartbeat interval that is proposed, in seconds, 60 unless said otherwise; the client's
+    /// answer counts.
     pub heartbeat: u16,
-    /// The largest message in octets, 128 MiB unless said otherwise. A larger one closes the channel with 406.
+    /// The largest message in octets, 128 MiB unless said otherwise. A larger one closes the
+    /// channel with 406.
     pub max_message_size: u64,
     /// How long a client may take to open the connection, 10 s unless said otherwise.
     pub handshake_timeout: Duration,
-    /// Answers to `basic.consume` and `basic.cancel`, and the confirms of queues, arrive after the answers to what was sent
-    /// behind them, and whatever is sent behind an unanswered `tx.commit` closes the connection with 504: see "Order of
-    /// answers" in the [module's documentation](super). True unless said otherwise, as in RabbitMQ; without, answers are in
+    /// Answers to `basic.consume` and `basic.cancel`, and the confirms of queues, arrive after the
+    /// answers to what was sent behind them, and whatever is sent behind an unanswered `tx.commit`
+    /// closes the connection with 504: see "Order of answers" in the [module's
+    /// documentation](super). True unless said otherwise, as in RabbitMQ; without, answers are in
     /// the order of the calls.
     pub late_answers: bool,
-    /// How many of a hundred answers to `basic.consume`, `basic.cancel` and `tx.commit` arrive in time all the same, in the
-    /// order of the calls, as RabbitMQ loses that race at times. One unless said otherwise. Which ones is drawn from the
-    /// seed; 0 stands for none.
+    /// How many of a hundred answers to `basic.consume`, `basic.cancel` and `tx.commit` arrive in
+    /// time all the same, in the order of the calls, as RabbitMQ loses that race at times. One
+    /// unless said otherwise. Which ones is drawn from the seed; 0 stands for none.
     pub in_time_percent: u8,
-    /// Server-made names of queues and consumers, and which late answers arrive in time, are drawn from this seed: the same
-    /// seed, the same names and orders.
+    /// Server-made names of queues and consumers, and which late answers arrive in time, are drawn
+    /// from this seed: the same seed, the same names and orders.
     pub seed: u64,
-    /// The time of day when the broker starts, from which the `time` of `x-death` is counted. Where none is said, a
-    /// [`Broker`](super::Broker) takes the present, and a [`State`](super::State), which has no clock, the first of January
-    /// 2020: the same in every run.
+    /// The time of day when the broker starts, from which the `time` of `x-death` is counted. Where
+    /// none is said, a [`Broker`](super::Broker) takes the present, and a [`State`](super::State),
+    /// which has no clock, the first of January 2020: the same in every run.
     pub started_at: Option<Timestamp>,
 }
 

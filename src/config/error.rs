@@ -3,11 +3,13 @@
 use std::convert::Infallible;
 use std::fmt;
 
-/// What is wrong with a URL or with a field of [`ConnectionParameters`](super::ConnectionParameters).
+/// What is wrong with a URL or with a field of
+/// [`ConnectionParameters`](super::ConnectionParameters).
 ///
-/// Its text names the part or key, what is allowed and, for an unknown key, the known ones that are near. It shows what was
-/// given only where that cannot be part of a secret: never a part of a URL before its query, no key that is near no known one,
-/// and no value beside something that may hold a secret, such as `password`.
+/// Its text names the part or key, what is allowed and, for an unknown key, the known ones that are
+/// near. It shows what was given only where that cannot be part of a secret: never a part of a URL
+/// before its query, no key that is near no known one, and no value beside something that may hold
+/// a secret, such as `password`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParametersError {
     kind: ParametersErrorKind,
@@ -54,8 +56,8 @@ impl ParametersError {
         Self { given: Some(given.into()), ..self }
     }
 
-    /// The key at this place of the query is unknown. Its name is shown where it is near a known one: it may be part of a
-    /// password otherwise.
+    /// The key at this place of the query is unknown. Its name is shown where it is near a known
+    /// one: it may be part of a password otherwise.
     pub(super) fn unknown(place: usize, name: &str, nearest: Vec<&'static str>) -> Self {
         let key = if nearest.is_empty() { A_KEY } else { name };
         let advice = format!("number {place} in the query; the documentation of ConnectionParameters lists all keys");
@@ -85,13 +87,15 @@ impl ParametersError {
         self.kind
     }
 
-    /// Where it is wrong: a key of the query, or `url`, `scheme`, `user`, `password`, `host`, `port` or `virtual_host`. It is
-    /// `a key of the query` for a key that is missing, and for one that is near no known one: it may be part of a password.
+    /// Where it is wrong: a key of the query, or `url`, `scheme`, `user`, `password`, `host`,
+    /// `port` or `virtual_host`. It is `a key of the query` for a key that is missing, and for one
+    /// that is near no known one: it may be part of a password.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The known keys that are nearest to an unknown one, several where they are equally near; none where none is near.
+    /// The known keys that are nearest to an unknown one, several where they are equally near; none
+    /// where none is near.
     pub fn nearest(&self) -> &[&'static str] {
         &self.nearest
     }
@@ -121,7 +125,8 @@ impl fmt::Display for ParametersError {
 impl std::error::Error for ParametersError {}
 
 impl From<Infallible> for ParametersError {
-    /// Lets a function take anything that converts to parameters, the parameters themselves included.
+    /// Lets a function take anything that converts to parameters, the parameters themselves
+    /// included.
     fn from(never: Infallible) -> Self {
         match never {}
     }

@@ -1,4 +1,5 @@
-//! What a connection is opened with: endpoint, credentials, limits, deadlines; field by field, or from a URL.
+//! What a connection is opened with: endpoint, credentials, limits, deadlines; field by field, or
+//! from a URL.
 //!
 //! Both ways meet in [`ConnectionParameters`], with one set of defaults:
 //!
@@ -23,16 +24,18 @@
 //!
 //! # The URL
 //!
-//! `amqp://user:password@host:port,host:port/virtual_host?key=value&…`, or `amqps://` for TLS. Every part may be missing:
-//! `amqp://` alone is the broker of this machine. Scheme and hosts are case-insensitive. User, password, host and virtual host
-//! are percent-decoded, and a `+` in them is a plus; keys and values of the query are decoded as a form's, where a `+` is a
-//! space. The keys stand with the fields of [`ConnectionParameters`]; those of Pika and of RabbitMQ's URIs are among them.
+//! `amqp://user:password@host:port,host:port/virtual_host?key=value&…`, or `amqps://` for TLS.
+//! Every part may be missing: `amqp://` alone is the broker of this machine. Scheme and hosts are
+//! case-insensitive. User, password, host and virtual host are percent-decoded, and a `+` in them
+//! is a plus; keys and values of the query are decoded as a form's, where a `+` is a space. The
+//! keys stand with the fields of [`ConnectionParameters`]; those of Pika and of RabbitMQ's URIs are
+//! among them.
 //!
-//! No virtual host, `/` and `/%2F` all mean the virtual host `/`, as in Pika; `//` is the one whose name is empty. A
-//! user without a password gets the default one.
+//! No virtual host, `/` and `/%2F` all mean the virtual host `/`, as in Pika; `//` is the one whose
+//! name is empty. A user without a password gets the default one.
 //!
-//! Anything unknown, repeated, empty, malformed or out of range is an error that says so: a typing mistake never turns
-//! into a default.
+//! Anything unknown, repeated, empty, malformed or out of range is an error that says so: a typing
+//! mistake never turns into a default.
 
 mod credentials;
 mod error;

@@ -1,4 +1,5 @@
-//! TLS: whom to trust, and who the client is. The settings are here whatever the features; they need the feature `tls` to connect.
+//! TLS: whom to trust, and who the client is. The settings are here whatever the features; they
+//! need the feature `tls` to connect.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,8 +9,8 @@ use super::{Secret, SecretOctets, Setting};
 
 /// How a connection over TLS is made: `amqps`.
 ///
-/// The default trusts whom the operating system trusts, checks the broker's certificate against the host's name, and has no
-/// certificate of its own.
+/// The default trusts whom the operating system trusts, checks the broker's certificate against the
+/// host's name, and has no certificate of its own.
 ///
 /// ```
 /// use leveret::config::{ConnectionParameters, Pem, Tls};
@@ -27,10 +28,11 @@ use super::{Secret, SecretOctets, Setting};
 pub struct Tls {
     /// The certificates of the authorities that are trusted, in place of the operating system's.
     ///
-    /// The broker's own certificate may be among them, such as a self-signed one that `openssl req -x509` made. A broker that
-    /// shows exactly one of these certificates is trusted whoever signed it, and whether or not it is marked as an authority's.
-    /// It still has to be for the host's name (its subjectAltName is what counts), within its time, and the broker has to prove
-    /// that it has the key.
+    /// The broker's own certificate may be among them, such as a self-signed one that
+    /// `openssl req -x509` made. A broker that shows exactly one of these certificates is trusted
+    /// whoever signed it, and whether or not it is marked as an authority's. It still has to be for
+    /// the host's name (its subjectAltName is what counts), within its time, and the broker has to
+    /// prove that it has the key.
     pub ca: Option<Pem>,
     /// The client's certificate, and those that lead from it to an authority.
     pub certificate: Option<Pem>,
@@ -38,14 +40,15 @@ pub struct Tls {
     pub key: Option<Pem>,
     /// The password of an encrypted key (PKCS #8).
     pub key_password: Option<Secret>,
-    /// The name that the broker's certificate has to be for, and that the broker is told (SNI); none is the endpoint's host.
+    /// The name that the broker's certificate has to be for, and that the broker is told (SNI);
+    /// none is the endpoint's host.
     pub server_name: Option<String>,
     /// The broker is told the name (SNI).
     pub send_server_name: bool,
     /// The broker's certificate is checked. See [`Tls::dangerously_skip_verification`].
     pub verify: bool,
-    /// RabbitMQ's key `fail_if_no_peer_cert`, kept for printing. It changes nothing: a broker without a certificate is refused
-    /// whatever this says.
+    /// RabbitMQ's key `fail_if_no_peer_cert`, kept for printing. It changes nothing: a broker
+    /// without a certificate is refused whatever this says.
     pub fail_if_no_peer_cert: Option<bool>,
     /// A configuration of rustls, in place of everything here but the names.
     #[cfg(feature = "tls")]
@@ -72,7 +75,8 @@ impl Default for Tls {
 
 /// Setters. Each of those that set something optional takes `None` to undo it.
 impl Tls {
-    /// Trusts these authorities, and no others; or the broker's [own certificate](Self#structfield.ca).
+    /// Trusts these authorities, and no others; or the broker's [own
+    /// certificate](Self#structfield.ca).
     #[must_use]
     pub fn ca(mut self, ca: impl Into<Option<Pem>>) -> Self {
         self.ca = ca.into();
@@ -114,15 +118,16 @@ impl Tls {
         self
     }
 
-    /// **Takes whatever certificate the other side shows**: whoever is on the way can read and change everything, passwords
-    /// included. For experiments. In a URL: `verify=verify_none`.
+    /// **Takes whatever certificate the other side shows**: whoever is on the way can read and
+    /// change everything, passwords included. For experiments. In a URL: `verify=verify_none`.
     #[must_use]
     pub fn dangerously_skip_verification(mut self) -> Self {
         self.verify = false;
         self
     }
 
-    /// A configuration of rustls that was made elsewhere, in place of authorities, certificate, key and verification.
+    /// A configuration of rustls that was made elsewhere, in place of authorities, certificate, key
+    /// and verification.
     #[cfg(feature = "tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
     #[must_use]
@@ -162,10 +167,11 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// Certificates or a key in PEM (RFC 7468): a file, or text in memory. `Debug` never shows what is in it.
+/// Certificates or a key in PEM (RFC 7468): a file, or text in memory. `Debug` never shows what is
+/// in it.
 ///
-/// Other forms, such as PKCS #12 (`.p12`, `.pfx`), DER and Java's keystores, are not read: the error names the command that
-/// converts them.
+/// Other forms, such as PKCS #12 (`.p12`, `.pfx`), DER and Java's keystores, are not read: the
+/// error names the command that converts them.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pem {

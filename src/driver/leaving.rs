@@ -1,8 +1,9 @@
 //! What a driver does when its runtime drops it: what waits still goes out.
 //!
-//! The runtime moves nothing any more, so a socket is written to by plain blocking calls, for a short time; TLS on it
-//! included. Then the broker is waited for to end the stream: a socket that is closed with unread input is reset, and what the
-//! system holds for the broker would be lost. Any other transport takes what it takes without waiting.
+//! The runtime moves nothing any more, so a socket is written to by plain blocking calls, for a
+//! short time; TLS on it included. Then the broker is waited for to end the stream: a socket that
+//! is closed with unread input is reset, and what the system holds for the broker would be lost.
+//! Any other transport takes what it takes without waiting.
 
 use std::any::Any;
 use std::io::{self, IoSlice, Read, Write};
@@ -153,7 +154,8 @@ struct Timed<'a> {
 }
 
 impl Timed<'_> {
-    /// What is left of the time; at least what a socket can be set to, since zero stands for no limit there.
+    /// What is left of the time; at least what a socket can be set to, since zero stands for no
+    /// limit there.
     fn left(&self) -> io::Result<Duration> {
         let left = self.until.saturating_duration_since(Instant::now());
         if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left.max(LEAST)) }

@@ -1,7 +1,8 @@
 //! Moves octets and time between an engine and a transport.
 //!
-//! Handles and driver share the engine behind one lock: see [`link`](crate::link). The driver ([`Driver`]) locks to hand in what it
-//! read and to take what is to be written, and never while it does I/O.
+//! Handles and driver share the engine behind one lock: see [`link`](crate::link). The driver
+//! ([`Driver`]) locks to hand in what it read and to take what is to be written, and never while it
+//! does I/O.
 
 mod connect;
 mod leaving;
@@ -30,7 +31,8 @@ pub(crate) use thread::open_on_thread;
 /// The runtime's clock, so that tests can turn it.
 pub(crate) const CLOCK: Clock = Clock::new(|| tokio::time::Instant::now().into_std());
 
-/// What handles share, and what drives it: a future, to be run on the runtime that this is called on.
+/// What handles share, and what drives it: a future, to be run on the runtime that this is called
+/// on.
 pub(crate) fn drive<T>(agreed: Agreed<T>) -> (Arc<Shared>, Driver<T>)
 where
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,

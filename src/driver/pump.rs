@@ -1,8 +1,9 @@
-//! What moves between an engine and a transport, whoever does the I/O. Everything about it is decided with one hold of the
-//! lock a turn.
+//! What moves between an engine and a transport, whoever does the I/O. Everything about it is
+//! decided with one hold of the lock a turn.
 //!
-//! A driver repeats: take a turn; write what the pump offers and say how much was taken; read into the room that it gives
-//! where it reads, and say how much came. When neither moves any more, the next turn lets it sleep.
+//! A driver repeats: take a turn; write what the pump offers and say how much was taken; read into
+//! the room that it gives where it reads, and say how much came. When neither moves any more, the
+//! next turn lets it sleep.
 
 use std::io::{self, IoSlice};
 use std::task::Waker;
@@ -21,7 +22,8 @@ const READ_CHUNK: usize = 64 * 1024;
 /// The same on a connection that has been quiet.
 const QUIET_CHUNK: usize = 1024;
 
-/// Above this capacity the buffer for input is given back as soon as it is empty: a large frame was in it.
+/// Above this capacity the buffer for input is given back as soon as it is empty: a large frame was
+/// in it.
 const MOST_KEPT: usize = 4 * READ_CHUNK;
 
 /// How long buffers are kept for more to come.
@@ -35,7 +37,8 @@ pub(super) struct Pump {
     input: BytesMut,
     /// Bytes that `input` must hold before the engine can go on.
     needed: usize,
-    /// The buffer of the large body that is arriving: it is read into instead of `input`, which is empty.
+    /// The buffer of the large body that is arriving: it is read into instead of `input`, which is
+    /// empty.
     body: Option<LentBody>,
     /// Bytes came that were not handed in so far.
     arrived: bool,
@@ -43,7 +46,8 @@ pub(super) struct Pump {
     quiet: bool,
     /// Taken from the engine, and not yet accepted by the transport. It counts as queued.
     writing: Outbound,
-    /// Bytes at the front of `writing` that a write was offered: it may have passed them on, whatever it said.
+    /// Bytes at the front of `writing` that a write was offered: it may have passed them on,
+    /// whatever it said.
     offered: usize,
     /// Bytes that the transport accepted, and the engine does not know of.
     accepted: usize,
@@ -103,8 +107,9 @@ impl Pump {
         }
     }
 
-    /// Tells the engine what has moved, does what is due, and finds out what comes next. All that the transport had
-    /// received by `drained` was read. Where the driver rests, it sleeps if there is nothing else to do.
+    /// Tells the engine what has moved, does what is due, and finds out what comes next. All that
+    /// the transport had received by `drained` was read. Where the driver rests, it sleeps if there
+    /// is nothing else to do.
     pub(super) fn turn(&mut self, link: &Shared, now: Instant, drained: Instant, rest: Option<Rest>) -> Turn {
         let (turn, asleep) = link.turn(|engine| {
             self.report(engine, now);
@@ -176,8 +181,9 @@ impl Pump {
 
     /// Where to read to, at most a chunk; none where what has come is to be handed in first.
     ///
-    /// It is room for a chunk, or for the rest of the next frame. Of one that is large and has to be there as a whole, as much is
-    /// reserved as has arrived: its size is only what the peer declares.
+    /// It is room for a chunk, or for the rest of the next frame. Of one that is large and has to
+    /// be there as a whole, as much is reserved as has arrived: its size is only what the peer
+    /// declares.
     pub(super) fn room(&mut self) -> Option<Room<'_>> {
         if let Some(body) = &mut self.body {
             let room = body.room();
@@ -222,8 +228,8 @@ impl Pump {
         });
     }
 
-    /// The driver has to stop. Gives what still waits, in order, if anything may go out, and whether anything but a close is
-    /// in it.
+    /// The driver has to stop. Gives what still waits, in order, if anything may go out, and
+    /// whether anything but a close is in it.
     pub(super) fn leave(&mut self, link: &Shared) -> Option<([Outbound; 2], bool)> {
         let now = link.now();
         let left = link.with(|state| {
@@ -258,8 +264,9 @@ impl Pump {
     }
 }
 
-/// Does what is due. Gives when something is due next, which is later than now; the time that is judged when whatever
-/// reports readiness has looked once more, where that is what is waited for; and whether something was done.
+/// Does what is due. Gives when something is due next, which is later than now; the time that is
+/// judged when whatever reports readiness has looked once more, where that is what is waited for;
+/// and whether something was done.
 fn pass_time(engine: &mut Engine, now: Instant, drained: Instant) -> (Option<Instant>, Option<Instant>, bool) {
     let mut done = false;
     loop {

@@ -20,7 +20,8 @@ impl Asking {
         Self { provider, task: None }
     }
 
-    /// Asks in a task of its own: a provider that blocks or panics does it there. What was asked before took too long.
+    /// Asks in a task of its own: a provider that blocks or panics does it there. What was asked
+    /// before took too long.
     pub(super) fn ask(&mut self, shared: &Arc<Shared>) {
         self.stop();
         let asking = tokio::spawn(ask(Arc::clone(&self.provider), Arc::clone(shared)));

@@ -16,8 +16,8 @@ use super::renewal::Asking;
 use super::timer::Timer;
 use crate::link::Shared;
 
-/// Drives one connection until it is finished. Dropping it, with its runtime for instance, loses the connection; what waits still
-/// goes out, see [`leave`].
+/// Drives one connection until it is finished. Dropping it, with its runtime for instance, loses
+/// the connection; what waits still goes out, see [`leave`].
 pub(crate) struct Driver<T: AsyncRead + AsyncWrite + Unpin + 'static> {
     transport: T,
     link: Arc<Shared>,
@@ -27,7 +27,8 @@ pub(crate) struct Driver<T: AsyncRead + AsyncWrite + Unpin + 'static> {
     provider: Option<Asking>,
     /// Bytes were written that the transport may hold back until it is flushed.
     unflushed: bool,
-    /// How the transport ended, where bytes came before that are handed in first: what they say may be answered.
+    /// How the transport ended, where bytes came before that are handed in first: what they say may
+    /// be answered.
     ended: Option<io::Result<()>>,
 }
 

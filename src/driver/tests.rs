@@ -1,4 +1,5 @@
-//! What the rules of the lock promise, seen from inside: where foreign code runs, and what is left over.
+//! What the rules of the lock promise, seen from inside: where foreign code runs, and what is left
+//! over.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -378,7 +379,8 @@ async fn a_frame_that_is_only_declared_reserves_no_more_than_has_arrived() {
     }
 }
 
-/// A driver on a connection whose frames may have up to four gibibytes, with a consumer that starts on channel 1.
+/// A driver on a connection whose frames may have up to four gibibytes, with a consumer that starts
+/// on channel 1.
 async fn unlimited() -> (Arc<Shared>, Driver<impl AsyncRead + AsyncWrite + Unpin + 'static>, Peer) {
     let (transport, mut peer) = Peer::new(16 * 1024 * 1024);
     let parameters = parameters().frame_max(u32::MAX);

@@ -1,4 +1,5 @@
-//! A thread of its own for a driver, with a runtime of its own: for programs whose tasks block theirs.
+//! A thread of its own for a driver, with a runtime of its own: for programs whose tasks block
+//! theirs.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -15,8 +16,8 @@ use super::drive;
 use crate::error::ConnectError;
 use crate::link::Shared;
 
-/// Opens a connection on a thread of its own, and drives it there until it is finished. Dropped before it is done, it is given
-/// up there too.
+/// Opens a connection on a thread of its own, and drives it there until it is finished. Dropped
+/// before it is done, it is given up there too.
 pub(crate) async fn open_on_thread<T, F>(open: impl FnOnce() -> F + Send + 'static) -> Result<Arc<Shared>, ConnectError>
 where
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -38,7 +39,8 @@ where
     receiver.await.unwrap_or_else(panicked).map(HandedOver::take)
 }
 
-/// A connection on its way from its thread to whoever opens it, and who may be gone by then: dropped on the way, it ends.
+/// A connection on its way from its thread to whoever opens it, and who may be gone by then:
+/// dropped on the way, it ends.
 struct HandedOver {
     shared: Arc<Shared>,
     taken: bool,

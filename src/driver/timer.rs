@@ -1,9 +1,11 @@
-//! The timer of a driver, and how the driver knows that everything that had arrived by some time was read.
+//! The timer of a driver, and how the driver knows that everything that had arrived by some time
+//! was read.
 //!
-//! A reactor reports readiness when it looks at the sockets, and a timer fires when it looks at the clock, which it does after the
-//! sockets. So a timer that fires proves that the reactor has looked at the transport at that time, and a read that finds nothing
-//! after that proves that all input was read. A read alone proves nothing: a thread that was blocked finds no readiness,
-//! whatever has arrived meanwhile.
+//! A reactor reports readiness when it looks at the sockets, and a timer fires when it looks at the
+//! clock, which it does after the sockets. So a timer that fires proves that the reactor has looked
+//! at the transport at that time, and a read that finds nothing after that proves that all input
+//! was read. A read alone proves nothing: a thread that was blocked finds no readiness, whatever
+//! has arrived meanwhile.
 
 use std::pin::Pin;
 use std::task::Context;
@@ -28,11 +30,13 @@ pub(super) struct Timer {
     drained: Instant,
 }
 
-/// A timer that fires later than this was set by a thread that was blocked, or in a process that was stopped. The look at
-/// the sockets that went with it may have been interrupted (`EINTR`, after SIGCONT): one more is waited for.
+/// A timer that fires later than this was set by a thread that was blocked, or in a process that
+/// was stopped. The look at the sockets that went with it may have been interrupted (`EINTR`, after
+/// SIGCONT): one more is waited for.
 const LATE: Duration = Duration::from_millis(50);
 
-/// Reads after which whatever had arrived before them is read, though more arrives all the time: more than a socket buffers.
+/// Reads after which whatever had arrived before them is read, though more arrives all the time:
+/// more than a socket buffers.
 const READS: u32 = 512;
 
 impl Timer {
@@ -59,8 +63,9 @@ impl Timer {
         self.armed = None;
     }
 
-    /// Sets it to `at`, where it is not set to an earlier time: one that is set too early costs a wake, setting it anew for every
-    /// frame costs more. One that was set to a time in the past would fire at once, and prove nothing.
+    /// Sets it to `at`, where it is not set to an earlier time: one that is set too early costs a
+    /// wake, setting it anew for every frame costs more. One that was set to a time in the past
+    /// would fire at once, and prove nothing.
     pub(super) fn arm(&mut self, at: Instant, now: Instant) {
         let at = at.max(now + TICK);
         if self.armed.is_none_or(|armed| armed > at) {

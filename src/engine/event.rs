@@ -1,4 +1,5 @@
-//! What the engine reports: completions of what was asked, and consumers that have something to take.
+//! What the engine reports: completions of what was asked, and consumers that have something to
+//! take.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -52,7 +53,8 @@ pub struct Reply {
     pub content: Option<Message>,
     /// The consumer that it started.
     pub consumer: Option<ConsumerKey>,
-    /// Nobody else can get that consumer: it was started by [`Engine::consume`](super::Engine::consume).
+    /// Nobody else can get that consumer: it was started by
+    /// [`Engine::consume`](super::Engine::consume).
     pub claimed: bool,
     /// The delivery that it brought and that has to be settled.
     pub unsettled: Option<u64>,
@@ -74,12 +76,13 @@ pub enum Confirmation {
     Nack,
     /// No queue took the message, which was mandatory; here it is.
     Returned(Box<Returned>),
-    /// It acknowledged the message, but before that a message came back that may be this one, changed on its way.
+    /// It acknowledged the message, but before that a message came back that may be this one,
+    /// changed on its way.
     Unknown,
 }
 
-/// What the engine needs no more. It is handed out to be dropped where no lock is held: bodies may belong to foreign code,
-/// and of deliveries there may be many.
+/// What the engine needs no more. It is handed out to be dropped where no lock is held: bodies may
+/// belong to foreign code, and of deliveries there may be many.
 #[derive(Default)]
 pub struct Discarded {
     /// Bodies that the application shared.

@@ -45,34 +45,38 @@ pub enum Failure {
     ConsumerTagInUse(ShortString),
     /// The consumer does not exist (any more).
     NoSuchConsumer,
-    /// The delivery is settled already: by a multiple settlement of a later one, or because the broker took it back.
+    /// The delivery is settled already: by a multiple settlement of a later one, or because the
+    /// broker took it back.
     AlreadySettled {
         /// Its number on the channel.
         delivery_tag: u64,
     },
-    /// The channel confirms its publishes, and nobody would hear what the broker does with this one; nothing was sent.
+    /// The channel confirms its publishes, and nobody would hear what the broker does with this
+    /// one; nothing was sent.
     Unconfirmed,
     /// The new secret was erased before it could be told.
     SecretErased,
-    /// A message came with a larger body than the application allows. It was rejected without requeue.
+    /// A message came with a larger body than the application allows. It was rejected without
+    /// requeue.
     MessageTooLarge {
         /// Octets of its body.
         size: u64,
         /// Octets allowed.
         limit: u64,
     },
-    /// A message came with a larger content header, its properties, than the application allows. It was rejected without
-    /// requeue.
+    /// A message came with a larger content header, its properties, than the application allows. It
+    /// was rejected without requeue.
     HeaderTooLarge {
         /// Bytes of its header.
         size: u64,
         /// Bytes allowed.
         limit: u64,
     },
-    /// Publishing is paused: too many octets wait for the socket, too many publishes for their confirms, or the broker
-    /// has blocked the connection.
+    /// Publishing is paused: too many octets wait for the socket, too many publishes for their
+    /// confirms, or the broker has blocked the connection.
     Backpressure,
-    /// So much waits for the socket already, besides publishes, that nothing is added to it; nothing of this was sent.
+    /// So much waits for the socket already, besides publishes, that nothing is added to it;
+    /// nothing of this was sent.
     WriteLimit {
         /// Bytes allowed.
         limit: u64,

@@ -6,10 +6,11 @@ use super::{ChannelKey, Engine, GatePlace, WaiterId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitsFor {
-    /// The answer to a request, or the confirm of a publish. Its place among the requests stays, so that answers stay in
-    /// step: see [`Engine::handle_abandoned`] for what comes of it.
+    /// The answer to a request, or the confirm of a publish. Its place among the requests stays, so
+    /// that answers stay in step: see [`Engine::handle_abandoned`] for what comes of it.
     Answer,
-    /// Its turn at the gate ([`Engine::wait_to_publish`]): it gives up the place, and the message is not published.
+    /// Its turn at the gate ([`Engine::wait_to_publish`]): it gives up the place, and the message
+    /// is not published.
     Turn(GatePlace),
     /// All confirms of a channel ([`Engine::wait_for_confirms`]).
     Confirms(ChannelKey),

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Somebody who waits for a completion. The engine hands it back and never looks inside.
 ///
-/// It names a slot and the slot's generation, so that what comes for a waiter that is gone never reaches its successor.
+/// It names a slot and the slot's generation, so that what comes for a waiter that is gone never
+/// reaches its successor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WaiterId {
     /// The slot in the table of waiters.
@@ -16,8 +17,8 @@ pub struct WaiterId {
 
 /// An open channel: its number, and which opening of that number it is.
 ///
-/// Numbers are reused, incarnations are not, by no connection of the process: what belongs to an earlier incarnation is refused,
-/// never sent.
+/// Numbers are reused, incarnations are not, by no connection of the process: what belongs to an
+/// earlier incarnation is refused, never sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelKey {
     /// The channel number on the wire.
@@ -35,8 +36,8 @@ pub struct ConsumerKey {
     pub generation: NonZeroU32,
 }
 
-/// Where the incarnations of a connection's channels begin: each connection has 2^32 of its own. So a handle that outlives its
-/// connection names nothing of the one that comes after it.
+/// Where the incarnations of a connection's channels begin: each connection has 2^32 of its own. So
+/// a handle that outlives its connection names nothing of the one that comes after it.
 pub(in crate::engine) fn first_incarnation() -> u64 {
     static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
     CONNECTIONS.fetch_add(1, Ordering::Relaxed) << 32

@@ -1,33 +1,39 @@
 //! A connection as a state machine: no socket, no clock, no thread.
 //!
-//! **Not promised**: any release may change what is here. What of it the API gives is at the root of the crate.
+//! **Not promised**: any release may change what is here. What of it the API gives is at the root
+//! of the crate.
 //!
-//! [`Handshake`] agrees with the server; [`Engine`] is the connection from there on. Its methods come in four families:
+//! [`Handshake`] agrees with the server; [`Engine`] is the connection from there on. Its methods
+//! come in four families:
 //!
 //! * getters tell what is;
-//! * `handle_*` take what happened outside: octets read, octets written, time passed, the transport lost;
-//! * the rest are what the application asks for: open a channel, call a method, publish, acknowledge;
+//! * `handle_*` take what happened outside: octets read, octets written, time passed, the transport
+//!   lost;
+//! * the rest are what the application asks for: open a channel, call a method, publish,
+//!   acknowledge;
 //! * `poll_*` give what is to be done outside: octets to write, the next deadline, events.
 //!
 //! # The run loop
 //!
 //! Whoever drives an engine repeats, in any order, until [`Engine::is_finished`]:
 //!
-//! 1. take what [`Engine::poll_transmit`] gives and write it; tell each octet that the transport accepted to
-//!    [`Engine::handle_written`];
-//! 2. read while [`Engine::poll_reading`] says so, and hand what has arrived to [`Engine::handle_bytes`], together with what
-//!    that left over before. A pause may end with any step of this list and with any request: see [`Engine::may_read`];
-//! 3. when the time of [`Engine::poll_deadline`] has come, call [`Engine::handle_timeout`] with the time now, and with a time
-//!    up to which all input was read: what reports readiness has looked at the transport since then, and a read found nothing.
-//!    In a pause of step 2 that time stays where it was;
-//! 4. when the transport ends or fails, call [`Engine::handle_transport_lost`]; before it [`Engine::handle_withheld`], where
-//!    bytes were taken and never offered to the transport;
-//! 5. after each of these, and after each request, take events from [`Engine::poll_event`] until there are none, and
-//!    drop what [`Engine::take_discarded`] gives where no lock is held.
+//! 1. take what [`Engine::poll_transmit`] gives and write it; tell each octet that the transport
+//!    accepted to [`Engine::handle_written`];
+//! 2. read while [`Engine::poll_reading`] says so, and hand what has arrived to
+//!    [`Engine::handle_bytes`], together with what that left over before. A pause may end with any
+//!    step of this list and with any request: see [`Engine::may_read`];
+//! 3. when the time of [`Engine::poll_deadline`] has come, call [`Engine::handle_timeout`] with the
+//!    time now, and with a time up to which all input was read: what reports readiness has looked
+//!    at the transport since then, and a read found nothing. In a pause of step 2 that time stays
+//!    where it was;
+//! 4. when the transport ends or fails, call [`Engine::handle_transport_lost`]; before it
+//!    [`Engine::handle_withheld`], where bytes were taken and never offered to the transport;
+//! 5. after each of these, and after each request, take events from [`Engine::poll_event`] until
+//!    there are none, and drop what [`Engine::take_discarded`] gives where no lock is held.
 //!
-//! What was taken in step 1 counts as handed to the transport: if the connection ends before it is written, whether it arrived is
-//! unknown. After [`Engine::is_lost`] nothing is written any more. A driver that has to stop calls [`Engine::leave`], and
-//! writes what that gives if it can.
+//! What was taken in step 1 counts as handed to the transport: if the connection ends before it is
+//! written, whether it arrived is unknown. After [`Engine::is_lost`] nothing is written any more. A
+//! driver that has to stop calls [`Engine::leave`], and writes what that gives if it can.
 //!
 //! ```
 //! use std::time::{Duration, Instant};
@@ -234,7 +240,8 @@ impl Engine {
         self.state.is_closed() && self.outbound.is_empty()
     }
 
-    /// The connection is over and nothing can be written any more: the transport has to go, whatever waits.
+    /// The connection is over and nothing can be written any more: the transport has to go,
+    /// whatever waits.
     pub fn is_lost(&self) -> bool {
         self.state.is_lost()
     }
@@ -252,7 +259,8 @@ impl Engine {
     }
 }
 
-/// A header that fits a frame as negotiated is taken in any case: it may be one that this side published, and that returns.
+/// A header that fits a frame as negotiated is taken in any case: it may be one that this side
+/// published, and that returns.
 fn largest_header(frame_max: u32, max_header_size: usize) -> usize {
     let in_frame = usize::try_from(frame_max).unwrap_or(usize::MAX).saturating_sub(FRAME_OVERHEAD);
     if frame_max == 0 { usize::MAX } else { max_header_size.max(in_frame) }
@@ -260,7 +268,8 @@ fn largest_header(frame_max: u32, max_header_size: usize) -> usize {
 
 /// What is to be done outside.
 impl Engine {
-    /// What is to be written, if anything. It counts as queued until [`Engine::handle_written`] says otherwise.
+    /// What is to be written, if anything. It counts as queued until [`Engine::handle_written`]
+    /// says otherwise.
     pub fn poll_transmit(&mut self) -> Option<Outbound> {
         let mut outbound = Outbound::new();
         self.poll_transmit_into(&mut outbound).then_some(outbound)

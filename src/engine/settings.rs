@@ -18,19 +18,22 @@ pub struct Settings {
     pub high_water: usize,
     /// Octets waiting for the socket at which it goes on.
     pub low_water: usize,
-    /// Bytes of calls, acknowledgements and answers waiting for the socket at which no more are taken.
+    /// Bytes of calls, acknowledgements and answers waiting for the socket at which no more are
+    /// taken.
     pub write_limit: usize,
     /// Publishes waiting for their confirms at which publishing pauses; none for no limit.
     pub max_unconfirmed: Option<u32>,
     /// Octets of the largest body that is taken in.
     pub max_message_size: u64,
-    /// Bytes of the largest content header that is taken in, where it is larger than a frame as negotiated.
+    /// Bytes of the largest content header that is taken in, where it is larger than a frame as
+    /// negotiated.
     pub max_header_size: usize,
     /// Bytes of messages waiting for consumers at which reading pauses.
     pub read_limit: usize,
     /// How long more may wait before the consumer for which most waits is cancelled.
     pub overflow_timeout: Duration,
-    /// Unsettled deliveries that the broker sends at most to a consumer for which nothing else was set; 0 for no limit.
+    /// Unsettled deliveries that the broker sends at most to a consumer for which nothing else was
+    /// set; 0 for no limit.
     pub default_prefetch: u16,
     /// How long the broker may block the connection; none for as long as it likes.
     pub blocked_timeout: Option<Duration>,
@@ -59,7 +62,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The longest time that anything waits: a century, so that adding it to a point in time cannot overflow.
+    /// The longest time that anything waits: a century, so that adding it to a point in time cannot
+    /// overflow.
     const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
 
     /// The same with no wait longer than that.

@@ -74,7 +74,8 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
-    /// TLS is at fault, though it may have shown later: a broker that misses a certificate says so after the handshake.
+    /// TLS is at fault, though it may have shown later: a broker that misses a certificate says so
+    /// after the handshake.
     pub(crate) fn is_tls(&self) -> bool {
         matches!(self, Self::Tls(_))
     }
@@ -103,9 +104,11 @@ impl Cause {
             Self::Handshake(HandshakeError::Refused { code, text, .. }) => {
                 Answer::find(*code, &text.to_string()).is_some_and(|answer| answer.passes)
             }
-            // A broker that stops, or a balancer in front of brokers that have: nothing was refused so far.
+            // A broker that stops, or a balancer in front of brokers that have: nothing was refused
+            // so far.
             Self::Handshake(HandshakeError::EndOfStream(HandshakeStep::Start)) => true,
-            // It is asked anew, and may have been cut off from whom it asks; credentials that cannot be sent stay so.
+            // It is asked anew, and may have been cut off from whom it asks; credentials that
+            // cannot be sent stay so.
             Self::Provider(error) => !error.is::<ParametersError>(),
             _ => matches!(self.kind(), ErrorKind::Io | ErrorKind::TimedOut),
         }
@@ -230,10 +233,11 @@ impl Attempt {
         self.cause.hint(self.phase)
     }
 
-    /// The error that is the cause, where there is one: the [`io::Error`] of the transport or of TLS, what a provider of
-    /// credentials or a mechanism failed with, a [`HandshakeError`].
+    /// The error that is the cause, where there is one: the [`io::Error`] of the transport or of
+    /// TLS, what a provider of credentials or a mechanism failed with, a [`HandshakeError`].
     ///
-    /// Its text is part of this one's. As with [`io::Error`], [`source`](Error::source) goes on behind it.
+    /// Its text is part of this one's. As with [`io::Error`], [`source`](Error::source) goes on
+    /// behind it.
     pub fn get_ref(&self) -> Option<&(dyn Error + 'static)> {
         self.cause.get_ref()
     }
@@ -302,7 +306,8 @@ impl ConnectError {
         }
     }
 
-    /// Whose decision it was: where the time was over, or what the other side said could not be, this side's.
+    /// Whose decision it was: where the time was over, or what the other side said could not be,
+    /// this side's.
     pub(crate) fn initiator(&self) -> Option<Initiator> {
         match (&self.out_of_time, self.telling()) {
             (Some(_), _) => Some(Initiator::Client),

@@ -10,13 +10,13 @@ use crate::wire::{Escaped, ShortString};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ConnectionEvent {
-    /// The broker blocks publishes, for this reason (`connection.blocked`), which is as it came: [`Escaped`] makes it safe to
-    /// show. They wait; everything else goes on.
+    /// The broker blocks publishes, for this reason (`connection.blocked`), which is as it came:
+    /// [`Escaped`] makes it safe to show. They wait; everything else goes on.
     Blocked(String),
     /// It does so no more (`connection.unblocked`).
     Unblocked,
-    /// The detector of Pika 0.x ([`backpressure_detection`]): a frame was queued while more waited than
-    /// [`backpressure_multiplier`] average frames.
+    /// The detector of Pika 0.x ([`backpressure_detection`]): a frame was queued while more waited
+    /// than [`backpressure_multiplier`] average frames.
     ///
     /// [`backpressure_detection`]: crate::ConnectionParameters#structfield.backpressure_detection
     /// [`backpressure_multiplier`]: crate::ConnectionParameters#structfield.backpressure_multiplier
@@ -26,9 +26,10 @@ pub enum ConnectionEvent {
         /// Octets of an average frame, rounded down.
         average: u64,
     },
-    /// More than [`read_limit`] bytes of messages wait for consumers. Until [`ReadingResumed`](Self::ReadingResumed), the
-    /// connection is read only when they have taken some, and while something is awaited that only reading can bring. If that
-    /// lasts for longer than [`overflow_timeout`], the consumer for which most waits ends.
+    /// More than [`read_limit`] bytes of messages wait for consumers. Until
+    /// [`ReadingResumed`](Self::ReadingResumed), the connection is read only when they have taken
+    /// some, and while something is awaited that only reading can bring. If that lasts for longer
+    /// than [`overflow_timeout`], the consumer for which most waits ends.
     ///
     /// [`read_limit`]: crate::ConnectionParameters#structfield.read_limit
     /// [`overflow_timeout`]: crate::ConnectionParameters#structfield.overflow_timeout
@@ -36,9 +37,11 @@ pub enum ConnectionEvent {
         /// Bytes that wait.
         waiting: u64,
     },
-    /// No more than half of [`read_limit`](crate::ConnectionParameters#structfield.read_limit) waits any more.
+    /// No more than half of [`read_limit`](crate::ConnectionParameters#structfield.read_limit)
+    /// waits any more.
     ReadingResumed,
-    /// The broker took a new secret: the provider's, or that of [`Connection::update_secret`](crate::Connection::update_secret).
+    /// The broker took a new secret: the provider's, or that of
+    /// [`Connection::update_secret`](crate::Connection::update_secret).
     SecretUpdated,
     /// The provider had no new secret, or the broker did not take it: why. It is asked again.
     SecretNotUpdated(String),
@@ -54,8 +57,8 @@ pub enum ChannelEvent {
     Stopped,
     /// Content may flow again.
     Resumed,
-    /// The broker cancelled the consumer of this tag: its queue is gone or its node down, or a delivery was held longer than the
-    /// consumer timeout (RabbitMQ 4.3).
+    /// The broker cancelled the consumer of this tag: its queue is gone or its node down, or a
+    /// delivery was held longer than the consumer timeout (RabbitMQ 4.3).
     ConsumerCancelled(ShortString),
     /// The client cancelled the consumer of this tag, which did not keep up: see
     /// [`ErrorKind::ConsumerOverflowed`](crate::ErrorKind::ConsumerOverflowed).

@@ -9,9 +9,11 @@ use crate::frame::FrameError;
 use crate::protocol::{ProtocolMethod, connection};
 
 impl Error {
-    /// What a program or a person can do about it, in half a sentence; none where the error itself says so.
+    /// What a program or a person can do about it, in half a sentence; none where the error itself
+    /// says so.
     ///
-    /// [`Display`](std::fmt::Display) leaves it out; [`Debug`](std::fmt::Debug) shows it in a line of its own.
+    /// [`Display`](std::fmt::Display) leaves it out; [`Debug`](std::fmt::Debug) shows it in a line
+    /// of its own.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {

@@ -18,20 +18,23 @@ pub enum ErrorKind {
     TimedOut,
     /// The other side does not speak AMQP 0-9-1, or broke the protocol.
     Protocol,
-    /// The broker refused the credentials, there is no mechanism in common, or a provider has no credentials.
+    /// The broker refused the credentials, there is no mechanism in common, or a provider has no
+    /// credentials.
     Authentication,
-    /// The broker refused the virtual host, or something else about the connection, when it was opened.
+    /// The broker refused the virtual host, or something else about the connection, when it was
+    /// opened.
     AccessRefused,
     /// The connection is closed, or was while this was in flight.
     ConnectionClosed,
     /// The channel is closed, or was while this was in flight.
     ChannelClosed,
-    /// The broker cancelled the consumer: its queue is gone or its node down, or a delivery was held longer than the consumer
-    /// timeout (RabbitMQ 4.3).
+    /// The broker cancelled the consumer: its queue is gone or its node down, or a delivery was
+    /// held longer than the consumer timeout (RabbitMQ 4.3).
     ConsumerCancelled,
-    /// The client cancelled the consumer, which did not keep up: more messages waited in memory than
-    /// [`read_limit`](crate::ConnectionParameters#structfield.read_limit) allows, and most of them for this one. See
-    /// [slow consumers](crate::Consumer#slow-consumers) for what becomes of them.
+    /// The client cancelled the consumer, which did not keep up: more messages waited in memory
+    /// than [`read_limit`](crate::ConnectionParameters#structfield.read_limit) allows, and most of
+    /// them for this one. See [slow consumers](crate::Consumer#slow-consumers) for what becomes of
+    /// them.
     ConsumerOverflowed,
     /// The broker could not take responsibility for a message (`basic.nack`).
     Nacked,
@@ -45,11 +48,11 @@ pub enum ErrorKind {
     Usage,
     /// As many channels are open as were negotiated.
     ChannelsExhausted,
-    /// A message came that is larger than `max_message_size`, or whose properties are larger than `max_header_size`; it was
-    /// rejected without requeue, and the consumer goes on.
+    /// A message came that is larger than `max_message_size`, or whose properties are larger than
+    /// `max_header_size`; it was rejected without requeue, and the consumer goes on.
     MessageTooLarge,
-    /// Publishing is paused, and the caller did not want to wait; or more waits for the socket than `write_limit`, and a call
-    /// was refused. Nothing was sent.
+    /// Publishing is paused, and the caller did not want to wait; or more waits for the socket than
+    /// `write_limit`, and a call was refused. Nothing was sent.
     Backpressure,
 }
 
@@ -77,7 +80,8 @@ impl ErrorKind {
         Self::Backpressure,
     ];
 
-    /// Its name in lower case, such as `connection_closed`, for metrics and logs; `Display` writes the same. It stays as it is.
+    /// Its name in lower case, such as `connection_closed`, for metrics and logs; `Display` writes
+    /// the same. It stays as it is.
     ///
     /// ```
     /// use leveret::ErrorKind;

@@ -32,12 +32,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why something did not happen.
 ///
-/// What failed because a channel or connection was closed reports the first cause: its [reply code](Error::reply_code),
-/// [text](Error::reply_text), [method](Error::method) and [initiator](Error::initiator).
+/// What failed because a channel or connection was closed reports the first cause: its [reply
+/// code](Error::reply_code), [text](Error::reply_text), [method](Error::method) and
+/// [initiator](Error::initiator).
 ///
-/// `Display` is one line that says what happened; what to do about it is [`hint`](Error::hint). `Debug` is for people too, so
-/// that a `main` that returns this error says something useful: the line, what is behind it, and the hint. `{:#?}` shows what
-/// it is made of. In each of these the broker's words are [escaped](crate::wire::Escaped).
+/// `Display` is one line that says what happened; what to do about it is [`hint`](Error::hint).
+/// `Debug` is for people too, so that a `main` that returns this error says something useful: the
+/// line, what is behind it, and the hint. `{:#?}` shows what it is made of. In each of these the
+/// broker's words are [escaped](crate::wire::Escaped).
 ///
 /// ```
 /// use leveret::{Connection, ErrorKind};
@@ -117,7 +119,8 @@ impl Error {
         }
     }
 
-    /// Every attempt to connect, in order, where that is what failed; of more than 1024 the last ones.
+    /// Every attempt to connect, in order, where that is what failed; of more than 1024 the last
+    /// ones.
     pub fn attempts(&self) -> &[Attempt] {
         match &*self.cause {
             Cause::Connect(error) => error.attempts(),
@@ -138,7 +141,8 @@ impl Error {
         self.closure().map(|closure| &closure.reason)
     }
 
-    /// The code of the close or refusal that is the reason, the broker's or the client's own, or of a returned message.
+    /// The code of the close or refusal that is the reason, the broker's or the client's own, or of
+    /// a returned message.
     pub fn reply_code(&self) -> Option<ReplyCode> {
         match &*self.cause {
             Cause::Connect(error) => error.refusal().map(|(code, _)| code),
@@ -147,8 +151,8 @@ impl Error {
         }
     }
 
-    /// The text that goes with it: the broker's words as they came, line breaks and all; where it said nothing, the client's.
-    /// [`Escaped`](crate::wire::Escaped) makes it safe to show.
+    /// The text that goes with it: the broker's words as they came, line breaks and all; where it
+    /// said nothing, the client's. [`Escaped`](crate::wire::Escaped) makes it safe to show.
     pub fn reply_text(&self) -> Option<String> {
         match &*self.cause {
             Cause::Connect(error) => error.refusal().map(|(_, text)| text.to_string()),
@@ -175,10 +179,12 @@ impl Error {
         }
     }
 
-    /// The error behind this one, whose text this one's `Display` has already: the `ParametersError`, the [`Attempt`] to connect
-    /// that tells most, the error of encoding or decoding, or the [`Violation`](crate::engine::Violation).
+    /// The error behind this one, whose text this one's `Display` has already: the
+    /// `ParametersError`, the [`Attempt`] to connect that tells most, the error of encoding or
+    /// decoding, or the [`Violation`](crate::engine::Violation).
     ///
-    /// As with [`io::Error`], [`source`](std::error::Error::source) goes on behind it: who prints a chain prints nothing twice.
+    /// As with [`io::Error`], [`source`](std::error::Error::source) goes on behind it: who prints a
+    /// chain prints nothing twice.
     pub fn get_ref(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &*self.cause {
             Cause::Parameters(error) => Some(error),
@@ -192,8 +198,8 @@ impl Error {
         }
     }
 
-    /// How many publishes were refused or returned, where [`wait_for_confirms`](crate::Publisher::wait_for_confirms)
-    /// failed of it.
+    /// How many publishes were refused or returned, where
+    /// [`wait_for_confirms`](crate::Publisher::wait_for_confirms) failed of it.
     pub fn settled(&self) -> Option<Settled> {
         match &*self.cause {
             Cause::Unsettled(settled) => Some(*settled),
@@ -214,7 +220,8 @@ impl Error {
         Self::new(Cause::NoRuntime(lack))
     }
 
-    /// A completion of another kind than was asked for: a bug of this crate's, told instead of a panic.
+    /// A completion of another kind than was asked for: a bug of this crate's, told instead of a
+    /// panic.
     pub(crate) fn internal(what: &'static str) -> Self {
         Failure::Internal(what).into()
     }
@@ -257,8 +264,8 @@ impl From<Infallible> for Error {
 }
 
 impl From<Error> for io::Error {
-    /// The kind is the transport's own where that failed, else the one that is nearest. The error is in it: see
-    /// [`io::Error::get_ref`] and [`io::Error::downcast`].
+    /// The kind is the transport's own where that failed, else the one that is nearest. The error
+    /// is in it: see [`io::Error::get_ref`] and [`io::Error::downcast`].
     fn from(error: Error) -> Self {
         let kind = error.transport_kind().unwrap_or(match error.kind() {
             ErrorKind::TimedOut => io::ErrorKind::TimedOut,

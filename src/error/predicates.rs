@@ -6,8 +6,8 @@ use crate::protocol::ReplyCode;
 
 /// What it is, and what it means for the request.
 impl Error {
-    /// What became of the request or message that failed; none where the error is not about one, as at the end of a consumer, or
-    /// about several.
+    /// What became of the request or message that failed; none where the error is not about one, as
+    /// at the end of a consumer, or about several.
     ///
     /// ```
     /// use leveret::{Error, Fate};
@@ -77,7 +77,8 @@ impl Error {
         }
     }
 
-    /// The broker refused the credentials, there is no mechanism in common, or a provider has no credentials.
+    /// The broker refused the credentials, there is no mechanism in common, or a provider has no
+    /// credentials.
     pub fn is_authentication(&self) -> bool {
         self.kind() == ErrorKind::Authentication
     }
@@ -111,20 +112,25 @@ impl Error {
     ///
     /// It is so where
     ///
-    /// * the transport failed or ended, heartbeats were missed, or the broker blocked the connection for too long;
+    /// * the transport failed or ended, heartbeats were missed, or the broker blocked the
+    ///   connection for too long;
     /// * a wait took too long, publishing was paused, or a provider had no credentials;
     /// * the broker did not take responsibility for a message (`basic.nack`);
     /// * the broker cancelled a consumer: consuming again either succeeds or says why it cannot;
-    /// * a consumer did not keep up: consuming again begins with nothing that waits, and keeps up where the reason has passed;
-    /// * the broker refused or closed with words of what passes by itself: it stops or was told to close the connection (320),
-    ///   failed inside (541: a virtual host that is down, a node that is gone, a cluster without a majority), or lacked a resource
-    ///   (506); a limit of connections, or of the channels of all, is reached (530); the node or leader of a queue is away (404,
-    ///   406); a queue is held by another connection or consumer (405, 403), a lost one of this program's perhaps; a delivery
-    ///   was held longer than the consumer timeout (406).
+    /// * a consumer did not keep up: consuming again begins with nothing that waits, and keeps up
+    ///   where the reason has passed;
+    /// * the broker refused or closed with words of what passes by itself: it stops or was told to
+    ///   close the connection (320), failed inside (541: a virtual host that is down, a node that
+    ///   is gone, a cluster without a majority), or lacked a resource (506); a limit of
+    ///   connections, or of the channels of all, is reached (530); the node or leader of a queue is
+    ///   away (404, 406); a queue is held by another connection or consumer (405, 403), a lost one
+    ///   of this program's perhaps; a delivery was held longer than the consumer timeout (406).
     ///
-    /// It is not where the same would be refused again until somebody changes something: wrong credentials, missing permissions,
-    /// entities that do not exist or differ, arguments, what a broker does not have. Nor does it mean that nothing was done:
-    /// see [`is_unknown`](Self::is_unknown). A loop that tries again pauses in between, and ends after some attempts.
+    /// It is not where the same would be refused again until somebody changes something: wrong
+    /// credentials, missing permissions, entities that do not exist or differ, arguments, what a
+    /// broker does not have. Nor does it mean that nothing was done: see
+    /// [`is_unknown`](Self::is_unknown). A loop that tries again pauses in between, and ends after
+    /// some attempts.
     pub fn is_retryable(&self) -> bool {
         match &*self.cause {
             Cause::Connect(error) => error.is_retryable(),

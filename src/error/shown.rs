@@ -50,7 +50,8 @@ impl fmt::Display for Cause {
 }
 
 impl fmt::Debug for Error {
-    /// What happened, what is behind it, and what to do about it, each in a line. The alternate form shows the parts.
+    /// What happened, what is behind it, and what to do about it, each in a line. The alternate
+    /// form shows the parts.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if f.alternate() {
             return f.debug_struct("Error").field("kind", &self.kind()).field("cause", &self.cause).finish();

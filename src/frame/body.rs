@@ -5,13 +5,14 @@ use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 
-/// From this many octets on, a shared body is handed to the socket by reference instead of being copied.
+/// From this many octets on, a shared body is handed to the socket by reference instead of being
+/// copied.
 pub const BY_REFERENCE: usize = 4096;
 
 /// The body of a message to publish: borrowed from the caller, or shared.
 ///
-/// Small bodies are copied once, straight into the connection's outbound buffer. A [`Bytes`] of 4 KiB or more is never
-/// copied: the socket reads it where it is.
+/// Small bodies are copied once, straight into the connection's outbound buffer. A [`Bytes`] of 4
+/// KiB or more is never copied: the socket reads it where it is.
 ///
 /// ```
 /// use leveret::Body;
@@ -20,7 +21,8 @@ pub const BY_REFERENCE: usize = 4096;
 /// assert_eq!(Body::from(vec![0; 10_000]).len(), 10_000);
 /// ```
 ///
-/// `Debug` shows how long it is, and not what is in it: logs are read by people whom a message may not be for.
+/// `Debug` shows how long it is, and not what is in it: logs are read by people whom a message may
+/// not be for.
 #[derive(Clone)]
 pub struct Body<'a>(Repr<'a>);
 
@@ -66,7 +68,8 @@ impl Body<'_> {
         Body(Repr::Shared(self.into_shared()))
     }
 
-    /// The bytes to hand out by reference, where the connection may keep them and copying them costs more.
+    /// The bytes to hand out by reference, where the connection may keep them and copying them
+    /// costs more.
     #[inline]
     pub(super) fn by_reference(&self) -> Option<&Bytes> {
         match &self.0 {

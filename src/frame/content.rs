@@ -3,7 +3,8 @@
 use super::FrameError;
 use crate::wire::Reader;
 
-/// The payload of a header frame, read in place; the properties stay octets until somebody asks for them.
+/// The payload of a header frame, read in place; the properties stay octets until somebody asks for
+/// them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContentHeader<'a> {
     /// The class of the content, `basic` in practice.

@@ -18,7 +18,8 @@ pub enum FrameKind {
     Heartbeat,
 }
 
-/// One frame, borrowed from the input. `Debug` shows how long its payload is: it may be credentials, or a message.
+/// One frame, borrowed from the input. `Debug` shows how long its payload is: it may be
+/// credentials, or a message.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
     /// What it carries.
@@ -61,8 +62,8 @@ pub struct FrameHead {
 
 /// Cuts frames off the front of the input, within limits.
 ///
-/// It keeps no octets, so that any split of the stream gives the same frames: hand it whatever has arrived, and hand it
-/// the rest again together with what arrives later.
+/// It keeps no octets, so that any split of the stream gives the same frames: hand it whatever has
+/// arrived, and hand it the rest again together with what arrives later.
 ///
 /// ```
 /// use leveret::frame::{Decoded, Decoder, FrameKind};
@@ -80,11 +81,13 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// The largest header frame accepted whatever was negotiated: the broker sends the headers of a message in one
-    /// frame, even where a small `frame_max` was negotiated after the message was published.
+    /// The largest header frame accepted whatever was negotiated: the broker sends the headers of a
+    /// message in one frame, even where a small `frame_max` was negotiated after the message was
+    /// published.
     const HEADER_FLOOR: u32 = 128 * 1024;
 
-    /// A decoder for frames of at most `frame_max` octets, end marker included; 0 stands for no limit.
+    /// A decoder for frames of at most `frame_max` octets, end marker included; 0 stands for no
+    /// limit.
     pub fn new(frame_max: u32) -> Self {
         let overhead = u32::try_from(FRAME_OVERHEAD).unwrap_or(u32::MAX);
         let max_payload = if frame_max == 0 { u32::MAX - overhead } else { frame_max.saturating_sub(overhead) };
@@ -97,8 +100,8 @@ impl Decoder {
         Self { max_header: u32::MAX, ..self }
     }
 
-    /// The head of the frame at the front of `input`, for whoever takes a large frame in pieces; none where it is not all
-    /// there, or where [`Decoder::decode`] reports an error.
+    /// The head of the frame at the front of `input`, for whoever takes a large frame in pieces;
+    /// none where it is not all there, or where [`Decoder::decode`] reports an error.
     pub fn head(&self, input: &[u8]) -> Option<FrameHead> {
         let [kind, c0, c1, s0, s1, s2, s3] = *input.first_chunk::<FRAME_HEAD>()?;
         let size = u32::from_be_bytes([s0, s1, s2, s3]);
@@ -134,7 +137,8 @@ impl Decoder {
         }
     }
 
-    /// The kind of a frame whose head is within the limits; none where the octets may become a protocol header.
+    /// The kind of a frame whose head is within the limits; none where the octets may become a
+    /// protocol header.
     #[inline]
     fn check(&self, kind: u8, channel: u16, size: u32, input: &[u8]) -> Result<Option<FrameKind>, FrameError> {
         let (kind, max) = match kind {
@@ -164,7 +168,8 @@ impl Decoder {
         }
     }
 
-    /// A server that refuses our protocol header sends its own; anything else is an unknown frame type.
+    /// A server that refuses our protocol header sends its own; anything else is an unknown frame
+    /// type.
     #[cold]
     fn protocol_header(kind: u8, input: &[u8]) -> Result<Option<FrameKind>, FrameError> {
         let name = b"AMQP";

@@ -1,4 +1,5 @@
-//! Frames onto an [`Outbound`]: methods, content split at the negotiated size, heartbeats, the protocol header.
+//! Frames onto an [`Outbound`]: methods, content split at the negotiated size, heartbeats, the
+//! protocol header.
 
 use std::fmt;
 
@@ -36,7 +37,8 @@ pub struct Publish<'a> {
     pub body: &'a Body<'a>,
 }
 
-/// Why something could not be put into frames. It is the caller's value that is at fault, and nothing was queued.
+/// Why something could not be put into frames. It is the caller's value that is at fault, and
+/// nothing was queued.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FrameEncodeError {
@@ -72,7 +74,8 @@ impl fmt::Display for FrameEncodeError {
 impl std::error::Error for FrameEncodeError {}
 
 impl Encoder {
-    /// An encoder for frames of at most `frame_max` octets, end marker included; 0 stands for no limit.
+    /// An encoder for frames of at most `frame_max` octets, end marker included; 0 stands for no
+    /// limit.
     pub fn new(frame_max: u32) -> Self {
         let frame_max = if frame_max == 0 { u32::MAX } else { frame_max };
         let max_payload = usize::try_from(frame_max).unwrap_or(usize::MAX).saturating_sub(FRAME_OVERHEAD).max(1);
@@ -123,8 +126,8 @@ impl Encoder {
         })
     }
 
-    /// Appends `connection.update-secret`, of which the secret is taken by reference: its owner overwrites it once it is
-    /// written.
+    /// Appends `connection.update-secret`, of which the secret is taken by reference: its owner
+    /// overwrites it once it is written.
     ///
     /// # Errors
     ///
@@ -260,7 +263,8 @@ impl Encoder {
         }
     }
 
-    /// Appends one frame whose payload `write` appends; takes it back where that fails or grows too large.
+    /// Appends one frame whose payload `write` appends; takes it back where that fails or grows too
+    /// large.
     #[inline]
     fn frame(
         &self,

@@ -4,8 +4,9 @@ use std::fmt;
 
 use crate::protocol::ReplyCode;
 
-/// Octets that are not a frame of this protocol. Each is fatal to the connection. The stream has lost its step, but for
-/// [`Self::MethodTooShort`], [`Self::HeaderTooShort`] and [`Self::HeaderWeight`].
+/// Octets that are not a frame of this protocol. Each is fatal to the connection. The stream has
+/// lost its step, but for [`Self::MethodTooShort`], [`Self::HeaderTooShort`] and
+/// [`Self::HeaderWeight`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FrameError {
@@ -35,7 +36,8 @@ pub enum FrameError {
 }
 
 impl FrameError {
-    /// The reply code of the `connection.close` that answers it; none where the peer speaks another protocol.
+    /// The reply code of the `connection.close` that answers it; none where the peer speaks another
+    /// protocol.
     pub fn reply_code(&self) -> Option<ReplyCode> {
         match self {
             Self::UnknownType(_)

@@ -1,11 +1,13 @@
-//! Octets ↔ frames (AMQP 0-9-1 §4.2): the bounded incremental [`Decoder`], the encoder and the [`Outbound`] buffer.
+//! Octets ↔ frames (AMQP 0-9-1 §4.2): the bounded incremental [`Decoder`], the encoder and the
+//! [`Outbound`] buffer.
 //!
-//! **Not promised**: any release may change what is here. What of it the API gives is at the root of the crate.
+//! **Not promised**: any release may change what is here. What of it the API gives is at the root
+//! of the crate.
 //!
-//! A frame is `type channel size payload 0xCE`. The decoder looks at a prefix of the input and never allocates; what a
-//! peer merely declares is checked against the negotiated limits first. The encoder writes into an [`Outbound`], which
-//! keeps small data in one run of octets and refers to large bodies, so that a socket can take both with one vectored
-//! write.
+//! A frame is `type channel size payload 0xCE`. The decoder looks at a prefix of the input and
+//! never allocates; what a peer merely declares is checked against the negotiated limits first. The
+//! encoder writes into an [`Outbound`], which keeps small data in one run of octets and refers to
+//! large bodies, so that a socket can take both with one vectored write.
 
 mod body;
 mod content;

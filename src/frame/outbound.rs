@@ -9,9 +9,9 @@ use zeroize::Zeroize;
 
 /// Octets on their way out, in order.
 ///
-/// Frames, headers and small bodies are copied into one run; a large body is kept as [`Bytes`] together with the place
-/// in the run where it belongs. [`Outbound::slices`] shows the front as slices for a vectored write, and
-/// [`Outbound::advance`] drops what the socket accepted.
+/// Frames, headers and small bodies are copied into one run; a large body is kept as [`Bytes`]
+/// together with the place in the run where it belongs. [`Outbound::slices`] shows the front as
+/// slices for a vectored write, and [`Outbound::advance`] drops what the socket accepted.
 #[derive(Default)]
 pub struct Outbound {
     run: Vec<u8>,
@@ -38,7 +38,8 @@ impl fmt::Debug for Outbound {
 }
 
 impl Outbound {
-    /// Above this capacity a run that has been written is given back instead of being kept for reuse.
+    /// Above this capacity a run that has been written is given back instead of being kept for
+    /// reuse.
     const KEEP: usize = 1024 * 1024;
 
     /// An empty buffer, which owns no memory.
@@ -77,7 +78,8 @@ impl Outbound {
         Mark { run: self.run.len(), bodies: self.bodies.len(), len: self.len }
     }
 
-    /// Takes back what was appended since `mark`, which must come from this buffer with nothing consumed in between.
+    /// Takes back what was appended since `mark`, which must come from this buffer with nothing
+    /// consumed in between.
     pub fn roll_back(&mut self, mark: Mark) {
         self.run.truncate(mark.run);
         self.bodies.truncate(mark.bodies);

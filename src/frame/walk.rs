@@ -12,8 +12,9 @@ pub struct FrameWalk {
 }
 
 impl Outbound {
-    /// The lengths of the frames that were appended since `walk` was here, which moves on to the end. Nothing may have been
-    /// written in between, and there must be nothing in the buffer but frames.
+    /// The lengths of the frames that were appended since `walk` was here, which moves on to the
+    /// end. Nothing may have been written in between, and there must be nothing in the buffer but
+    /// frames.
     pub fn walk_frames(&self, walk: &mut FrameWalk) -> Vec<u64> {
         let mut lengths = Vec::new();
         while let Some(size) = self.payload_size(walk.run) {

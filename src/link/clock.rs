@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-/// Where a connection reads the time: the clock of the system, or that of a runtime, which tests turn.
+/// Where a connection reads the time: the clock of the system, or that of a runtime, which tests
+/// turn.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock(fn() -> Instant);
 

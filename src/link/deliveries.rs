@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 use super::{Shared, Standing, Topic, Wait};
 use crate::engine::{ConsumerEnd, ConsumerKey, Delivery, Failure, Taken};
 
-/// The deliveries of one consumer. Dropped, it cancels the consumer, and what was not handed out goes back to the queue.
+/// The deliveries of one consumer. Dropped, it cancels the consumer, and what was not handed out
+/// goes back to the queue.
 #[derive(Debug)]
 pub(crate) struct Deliveries {
     key: ConsumerKey,

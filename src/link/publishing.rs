@@ -9,13 +9,14 @@ use crate::frame::Publish;
 /// Bytes queued after which a publisher lets others run, the driver among them.
 const YIELD_EVERY: usize = 64 * 1024;
 
-/// What became of a message at the gate. On a confirming channel, `confirm` hears what the broker does with it.
+/// What became of a message at the gate. On a confirming channel, `confirm` hears what the broker
+/// does with it.
 #[derive(Debug)]
 pub(crate) enum Passed {
     /// It is queued; `yields` where so much waits for the socket that others should run.
     Through { confirm: Option<WaiterId>, yields: bool },
-    /// It is in line, with all its frames, and is queued when its turn comes: the wait resolves then. Dropped before, it is not
-    /// published.
+    /// It is in line, with all its frames, and is queued when its turn comes: the wait resolves
+    /// then. Dropped before, it is not published.
     InLine { confirm: Option<WaiterId>, turn: Wait },
 }
 
@@ -24,7 +25,8 @@ impl Shared {
     ///
     /// # Errors
     ///
-    /// The channel is closed, the message cannot be encoded, or the channel confirms its publishes and nobody hears of this one.
+    /// The channel is closed, the message cannot be encoded, or the channel confirms its publishes
+    /// and nobody hears of this one.
     #[inline]
     pub(crate) fn publish(
         self: &Arc<Self>,
@@ -80,7 +82,8 @@ impl Shared {
     }
 }
 
-/// Does something with the waiter of a confirm, where there is to be one; it is gone again where that fails.
+/// Does something with the waiter of a confirm, where there is to be one; it is gone again where
+/// that fails.
 #[inline]
 fn with_confirm<T>(
     state: &mut State,

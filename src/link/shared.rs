@@ -1,4 +1,5 @@
-//! What handles and driver share: the engine, its waiters, and how to wake the driver, behind one lock.
+//! What handles and driver share: the engine, its waiters, and how to wake the driver, behind one
+//! lock.
 
 use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Waker};
@@ -10,8 +11,9 @@ use crate::engine::{Discarded, Engine, Event, WaiterId, WaitsFor};
 
 /// The lock around a connection.
 ///
-/// Its rules: it is held for one short step, never across I/O; nothing foreign runs under it, so wakers and shared bodies
-/// are collected into [`Leftovers`] and used or dropped outside; a poisoned lock fails the connection and never panics.
+/// Its rules: it is held for one short step, never across I/O; nothing foreign runs under it, so
+/// wakers and shared bodies are collected into [`Leftovers`] and used or dropped outside; a
+/// poisoned lock fails the connection and never panics.
 #[derive(Debug)]
 pub(crate) struct Shared {
     clock: Clock,
@@ -78,7 +80,8 @@ impl Shared {
         result
     }
 
-    /// Goes on where one hold of the lock was not enough, as when a connection with much in flight is lost.
+    /// Goes on where one hold of the lock was not enough, as when a connection with much in flight
+    /// is lost.
     #[cold]
     fn settle_rest(&self) {
         loop {
@@ -120,8 +123,9 @@ impl Shared {
         drop(waker);
     }
 
-    /// A turn of the driver, which is awake from here on: a step under the lock. Where the step gives a way to sleep, and there is
-    /// nothing to do after all, the driver sleeps when this returns true, and whoever gives it something to do wakes it.
+    /// A turn of the driver, which is awake from here on: a step under the lock. Where the step
+    /// gives a way to sleep, and there is nothing to do after all, the driver sleeps when this
+    /// returns true, and whoever gives it something to do wakes it.
     #[inline]
     pub(crate) fn turn<R>(&self, step: impl FnOnce(&mut Engine) -> (R, Option<Sleep>)) -> (R, bool) {
         let mut state = self.lock();

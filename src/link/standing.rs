@@ -28,7 +28,8 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    /// Listens for messages that come back, in the place of whoever listened before; or waits for deliveries.
+    /// Listens for messages that come back, in the place of whoever listened before; or waits for
+    /// deliveries.
     pub(crate) fn new(link: &Arc<Shared>, topic: Topic) -> Self {
         Self::observing(link, topic, Interest::Everything)
     }

@@ -9,8 +9,9 @@ use std::time::Instant;
 use super::{Polled, Shared, State};
 use crate::engine::{ChannelKey, Completion, Failure, Settled, WaiterId, WaitsFor};
 
-/// A slot in the table of waiters, freed when it is dropped. The engine is told then, and what comes afterwards is put right: a
-/// channel that opens is closed again, a message that was got goes back, a place in a line is given up.
+/// A slot in the table of waiters, freed when it is dropped. The engine is told then, and what
+/// comes afterwards is put right: a channel that opens is closed again, a message that was got goes
+/// back, a place in a line is given up.
 #[derive(Debug)]
 pub(crate) struct Wait {
     link: Arc<Shared>,
@@ -29,12 +30,14 @@ impl Wait {
         Self::begin_for(link, WaitsFor::Answer, |state, id| ask(state, id, now))
     }
 
-    /// Waits until there is room again for what waits for the socket: after [`Failure::WriteLimit`].
+    /// Waits until there is room again for what waits for the socket: after
+    /// [`Failure::WriteLimit`].
     pub(crate) fn for_room(link: &Arc<Shared>) -> Result<Self, Failure> {
         Self::begin_for(link, WaitsFor::Room, |state, id| state.engine.wait_for_room(id))
     }
 
-    /// Waits until the broker has decided about everything published on a channel so far; or gives the outcome, where it has.
+    /// Waits until the broker has decided about everything published on a channel so far; or gives
+    /// the outcome, where it has.
     pub(crate) fn for_confirms(link: &Arc<Shared>, key: ChannelKey) -> Result<Result<Settled, Self>, Failure> {
         let mut settled = None;
         let wait = Self::begin_for(link, WaitsFor::Confirms(key), |state, id| {

@@ -1,7 +1,7 @@
 //! Everybody who waits for the engine, in slots that know their generation.
 //!
-//! One mechanism serves every way to wait, because each is a [`Waker`]: a task's own, a parked thread's (by
-//! [`std::task::Wake`]), a continuation's that queues itself on its loop.
+//! One mechanism serves every way to wait, because each is a [`Waker`]: a task's own, a parked
+//! thread's (by [`std::task::Wake`]), a continuation's that queues itself on its loop.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -15,7 +15,8 @@ pub(crate) struct Waiters {
     slots: Slab<Slot>,
 }
 
-/// A slot. A million confirms in flight are as many slots: what is common is kept in place, and the rest in a box.
+/// A slot. A million confirms in flight are as many slots: what is common is kept in place, and the
+/// rest in a box.
 #[derive(Debug)]
 enum Slot {
     /// Nothing has happened so far.
@@ -73,7 +74,8 @@ impl From<WaiterId> for Place {
 /// What a waiter finds in its slot.
 #[derive(Debug)]
 pub(crate) enum Polled {
-    /// Nothing yet. The waker that was there before is handed out, to be dropped where no lock is held.
+    /// Nothing yet. The waker that was there before is handed out, to be dropped where no lock is
+    /// held.
     Pending(Option<Waker>),
     /// It is over, and the slot is free.
     Ready(Completion),
@@ -108,8 +110,8 @@ impl Waiters {
         self.slots.allocated()
     }
 
-    /// Looks into a slot, and leaves `waker` where nothing has happened. The waker is replaced only where it would wake
-    /// somebody else.
+    /// Looks into a slot, and leaves `waker` where nothing has happened. The waker is replaced only
+    /// where it would wake somebody else.
     pub(crate) fn poll(&mut self, id: WaiterId, waker: &mut Option<Waker>) -> Polled {
         match self.slots.get_mut(id.into()) {
             None => Polled::Stale,
@@ -239,7 +241,8 @@ mod tests {
 
     #[test]
     fn a_confirm_in_flight_is_small() {
-        // A slot with its generation; a handle. The entry of the ring, which is not seen here, has 24 bytes.
+        // A slot with its generation; a handle. The entry of the ring, which is not seen here, has
+        // 24 bytes.
         let slot = size_of::<Slot>() + size_of::<u64>();
         let handle = size_of::<crate::Confirm>();
         assert!(slot + handle + 24 <= 87, "{slot} and {handle}");

@@ -20,7 +20,8 @@ pub struct DeliveryMode(u8);
 impl DeliveryMode {
     /// 1: the message is lost when the broker restarts. A message without a mode is of this one.
     pub const TRANSIENT: Self = Self(1);
-    /// 2: in a durable queue, the message outlives a restart of the broker. Quorum queues and streams keep every message.
+    /// 2: in a durable queue, the message outlives a restart of the broker. Quorum queues and
+    /// streams keep every message.
     pub const PERSISTENT: Self = Self(2);
 
     /// The number on the wire.

@@ -5,7 +5,8 @@ use std::fmt;
 
 use crate::wire::ShortString;
 
-/// How an exchange routes (AMQP 0-9-1 §3.1.3): one of the kinds that every broker has, or any other by its name.
+/// How an exchange routes (AMQP 0-9-1 §3.1.3): one of the kinds that every broker has, or any other
+/// by its name.
 ///
 /// `exchange_declare` takes a kind or its name.
 ///
@@ -27,7 +28,8 @@ impl ExchangeKind {
     pub const DIRECT: Self = Self(Cow::Borrowed("direct"));
     /// To all queues that are bound, whatever the routing key.
     pub const FANOUT: Self = Self(Cow::Borrowed("fanout"));
-    /// By patterns of words, such as `kern.*` or `audit.#`: `*` stands for one word, `#` for any number of them.
+    /// By patterns of words, such as `kern.*` or `audit.#`: `*` stands for one word, `#` for any
+    /// number of them.
     pub const TOPIC: Self = Self(Cow::Borrowed("topic"));
     /// By the headers of the message, instead of the routing key.
     pub const HEADERS: Self = Self(Cow::Borrowed("headers"));

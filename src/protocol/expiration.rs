@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use crate::wire::ShortString;
 
-/// How long a message may wait in a queue before it expires: the property `expiration`, a number of milliseconds in text.
+/// How long a message may wait in a queue before it expires: the property `expiration`, a number of
+/// milliseconds in text.
 ///
-/// A [`Duration`] converts, and so does text, because the wire carries any; RabbitMQ refuses what is no number of milliseconds up to
-/// ten years. What expires is dead-lettered or lost; with 0 it expires unless it can be delivered at once.
+/// A [`Duration`] converts, and so does text, because the wire carries any; RabbitMQ refuses what
+/// is no number of milliseconds up to ten years. What expires is dead-lettered or lost; with 0 it
+/// expires unless it can be delivered at once.
 ///
 /// ```
 /// use std::time::Duration;

@@ -20,12 +20,14 @@ impl Properties {
         self.delivery_mode(if persistent { DeliveryMode::PERSISTENT } else { DeliveryMode::TRANSIENT })
     }
 
-    /// Whether the message outlives a restart of the broker, in a durable queue. Without a delivery mode it does not.
+    /// Whether the message outlives a restart of the broker, in a durable queue. Without a delivery
+    /// mode it does not.
     pub fn is_persistent(&self) -> bool {
         self.delivery_mode == Some(DeliveryMode::PERSISTENT)
     }
 
-    /// Adds a header to [`headers`](Self#structfield.headers), in the place of one of the same name.
+    /// Adds a header to [`headers`](Self#structfield.headers), in the place of one of the same
+    /// name.
     ///
     /// ```
     /// use leveret::{FieldValue, Properties};

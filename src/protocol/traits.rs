@@ -54,8 +54,8 @@ pub trait ProtocolMethod: Sized {
     ///
     /// # Errors
     ///
-    /// A value that the wire cannot carry, such as a short string over 255 octets. What was already written stays; the
-    /// caller truncates.
+    /// A value that the wire cannot carry, such as a short string over 255 octets. What was already
+    /// written stays; the caller truncates.
     fn encode(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError>;
 
     /// Reads the arguments, the ids having been read.
@@ -80,8 +80,8 @@ pub trait Request: ProtocolMethod {
     const REPLIES: &'static [MethodId];
 }
 
-/// A method that a client may send on an open channel, of any class but connection and channel. Neither it nor its answer
-/// brings content.
+/// A method that a client may send on an open channel, of any class but connection and channel.
+/// Neither it nor its answer brings content.
 pub trait ChannelMethod: ProtocolMethod {}
 
 /// The properties in the content header of a class.

@@ -13,7 +13,8 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// Failures that are kept, the last ones: who tries for ever, with as many attempts as there are, fills no memory.
+    /// Failures that are kept, the last ones: who tries for ever, with as many attempts as there
+    /// are, fills no memory.
     const KEPT: usize = 1024;
 
     /// An attempt came to nothing.

@@ -7,7 +7,8 @@ const NOTHING_IN_COMMON: &str = "the broker found nothing that both sides can us
      and AES-GCM or ChaCha20 (no CBC suites); it takes certificates with RSA keys of 2048 bits and more, Ed25519 keys, and keys \
      on the curves P-256 and P-384";
 
-/// What a person can do about an error of TLS. `has_certificate` says whether the broker's certificate had arrived before it.
+/// What a person can do about an error of TLS. `has_certificate` says whether the broker's
+/// certificate had arrived before it.
 pub(super) fn advice(error: &RustlsError, has_certificate: bool) -> Option<&'static str> {
     Some(match error {
         RustlsError::InvalidCertificate(reason) => certificate_advice(reason),

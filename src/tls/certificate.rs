@@ -1,4 +1,5 @@
-//! What a certificate says of itself, as far as rustls does not say it: its time, and what makes it unusable.
+//! What a certificate says of itself, as far as rustls does not say it: its time, and what makes it
+//! unusable.
 
 use std::error::Error;
 use std::fmt;

@@ -1,4 +1,5 @@
-//! TLS: what the settings mean to rustls, and what its errors mean to people. No I/O but the reading of files.
+//! TLS: what the settings mean to rustls, and what its errors mean to people. No I/O but the
+//! reading of files.
 
 mod advice;
 mod certificate;
@@ -67,8 +68,8 @@ fn rustls_error(error: &io::Error) -> Option<&RustlsError> {
     error.get_ref()?.downcast_ref()
 }
 
-/// What an error of the transport means, with what a person can do about it, where it is one of TLS; else the error itself.
-/// `has_certificate`: that of the other side had arrived before.
+/// What an error of the transport means, with what a person can do about it, where it is one of
+/// TLS; else the error itself. `has_certificate`: that of the other side had arrived before.
 pub(crate) fn explain(error: io::Error, has_certificate: bool) -> Result<Box<dyn Error + Send + Sync>, io::Error> {
     let Some(said) = rustls_error(&error) else { return Err(error) };
     if let RustlsError::InvalidCertificate(CertificateError::Other(OtherError(reason))) = said

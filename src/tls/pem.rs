@@ -1,4 +1,5 @@
-//! Certificates and keys as people keep them: PEM is read, and what to do about other forms is said.
+//! Certificates and keys as people keep them: PEM is read, and what to do about other forms is
+//! said.
 
 use std::sync::Arc;
 

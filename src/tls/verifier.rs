@@ -17,8 +17,8 @@ use super::certificate::{Facts, Unusable};
 use super::{TlsError, pem};
 use crate::config::{Pem, Tls};
 
-/// Checks the broker's certificate as the settings say, takes one that is exactly in `cacertfile`, and says why it cannot take one
-/// that is in order.
+/// Checks the broker's certificate as the settings say, takes one that is exactly in `cacertfile`,
+/// and says why it cannot take one that is in order.
 #[derive(Debug)]
 pub(crate) struct Verifier {
     by_chain: Arc<dyn ServerCertVerifier>,
@@ -63,8 +63,9 @@ fn by_authorities(
     built.map_err(|error| TlsError::because(unusable(), error))
 }
 
-/// Checks what still holds of a certificate that is trusted byte for byte: its name and its time. Who signed it, and whether it
-/// may sign others, no longer matter. That the other side has its key shows in the handshake.
+/// Checks what still holds of a certificate that is trusted byte for byte: its name and its time.
+/// Who signed it, and whether it may sign others, no longer matter. That the other side has its key
+/// shows in the handshake.
 fn check_pinned(
     certificate: &CertificateDer<'_>,
     name: &ServerName<'_>,
@@ -149,7 +150,8 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Takes any certificate. Signatures are checked still: the other side has the key of whatever it shows.
+/// Takes any certificate. Signatures are checked still: the other side has the key of whatever it
+/// shows.
 #[derive(Debug)]
 struct TrustAnybody {
     provider: Arc<CryptoProvider>,

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// `value` with the decimal point moved `scale` digits to the left (AMQP 0-9-1 §4.2.1, `decimal-value`).
+/// `value` with the decimal point moved `scale` digits to the left (AMQP 0-9-1 §4.2.1,
+/// `decimal-value`).
 ///
 /// Equality is that of the wire: `1.0` and `1` differ.
 ///

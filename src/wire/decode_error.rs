@@ -56,7 +56,8 @@ impl DecodeError {
         self.kind
     }
 
-    /// Where it is wrong, in octets behind the start of what the reader was given; none for ids and property flags.
+    /// Where it is wrong, in octets behind the start of what the reader was given; none for ids and
+    /// property flags.
     pub fn offset(&self) -> Option<usize> {
         self.offset
     }

@@ -69,7 +69,8 @@ impl EncodeError {
         self.kind
     }
 
-    /// The way through tables and arrays to the value at fault, such as `x-death[0].count`, where it lies in one.
+    /// The way through tables and arrays to the value at fault, such as `x-death[0].count`, where
+    /// it lies in one.
     pub fn path(&self) -> Option<&str> {
         (!self.path.is_empty()).then_some(&*self.path)
     }

@@ -4,12 +4,15 @@ use std::fmt::{self, Write as _};
 
 /// Shows a text of somebody else's in one line, and without anything that acts on its reader.
 ///
-/// Control characters (line breaks and the escapes of terminals among them), separators of lines and paragraphs, marks that
-/// change the direction of writing, and characters that are not visible are written as in a string literal. Everything else
-/// stays as it is, quotation marks and backslashes included, so that escaping twice changes nothing.
+/// Control characters (line breaks and the escapes of terminals among them), separators of lines
+/// and paragraphs, marks that change the direction of writing, and characters that are not visible
+/// are written as in a string literal. Everything else stays as it is, quotation marks and
+/// backslashes included, so that escaping twice changes nothing.
 ///
-/// Every error and event of this crate shows the broker's words this way. A program that prints such a text itself, the
-/// reason of a [`ConnectionEvent::Blocked`](crate::ConnectionEvent::Blocked) for instance, does well to do the same:
+/// Every error and event of this crate shows the broker's words this way. A program that prints
+/// such a text itself, the reason of a
+/// [`ConnectionEvent::Blocked`](crate::ConnectionEvent::Blocked) for instance, does well to do the
+/// same:
 ///
 /// ```
 /// use leveret::wire::Escaped;
@@ -48,7 +51,8 @@ fn acts(character: char) -> bool {
             character,
             // The soft hyphen, and letters without a shape: Mongolian, Hangul, Khmer.
             '\u{ad}' | '\u{180e}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{17b4}' | '\u{17b5}'
-            // The Arabic letter mark, spaces of no width, marks of direction, separators, embeddings and overrides.
+            // The Arabic letter mark, spaces of no width, marks of direction, separators,
+            // embeddings and overrides.
             | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             // Joiners, isolates and deprecated formats; the byte order mark; annotations.
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'

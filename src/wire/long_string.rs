@@ -8,7 +8,8 @@ use super::{ShortString, octet_string::octet_string};
 
 /// A string whose length the wire keeps in 32 bits (AMQP 0-9-1 §4.2.5.3). It may hold any octets.
 ///
-/// Its octets are shared by reference count, so a clone is cheap; [`LongString::from_static`] shares a literal.
+/// Its octets are shared by reference count, so a clone is cheap; [`LongString::from_static`]
+/// shares a literal.
 ///
 /// ```
 /// use leveret::wire::LongString;

@@ -1,11 +1,14 @@
-//! Octets to primitive values and back: integers, strings, field tables, timestamps (AMQP 0-9-1 §4.2.5).
+//! Octets to primitive values and back: integers, strings, field tables, timestamps (AMQP 0-9-1
+//! §4.2.5).
 //!
-//! [`Reader`] takes values off the front of octets, [`Writer`] appends them to a buffer. Neither ever panics over what it is
-//! given: what the wire cannot mean is a [`DecodeError`], what it cannot carry an [`EncodeError`].
+//! [`Reader`] takes values off the front of octets, [`Writer`] appends them to a buffer. Neither
+//! ever panics over what it is given: what the wire cannot mean is a [`DecodeError`], what it
+//! cannot carry an [`EncodeError`].
 //!
-//! Strings share their octets by reference count and have no lifetime. Requests outlive the frame of whoever makes them
-//! (they are queued, and recorded so that they can be repeated after a reconnect), replies cross tasks: a lifetime would
-//! end in a copy at each of those borders. A literal costs nothing either way: see [`ShortString::from_static`].
+//! Strings share their octets by reference count and have no lifetime. Requests outlive the frame
+//! of whoever makes them (they are queued, and recorded so that they can be repeated after a
+//! reconnect), replies cross tasks: a lifetime would end in a copy at each of those borders. A
+//! literal costs nothing either way: see [`ShortString::from_static`].
 //!
 //! ```
 //! use leveret::wire::{FieldTable, FieldValue, Reader, Writer};
@@ -25,9 +28,9 @@
 //!
 //! # Serialisation
 //!
-//! With the feature `serde`, values can be kept in, and taken from, any format that describes itself: JSON, YAML, TOML,
-//! CBOR, MessagePack. What such a format has a notation for stands as it is; the rest names its type, so that every value
-//! comes back as what it was:
+//! With the feature `serde`, values can be kept in, and taken from, any format that describes
+//! itself: JSON, YAML, TOML, CBOR, MessagePack. What such a format has a notation for stands as it
+//! is; the rest names its type, so that every value comes back as what it was:
 //!
 //! | value | notation, here in JSON |
 //! |---|---|
@@ -37,10 +40,11 @@
 //! | `Table` | `{"Table": {"key": true}}`, as a map alone would look like a named type |
 //! | every other one | `{"I32": 5}`, `{"ByteArray": [97, 98]}`, `{"Decimal": {"scale": 2, "value": 314}}`, … |
 //!
-//! A [`FieldTable`] by itself is a map in the order of its fields, a name that comes twice included. A string is text, or
-//! octets where it is not UTF-8; formats whose names have to be text refuse such a name. Numbers that are not finite
-//! are refused, as they are on the wire, and so are short strings over 255 octets when they are read. How exactly a
-//! floating-point number comes back is up to the format.
+//! A [`FieldTable`] by itself is a map in the order of its fields, a name that comes twice
+//! included. A string is text, or octets where it is not UTF-8; formats whose names have to be text
+//! refuse such a name. Numbers that are not finite are refused, as they are on the wire, and so are
+//! short strings over 255 octets when they are read. How exactly a floating-point number comes back
+//! is up to the format.
 
 mod decimal;
 mod decode_error;
@@ -78,5 +82,6 @@ pub use writer::Writer;
 
 /// How many tables and arrays may lie in each other, the outermost included, in either direction.
 ///
-/// Brokers nest two or three deep (`x-death`); the limit bounds the stack that a hostile peer can make a reader use.
+/// Brokers nest two or three deep (`x-death`); the limit bounds the stack that a hostile peer can
+/// make a reader use.
 pub const MAX_NESTING: usize = 64;

@@ -10,12 +10,14 @@ use bytes::Bytes;
 use super::ShortString;
 use super::octet_string::{debug_octets, fmt_display};
 
-/// The name of an exchange or queue, or a routing key, as a publish takes it and a delivery gives it.
+/// The name of an exchange or queue, or a routing key, as a publish takes it and a delivery gives
+/// it.
 ///
-/// Whatever is a string converts, by value or by reference: text, bytes, a [`ShortString`] that a declare gave, another name. What
-/// is borrowed costs no allocation. A name converts into a `ShortString`, so that declare, bind and consume take the same things.
-/// Names are UTF-8 nearly always; those that are not survive, so that a message is published again with exactly the names that it
-/// came with:
+/// Whatever is a string converts, by value or by reference: text, bytes, a [`ShortString`] that a
+/// declare gave, another name. What is borrowed costs no allocation. A name converts into a
+/// `ShortString`, so that declare, bind and consume take the same things. Names are UTF-8 nearly
+/// always; those that are not survive, so that a message is published again with exactly the names
+/// that it came with:
 ///
 /// ```no_run
 /// # async fn example(channel: leveret::Channel, delivery: leveret::Delivery) -> leveret::Result<()> {
@@ -57,7 +59,8 @@ impl Name<'_> {
     ///
     /// # Errors
     ///
-    /// Bytes that are not UTF-8. `Display` and [`to_string_lossy`](Self::to_string_lossy) replace them.
+    /// Bytes that are not UTF-8. `Display` and [`to_string_lossy`](Self::to_string_lossy) replace
+    /// them.
     pub fn to_str(&self) -> Result<&str, Utf8Error> {
         std::str::from_utf8(self.as_bytes())
     }

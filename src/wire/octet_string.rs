@@ -1,4 +1,5 @@
-//! What short and long strings have in common: conversions, comparisons and notation of shared octets.
+//! What short and long strings have in common: conversions, comparisons and notation of shared
+//! octets.
 
 use std::fmt;
 
@@ -25,8 +26,8 @@ pub(super) fn fmt_display(octets: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Res
     f.pad(&String::from_utf8_lossy(octets))
 }
 
-/// Implements the traits of a string type that is a newtype around [`Bytes`]. The types stay apart because the wire
-/// keeps them apart.
+/// Implements the traits of a string type that is a newtype around [`Bytes`]. The types stay apart
+/// because the wire keeps them apart.
 macro_rules! octet_string {
     ($string:ident) => {
         impl std::fmt::Debug for $string {

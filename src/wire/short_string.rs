@@ -8,11 +8,13 @@ use super::{EncodeError, EncodeErrorKind, octet_string::octet_string};
 
 /// A string whose length the wire keeps in one octet (AMQP 0-9-1 §4.2.5.3).
 ///
-/// Its octets are shared by reference count, so a clone is cheap; [`ShortString::from_static`] shares a literal. They are
-/// UTF-8 nearly always, but brokers pass on routing keys that are not, and these survive.
+/// Its octets are shared by reference count, so a clone is cheap; [`ShortString::from_static`]
+/// shares a literal. They are UTF-8 nearly always, but brokers pass on routing keys that are not,
+/// and these survive.
 ///
-/// A longer string than the wire carries converts too, so that setters take anything that is a string and return no
-/// `Result`; it is refused when it is encoded. [`ShortString::try_new`] checks at once.
+/// A longer string than the wire carries converts too, so that setters take anything that is a
+/// string and return no `Result`; it is refused when it is encoded. [`ShortString::try_new`] checks
+/// at once.
 ///
 /// ```
 /// use leveret::wire::ShortString;

@@ -6,8 +6,8 @@ use super::{FieldValue, ShortString};
 
 /// Names and values, in the order of the wire (AMQP 0-9-1 §4.2.5.5).
 ///
-/// A name that comes twice is kept twice, and look-up gives the first, as RabbitMQ 4 does. Tables are equal where names,
-/// values and order are.
+/// A name that comes twice is kept twice, and look-up gives the first, as RabbitMQ 4 does. Tables
+/// are equal where names, values and order are.
 ///
 /// ```
 /// use std::time::Duration;
@@ -37,7 +37,8 @@ impl FieldTable {
         Self { fields: Vec::with_capacity(capacity) }
     }
 
-    /// Sets the value of the first field of this name and returns what it was, or appends a field where there is none.
+    /// Sets the value of the first field of this name and returns what it was, or appends a field
+    /// where there is none.
     pub fn insert(&mut self, key: impl Into<ShortString>, value: impl Into<FieldValue>) -> Option<FieldValue> {
         let (key, value) = (key.into(), value.into());
         match self.get_mut(&key) {

@@ -194,7 +194,8 @@ fn strings_in_a_table_of_shared_octets_are_parts_of_them() {
     assert!(octets.as_ptr_range().contains(&text.as_ptr()));
 }
 
-/// A seed that fails is printed; it belongs into a test of its own, not into a file beside this one.
+/// A seed that fails is printed; it belongs into a test of its own, not into a file beside this
+/// one.
 fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }

@@ -100,8 +100,8 @@ impl fmt::Debug for Timestamp {
 
 /// Year, month and day of the Gregorian calendar, `days` days after the first of 1970.
 ///
-/// Counted from the first of March of the year 0, leap days are the last of their year and months have regular lengths:
-/// five of them take 153 days.
+/// Counted from the first of March of the year 0, leap days are the last of their year and months
+/// have regular lengths: five of them take 153 days.
 fn date(days: u64) -> (u64, u64, u64) {
     const FROM_MARCH_0_TO_1970: u64 = 719_468;
     const DAYS_IN_400_YEARS: u64 = 146_097;

@@ -48,8 +48,8 @@ impl State {
         }
     }
 
-    /// A request says where its reply goes: the requester's address takes the place of the name that stands for it.
-    /// Tells whether it did.
+    /// A request says where its reply goes: the requester's address takes the place of the name
+    /// that stands for it. Tells whether it did.
     pub(super) fn address_request(&self, key: ChannelKey, properties: &mut Properties) -> Result<bool, Refusal> {
         if properties.reply_to.as_ref().is_none_or(|reply_to| *reply_to != *DIRECT_REPLY_TO) {
             return Ok(false);
@@ -66,11 +66,12 @@ impl State {
         addresses.into_iter().cloned().collect()
     }
 
-    /// Hands a reply over to its requester, if that is still there. RabbitMQ does not count this as a route: a mandatory
-    /// reply comes back all the same.
+    /// Hands a reply over to its requester, if that is still there. RabbitMQ does not count this as
+    /// a route: a mandatory reply comes back all the same.
     pub(super) fn deliver_reply(&mut self, address: &ShortString, message: &Message) {
         let Some(&key) = self.reply_addresses.get(address) else { return };
-        // Who does not read its replies loses them in the end: nothing else bounds what others send it.
+        // Who does not read its replies loses them in the end: nothing else bounds what others send
+        // it.
         if self.connections.get(&key.connection).is_none_or(Connection::is_full) {
             return;
         }
@@ -83,7 +84,8 @@ impl State {
         self.send_content(key, &deliver, &visible(message));
     }
 
-    /// Declaring the name that stands for replies, or an address, tells whether somebody is there; none for another name.
+    /// Declaring the name that stands for replies, or an address, tells whether somebody is there;
+    /// none for another name.
     pub(super) fn declare_reply_address(&self, key: ChannelKey, name: &ShortString) -> Option<Result<(), Refusal>> {
         if *name == *DIRECT_REPLY_TO {
             return Some(Ok(()));

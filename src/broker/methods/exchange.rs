@@ -53,7 +53,8 @@ impl State {
         Ok(())
     }
 
-    /// Writing to the destination and reading from the source; the default exchange is refused in a later check.
+    /// Writing to the destination and reading from the source; the default exchange is refused in a
+    /// later check.
     fn allow_exchange_binding(
         &self,
         key: ChannelKey,

@@ -71,7 +71,8 @@ impl State {
         }
     }
 
-    /// During an alarm nothing more is read from who publishes, beginning with what follows the header of the content.
+    /// During an alarm nothing more is read from who publishes, beginning with what follows the
+    /// header of the content.
     pub(in crate::broker) fn hold_back(&mut self, key: ChannelKey) {
         let Some(reason) = self.faults.alarm().map(str::to_owned) else { return };
         let Some(connection) = self.connections.get_mut(&key.connection) else { return };

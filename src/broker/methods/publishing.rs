@@ -195,8 +195,8 @@ impl State {
         Ok(())
     }
 
-    /// The same for methods: the end of the channel may be asked for at any time, and a publish counts when it has come in
-    /// whole.
+    /// The same for methods: the end of the channel may be asked for at any time, and a publish
+    /// counts when it has come in whole.
     pub(super) fn check_commit(&self, key: ChannelKey, method: &Method) -> Result<(), Refusal> {
         match method {
             Method::ChannelOpen(_) | Method::ChannelClose(_) | Method::BasicPublish(_) => Ok(()),

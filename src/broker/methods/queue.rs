@@ -103,7 +103,8 @@ impl State {
         Ok(())
     }
 
-    /// The names that a binding means: both empty stand for the queue last declared, as queue and as key.
+    /// The names that a binding means: both empty stand for the queue last declared, as queue and
+    /// as key.
     fn bound_names(
         &self,
         key: ChannelKey,
@@ -115,7 +116,8 @@ impl State {
         Ok((name, routing_key))
     }
 
-    /// Writing to the queue and reading from the exchange; the default exchange is refused in a later check.
+    /// Writing to the queue and reading from the exchange; the default exchange is refused in a
+    /// later check.
     fn allow_queue_binding(&self, key: ChannelKey, queue: &ShortString, exchange: &ShortString) -> Result<(), Refusal> {
         self.allow_queue(key, Access::Write, queue)?;
         if exchange.is_empty() { Ok(()) } else { self.allow_exchange(key, Access::Read, exchange) }
@@ -158,7 +160,8 @@ impl State {
         Ok(())
     }
 
-    /// The queue that a method means: the empty name stands for the one last declared on the channel.
+    /// The queue that a method means: the empty name stands for the one last declared on the
+    /// channel.
     pub(super) fn meant_queue(&self, key: ChannelKey, name: &ShortString) -> Result<ShortString, Refusal> {
         if !name.is_empty() {
             return Ok(name.clone());

@@ -34,7 +34,8 @@ pub(in crate::broker) struct Binding<'a> {
     pub(in crate::broker) arguments: &'a FieldTable,
 }
 
-/// The bindings of one source, by key. Tables have no order, so those that differ in arguments alone stand in a list.
+/// The bindings of one source, by key. Tables have no order, so those that differ in arguments
+/// alone stand in a list.
 type BySource = BTreeMap<ShortString, BTreeMap<Destination, Vec<FieldTable>>>;
 
 /// All bindings of a virtual host.

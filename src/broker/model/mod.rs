@@ -1,4 +1,5 @@
-//! What a broker has: virtual hosts, exchanges, bindings, queues, messages and permissions, without any client.
+//! What a broker has: virtual hosts, exchanges, bindings, queues, messages and permissions, without
+//! any client.
 
 mod bindings;
 mod dead_letter;

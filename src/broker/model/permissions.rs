@@ -4,13 +4,16 @@ use std::fmt;
 
 use regex_lite::Regex;
 
-/// What a user may do with the exchanges and queues of a virtual host: three patterns, as RabbitMQ has them.
+/// What a user may do with the exchanges and queues of a virtual host: three patterns, as RabbitMQ
+/// has them.
 ///
-/// A name is allowed where the pattern is found in it: anywhere, unless `^` and `$` anchor it. The empty pattern is found in the
-/// empty name alone, and so allows nothing. The default exchange goes by the name `amq.default`.
+/// A name is allowed where the pattern is found in it: anywhere, unless `^` and `$` anchor it. The
+/// empty pattern is found in the empty name alone, and so allows nothing. The default exchange goes
+/// by the name `amq.default`.
 ///
-/// Patterns are those of the crate [`regex-lite`](https://docs.rs/regex-lite), which has no look-around and no
-/// back-references. They compare octets, as RabbitMQ does: `.` is one octet, and a letter beyond ASCII is several.
+/// Patterns are those of the crate [`regex-lite`](https://docs.rs/regex-lite), which has no
+/// look-around and no back-references. They compare octets, as RabbitMQ does: `.` is one octet, and
+/// a letter beyond ASCII is several.
 ///
 /// ```
 /// use leveret::broker::{Access, Permissions};
@@ -113,7 +116,8 @@ impl Pattern {
     }
 }
 
-/// A character for each octet: so names that are no text can be searched, and a pattern means what it means to RabbitMQ.
+/// A character for each octet: so names that are no text can be searched, and a pattern means what
+/// it means to RabbitMQ.
 fn octet_by_octet(octets: &[u8]) -> String {
     octets.iter().copied().map(char::from).collect()
 }

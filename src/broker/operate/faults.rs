@@ -31,9 +31,10 @@ use crate::wire::ShortString;
 pub enum Fault {
     /// It is lost at once.
     Drop,
-    /// It stays, and the broker neither reads nor writes any more: what a broken network looks like. The broker hears nothing
-    /// either: after two heartbeat intervals it gives the connection up, and what was unacknowledged goes back. Its client sees
-    /// no end, and has to find out by itself.
+    /// It stays, and the broker neither reads nor writes any more: what a broken network looks
+    /// like. The broker hears nothing either: after two heartbeat intervals it gives the connection
+    /// up, and what was unacknowledged goes back. Its client sees no end, and has to find out by
+    /// itself.
     Silence,
     /// Whatever the broker says comes this much later, a century at most.
     Delay(Duration),
@@ -41,8 +42,8 @@ pub enum Fault {
     CutOutput(u64),
     /// It is lost after so many octets from the client to the broker.
     CutInput(u64),
-    /// The broker reads so many bytes a second at most, whole frames at a time: it is slower than its publishers, whose
-    /// words fill the transport until that takes no more.
+    /// The broker reads so many bytes a second at most, whole frames at a time: it is slower than
+    /// its publishers, whose words fill the transport until that takes no more.
     SlowInput(u32),
 }
 
@@ -133,8 +134,8 @@ impl State {
         self.settle(now);
     }
 
-    /// Claims to be short of something, `low on memory` in RabbitMQ's words: from now on, connections that publish are told
-    /// that they are blocked, and are not read any more.
+    /// Claims to be short of something, `low on memory` in RabbitMQ's words: from now on,
+    /// connections that publish are told that they are blocked, and are not read any more.
     pub fn block(&mut self, reason: impl Into<String>) {
         self.faults.alarm = Some(reason.into());
     }
@@ -172,7 +173,8 @@ impl State {
         self.faults.refused_logins = count;
     }
 
-    /// Closes a channel, as if the client had done something wrong on it. False where there is no such channel.
+    /// Closes a channel, as if the client had done something wrong on it. False where there is no
+    /// such channel.
     pub fn close_channel(&mut self, connection: ConnectionId, number: u16, code: ReplyCode, text: &str) -> bool {
         let now = self.now;
         let key = ChannelKey { connection, number };
@@ -184,8 +186,8 @@ impl State {
         true
     }
 
-    /// Closes a connection, as an operator does with 320 and a reason of his own. False where there is no such connection, or
-    /// it is not open.
+    /// Closes a connection, as an operator does with 320 and a reason of his own. False where there
+    /// is no such connection, or it is not open.
     pub fn close_connection(&mut self, connection: ConnectionId, code: ReplyCode, text: &str) -> bool {
         let now = self.now;
         if self.connections.get(&connection).is_none_or(|connection| connection.phase != Phase::Running) {
@@ -197,7 +199,8 @@ impl State {
         true
     }
 
-    /// Deletes a queue, as an operator does: its consumers are told. False where there is no such queue.
+    /// Deletes a queue, as an operator does: its consumers are told. False where there is no such
+    /// queue.
     pub fn delete_queue(&mut self, virtual_host: &str, name: &str) -> bool {
         let now = self.now;
         let host = self.virtual_hosts.get(&ShortString::from(virtual_host));

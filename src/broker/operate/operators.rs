@@ -25,7 +25,8 @@ impl State {
         self.force_closed(&text, |connection| connection.user == *name);
     }
 
-    /// Lets a user enter a virtual host, and says what is allowed there. False where there is no such user.
+    /// Lets a user enter a virtual host, and says what is allowed there. False where there is no
+    /// such user.
     pub fn set_permissions(&mut self, user: &str, virtual_host: impl Into<String>, permissions: Permissions) -> bool {
         let user = self.users.get_mut(user);
         user.map(|user| user.permissions.insert(virtual_host.into(), permissions)).is_some()
@@ -44,7 +45,8 @@ impl State {
         self.virtual_hosts.entry(name.clone()).or_insert_with(|| VirtualHost::new(name));
     }
 
-    /// Deletes a virtual host with everything in it: its consumers are told, then the connections to it are closed.
+    /// Deletes a virtual host with everything in it: its consumers are told, then the connections
+    /// to it are closed.
     pub fn delete_virtual_host(&mut self, name: &str) {
         let inside = self.queues.iter().filter(|(_, hosted)| hosted.virtual_host == *name).map(|(&id, _)| id);
         let inside: Vec<_> = inside.collect();

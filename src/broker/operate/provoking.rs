@@ -1,4 +1,5 @@
-//! What a test has the broker do to consumers and returns that RabbitMQ does seldom, in some versions or behind some proxies.
+//! What a test has the broker do to consumers and returns that RabbitMQ does seldom, in some
+//! versions or behind some proxies.
 
 use std::borrow::Cow;
 use std::time::Instant;
@@ -13,9 +14,10 @@ use crate::wire::{FieldTable, FieldValue, ShortString, Timestamp};
 
 /// Faults of consumers and returns.
 impl State {
-    /// The next `count` cancels of consumers whose queues have a message are answered too soon: one message more arrives for
-    /// the tag after `basic.cancel-ok`, as proxies and other brokers let it happen. Unless the consumer was `no_ack`, the
-    /// message stays unacknowledged until the client settles it or closes the channel.
+    /// The next `count` cancels of consumers whose queues have a message are answered too soon: one
+    /// message more arrives for the tag after `basic.cancel-ok`, as proxies and other brokers let
+    /// it happen. Unless the consumer was `no_ack`, the message stays unacknowledged until the
+    /// client settles it or closes the channel.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
@@ -31,16 +33,18 @@ impl State {
         self.faults.late_deliveries = count;
     }
 
-    /// The next `count` returned messages come back altered, as they do where message interceptors or plug-ins of RabbitMQ 4
-    /// stamp what is published: `expiration` is a number without leading zeros, the headers are sorted by name and have
-    /// `timestamp_in_ms`, and there is a `timestamp`.
+    /// The next `count` returned messages come back altered, as they do where message interceptors
+    /// or plug-ins of RabbitMQ 4 stamp what is published: `expiration` is a number without leading
+    /// zeros, the headers are sorted by name and have `timestamp_in_ms`, and there is a
+    /// `timestamp`.
     pub fn alter_returns(&mut self, count: u32) {
         self.faults.altered_returns = count;
     }
 
-    /// Cancels a consumer with `basic.cancel`, as RabbitMQ does at the end of its queue (always with `no_wait`), and
-    /// RabbitMQ 4.3 where a quorum queue's consumer has not acknowledged in time. Without `no_wait` the client may answer with
-    /// `basic.cancel-ok`. What the consumer has not settled remains its channel's. False where there is no such consumer.
+    /// Cancels a consumer with `basic.cancel`, as RabbitMQ does at the end of its queue (always
+    /// with `no_wait`), and RabbitMQ 4.3 where a quorum queue's consumer has not acknowledged in
+    /// time. Without `no_wait` the client may answer with `basic.cancel-ok`. What the consumer has
+    /// not settled remains its channel's. False where there is no such consumer.
     pub fn cancel_consumer(&mut self, connection: ConnectionId, channel: u16, tag: &str, no_wait: bool) -> bool {
         let now = self.now;
         let (key, tag) = (ChannelKey { connection, number: channel }, ShortString::from(tag));
@@ -56,7 +60,8 @@ impl State {
         true
     }
 
-    /// The client agrees to the broker's cancel. RabbitMQ, which never asks it to, does not know the method.
+    /// The client agrees to the broker's cancel. RabbitMQ, which never asks it to, does not know
+    /// the method.
     pub(in crate::broker) fn cancel_agreed(&mut self, key: ChannelKey, ok: &basic::CancelOk) -> Result<(), Refusal> {
         let awaited = self.channel_mut(key).is_some_and(|channel| channel.cancelled.remove(&ok.consumer_tag));
         if awaited {
@@ -65,7 +70,8 @@ impl State {
         Err(Refusal::connection(ReplyCode::COMMAND_INVALID, "unimplemented method"))
     }
 
-    /// The message that is still to arrive after the answer to a cancel, where a test wants that and there is one.
+    /// The message that is still to arrive after the answer to a cancel, where a test wants that
+    /// and there is one.
     pub(in crate::broker) fn take_late_delivery(
         &mut self,
         key: ChannelKey,

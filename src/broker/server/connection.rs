@@ -16,16 +16,16 @@ use super::shared::{Left, Shared};
 use crate::broker::{ConnectionId, Transport};
 use crate::frame::Outbound;
 
-/// Serves one client until it or the broker ends the connection. Dropping it, with its runtime for instance, drops the
-/// transport.
+/// Serves one client until it or the broker ends the connection. Dropping it, with its runtime for
+/// instance, drops the transport.
 pub(super) struct Connection<T> {
     id: ConnectionId,
     transport: T,
     shared: Arc<Shared>,
     /// Read, and not taken by the state yet.
     input: BytesMut,
-    /// Taken from the state, and not taken by the transport yet. While there is some, no more is taken: what a client does
-    /// not read stays bounded.
+    /// Taken from the state, and not taken by the transport yet. While there is some, no more is
+    /// taken: what a client does not read stays bounded.
     writing: Outbound,
     timer: Pin<Box<Sleep>>,
     armed: bool,
@@ -33,7 +33,8 @@ pub(super) struct Connection<T> {
     ending: Option<Pin<Box<Sleep>>>,
     /// The last octet is written, and the client told so.
     shut: bool,
-    /// A step is being taken: a panic in it leaves this set. One that tells that this thread holds a guard comes before.
+    /// A step is being taken: a panic in it leaves this set. One that tells that this thread holds
+    /// a guard comes before.
     stepping: bool,
 }
 
@@ -166,8 +167,9 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection<T> {
         shared.step(Some(*id), |state| state.handle_bytes(*id, input, now()));
     }
 
-    /// The state has let go of the connection and its last octet is written: says so, and waits for the client to do the
-    /// same. A socket that is closed before all is read would take the last words back.
+    /// The state has let go of the connection and its last octet is written: says so, and waits for
+    /// the client to do the same. A socket that is closed before all is read would take the last
+    /// words back.
     fn poll_shut(&mut self, context: &mut Context<'_>) -> Moved {
         if !self.shut {
             match Pin::new(&mut self.transport).poll_shutdown(context) {

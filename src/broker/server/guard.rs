@@ -21,14 +21,17 @@ use crate::broker::State;
 /// # Ok(()) }
 /// ```
 ///
-/// While it lives, the broker stands still; when it is dropped, the connections that it gave something to do go on. So it
-/// is for a statement or a few, and not to be held across an `await`; it is not `Send` for that reason.
+/// While it lives, the broker stands still; when it is dropped, the connections that it gave
+/// something to do go on. So it is for a statement or a few, and not to be held across an `await`;
+/// it is not `Send` for that reason.
 ///
-/// A thread may hold several to read, as `assert_eq!` and `println!` do with two in one statement. To change something, a
-/// guard has to be the only one of its thread until it is dropped; otherwise the change, or asking for the other guard, panics
-/// rather than wait for itself. [`Broker::connect`](super::Broker::connect) and [`Broker::until`](super::Broker::until) panic
-/// on a thread that holds a guard. So does the task of a connection that gets to run there, as it may when a guard is held
-/// across an `await`: tokio keeps that panic in the task, and the client loses its connection.
+/// A thread may hold several to read, as `assert_eq!` and `println!` do with two in one statement.
+/// To change something, a guard has to be the only one of its thread until it is dropped; otherwise
+/// the change, or asking for the other guard, panics rather than wait for itself.
+/// [`Broker::connect`](super::Broker::connect) and [`Broker::until`](super::Broker::until) panic on
+/// a thread that holds a guard. So does the task of a connection that gets to run there, as it may
+/// when a guard is held across an `await`: tokio keeps that panic in the task, and the client loses
+/// its connection.
 ///
 /// ```
 /// let broker = leveret::broker::Broker::new();
@@ -37,10 +40,11 @@ use crate::broker::State;
 ///
 /// # What not to call
 ///
-/// The broker's tasks drive the [`State`]: they alone call `State::handle_*` and `State::poll_*`, but for
-/// [`State::poll_deadline`]. A test that takes an event, or octets, takes them from the task that waits for them, and one
-/// that ends a connection with [`State::handle_transport_lost`] leaves its transport open: [`Fault::Drop`] ends both. The
-/// state itself is not to be replaced by another.
+/// The broker's tasks drive the [`State`]: they alone call `State::handle_*` and `State::poll_*`,
+/// but for [`State::poll_deadline`]. A test that takes an event, or octets, takes them from the
+/// task that waits for them, and one that ends a connection with [`State::handle_transport_lost`]
+/// leaves its transport open: [`Fault::Drop`] ends both. The state itself is not to be replaced by
+/// another.
 ///
 /// [`Fault::Drop`]: crate::broker::Fault::Drop
 #[must_use = "the broker stands still while this lives"]
@@ -63,7 +67,8 @@ impl Drop for End<'_> {
 impl<'a> StateGuard<'a> {
     pub(super) fn new(shared: &'a Shared) -> Self {
         let mut wakes = Wakes::default();
-        // What was due before is seen as done, whether or not a task has come to it yet; and what is done now is done now.
+        // What was due before is seen as done, whether or not a task has come to it yet; and what
+        // is done now is done now.
         let inspection = shared.inspect(|held| {
             if held.catch_up(now()) {
                 wakes = held.settle_time();

@@ -12,10 +12,12 @@ use super::Broker;
 use super::connection::Connection;
 use super::shared::Shared;
 
-/// A TCP port at which a [`Broker`] takes connections, from [`Broker::listen`]; any AMQP 0-9-1 client may use it.
+/// A TCP port at which a [`Broker`] takes connections, from [`Broker::listen`]; any AMQP 0-9-1
+/// client may use it.
 ///
-/// It is a handle to the broker too. When it is dropped, the port takes no more connections, and is free once the runtime
-/// has run; those that it took before stay, as long as there is a handle to the broker.
+/// It is a handle to the broker too. When it is dropped, the port takes no more connections, and is
+/// free once the runtime has run; those that it took before stay, as long as there is a handle to
+/// the broker.
 #[derive(Debug)]
 pub struct Listener {
     broker: Broker,
@@ -34,7 +36,8 @@ impl Listener {
         Ok(Self { broker: broker.clone(), address, accepting })
     }
 
-    /// The address that it listens on, with the port that the system chose where it was asked for port 0.
+    /// The address that it listens on, with the port that the system chose where it was asked for
+    /// port 0.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
@@ -47,8 +50,8 @@ impl Listener {
         self.address
     }
 
-    /// The URL at which clients reach it: with the user `guest` where the broker started with that one, otherwise with the
-    /// first of its users, and in the same way for the virtual host `/`.
+    /// The URL at which clients reach it: with the user `guest` where the broker started with that
+    /// one, otherwise with the first of its users, and in the same way for the virtual host `/`.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
@@ -70,7 +73,8 @@ impl Listener {
         self.broker.url_at(address)
     }
 
-    /// Takes no more connections; when this resolves, the port is free. Dropped before, it is free soon.
+    /// Takes no more connections; when this resolves, the port is free. Dropped before, it is free
+    /// soon.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {

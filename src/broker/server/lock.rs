@@ -1,17 +1,21 @@
-//! The lock around a broker: one takes a step, or a thread inspects, several times at once if it likes.
+//! The lock around a broker: one takes a step, or a thread inspects, several times at once if it
+//! likes.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 use std::thread::{self, ThreadId};
 
-/// A lock that a thread which inspects may take again to read, and that tells a thread which would wait for itself.
+/// A lock that a thread which inspects may take again to read, and that tells a thread which would
+/// wait for itself.
 ///
-/// A failed assertion of a test that inspects poisons it, and leaves the value as it was: that is no reason to refuse.
+/// A failed assertion of a test that inspects poisons it, and leaves the value as it was: that is
+/// no reason to refuse.
 pub(super) struct Lock<T> {
     turn: Mutex<Turn>,
     /// The last inspection ended.
     free: Condvar,
-    /// Never waited for: a step holds the turn meanwhile, and inspections keep it from being given to anybody else.
+    /// Never waited for: a step holds the turn meanwhile, and inspections keep it from being given
+    /// to anybody else.
     value: RwLock<T>,
 }
 
@@ -64,7 +68,8 @@ impl<T> Lock<T> {
         Locked { value: self.value.write().unwrap_or_else(PoisonError::into_inner), _turn: turn }
     }
 
-    /// Lets this thread look at the value, which stands still meanwhile. The first inspection prepares it.
+    /// Lets this thread look at the value, which stands still meanwhile. The first inspection
+    /// prepares it.
     ///
     /// # Panics
     ///

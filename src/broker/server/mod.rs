@@ -1,4 +1,5 @@
-//! The embedded broker on tokio: handles, the in-process stream, the TCP port, a task for each connection.
+//! The embedded broker on tokio: handles, the in-process stream, the TCP port, a task for each
+//! connection.
 
 use std::fmt;
 use std::io;
@@ -42,14 +43,16 @@ pub use stream::Stream;
 /// # Ok(()) }
 /// ```
 ///
-/// This is a handle: clones are of the same broker. It needs a tokio runtime from the first connection on, and as many as
-/// there are: each connection is a task of the runtime that it was made on. When the last handle is dropped, [`Listener`]s
-/// included, the broker vanishes: its connections lose their transports without a word, and what it held is gone. A
-/// connection alone does not keep it.
+/// This is a handle: clones are of the same broker. It needs a tokio runtime from the first
+/// connection on, and as many as there are: each connection is a task of the runtime that it was
+/// made on. When the last handle is dropped, [`Listener`]s included, the broker vanishes: its
+/// connections lose their transports without a word, and what it held is gone. A connection alone
+/// does not keep it.
 ///
-/// Its time is tokio's. Where a test [pauses the clock](https://docs.rs/tokio/latest/tokio/time/fn.pause.html), expiry,
-/// heartbeats and delays pass in virtual time. Runtimes that share a broker are to agree on the time: all of them paused at
-/// once, or none.
+/// Its time is tokio's. Where a test [pauses the
+/// clock](https://docs.rs/tokio/latest/tokio/time/fn.pause.html), expiry, heartbeats and delays
+/// pass in virtual time. Runtimes that share a broker are to agree on the time: all of them paused
+/// at once, or none.
 #[derive(Clone)]
 pub struct Broker {
     handle: Arc<Handle>,
@@ -65,7 +68,8 @@ struct Handle {
 }
 
 impl Broker {
-    /// A broker as RabbitMQ comes: the user `guest` with the password `guest`, the virtual host `/`.
+    /// A broker as RabbitMQ comes: the user `guest` with the password `guest`, the virtual host
+    /// `/`.
     ///
     /// ```
     /// let broker = leveret::broker::Broker::new();
@@ -96,13 +100,16 @@ impl Broker {
         Self { handle: Arc::new(Handle { shared, login, path }) }
     }
 
-    /// A connection within the process: the client's end of it, for [`Connection::open_on`](crate::Connection::open_on).
+    /// A connection within the process: the client's end of it, for
+    /// [`Connection::open_on`](crate::Connection::open_on).
     ///
-    /// Only the credentials and the virtual host of the URL or the parameters that are given there matter.
+    /// Only the credentials and the virtual host of the URL or the parameters that are given there
+    /// matter.
     ///
     /// # Panics
     ///
-    /// There is no tokio runtime here, or none with `enable_time`; this thread holds a [`StateGuard`].
+    /// There is no tokio runtime here, or none with `enable_time`; this thread holds a
+    /// [`StateGuard`].
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
@@ -122,7 +129,8 @@ impl Broker {
         client
     }
 
-    /// Opens a TCP port for clients of any kind, such as `127.0.0.1:0` for one that the system chooses, or `[::1]:0`.
+    /// Opens a TCP port for clients of any kind, such as `127.0.0.1:0` for one that the system
+    /// chooses, or `[::1]:0`.
     ///
     /// # Errors
     ///
@@ -146,10 +154,12 @@ impl Broker {
         Listener::bind(self, address).await
     }
 
-    /// The broker's state, to look at it and to inject faults: all that there is for tests, in one place.
+    /// The broker's state, to look at it and to inject faults: all that there is for tests, in one
+    /// place.
     ///
-    /// The broker stands still until this is dropped; then the connections that have something to do are woken. It is not
-    /// to be held across an `await`. Several on one thread may read at once: see [`StateGuard`].
+    /// The broker stands still until this is dropped; then the connections that have something to
+    /// do are woken. It is not to be held across an `await`. Several on one thread may read at
+    /// once: see [`StateGuard`].
     ///
     /// # Panics
     ///
@@ -174,15 +184,17 @@ impl Broker {
         StateGuard::new(self.shared())
     }
 
-    /// Waits until the broker is in a state that a test waits for: the predicate is asked now and after each change.
+    /// Waits until the broker is in a state that a test waits for: the predicate is asked now and
+    /// after each change.
     ///
-    /// It says what a test would otherwise sleep for: that a worker has acknowledged, that a client has reconnected. It may
-    /// be dropped at any time. To have it fail rather than wait for ever, put it in [`tokio::time::timeout`].
+    /// It says what a test would otherwise sleep for: that a worker has acknowledged, that a client
+    /// has reconnected. It may be dropped at any time. To have it fail rather than wait for ever,
+    /// put it in [`tokio::time::timeout`].
     ///
     /// # Panics
     ///
-    /// There is no tokio runtime here, or none with `enable_time`; this thread holds a [`StateGuard`]; the predicate changes
-    /// the state by way of the broker's handle.
+    /// There is no tokio runtime here, or none with `enable_time`; this thread holds a
+    /// [`StateGuard`]; the predicate changes the state by way of the broker's handle.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {

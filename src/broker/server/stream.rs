@@ -6,11 +6,11 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
-/// The client's end of a connection to a [`Broker`](super::Broker) within the process: a transport for
-/// [`Connection::open_on`](crate::Connection::open_on), or for any other client that takes one.
+/// The client's end of a connection to a [`Broker`](super::Broker) within the process: a transport
+/// for [`Connection::open_on`](crate::Connection::open_on), or for any other client that takes one.
 ///
-/// It holds 64 KiB each way, as a socket does; what is more waits until the other side reads. Dropping it is what losing a
-/// socket is.
+/// It holds 64 KiB each way, as a socket does; what is more waits until the other side reads.
+/// Dropping it is what losing a socket is.
 #[derive(Debug)]
 pub struct Stream(DuplexStream);
 

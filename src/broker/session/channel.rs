@@ -19,7 +19,8 @@ pub(in crate::broker) struct Channel {
     last_delivery: u64,
     /// The number of the last consumer.
     last_consumer: u64,
-    /// Deliveries to consumers that wait for an acknowledgement, consumers that were cancelled included.
+    /// Deliveries to consumers that wait for an acknowledgement, consumers that were cancelled
+    /// included.
     consumed: u32,
     /// Deliveries that wait for an acknowledgement.
     pub(in crate::broker) unacked: BTreeMap<u64, Unacked>,
@@ -140,7 +141,8 @@ pub(in crate::broker) struct Content {
     pub(in crate::broker) properties: Properties,
     pub(in crate::broker) encoded: Bytes,
     pub(super) body_size: u64,
-    /// How much of it has come. More than was announced is possible; RabbitMQ then waits for an end that cannot come.
+    /// How much of it has come. More than was announced is possible; RabbitMQ then waits for an end
+    /// that cannot come.
     pub(in crate::broker) received: u64,
     pub(in crate::broker) body: BytesMut,
 }
@@ -177,8 +179,8 @@ impl Channel {
         self.consumers.get_mut(&subscription.tag).filter(|consumer| consumer.number == subscription.number)
     }
 
-    /// Limits the deliveries of all consumers together, beginning with those that are not settled now, messages that were got
-    /// included; 0 lifts the limit.
+    /// Limits the deliveries of all consumers together, beginning with those that are not settled
+    /// now, messages that were got included; 0 lifts the limit.
     pub(in crate::broker) fn limit(&mut self, prefetch: u16) {
         self.global_prefetch = prefetch;
         self.consumed = u32::try_from(self.unacked.len()).unwrap_or(u32::MAX);
@@ -192,8 +194,9 @@ impl Channel {
         Some(Subscription { tag: tag.clone(), number: consumer.number })
     }
 
-    /// Takes the deliveries that an acknowledgement means: one, or all up to it, of which 0 stands for all. None where
-    /// there is no such delivery. They count for their consumers until [`forget`](Self::forget) says otherwise.
+    /// Takes the deliveries that an acknowledgement means: one, or all up to it, of which 0 stands
+    /// for all. None where there is no such delivery. They count for their consumers until
+    /// [`forget`](Self::forget) says otherwise.
     pub(in crate::broker) fn take(&mut self, tag: u64, multiple: bool) -> Option<Vec<(u64, Unacked)>> {
         let taken: Vec<(u64, Unacked)>;
         if multiple {

@@ -83,8 +83,8 @@ impl State {
         Ok(())
     }
 
-    /// After the broker's channel.close only the end of the conversation counts; what it is made of is looked at all the
-    /// same.
+    /// After the broker's channel.close only the end of the conversation counts; what it is made of
+    /// is looked at all the same.
     fn perform_while_closing(&mut self, key: ChannelKey, method: Method) -> Result<(), Refusal> {
         match method {
             Method::ChannelClose(_) => self.send(key, &channel::CloseOk::default()),
@@ -168,7 +168,8 @@ impl State {
     }
 }
 
-/// Reads what RabbitMQ can read: a flag that belongs to no property is passed over, a second word of flags is not understood.
+/// Reads what RabbitMQ can read: a flag that belongs to no property is passed over, a second word
+/// of flags is not understood.
 fn read_properties(encoded: &Bytes) -> Option<Properties> {
     const MORE_FLAGS: u8 = 1;
     const NO_PROPERTY: u8 = 2;

@@ -163,8 +163,8 @@ impl State {
         }
     }
 
-    /// Ends a channel: its consumers go, then what it had not acknowledged goes back. Gives the publish of which not
-    /// everything has come.
+    /// Ends a channel: its consumers go, then what it had not acknowledged goes back. Gives the
+    /// publish of which not everything has come.
     pub(in crate::broker) fn end_channel(&mut self, key: ChannelKey, now: Instant) -> Option<Incoming> {
         let connection = self.connections.get_mut(&key.connection)?;
         let mut channel = connection.channels.remove(&key.number)?;
@@ -211,7 +211,8 @@ impl State {
     }
 }
 
-/// A delivery of which the channel has not been told, and that somebody would have had to acknowledge.
+/// A delivery of which the channel has not been told, and that somebody would have had to
+/// acknowledge.
 fn unsent(notice: Notice) -> Option<Unacked> {
     match notice {
         Notice::Delivery(Handover { queue, entry, subscription: Some(consumer), .. }) => {
@@ -221,7 +222,8 @@ fn unsent(notice: Notice) -> Option<Unacked> {
     }
 }
 
-/// Everything that a channel has not acknowledged, and what it has but not committed, in the order of delivery.
+/// Everything that a channel has not acknowledged, and what it has but not committed, in the order
+/// of delivery.
 fn unsettled(channel: Channel) -> Vec<(u64, Unacked)> {
     let mut all = channel.unacked;
     if let Mode::Transaction(transaction) = channel.mode {

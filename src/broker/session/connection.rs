@@ -90,7 +90,8 @@ impl Connection {
             phase: Phase::Header,
             phase_deadline: now.checked_add(handshake_timeout),
             link: Link::default(),
-            // What was not agreed on yet: start and start-ok may be longer than the smallest frame_max.
+            // What was not agreed on yet: start and start-ok may be longer than the smallest
+            // frame_max.
             decoder: Decoder::new(Self::FRAME_MAX_BEFORE_TUNING),
             encoder: Encoder::new(Self::FRAME_MAX_BEFORE_TUNING),
             frame_max: Self::FRAME_MAX_BEFORE_TUNING,
@@ -185,7 +186,8 @@ impl Connection {
         [self.beat_deadline(), self.link.deadline(), self.end_deadline()].into_iter().flatten().min()
     }
 
-    /// When it is given up: a step has taken too long, it gives no sign of life, or it does not read.
+    /// When it is given up: a step has taken too long, it gives no sign of life, or it does not
+    /// read.
     pub(in crate::broker) fn end_deadline(&self) -> Option<Instant> {
         let stalled = self.stalled_since.map(|since| since + Self::STALL);
         [self.phase_deadline, self.miss_deadline(), stalled].into_iter().flatten().min()
@@ -196,7 +198,8 @@ impl Connection {
         (self.is_beating() && !self.link.is_silent()).then(|| self.last_said + self.heartbeat / 2)
     }
 
-    /// When the client counts as dead. A client whose octets are not read cannot give a sign of life.
+    /// When the client counts as dead. A client whose octets are not read cannot give a sign of
+    /// life.
     fn miss_deadline(&self) -> Option<Instant> {
         let reads = !self.blocked && !self.is_full() && !self.link.rests();
         (self.is_beating() && reads).then(|| self.last_heard + self.heartbeat * 2)

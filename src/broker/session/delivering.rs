@@ -23,7 +23,8 @@ impl State {
         pushed.accepted
     }
 
-    /// Hands the messages of a queue to its consumers, as long as they take any, then drops what may not stay.
+    /// Hands the messages of a queue to its consumers, as long as they take any, then drops what
+    /// may not stay.
     pub(in crate::broker) fn serve(&mut self, queue: QueueId, now: Instant) {
         while let Some((consumer, entry)) = self.next_delivery(queue, now) {
             self.deliver(queue, consumer, entry, now);
@@ -64,7 +65,8 @@ impl State {
         self.notify(key, Notice::Delivery(Handover { queue, entry, tag, subscription }), now);
     }
 
-    /// Counts a delivery for the consumer that has to acknowledge it. Where nobody has to, the queue is done with it.
+    /// Counts a delivery for the consumer that has to acknowledge it. Where nobody has to, the
+    /// queue is done with it.
     pub(in crate::broker) fn reserve(
         &mut self,
         queue: QueueId,
@@ -119,8 +121,9 @@ impl State {
         queues.into_iter().for_each(|queue| self.mark(queue));
     }
 
-    /// Dead-letters what a queue dropped, where it has an exchange for that. The messages are on their way from here on, and
-    /// are routed before the present call ends: one that is dropped again on its way makes this no deeper.
+    /// Dead-letters what a queue dropped, where it has an exchange for that. The messages are on
+    /// their way from here on, and are routed before the present call ends: one that is dropped
+    /// again on its way makes this no deeper.
     pub(in crate::broker) fn drop_messages(&mut self, queue: QueueId, dropped: Vec<Dropped>, now: Instant) {
         let time = self.time_of_day(now);
         let Some(hosted) = self.queues.get(&queue) else { return };

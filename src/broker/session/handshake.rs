@@ -169,8 +169,8 @@ impl State {
         Ok(())
     }
 
-    /// Says nothing more, and resets the connection a little later: what RabbitMQ does with those that it does not want to
-    /// talk to.
+    /// Says nothing more, and resets the connection a little later: what RabbitMQ does with those
+    /// that it does not want to talk to.
     pub(super) fn doom(&mut self, id: ConnectionId, now: Instant) {
         self.end_session(id, now);
         if let Some(connection) = self.connections.get_mut(&id) {

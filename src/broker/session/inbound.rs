@@ -13,7 +13,8 @@ use crate::frame::{Decoded, Frame, FrameKind, split_method};
 use crate::protocol::{Method, MethodId, ReplyCode, constants};
 use crate::wire::{DecodeErrorKind, Reader};
 
-/// How long RabbitMQ says nothing to what it does not want to talk to, before it resets the connection.
+/// How long RabbitMQ says nothing to what it does not want to talk to, before it resets the
+/// connection.
 pub(super) const SILENCE: Duration = Duration::from_secs(3);
 
 /// What a close names where it is no method.
@@ -83,7 +84,8 @@ impl State {
         }
     }
 
-    /// Octets that are no frame: RabbitMQ takes them for one as long as they have its shape, and says what is wrong with it.
+    /// Octets that are no frame: RabbitMQ takes them for one as long as they have its shape, and
+    /// says what is wrong with it.
     fn refuse_octets(&mut self, id: ConnectionId, input: &[u8], now: Instant) -> usize {
         let Some(([kind, _, _, s0, s1, s2, s3], rest)) = input.split_first_chunk::<HEAD>() else { return 0 };
         let Some(connection) = self.connections.get(&id) else { return input.len() };
@@ -202,7 +204,8 @@ impl State {
     }
 }
 
-/// A table that begins before `offset` ends where the arguments do: what is wrong is in it, not in its length.
+/// A table that begins before `offset` ends where the arguments do: what is wrong is in it, not in
+/// its length.
 fn has_whole_table(arguments: &[u8], offset: usize) -> bool {
     let before = arguments.get(..offset).unwrap_or(arguments);
     let starts = before.windows(4).enumerate();

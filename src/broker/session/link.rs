@@ -34,8 +34,8 @@ impl Link {
     /// The longest delay: adding it to a point in time cannot overflow.
     const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-    /// What is to become of the transport. It closes no sooner than what is held back for it may go, and not at all while it is
-    /// silent.
+    /// What is to become of the transport. It closes no sooner than what is held back for it may
+    /// go, and not at all while it is silent.
     pub(in crate::broker) fn transport(&self) -> Transport {
         let waits = self.silent || self.late > 0 || !(self.delay.is_zero() || self.outbound.is_empty());
         match self.ending {

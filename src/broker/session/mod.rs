@@ -1,4 +1,5 @@
-//! A client's connection: its bytes, frames, handshake and channels, what is sent to it, and how it ends.
+//! A client's connection: its bytes, frames, handshake and channels, what is sent to it, and how it
+//! ends.
 
 mod channel;
 mod channel_frames;

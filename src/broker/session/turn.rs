@@ -1,10 +1,12 @@
 //! What queues say to the channels of a client: it arrives after what the client has sent before.
 //!
-//! In RabbitMQ a queue and a channel are processes with a mailbox each. The answer to `basic.consume` or `basic.cancel`, a
-//! delivery, the end of a consumer and the confirms that `tx.commit` waits for are sent by the queue, so the channel finds
-//! them in its mailbox after all methods that were there already, and answers those first. Here the input that arrives
-//! together is the mailbox, and one call of [`State::handle_bytes`] is the turn in which it is read. What queues say in the
-//! meantime waits for the end of the turn; but some answers, drawn from the seed, arrive in time, because a queue may be quick.
+//! In RabbitMQ a queue and a channel are processes with a mailbox each. The answer to
+//! `basic.consume` or `basic.cancel`, a delivery, the end of a consumer and the confirms that
+//! `tx.commit` waits for are sent by the queue, so the channel finds them in its mailbox after all
+//! methods that were there already, and answers those first. Here the input that arrives together
+//! is the mailbox, and one call of [`State::handle_bytes`] is the turn in which it is read. What
+//! queues say in the meantime waits for the end of the turn; but some answers, drawn from the seed,
+//! arrive in time, because a queue may be quick.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -134,7 +136,8 @@ impl State {
     pub(in crate::broker) fn notify(&mut self, key: ChannelKey, notice: Notice, now: Instant) {
         match self.connections.get_mut(&key.connection) {
             Some(connection) if connection.turn.open => {
-                // A queue that is quick for once overtakes nothing that queues have said to this channel before.
+                // A queue that is quick for once overtakes nothing that queues have said to this
+                // channel before.
                 let may_race = notice.is_answer() && !connection.turn.waits_for(key.number);
                 if may_race && self.races.happens(self.settings.in_time_percent) {
                     self.tell(key, notice, now);
@@ -156,8 +159,8 @@ impl State {
         }
     }
 
-    /// A channel that hears of a consumer that it has asked to remove crashes, and takes the connection with it: so it is in
-    /// RabbitMQ 3.10 and 4.0.
+    /// A channel that hears of a consumer that it has asked to remove crashes, and takes the
+    /// connection with it: so it is in RabbitMQ 3.10 and 4.0.
     fn consuming(&mut self, key: ChannelKey, ok: &basic::ConsumeOk, cancelled: bool, now: Instant) {
         self.send(key, ok);
         if cancelled {

@@ -16,27 +16,31 @@ use crate::broker::{Event, Transport};
 use crate::frame::Outbound;
 use crate::wire::ShortString;
 
-/// An in-memory broker without I/O: no socket, clock, thread or randomness, so that the same input gives the same output.
+/// An in-memory broker without I/O: no socket, clock, thread or randomness, so that the same input
+/// gives the same output.
 ///
 /// Its methods come in families, as those of the client's [`Engine`](crate::engine::Engine) do:
 ///
 /// * getters tell what is: queues, messages, bindings, consumers, connections;
-/// * `handle_*` take what happened outside: a transport came, octets came, it was lost, time passed;
+/// * `handle_*` take what happened outside: a transport came, octets came, it was lost, time
+///   passed;
 /// * `poll_*` give what is to be done outside: octets to write, the next deadline, events;
-/// * the rest is what operators do, and the faults that tests inject: these happen at the latest time that was handed in.
+/// * the rest is what operators do, and the faults that tests inject: these happen at the latest
+///   time that was handed in.
 ///
 /// # The run loop
 ///
 /// For each transport, whoever drives the broker
 ///
 /// 1. calls [`State::handle_connect`] once, and keeps the id;
-/// 2. hands in what was read with [`State::handle_bytes`], together with what that left over before, as long as
-///    [`State::wants_input`];
+/// 2. hands in what was read with [`State::handle_bytes`], together with what that left over
+///    before, as long as [`State::wants_input`];
 /// 3. writes what [`State::poll_transmit`] gives, until there is nothing;
 /// 4. calls [`State::handle_timeout`] when the time of [`State::poll_deadline`] has come;
-/// 5. after each of these takes events from [`State::poll_event`] until there are none, and goes on with 2 and 3 for each
-///    connection that they name;
-/// 6. closes the transport when [`State::transport`] says so, and calls [`State::handle_transport_lost`] when it has ended.
+/// 5. after each of these takes events from [`State::poll_event`] until there are none, and goes on
+///    with 2 and 3 for each connection that they name;
+/// 6. closes the transport when [`State::transport`] says so, and calls
+///    [`State::handle_transport_lost`] when it has ended.
 ///
 /// A client and this, stepped by hand:
 ///
@@ -134,9 +138,11 @@ impl State {
         id
     }
 
-    /// Octets came. What can be used is taken off the front; the rest is to be handed in again, with what follows it.
+    /// Octets came. What can be used is taken off the front; the rest is to be handed in again,
+    /// with what follows it.
     ///
-    /// Nothing is taken while not [`State::wants_input`]. Octets of a connection that is gone are dropped.
+    /// Nothing is taken while not [`State::wants_input`]. Octets of a connection that is gone are
+    /// dropped.
     pub fn handle_bytes(&mut self, id: ConnectionId, input: &mut BytesMut, now: Instant) {
         self.now = self.now.max(now);
         if self.transport(id) != Transport::Open {
@@ -159,7 +165,8 @@ impl State {
         self.watch(id);
     }
 
-    /// The transport ended or failed: exclusive queues go, and what was not acknowledged goes back to its queues.
+    /// The transport ended or failed: exclusive queues go, and what was not acknowledged goes back
+    /// to its queues.
     pub fn handle_transport_lost(&mut self, id: ConnectionId, now: Instant) {
         self.now = self.now.max(now);
         self.end_session(id, now);
@@ -220,7 +227,8 @@ impl State {
         Some(event)
     }
 
-    /// The connection takes input: its transport is to be read. It does not while it is blocked, or has fallen silent.
+    /// The connection takes input: its transport is to be read. It does not while it is blocked, or
+    /// has fallen silent.
     pub fn wants_input(&self, id: ConnectionId) -> bool {
         self.connections.get(&id).is_some_and(Connection::wants_input)
     }

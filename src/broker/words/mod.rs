@@ -1,4 +1,5 @@
-//! The broker's words: refusals in RabbitMQ's texts, and the notation of Erlang that they show values in.
+//! The broker's words: refusals in RabbitMQ's texts, and the notation of Erlang that they show
+//! values in.
 
 mod frame;
 mod refusal;

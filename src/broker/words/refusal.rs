@@ -59,7 +59,8 @@ impl Refusal {
         Self::connection(ReplyCode::UNEXPECTED_FRAME, explanation)
     }
 
-    /// The close names no method: RabbitMQ does not where one of its processes crashed, nor for most frames.
+    /// The close names no method: RabbitMQ does not where one of its processes crashed, nor for
+    /// most frames.
     pub(in crate::broker) fn without_blame(mut self) -> Self {
         self.blameless = true;
         self

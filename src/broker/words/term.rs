@@ -88,8 +88,8 @@ const fn escape(octet: u8) -> Option<u8> {
     }
 }
 
-/// The shortest digits that read back as the same number. An exponent comes where that is shorter, and for whole numbers that a
-/// float holds no longer each.
+/// The shortest digits that read back as the same number. An exponent comes where that is shorter,
+/// and for whole numbers that a float holds no longer each.
 fn float(value: f64) -> String {
     const FIRST_GAP: f64 = 9_007_199_254_740_992.0;
     let scientific = format!("{value:e}");

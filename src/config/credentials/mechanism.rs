@@ -8,9 +8,10 @@ use crate::wire::{FieldTable, FieldValue, ShortString, Writer};
 
 /// A SASL mechanism of one's own, for [`Credentials::mechanism`](super::Credentials::mechanism).
 ///
-/// The broker offers mechanisms by name in `connection.start`; one that is offered under exactly this name is used: it gives
-/// the response of `connection.start-ok`, and then answers each `connection.secure` with a `connection.secure-ok`, as many as
-/// the broker wants within `handshake_timeout` (AMQP 0-9-1 §1.4.2.3).
+/// The broker offers mechanisms by name in `connection.start`; one that is offered under exactly
+/// this name is used: it gives the response of `connection.start-ok`, and then answers each
+/// `connection.secure` with a `connection.secure-ok`, as many as the broker wants within
+/// `handshake_timeout` (AMQP 0-9-1 §1.4.2.3).
 ///
 /// ```
 /// use leveret::config::{Credentials, Exchange, Mechanism, MechanismError, SecretOctets};
@@ -47,14 +48,16 @@ pub trait Mechanism: Send + Sync {
 
 /// One run of a [`Mechanism`]. Closures of the same form are exchanges too.
 ///
-/// It is asked between reading and writing, on the task that opens the connection: it should not block. What takes time, such
-/// as fetching a token, belongs into a [`CredentialsProvider`](super::CredentialsProvider).
+/// It is asked between reading and writing, on the task that opens the connection: it should not
+/// block. What takes time, such as fetching a token, belongs into a
+/// [`CredentialsProvider`](super::CredentialsProvider).
 pub trait Exchange: Send {
     /// The response to a challenge of the broker's; the first response answers none.
     ///
     /// # Errors
     ///
-    /// The challenge cannot be answered: opening fails with an authentication error, of which this is the source.
+    /// The challenge cannot be answered: opening fails with an authentication error, of which this
+    /// is the source.
     fn respond(&mut self, challenge: Option<&[u8]>) -> Result<SecretOctets, MechanismError>;
 }
 
@@ -156,7 +159,8 @@ mod tests {
 
     #[test]
     fn amqplain_answers_with_a_table_of_both() {
-        // As Pika's encode_table writes {'LOGIN': 'guest', 'PASSWORD': 'guest'}, its length left out.
+        // As Pika's encode_table writes {'LOGIN': 'guest', 'PASSWORD': 'guest'}, its length left
+        // out.
         let expected = "054c4f47494e530000000567756573740850415353574f52445300000005677565 7374".replace(' ', "");
         assert_eq!(hexadecimal(&amqplain("guest", &"guest".into()).unwrap()), expected);
     }

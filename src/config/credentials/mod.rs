@@ -15,10 +15,12 @@ pub use secret::{Secret, SecretOctets};
 
 pub(super) use secret::REDACTED;
 
-/// What proves to the broker who the client is: a mechanism, or several in order of preference, and what they need.
+/// What proves to the broker who the client is: a mechanism, or several in order of preference, and
+/// what they need.
 ///
-/// The first one that the broker offers, under exactly its name, is used; where there is none, opening fails with an
-/// authentication error that lists both sides. `Debug` shows the user and never the password.
+/// The first one that the broker offers, under exactly its name, is used; where there is none,
+/// opening fails with an authentication error that lists both sides. `Debug` shows the user and
+/// never the password.
 ///
 /// ```
 /// use leveret::config::Credentials;
@@ -53,8 +55,8 @@ pub(crate) struct Offer {
 }
 
 impl Credentials {
-    /// A user and a password, for the mechanism `PLAIN` (RFC 4616), which every broker has. Either may be empty; neither may
-    /// hold a NUL, which separates them.
+    /// A user and a password, for the mechanism `PLAIN` (RFC 4616), which every broker has. Either
+    /// may be empty; neither may hold a NUL, which separates them.
     pub fn plain(user: impl Into<String>, password: impl Into<Secret>) -> Self {
         Self::with(user, password, Choice::Plain)
     }
@@ -64,8 +66,10 @@ impl Credentials {
         Self::with(user, password, Choice::AmqPlain)
     }
 
-    /// Who the client is follows from the transport (`EXTERNAL`): from its certificate, with mutual TLS. RabbitMQ needs its
-    /// plug-in [`rabbitmq_auth_mechanism_ssl`](https://www.rabbitmq.com/docs/ssl#peer-verification-configuration) for that.
+    /// Who the client is follows from the transport (`EXTERNAL`): from its certificate, with mutual
+    /// TLS. RabbitMQ needs its plug-in
+    /// [`rabbitmq_auth_mechanism_ssl`](https://www.rabbitmq.com/docs/ssl#peer-verification-configuration)
+    /// for that.
     pub fn external() -> Self {
         Self::with("", "", Choice::External)
     }
@@ -90,8 +94,8 @@ impl Credentials {
         }
     }
 
-    /// Adds the mechanisms of `other`, to be used where the broker offers none of these. A user and password among them are
-    /// the first that there are.
+    /// Adds the mechanisms of `other`, to be used where the broker offers none of these. A user and
+    /// password among them are the first that there are.
     #[must_use]
     pub fn or(mut self, other: Self) -> Self {
         if !self.uses_password() && other.uses_password() {
@@ -104,8 +108,8 @@ impl Credentials {
         self
     }
 
-    /// Forgets the password for good, in all clones, once an open that used it is over, however that ended. A later open with
-    /// it is an authentication error.
+    /// Forgets the password for good, in all clones, once an open that used it is over, however
+    /// that ended. A later open with it is an authentication error.
     #[must_use]
     pub fn erase_on_connect(mut self, erase: bool) -> Self {
         self.erase_on_connect = erase;

@@ -32,12 +32,12 @@ use crate::config::Credentials;
 pub trait CredentialsProvider: Send + Sync {
     /// Fetches credentials.
     ///
-    /// It runs within `credentials_timeout`, and is dropped when that is over. What it fails with is the error's source; the
-    /// attempt to connect fails with it, as with credentials that cannot be sent. While there are `connection_attempts` left, it
-    /// is asked again.
+    /// It runs within `credentials_timeout`, and is dropped when that is over. What it fails with
+    /// is the error's source; the attempt to connect fails with it, as with credentials that cannot
+    /// be sent. While there are `connection_attempts` left, it is asked again.
     ///
-    /// The future runs on the task that opens the connection and, later, beside the one that drives it: it has to wait without
-    /// blocking its thread.
+    /// The future runs on the task that opens the connection and, later, beside the one that drives
+    /// it: it has to wait without blocking its thread.
     fn provide(&self) -> ProvidedFuture<'_>;
 }
 
@@ -65,8 +65,8 @@ pub struct Provided {
 }
 
 impl Provided {
-    /// They expire after this time. When four fifths of it are over, the provider is asked again, and the broker is told the
-    /// new secret (`connection.update_secret`). Without this they last.
+    /// They expire after this time. When four fifths of it are over, the provider is asked again,
+    /// and the broker is told the new secret (`connection.update_secret`). Without this they last.
     #[must_use]
     pub fn valid_for(self, valid_for: Duration) -> Self {
         Self { valid_for: Some(valid_for), ..self }

@@ -8,8 +8,8 @@ use zeroize::{Zeroize, Zeroizing};
 /// What stands in the place of a secret.
 pub(crate) const REDACTED: &str = "<redacted>";
 
-/// Text that is never printed (`Debug` and `Display` give `<redacted>`), and that is overwritten in memory when the last clone
-/// is dropped or when it is [erased](Secret::erase).
+/// Text that is never printed (`Debug` and `Display` give `<redacted>`), and that is overwritten in
+/// memory when the last clone is dropped or when it is [erased](Secret::erase).
 ///
 /// Clones share the text: what is erased through one is erased for all.
 ///
@@ -26,8 +26,8 @@ pub(crate) const REDACTED: &str = "<redacted>";
 /// ```
 #[derive(Clone)]
 pub struct Secret {
-    /// None once it is erased. Whoever is shown the text holds it for that long, and no lock: what it does meanwhile is its own
-    /// business, and a connection's lock may wait for this one.
+    /// None once it is erased. Whoever is shown the text holds it for that long, and no lock: what
+    /// it does meanwhile is its own business, and a connection's lock may wait for this one.
     text: Arc<RwLock<Option<Arc<Zeroizing<String>>>>>,
 }
 
@@ -38,7 +38,8 @@ impl Secret {
         look(text.as_ref().map_or("", |text| text.as_str()))
     }
 
-    /// Overwrites the text, for all clones; while somebody is [shown](Self::expose) it, when that is over.
+    /// Overwrites the text, for all clones; while somebody is [shown](Self::expose) it, when that
+    /// is over.
     pub fn erase(&self) {
         *self.text.write().unwrap_or_else(PoisonError::into_inner) = None;
     }

@@ -61,7 +61,8 @@ impl From<(&str, u16)> for Endpoint {
 }
 
 impl fmt::Display for Endpoint {
-    /// As people write it, and as it is read: `host:port`, with an IPv6 address in brackets and its zone behind `%25`.
+    /// As people write it, and as it is read: `host:port`, with an IPv6 address in brackets and its
+    /// zone behind `%25`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
             write!(f, "[{}]", self.host.replace('%', "%25"))?;

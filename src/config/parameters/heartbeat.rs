@@ -8,7 +8,8 @@ use std::sync::Arc;
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum Heartbeat {
-    /// The interval that the server proposes; RabbitMQ proposes 60 seconds unless it is configured otherwise.
+    /// The interval that the server proposes; RabbitMQ proposes 60 seconds unless it is configured
+    /// otherwise.
     #[default]
     Server,
     /// Every so many seconds, be that less or more than the server proposes.
@@ -48,7 +49,8 @@ impl Heartbeat {
         }
     }
 
-    /// The interval in seconds that is wanted whatever the server proposes; 0 is none, and none depends on the server's.
+    /// The interval in seconds that is wanted whatever the server proposes; 0 is none, and none
+    /// depends on the server's.
     pub(super) fn wanted(&self) -> Option<u16> {
         match self {
             Self::Server | Self::Choose(_) => None,

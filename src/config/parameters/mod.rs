@@ -1,4 +1,5 @@
-//! The table of parameters: every field of [`ConnectionParameters`] with its meaning, default and URL keys.
+//! The table of parameters: every field of [`ConnectionParameters`] with its meaning, default and
+//! URL keys.
 
 mod endpoint;
 mod heartbeat;
@@ -34,11 +35,11 @@ pub(super) use values::{NONE, Refusal, either, is_deadline, optional, print_seco
 parameters! {
     /// What a connection is opened with.
     ///
-    /// Start from the defaults or from a URL, and change what differs: each field has a setter of its name. `Debug` and
-    /// `Display` never show a secret; `Display` gives a URL.
+    /// Start from the defaults or from a URL, and change what differs: each field has a setter of
+    /// its name. `Debug` and `Display` never show a secret; `Display` gives a URL.
     ///
-    /// What is wrong in a URL is told when it is read; what is wrong in a field is told by [`validate`](Self::validate),
-    /// which opening a connection calls first.
+    /// What is wrong in a URL is told when it is read; what is wrong in a field is told by
+    /// [`validate`](Self::validate), which opening a connection calls first.
     ///
     /// ```
     /// use leveret::config::{ConnectionParameters, Endpoint};
@@ -365,7 +366,8 @@ impl ConnectionParameters {
         endpoint.port.unwrap_or(if self.tls.is_some() { 5671 } else { 5672 })
     }
 
-    /// The low water mark that holds: [`write_low_water`](Self::write_low_water), or half of the high one.
+    /// The low water mark that holds: [`write_low_water`](Self::write_low_water), or half of the
+    /// high one.
     pub fn low_water(&self) -> usize {
         self.write_low_water.unwrap_or(self.write_high_water / 2)
     }

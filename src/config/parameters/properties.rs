@@ -3,8 +3,8 @@
 use crate::config::ConnectionParameters;
 use crate::wire::{FieldTable, FieldValue, ShortString};
 
-/// What the client can do. A broker tells of cancelled consumers, of a blocked connection and of refused credentials
-/// only a client that announces so.
+/// What the client can do. A broker tells of cancelled consumers, of a blocked connection and of
+/// refused credentials only a client that announces so.
 const CAPABILITIES: [&str; 9] = [
     "publisher_confirms",
     "exchange_exchange_bindings",
@@ -20,11 +20,12 @@ const CAPABILITIES: [&str; 9] = [
 const CAPABILITIES_KEY: &str = "capabilities";
 
 impl ConnectionParameters {
-    /// The client properties that the broker is told: the defaults, over them the connection's name, over these the
-    /// user's [`client_properties`](Self#structfield.client_properties).
+    /// The client properties that the broker is told: the defaults, over them the connection's
+    /// name, over these the user's [`client_properties`](Self#structfield.client_properties).
     ///
-    /// The defaults are `product`, `version`, `platform` and the table `capabilities`. A user's `capabilities` table is
-    /// laid over the default one entry by entry, so that leaving out one that the client relies on takes saying so.
+    /// The defaults are `product`, `version`, `platform` and the table `capabilities`. A user's
+    /// `capabilities` table is laid over the default one entry by entry, so that leaving out one
+    /// that the client relies on takes saying so.
     ///
     /// ```
     /// use leveret::config::ConnectionParameters;

@@ -1,7 +1,9 @@
-//! The form of the one table of parameters: a row makes a field with its documentation, its default, its setter and its keys.
+//! The form of the one table of parameters: a row makes a field with its documentation, its
+//! default, its setter and its keys.
 //!
-//! The rows stand in [`parameters`](crate::config::parameters). A macro, because a field's documentation cannot be made otherwise: the
-//! struct, the keys of the URL, what is printed and the README's table have one source.
+//! The rows stand in [`parameters`](crate::config::parameters). A macro, because a field's
+//! documentation cannot be made otherwise: the struct, the keys of the URL, what is printed and the
+//! README's table have one source.
 
 use super::values::Refusal;
 use crate::config::ConnectionParameters;
@@ -34,7 +36,8 @@ pub(in crate::config) struct Access {
     pub(in crate::config) read: fn(&mut ConnectionParameters, &str) -> Result<(), Refusal>,
     /// The field is within its bounds.
     pub(in crate::config) check: fn(&ConnectionParameters) -> bool,
-    /// The field as texts: none where it is not set or another key prints it, several where the key may be repeated.
+    /// The field as texts: none where it is not set or another key prints it, several where the key
+    /// may be repeated.
     pub(in crate::config) print: fn(&ConnectionParameters) -> Vec<String>,
     /// Keys that set the same, and that cannot be given together with this one.
     pub(in crate::config) rivals: &'static [&'static str],
@@ -53,7 +56,8 @@ pub(in crate::config) struct Codec<T: 'static> {
     pub(in crate::config) print: fn(&T) -> Option<String>,
 }
 
-/// Makes [`ConnectionParameters`], its defaults, its setters and [`ROWS`](super::ROWS) of rows of this form:
+/// Makes [`ConnectionParameters`], its defaults, its setters and [`ROWS`](super::ROWS) of rows of
+/// this form:
 ///
 /// ```text
 /// field: Type = default, "default for people",
@@ -88,7 +92,8 @@ macro_rules! parameters {
             }
         }
 
-        /// Setters. What they may be given stands with the fields; [`validate`](ConnectionParameters::validate) checks it.
+        /// Setters. What they may be given stands with the fields;
+        /// [`validate`](ConnectionParameters::validate) checks it.
         impl ConnectionParameters {
             $(
                 #[doc = concat!("Sets [`", stringify!($field), "`](Self#structfield.", stringify!($field), ").")]

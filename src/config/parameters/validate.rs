@@ -105,7 +105,8 @@ fn check_tls(tls: &Tls) -> Result<(), ParametersError> {
     Ok(())
 }
 
-/// Whether this may be resolved. A comma would be several endpoints; the rest are mistakes in composing a URL.
+/// Whether this may be resolved. A comma would be several endpoints; the rest are mistakes in
+/// composing a URL.
 fn is_host(host: &str) -> bool {
     let forbidden =
         |character: char| character.is_whitespace() || character.is_control() || ",/?#@[]\\%".contains(character);

@@ -1,4 +1,5 @@
-//! The text of single values: numbers, durations and words, read strictly and printed so that they read back.
+//! The text of single values: numbers, durations and words, read strictly and printed so that they
+//! read back.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -104,7 +105,8 @@ pub(super) const SOME_U32: Codec<Option<u32>> = Codec {
 pub(super) const MARK: Codec<Option<usize>> =
     Codec { read: |text| whole(text).map(Some), check: |_| true, print: |value| value.map(|value| value.to_string()) };
 
-/// Octets that a socket option takes, of which it has 31 bits: of more, the lower bits alone would reach the system.
+/// Octets that a socket option takes, of which it has 31 bits: of more, the lower bits alone would
+/// reach the system.
 pub(super) const SOCKET_OCTETS: Codec<Option<usize>> =
     Codec { check: |value| value.is_none_or(|octets| (1..=0x7fff_ffff).contains(&octets)), ..MARK };
 
@@ -126,8 +128,9 @@ pub(super) const DEADLINE_OR_NONE: Codec<Option<Duration>> = Codec {
 pub(super) const DELAY_OR_NONE: Codec<Option<Duration>> =
     Codec { check: |value| value.is_none_or(|delay| delay <= YEAR), ..DEADLINE_OR_NONE };
 
-/// Seconds that RFC 8305 allows between two attempts to connect, or zero or `none` for no attempt beside another. Its upper bound
-/// of two seconds is a recommendation, and whoever prefers the first of several endpoints may give it longer.
+/// Seconds that RFC 8305 allows between two attempts to connect, or zero or `none` for no attempt
+/// beside another. Its upper bound of two seconds is a recommendation, and whoever prefers the
+/// first of several endpoints may give it longer.
 pub(super) const ATTEMPT_DELAY: Codec<Option<Duration>> = Codec {
     check: |value| value.is_none_or(|delay| delay.is_zero() || (SHORTEST_ATTEMPT_DELAY..=YEAR).contains(&delay)),
     ..DEADLINE_OR_NONE

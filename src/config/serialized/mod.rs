@@ -1,4 +1,5 @@
-//! Parameters in files of settings: read from a URL or from a map, written as a URL without secrets.
+//! Parameters in files of settings: read from a URL or from a map, written as a URL without
+//! secrets.
 
 mod texts;
 
@@ -18,7 +19,8 @@ use texts::Texts;
 use ParametersErrorKind::{Conflict, Malformed};
 
 impl Serialize for ConnectionParameters {
-    /// The URL that `Display` gives, which shows no secret: it reads back once the password is put in.
+    /// The URL that `Display` gives, which shows no secret: it reads back once the password is put
+    /// in.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -27,9 +29,10 @@ impl Serialize for ConnectionParameters {
 impl<'de> Deserialize<'de> for ConnectionParameters {
     /// Reads a URL, or a map.
     ///
-    /// A map has the keys of a URL's query, with values as the format has them: `true`, `0.25`, a list where a key may come
-    /// several times, null for none. Beside them it has `url`, or the parts of one without escapes: `host` and `port`, or a list
-    /// of `endpoints` in the form of a URL's; `user`, `password` and `virtual_host`. `tls` is `true` or `false`, or a map of the
+    /// A map has the keys of a URL's query, with values as the format has them: `true`, `0.25`, a
+    /// list where a key may come several times, null for none. Beside them it has `url`, or the
+    /// parts of one without escapes: `host` and `port`, or a list of `endpoints` in the form of a
+    /// URL's; `user`, `password` and `virtual_host`. `tls` is `true` or `false`, or a map of the
     /// keys that are about TLS. What the map has itself goes before what its `url` has.
     ///
     /// ```

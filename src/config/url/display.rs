@@ -11,8 +11,9 @@ use crate::config::{ConnectionParameters, Endpoint};
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl fmt::Display for ConnectionParameters {
-    /// A URL that gives the same parameters once the secrets are put in the place of `<redacted>`. What is at its default is
-    /// left out of the query, as is what text cannot carry: functions, mechanisms and providers of one's own, PEM in memory.
+    /// A URL that gives the same parameters once the secrets are put in the place of `<redacted>`.
+    /// What is at its default is left out of the query, as is what text cannot carry: functions,
+    /// mechanisms and providers of one's own, PEM in memory.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.tls.is_some() { "amqps://" } else { "amqp://" })?;
         if self.credentials.uses_password() {

@@ -1,4 +1,5 @@
-//! Values of the query that are JSON objects: client properties, and Pika's options for TCP and TLS.
+//! Values of the query that are JSON objects: client properties, and Pika's options for TCP and
+//! TLS.
 
 use std::time::Duration;
 
@@ -23,7 +24,8 @@ fn read_object(text: &str) -> Result<Map<String, Value>, Refusal> {
     }
 }
 
-/// Names of members in a text that is JSON: behind each stands a colon, and others stand in strings alone.
+/// Names of members in a text that is JSON: behind each stands a colon, and others stand in strings
+/// alone.
 fn names_in_text(text: &str) -> usize {
     let (mut names, mut in_string, mut escaped) = (0, false, false);
     for character in text.chars() {

@@ -24,8 +24,8 @@ pub(super) fn nearest(name: &str) -> Vec<&'static str> {
     nearest_of(name, keys().map(|key| key.name))
 }
 
-/// The known names that take the fewest changes to get to, where these are few; a neighbour that changed places is one change,
-/// upper or lower case and words apart or together are none.
+/// The known names that take the fewest changes to get to, where these are few; a neighbour that
+/// changed places is one change, upper or lower case and words apart or together are none.
 pub(in crate::config) fn nearest_of<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let plain = |name: &str| -> String {
         // What is much longer than any name is near none.

@@ -44,7 +44,8 @@ impl ConnectionParameters {
     ///
     /// # Errors
     ///
-    /// The first thing in it that is wrong. It shows no part of the URL that may belong to a password.
+    /// The first thing in it that is wrong. It shows no part of the URL that may belong to a
+    /// password.
     pub fn from_url(url: &str) -> Result<Self, ParametersError> {
         Self::read(url).map_err(|error| if may_show_query(url) { error } else { error.redacted() })
     }
@@ -97,7 +98,8 @@ impl ConnectionParameters {
         self.read_given(&given)
     }
 
-    /// Reads in the order of the table: whether the values can be meant does not depend on where they stand.
+    /// Reads in the order of the table: whether the values can be meant does not depend on where
+    /// they stand.
     pub(super) fn read_given(&mut self, given: &Given) -> Result<(), ParametersError> {
         for key in keys() {
             if let Some(text) = given.get(key) {
@@ -141,12 +143,13 @@ fn after_scheme(url: &str) -> Result<(bool, &str), ParametersError> {
     if cfg!(feature = "tls") { Ok((true, rest)) } else { Err(ParametersError::new(Unsupported, "scheme", NO_TLS)) }
 }
 
-/// Words in the name of a key after which a secret may follow. An `&` that was not escaped makes keys and values of what is left
-/// of it, so that they count wherever they stand in a query.
+/// Words in the name of a key after which a secret may follow. An `&` that was not escaped makes
+/// keys and values of what is left of it, so that they count wherever they stand in a query.
 const SECRETS: [&str; 7] = ["pass", "pwd", "secret", "token", "credential", "ssl_options", "client_properties"];
 
-/// Whether no part of a secret can be in a value of the query: it names none, and what comes before the query is complete. Of
-/// `amqp://user:1?2@3` without a host, the end of the password would be a query.
+/// Whether no part of a secret can be in a value of the query: it names none, and what comes before
+/// the query is complete. Of `amqp://user:1?2@3` without a host, the end of the password would be a
+/// query.
 fn may_show_query(url: &str) -> bool {
     let (before, query) = url.split_once('?').unwrap_or((url, ""));
     let authority = before.split_once("://").map_or(before, |(_, authority)| authority);
@@ -161,8 +164,9 @@ pub(super) const REDACTED_ADVICE: &str = "it was redacted when the URL was print
 /// Why TLS cannot be had.
 pub(super) const NO_TLS: &str = "leveret was built without TLS; enable its feature `tls`";
 
-/// Refuses what has no place in a URL as it stands. Most of it is a password that was not encoded, so none of it is
-/// shown, and nothing is guessed: a guess could send the end of a password to a name server.
+/// Refuses what has no place in a URL as it stands. Most of it is a password that was not encoded,
+/// so none of it is shown, and nothing is guessed: a guess could send the end of a password to a
+/// name server.
 fn refuse_stray_characters(rest: &str, authority: &str) -> Result<(), ParametersError> {
     let advice = if rest.contains('#') {
         "write `#` as %23"
@@ -210,8 +214,8 @@ pub(super) fn read_endpoint(text: &str) -> Result<Endpoint, ParametersError> {
     Ok(Endpoint { host, port: port.map(read_port).transpose()? })
 }
 
-/// Host (decoded, without brackets) and port. None of it is shown where it is wrong: of `user:password` without a host, the
-/// password would be shown as one.
+/// Host (decoded, without brackets) and port. None of it is shown where it is wrong: of
+/// `user:password` without a host, the password would be shown as one.
 fn split_endpoint(endpoint: &str) -> Result<(String, Option<&str>), ParametersError> {
     let malformed = || ParametersError::new(Malformed, "host", ALLOWED_HOST);
     if let Some(bracketed) = endpoint.strip_prefix('[') {

@@ -13,8 +13,8 @@ use crate::engine::{Handshake, HandshakeParameters, HandshakeStep, Negotiated};
 use crate::error::ConnectCause;
 use crate::frame::Outbound;
 
-/// Agrees with the broker. `used` takes note of credentials whose response is sent; what was read beyond the agreement is left in
-/// `input`.
+/// Agrees with the broker. `used` takes note of credentials whose response is sent; what was read
+/// beyond the agreement is left in `input`.
 pub(super) async fn negotiate<T: AsyncRead + AsyncWrite + Unpin>(
     transport: &mut T,
     parameters: &ConnectionParameters,

@@ -1,4 +1,5 @@
-//! From parameters to a connection: performs the dial plan of [`recovery`](crate::recovery) on this machine's network.
+//! From parameters to a connection: performs the dial plan of [`recovery`](crate::recovery) on this
+//! machine's network.
 
 mod dial;
 mod handshake;
@@ -25,7 +26,8 @@ use crate::error::{ConnectCause, ConnectError};
 use crate::recovery::Target;
 pub(crate) use transport::Transport;
 
-/// A transport on which both sides have agreed, and on what; and what was read beyond the handshake.
+/// A transport on which both sides have agreed, and on what; and what was read beyond the
+/// handshake.
 pub(crate) struct Agreed<T> {
     pub(crate) transport: T,
     pub(crate) negotiated: Negotiated,

@@ -29,7 +29,8 @@ impl Network for Tcp {
     }
 }
 
-/// Every address of an endpoint's name that can be reached from the local address, if one is given; at least one.
+/// Every address of an endpoint's name that can be reached from the local address, if one is given;
+/// at least one.
 async fn resolve(endpoint: &Endpoint, parameters: &ConnectionParameters) -> Result<Vec<SocketAddr>, ConnectCause> {
     let lookup = lookup_host((endpoint.host.as_str(), parameters.port_of(endpoint)));
     let found = lookup.await.map_err(ConnectCause::Io)?;

@@ -22,7 +22,8 @@ where
         None => configure_elsewhere(tls.clone()).await.map(|(config, verifier)| (config, Some(verifier)))?,
     };
     let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|error| match error.kind() {
-        // A broker that is just stopping, or a proxy before one that is: another time it may go well.
+        // A broker that is just stopping, or a proxy before one that is: another time it may go
+        // well.
         kind @ (io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => {
             let advice = "the other side ended the handshake of TLS without a word: it may not speak TLS";
             ConnectCause::Io(io::Error::new(kind, TlsError::because(advice.into(), error)))

@@ -4,8 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::config::{Credentials, Secret};
 
-/// Passwords that were used and that are to be forgotten after use: once this is dropped, which happens however an open ends, be it
-/// over in time, cut off by a deadline or dropped itself.
+/// Passwords that were used and that are to be forgotten after use: once this is dropped, which
+/// happens however an open ends, be it over in time, cut off by a deadline or dropped itself.
 #[derive(Default)]
 pub(super) struct Used(Mutex<Vec<Secret>>);
 

@@ -58,7 +58,8 @@ pub(in crate::engine) struct Starting {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::engine) enum Ending {
     Known(ConsumerKey),
-    /// The one that has the tag when the broker agrees: it may have been starting when the cancel was made.
+    /// The one that has the tag when the broker agrees: it may have been starting when the cancel
+    /// was made.
     Tagged,
     /// One that is over here already: the broker has ended it.
     Departed,
@@ -81,9 +82,10 @@ impl Expected {
 
 /// Calls by what identifies their replies.
 ///
-/// RabbitMQ sends consume-ok and cancel-ok after the answer to whatever follows them on the channel, because the
-/// queue sends them and the channel answers the rest. Both carry the consumer's tag, by which they find their call. All
-/// other replies come in the order of their calls; one that does not is taken for the oldest call that it can answer.
+/// RabbitMQ sends consume-ok and cancel-ok after the answer to whatever follows them on the
+/// channel, because the queue sends them and the channel answers the rest. Both carry the
+/// consumer's tag, by which they find their call. All other replies come in the order of their
+/// calls; one that does not is taken for the oldest call that it can answer.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Calls {
     made: u64,
@@ -92,12 +94,14 @@ pub(in crate::engine) struct Calls {
     unnamed: VecDeque<PendingCall>,
     consumes: BTreeMap<ShortString, VecDeque<PendingCall>>,
     cancels: BTreeMap<ShortString, VecDeque<PendingCall>>,
-    /// Those of `consumes` and `cancels` whose requests are held, the first to go first, by number and tag.
+    /// Those of `consumes` and `cancels` whose requests are held, the first to go first, by number
+    /// and tag.
     held: VecDeque<(u64, ShortString)>,
 }
 
 impl Calls {
-    /// How far behind the oldest call a reply may look for its own. It bounds what an answer costs that matches nothing.
+    /// How far behind the oldest call a reply may look for its own. It bounds what an answer costs
+    /// that matches nothing.
     const LOOK_AHEAD: usize = 64;
 
     /// Adds a call whose request begins at `position`.
@@ -152,7 +156,8 @@ impl Calls {
     pub(in crate::engine) fn starting(&self, tag: &ShortString) -> Option<&Starting> {
         let named = self.consumes.get(tag).and_then(VecDeque::front);
         let call = named.or_else(|| self.unnamed.front())?;
-        // What comes ahead of the answer to an earlier cancel is of the consumer that had the tag before.
+        // What comes ahead of the answer to an earlier cancel is of the consumer that had the tag
+        // before.
         let cancel = self.cancels.get(tag).and_then(VecDeque::front);
         match &call.effect {
             Effect::Consume(starting) if cancel.is_none_or(|cancel| cancel.number > call.number) => Some(starting),
@@ -188,8 +193,8 @@ impl Calls {
 
     /// Calls that were held begin at `position` now: all up to the first commit among them.
     ///
-    /// Commits may be many, and what they hold with them, so that none may look at what a later one holds: what is held is at
-    /// the back of each queue, in order.
+    /// Commits may be many, and what they hold with them, so that none may look at what a later one
+    /// holds: what is held is at the back of each queue, in order.
     pub(in crate::engine) fn place_held(&mut self, position: u64) {
         let mut last = u64::MAX;
         for call in held_of(&mut self.in_order) {

@@ -105,7 +105,8 @@ impl Engine {
         self.begin_closing_channel(key, &Arc::new(closure), None, position);
     }
 
-    /// A channel that was closed by itself or with its connection is closed again: `waiter` hears how that ended or ends.
+    /// A channel that was closed by itself or with its connection is closed again: `waiter` hears
+    /// how that ended or ends.
     fn await_requested_end(&mut self, key: ChannelKey, closure: &Closure, waiter: Option<WaiterId>) {
         if let Some(channel) = self.channels.get_mut(key).filter(|_| !self.state.is_closed()) {
             channel.add_closer(waiter);
@@ -131,8 +132,9 @@ impl Engine {
         let closure = broker_closure(Scope::Channel(key.number), close.reply_code, &close.reply_text, method);
         if let Some(closing) = self.channels.get_mut(key).filter(|channel| channel.state == ChannelLife::Closing) {
             if !closing.held.is_holding() {
-                // Both sides closed at once: the broker still answers ours (AMQP 0-9-1 §1.5.2.5), and nothing else comes. What was
-                // sent after whatever it complains of was discarded.
+                // Both sides closed at once: the broker still answers ours (AMQP 0-9-1 §1.5.2.5),
+                // and nothing else comes. What was sent after whatever it complains of was
+                // discarded.
                 closing.assembly = Assembly::Idle;
                 closing.crossed.get_or_insert(closure);
                 return;
@@ -143,8 +145,8 @@ impl Engine {
         self.remove_channel(key, &closure);
     }
 
-    /// The broker agrees to the close of a channel, which it can only when it has read that: whoever closed takes the answer as a
-    /// sign that everything before arrived.
+    /// The broker agrees to the close of a channel, which it can only when it has read that:
+    /// whoever closed takes the answer as a sign that everything before arrived.
     pub(in crate::engine) fn handle_channel_close_ok(&mut self, key: ChannelKey) -> Result<(), Violation> {
         let unexpected = Violation::UnexpectedMethod(<channel::CloseOk as ProtocolMethod>::ID);
         let closing = self.channels.get(key).filter(|channel| channel.state == ChannelLife::Closing);
@@ -175,7 +177,8 @@ impl Engine {
         self.tell_channel(key, &ChannelNotice::Closed(first));
     }
 
-    /// Resolves everything on a channel with the first cause, and its closers by how it ended in the end.
+    /// Resolves everything on a channel with the first cause, and its closers by how it ended in
+    /// the end.
     fn resolve_channel(&mut self, channel: Channel, closure: &Arc<Closure>, last: &Arc<Closure>) {
         let Channel { key, state, calls, closers, confirms, returns, held, .. } = channel;
         self.drop_held(held);
@@ -193,8 +196,8 @@ impl Engine {
             let mut entries = confirms.into_undecided().peekable();
             while let Some(entry) = entries.next() {
                 let fate = match self.fate_at(entry.position) {
-                    // Everything before it was decided about, and nobody took what comes after it, though that still goes out: it is
-                    // the one.
+                    // Everything before it was decided about, and nobody took what comes after it,
+                    // though that still goes out: it is the one.
                     Fate::Unknown
                         if undecided == 0
                             && closure.refuses_publish()
@@ -234,7 +237,8 @@ impl Engine {
         }
     }
 
-    /// The broker does not agree to the close of a channel: those who closed it hear so, and those who will.
+    /// The broker does not agree to the close of a channel: those who closed it hear so, and those
+    /// who will.
     fn fail_closers(&mut self, key: ChannelKey, failure: &Failure) {
         let Some(channel) = self.channels.get_mut(key) else { return };
         let closers = std::mem::take(&mut channel.closers);

@@ -38,8 +38,8 @@ pub(super) enum ChannelLife {
     Opening,
     /// Everything is possible.
     Open,
-    /// `channel.close` was sent. Replies and confirms that were on their way still count; deliveries do not, and what has
-    /// no place on an open channel is passed over.
+    /// `channel.close` was sent. Replies and confirms that were on their way still count;
+    /// deliveries do not, and what has no place on an open channel is passed over.
     Closing,
 }
 
@@ -51,7 +51,8 @@ pub(super) struct Channel {
     pub(super) calls: Calls,
     /// Who waits for the close to be complete, with the places of their deadlines.
     pub(super) closers: BTreeMap<WaiterId, Option<Place>>,
-    /// Where in the stream our close ends, once there is one; [`HELD`](crate::engine::outbound::HELD) while it waits for a commit.
+    /// Where in the stream our close ends, once there is one;
+    /// [`HELD`](crate::engine::outbound::HELD) while it waits for a commit.
     pub(super) close_end: u64,
     /// The close of the broker's that ours crossed.
     pub(super) crossed: Option<Arc<Closure>>,
@@ -120,8 +121,8 @@ impl Channel {
         self.closers.extend(waiter.map(|waiter| (waiter, None)));
     }
 
-    /// The tag is taken, by a consumer or by one that is about to be. One that `is_abandoned` was cancelled ahead of
-    /// whatever is sent now.
+    /// The tag is taken, by a consumer or by one that is about to be. One that `is_abandoned` was
+    /// cancelled ahead of whatever is sent now.
     pub(super) fn has_consumer(&self, tag: &ShortString, is_abandoned: impl Fn(ConsumerKey) -> bool) -> bool {
         let runs = self.consumers.get(tag).is_some_and(|key| !is_abandoned(*key));
         !tag.is_empty() && (runs || self.calls.is_starting(tag))

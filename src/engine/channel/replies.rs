@@ -1,4 +1,5 @@
-//! Replies of the broker: each answers a call of its channel, and changes what that call was to change.
+//! Replies of the broker: each answers a call of its channel, and changes what that call was to
+//! change.
 
 use super::ChannelLife;
 use super::calls::{Effect, Ending, PendingCall};
@@ -19,8 +20,8 @@ impl Engine {
         Ok(())
     }
 
-    /// A consumer that starts has a tag of its own. It would take the deliveries of the one that has it already, which
-    /// would wait for ever.
+    /// A consumer that starts has a tag of its own. It would take the deliveries of the one that
+    /// has it already, which would wait for ever.
     fn check_tag(&self, key: ChannelKey, tag: &ShortString) -> Result<(), Violation> {
         let taken = self.channels.get(key).and_then(|channel| channel.consumers.get(tag));
         let taken = taken
@@ -100,7 +101,8 @@ impl Engine {
         }
     }
 
-    /// What became of a call in flight: refused where the close blames it, else by what the transport accepted.
+    /// What became of a call in flight: refused where the close blames it, else by what the
+    /// transport accepted.
     fn fate_of_call(&self, call: &PendingCall, closure: &crate::engine::Closure, is_blamed: bool) -> Fate {
         let is_refusal = is_blamed
             && closure.reason == crate::engine::Reason::Broker

@@ -15,7 +15,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// The connection is closed, more waits for the socket than the limit allows, or all channels are in use.
+    /// The connection is closed, more waits for the socket than the limit allows, or all channels
+    /// are in use.
     pub fn open_channel(&mut self, waiter: WaiterId, now: Instant) -> Result<ChannelKey, Failure> {
         self.check_open()?;
         self.check_room()?;
@@ -30,12 +31,13 @@ impl Engine {
 
     /// Calls a method on a channel; `waiter` hears the reply, one of `replies`.
     ///
-    /// Methods that change the channel's state (consume, cancel, get, select) do so whoever calls them.
+    /// Methods that change the channel's state (consume, cancel, get, select) do so whoever calls
+    /// them.
     ///
     /// # Errors
     ///
-    /// The channel is closed, more waits for the socket than the limit allows, or the request cannot be encoded or is not
-    /// answered.
+    /// The channel is closed, more waits for the socket than the limit allows, or the request
+    /// cannot be encoded or is not answered.
     pub fn call(
         &mut self,
         key: ChannelKey,
@@ -53,13 +55,14 @@ impl Engine {
         self.request(key, request, replies, effect, waiter, now)
     }
 
-    /// Starts a consumer, which `waiter` gets with the reply and nobody else can get. The broker sends it at most
-    /// `prefetch` unsettled deliveries, or as many as the application set for the channel, or else the default.
+    /// Starts a consumer, which `waiter` gets with the reply and nobody else can get. The broker
+    /// sends it at most `prefetch` unsettled deliveries, or as many as the application set for the
+    /// channel, or else the default.
     ///
     /// # Errors
     ///
-    /// The channel is closed or has a consumer of this tag, more waits for the socket than the limit allows, or the request
-    /// cannot be encoded.
+    /// The channel is closed or has a consumer of this tag, more waits for the socket than the
+    /// limit allows, or the request cannot be encoded.
     pub fn consume(
         &mut self,
         key: ChannelKey,
@@ -106,7 +109,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes note of a call whose request begins at `position`, and of the time at which it is given up.
+    /// Takes note of a call whose request begins at `position`, and of the time at which it is
+    /// given up.
     fn expect_reply(
         &mut self,
         key: ChannelKey,
@@ -138,8 +142,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// The channel is closed, more waits for the socket than the limit allows, or the method cannot be encoded or would be
-    /// answered.
+    /// The channel is closed, more waits for the socket than the limit allows, or the method cannot
+    /// be encoded or would be answered.
     pub fn send(&mut self, key: ChannelKey, method: &Method, is_request: bool) -> Result<(), Failure> {
         if is_request && !method.is_no_wait() {
             return Err(Failure::ReplyExpected(method.name()));
@@ -148,14 +152,15 @@ impl Engine {
         self.check_room()?;
         let effect = self.effect_of(key, method)?;
         match (method, effect) {
-            // Deliveries cross a cancel, and only its answer tells which is the last: the broker is asked for one after
-            // all, and nobody waits for it.
+            // Deliveries cross a cancel, and only its answer tells which is the last: the broker is
+            // asked for one after all, and nobody waits for it.
             (Method::BasicCancel(_), Effect::Cancel { tag, ending }) => self.cancel_without_waiter(key, ending, tag),
             (Method::BasicConsume(consume), Effect::Consume(starting)) => {
                 if consume.consumer_tag.is_empty() {
                     return Err(Failure::ConsumerTagMissing);
                 }
-                // No answer would tell the deliveries of one that is on its way out from those of the new one.
+                // No answer would tell the deliveries of one that is on its way out from those of
+                // the new one.
                 let cancelling = self.channels.get(key).is_some_and(|it| it.calls.is_cancelling(&starting.tag));
                 if cancelling || self.consumer_of(key, &starting.tag).is_some() {
                     return Err(Failure::ConsumerTagInUse(starting.tag));

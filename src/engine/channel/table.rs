@@ -8,7 +8,8 @@ use super::{Channel, ChannelLife};
 use crate::engine::publish::Returns;
 use crate::engine::{ChannelKey, Closure, Failure, Scope};
 
-/// Channels by number, dense. The lowest free number is used first, a used one again only when its close is complete.
+/// Channels by number, dense. The lowest free number is used first, a used one again only when its
+/// close is complete.
 #[derive(Debug)]
 pub(in crate::engine) struct Channels {
     places: Vec<Option<Box<Channel>>>,
@@ -24,7 +25,8 @@ pub(in crate::engine) struct Channels {
 }
 
 impl Channels {
-    /// A table of at most `max` channels; 0 stands for as many as there are numbers. Incarnations count up from `first`.
+    /// A table of at most `max` channels; 0 stands for as many as there are numbers. Incarnations
+    /// count up from `first`.
     pub(in crate::engine) fn new(max: u16, first: u64) -> Self {
         let max = if max == 0 { u16::MAX } else { max };
         Self {
@@ -103,8 +105,8 @@ impl Channels {
             self.places = Vec::new();
             self.free = BinaryHeap::new();
         }
-        // A channel that never opened has no handle: nobody will ask. Of one that was closing, a cause is known where it has one.
-        // What ends with the connection ends by its cause.
+        // A channel that never opened has no handle: nobody will ask. Of one that was closing, a
+        // cause is known where it has one. What ends with the connection ends by its cause.
         if channel.state == ChannelLife::Open && closure.scope != Scope::Connection {
             self.record(key, closure);
         }
@@ -140,7 +142,8 @@ impl Channels {
         self.returns.remove(&key.incarnation);
     }
 
-    /// Keeps what came back on a channel that is closed, for as long as somebody has a handle of it.
+    /// Keeps what came back on a channel that is closed, for as long as somebody has a handle of
+    /// it.
     pub(super) fn keep_returns(&mut self, key: ChannelKey, returns: Returns) {
         // Who listens has a handle.
         if returns.listener.is_some() {

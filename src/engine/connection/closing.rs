@@ -25,12 +25,13 @@ pub(in crate::engine) enum ConnectionLife {
         deadline: Instant,
         /// What was on its way still counts; after a violation nothing does.
         graceful: bool,
-        /// Where in the stream the close ends: what answers it comes after that was written. No place is so far while it waits
-        /// for commits.
+        /// Where in the stream the close ends: what answers it comes after that was written. No
+        /// place is so far while it waits for commits.
         end: u64,
         closers: Vec<WaiterId>,
     },
-    /// It ended. What is queued, such as a close-ok, is still to be written, until then; or nothing can be.
+    /// It ended. What is queued, such as a close-ok, is still to be written, until then; or nothing
+    /// can be.
     Closed {
         closure: Arc<Closure>,
         flush_until: Option<Instant>,
@@ -94,8 +95,8 @@ impl ConnectionLife {
 
 /// Closing a connection.
 impl Engine {
-    /// Closes the connection: what was queued goes first, and `waiter` hears when the broker has agreed or the time for
-    /// that is over.
+    /// Closes the connection: what was queued goes first, and `waiter` hears when the broker has
+    /// agreed or the time for that is over.
     ///
     /// # Errors
     ///
@@ -166,7 +167,8 @@ impl Engine {
         }
     }
 
-    /// The broker closes the connection. It reads nothing from here on but the answer to that: what nobody took is dropped.
+    /// The broker closes the connection. It reads nothing from here on but the answer to that: what
+    /// nobody took is dropped.
     pub(in crate::engine) fn handle_connection_close(&mut self, close: &connection::Close, now: Instant) {
         self.drop_untaken();
         let queued = self.encoder.method(&mut self.outbound, 0, &connection::CloseOk::default());
@@ -177,8 +179,8 @@ impl Engine {
             &close.reply_text,
             MethodId::new(close.class_id, close.method_id),
         );
-        // A close of ours that it crosses ends well only where every channel was closed before: what was sent on an open one may
-        // have arrived too late.
+        // A close of ours that it crosses ends well only where every channel was closed before:
+        // what was sent on an open one may have arrived too late.
         let failed =
             (self.channels.len() > 0).then(|| Failure::Closed { closure: Arc::clone(&closure), fate: Fate::Unknown });
         self.finish(closure, Some(now + self.settings.close_timeout), failed);
@@ -202,7 +204,8 @@ impl Engine {
         self.lose(Reason::CloseTimedOut);
     }
 
-    /// No answer to the method of this name came in time. A broker that blocks the connection does not read it.
+    /// No answer to the method of this name came in time. A broker that blocks the connection does
+    /// not read it.
     pub(super) fn timed_out(&self, name: &'static str) -> Failure {
         match self.gate.blocked() {
             Some(reason) => Failure::TimedOutBlocked { name, reason: reason.to_owned() },

@@ -83,7 +83,8 @@ pub struct Closure {
     pub reply_text: String,
     /// The method that the closing peer blames, if any.
     pub method: Option<MethodId>,
-    /// Why the broker was blocking the connection when it was lost, where it did: it did not read it.
+    /// Why the broker was blocking the connection when it was lost, where it did: it did not read
+    /// it.
     pub blocked: Option<String>,
 }
 
@@ -95,12 +96,14 @@ pub enum Fate {
     NotSent,
     /// It may or may not have reached the broker, or may still.
     Unknown,
-    /// The broker refused it: it closed the channel or connection in answer to it, nacked the message, or returned it.
+    /// The broker refused it: it closed the channel or connection in answer to it, nacked the
+    /// message, or returned it.
     Refused,
 }
 
 impl Fate {
-    /// Its name in lower case, such as `not_sent`, for metrics and logs; `Display` writes the same. It stays as it is.
+    /// Its name in lower case, such as `not_sent`, for metrics and logs; `Display` writes the same.
+    /// It stays as it is.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NotSent => "not_sent",

@@ -11,9 +11,9 @@ use crate::protocol::{ProtocolMethod, channel};
 
 /// Those who wait for an answer of the broker, the one that is given up first at the front.
 ///
-/// All wait equally long, so that they are in order by themselves. Whatever is answered takes itself out by its place, at
-/// once: a call that nobody answers does not keep the deadlines of those that were answered after it, and all that is due is
-/// at the front.
+/// All wait equally long, so that they are in order by themselves. Whatever is answered takes
+/// itself out by its place, at once: a call that nobody answers does not keep the deadlines of
+/// those that were answered after it, and all that is due is at the front.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Deadlines {
     waiting: LinkedSlab<Deadline>,
@@ -78,7 +78,8 @@ impl Engine {
         self.settings.call_timeout.map(|timeout| now + timeout)
     }
 
-    /// Takes note of the time at which a close of a channel is given up for `waiter`, if that waits for one.
+    /// Takes note of the time at which a close of a channel is given up for `waiter`, if that waits
+    /// for one.
     pub(in crate::engine) fn watch_channel_close(&mut self, channel: ChannelKey, waiter: WaiterId, now: Instant) {
         let Some(at) = self.call_deadline(now) else { return };
         let closer = self.channels.get_mut(channel).and_then(|closing| closing.closers.get_mut(&waiter));
@@ -95,13 +96,15 @@ impl Engine {
             .min()
     }
 
-    /// Does what is due at `now`. What ends because nothing arrived ends only where its time had come at `drained`: a time up to
-    /// which everything that the transport had received was read and handed in.
+    /// Does what is due at `now`. What ends because nothing arrived ends only where its time had
+    /// come at `drained`: a time up to which everything that the transport had received was read
+    /// and handed in.
     ///
-    /// A process that was stopped, or a thread that was blocked, finds both its timer and its input late. The input may hold
-    /// what the timer is about, so it goes first. As long as something is due at `now` that was not due at `drained`,
-    /// [`Engine::poll_deadline`] stays in the past, and [`Engine::poll_reading`] lets the transport be read: let whatever reports
-    /// readiness look once more, read until there is nothing, and call this again.
+    /// A process that was stopped, or a thread that was blocked, finds both its timer and its input
+    /// late. The input may hold what the timer is about, so it goes first. As long as something is
+    /// due at `now` that was not due at `drained`, [`Engine::poll_deadline`] stays in the past, and
+    /// [`Engine::poll_reading`] lets the transport be read: let whatever reports readiness look
+    /// once more, read until there is nothing, and call this again.
     pub fn handle_timeout(&mut self, now: Instant, drained: Instant) {
         let drained = drained.min(now);
         // The end of a flush waits for the transport to take bytes, and for no input.
@@ -122,14 +125,16 @@ impl Engine {
         }
         match self.heartbeat.due(now, drained) {
             Due::Nothing => {}
-            // What waits for the socket is a sign of life itself, once the socket takes it; what waits for a commit is none.
+            // What waits for the socket is a sign of life itself, once the socket takes it; what
+            // waits for a commit is none.
             Due::Send if self.is_unwritten() => {}
             Due::Send => Encoder::heartbeat(&mut self.outbound),
             Due::GiveUp => self.lose(Reason::HeartbeatsMissed),
         }
     }
 
-    /// The waiter hears of the timeout. A call keeps its place among those of its channel, so that its reply finds it.
+    /// The waiter hears of the timeout. A call keeps its place among those of its channel, so that
+    /// its reply finds it.
     fn give_up(&mut self, deadline: &Deadline, now: Instant) {
         let name = match deadline.awaited {
             Awaited::Answer(name) => name,

@@ -1,4 +1,5 @@
-//! How a connection ends, and what became of everything that was queued: decided once, in the step after which no byte leaves.
+//! How a connection ends, and what became of everything that was queued: decided once, in the step
+//! after which no byte leaves.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,7 +21,8 @@ impl Engine {
         self.lose(reason);
     }
 
-    /// The last `count` bytes that were taken were never offered to the transport, and never will be. To be called before
+    /// The last `count` bytes that were taken were never offered to the transport, and never will
+    /// be. To be called before
     /// [`Engine::handle_transport_lost`]: whatever begins in them was not sent.
     pub fn handle_withheld(&mut self, count: u64) {
         if self.cut.is_none() {
@@ -28,8 +30,9 @@ impl Engine {
         }
     }
 
-    /// The driver has to stop. Gives what is still to be written, with a close after it where none is on its way; all of it counts
-    /// as handed to the transport. None where nothing has to be written, also of what was taken before.
+    /// The driver has to stop. Gives what is still to be written, with a close after it where none
+    /// is on its way; all of it counts as handed to the transport. None where nothing has to be
+    /// written, also of what was taken before.
     pub fn leave(&mut self) -> Option<Outbound> {
         if self.is_lost() || (self.is_finished() && self.queued() == 0) {
             self.handle_driver_gone();
@@ -78,18 +81,20 @@ impl Engine {
         self.discarded.bodies.extend(bodies);
     }
 
-    /// What became of bytes queued at `position`, at the end of the channel or connection that they were for.
+    /// What became of bytes queued at `position`, at the end of the channel or connection that they
+    /// were for.
     ///
-    /// What a driver took may have left, or may still. What it did not take goes out too, also where the broker has closed the
-    /// channel and where the client closes for a violation, unless it was dropped. What waits for a commit or for its consumer is
-    /// dropped with its channel.
+    /// What a driver took may have left, or may still. What it did not take goes out too, also
+    /// where the broker has closed the channel and where the client closes for a violation, unless
+    /// it was dropped. What waits for a commit or for its consumer is dropped with its channel.
     pub(in crate::engine) fn fate_at(&self, position: u64) -> Fate {
         let is_held = matches!(position, HELD | DEFERRED);
         if is_held || self.cut.is_some_and(|cut| position >= cut) { Fate::NotSent } else { Fate::Unknown }
     }
 
-    /// The connection ended; what is queued is to be written until `flush_until`. An earlier cause, such as a close of
-    /// our own, stays the one that is reported; `failed` is why that close did not end well.
+    /// The connection ended; what is queued is to be written until `flush_until`. An earlier cause,
+    /// such as a close of our own, stays the one that is reported; `failed` is why that close did
+    /// not end well.
     pub(in crate::engine) fn finish(
         &mut self,
         last: Arc<Closure>,

@@ -50,8 +50,8 @@ impl Heartbeat {
         self.interval.map(|interval| self.last_received + interval * 2)
     }
 
-    /// What is due at `now`, everything being read that arrived until `drained`. A heartbeat that is due is taken as sent, so
-    /// that a stalled socket gets one and not a heap.
+    /// What is due at `now`, everything being read that arrived until `drained`. A heartbeat that
+    /// is due is taken as sent, so that a stalled socket gets one and not a heap.
     pub(super) fn due(&mut self, now: Instant, drained: Instant) -> Due {
         let Some(interval) = self.interval else { return Due::Nothing };
         if drained >= self.last_received + interval * 2 {

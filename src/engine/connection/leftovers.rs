@@ -35,8 +35,9 @@ pub struct Leftovers {
     pub consumers: usize,
     /// Consumers that somebody listens to, until they are let go of.
     pub listened: usize,
-    /// Those who wait for something else than the answer to a request or the fate of a publish: for the end of a close or of a
-    /// consumer, for a new secret, for all confirms of a channel, for room.
+    /// Those who wait for something else than the answer to a request or the fate of a publish: for
+    /// the end of a close or of a consumer, for a new secret, for all confirms of a channel, for
+    /// room.
     pub waiters: usize,
 }
 

@@ -1,4 +1,5 @@
-//! The connection as a whole: its states and their notices, its deadlines and secrets, and how it ends.
+//! The connection as a whole: its states and their notices, its deadlines and secrets, and how it
+//! ends.
 
 mod closing;
 mod closure;

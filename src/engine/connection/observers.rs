@@ -19,8 +19,8 @@ pub enum Interest {
 #[derive(Debug)]
 pub(in crate::engine) struct Observers<N> {
     everything: BTreeMap<WaiterId, Observer<N>>,
-    /// Those who want to hear of the end alone, each with what it has not heard. They may be many, and a notice that is not
-    /// the end does not look at them.
+    /// Those who want to hear of the end alone, each with what it has not heard. They may be many,
+    /// and a notice that is not the end does not look at them.
     end: BTreeMap<WaiterId, Option<N>>,
 }
 
@@ -96,7 +96,8 @@ impl<N: Clone> Observers<N> {
     }
 }
 
-/// Observing. Each observer is a standing waiter, told by [`Event::Readable`] that there is something to take.
+/// Observing. Each observer is a standing waiter, told by [`Event::Readable`] that there is
+/// something to take.
 impl Engine {
     /// From now on `waiter` hears what happens to the connection; of one that is over, that it is.
     pub fn observe_connection(&mut self, waiter: WaiterId, interest: Interest) {

@@ -66,15 +66,16 @@ impl Renewal {
 }
 
 impl Engine {
-    /// The secret of the connection expires `valid_for` from now. Before that another one is asked for by
-    /// [`Engine::poll_secret_wanted`], and may take as long as `limit` to be given.
+    /// The secret of the connection expires `valid_for` from now. Before that another one is asked
+    /// for by [`Engine::poll_secret_wanted`], and may take as long as `limit` to be given.
     pub fn renew_secret(&mut self, valid_for: Duration, limit: Option<Duration>, now: Instant) {
         self.renewal = Renewal { stage: Stage::Off, valid_for, limit };
         self.renewal.stage = self.renewal.after(0.8, now);
     }
 
-    /// Whether a secret is to be fetched now: answer with [`Engine::handle_secret`] or [`Engine::handle_no_secret`]. What still fetches an
-    /// earlier one took too long, and can be stopped.
+    /// Whether a secret is to be fetched now: answer with [`Engine::handle_secret`] or
+    /// [`Engine::handle_no_secret`]. What still fetches an earlier one took too long, and can be
+    /// stopped.
     pub fn poll_secret_wanted(&mut self) -> bool {
         match &mut self.renewal.stage {
             Stage::Wanted { asked, .. } => !std::mem::replace(asked, true),
@@ -82,7 +83,8 @@ impl Engine {
         }
     }
 
-    /// A secret was fetched. It is sent to the broker; `valid_for` is how long it is good for, none where it lasts.
+    /// A secret was fetched. It is sent to the broker; `valid_for` is how long it is good for, none
+    /// where it lasts.
     pub fn handle_secret(&mut self, secret: &Secret, valid_for: Option<Duration>, now: Instant) {
         if !matches!(self.renewal.stage, Stage::Wanted { .. }) {
             return;

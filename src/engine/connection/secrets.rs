@@ -1,4 +1,5 @@
-//! New secrets for an open connection (`connection.update-secret`): a token that is about to expire.
+//! New secrets for an open connection (`connection.update-secret`): a token that is about to
+//! expire.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -42,8 +43,8 @@ impl SecretUpdates {
 }
 
 impl Engine {
-    /// Sends the broker a new secret in the place of the one that the connection was opened with; `waiter` hears
-    /// [`Completion::SecretUpdated`] when the broker has taken it.
+    /// Sends the broker a new secret in the place of the one that the connection was opened with;
+    /// `waiter` hears [`Completion::SecretUpdated`] when the broker has taken it.
     ///
     /// # Errors
     ///
@@ -85,7 +86,8 @@ impl Engine {
         let unasked = Violation::UnexpectedReply(<connection::UpdateSecretOk as ProtocolMethod>::ID);
         let update = self.secret_updates.waiting.pop_front().ok_or(unasked)?;
         self.tell_connection(&ConnectionNotice::SecretUpdated);
-        // One that was given up kept its place, so that its answer is not taken for that of the next.
+        // One that was given up kept its place, so that its answer is not taken for that of the
+        // next.
         if self.deadlines.end(update.deadline) {
             match update.waiter {
                 Some(waiter) => self.complete(Some(waiter), Completion::SecretUpdated),

@@ -1,4 +1,5 @@
-//! What a connection and a channel tell of themselves: where they are in their lives, and what happened to them.
+//! What a connection and a channel tell of themselves: where they are in their lives, and what
+//! happened to them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -87,7 +88,8 @@ pub enum ConnectionNotice {
         /// Octets of an average frame, rounded down.
         average: u64,
     },
-    /// More messages wait for consumers than may wait, and nothing more is read until some are taken.
+    /// More messages wait for consumers than may wait, and nothing more is read until some are
+    /// taken.
     ReadingPaused {
         /// Bytes that wait.
         waiting: u64,
@@ -112,7 +114,8 @@ pub enum ChannelNotice {
     Resumed,
     /// The broker cancelled the consumer of this tag (`basic.cancel`).
     ConsumerCancelled(ShortString),
-    /// The consumer of this tag was cancelled because more messages waited than may wait, and most of them for it.
+    /// The consumer of this tag was cancelled because more messages waited than may wait, and most
+    /// of them for it.
     ConsumerOverflowed(ShortString),
     /// It is over; nothing comes after this.
     Closed(Arc<Closure>),

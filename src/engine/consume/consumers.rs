@@ -55,8 +55,9 @@ pub enum ConsumerEnd {
 ///                        └───────────────────────┴── the broker's cancel, the channel closes ─────────┘
 /// ```
 ///
-/// A consumer is in the table from its first delivery or its consume-ok on, whichever arrives first. A cancel that is
-/// wanted while it starts is sent at consume-ok: RabbitMQ crashes the channel where it arrives earlier.
+/// A consumer is in the table from its first delivery or its consume-ok on, whichever arrives
+/// first. A cancel that is wanted while it starts is sent at consume-ok: RabbitMQ crashes the
+/// channel where it arrives earlier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) enum ConsumerLife {
     Starting,
@@ -85,7 +86,8 @@ pub(in crate::engine) struct Leaving {
     pub(super) waiters: Vec<(WaiterId, Option<Place>)>,
 }
 
-/// A consumer that did not keep up. It has ended for whoever listens, before the broker agrees, and nothing more is kept for it.
+/// A consumer that did not keep up. It has ended for whoever listens, before the broker agrees, and
+/// nothing more is kept for it.
 #[derive(Debug)]
 pub(in crate::engine) struct Overflow {
     /// Bytes that waited for it.
@@ -103,14 +105,16 @@ pub(in crate::engine) struct Overflow {
 pub(in crate::engine) enum Stream {
     /// Nothing says so.
     No,
-    /// A message has the header of one. It may have been republished from a stream to another queue.
+    /// A message has the header of one. It may have been republished from a stream to another
+    /// queue.
     Maybe,
     /// It was asked for an offset.
     Yes,
 }
 
 impl Stream {
-    /// What a message says of its queue. Its properties are not decoded for that: a header's name stands in them as it is.
+    /// What a message says of its queue. Its properties are not decoded for that: a header's name
+    /// stands in them as it is.
     pub(in crate::engine) fn of(message: &Message) -> Self {
         Self::said_by(message.property_octets())
     }
@@ -130,7 +134,8 @@ pub(in crate::engine) struct Terms {
     pub(in crate::engine) stream: Stream,
 }
 
-/// Words of delivery tags that are kept for a consumer which has ended before the broker agrees: a mebibyte.
+/// Words of delivery tags that are kept for a consumer which has ended before the broker agrees: a
+/// mebibyte.
 const MOST_UNSEEN: usize = 64 * 1024;
 
 /// One consumer.
@@ -212,7 +217,8 @@ impl Consumer {
         }
     }
 
-    /// It ended with its channel: nothing can be given back any more, and the broker has it back already.
+    /// It ended with its channel: nothing can be given back any more, and the broker has it back
+    /// already.
     pub(in crate::engine) fn is_closed(&self) -> bool {
         matches!(self.life, ConsumerLife::Ended(ConsumerEnd::Closed(_)))
     }
@@ -257,7 +263,8 @@ impl Consumer {
     }
 }
 
-/// Consumers of a channel that are over, the latest last: a delivery that arrives for one of them is given back.
+/// Consumers of a channel that are over, the latest last: a delivery that arrives for one of them
+/// is given back.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Departed {
     consumers: VecDeque<(ShortString, Terms)>,

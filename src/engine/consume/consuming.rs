@@ -1,4 +1,5 @@
-//! The life of a consumer: it starts with consume-ok, takes deliveries, and ends by either side or with its channel.
+//! The life of a consumer: it starts with consume-ok, takes deliveries, and ends by either side or
+//! with its channel.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -25,8 +26,8 @@ pub enum Taken {
 
 /// Starting.
 impl Engine {
-    /// A consumer runs that the broker has accepted, or accepts for certain. One that has a delivery already is in the
-    /// table.
+    /// A consumer runs that the broker has accepted, or accepts for certain. One that has a
+    /// delivery already is in the table.
     pub(in crate::engine) fn start_consumer(
         &mut self,
         channel: ChannelKey,
@@ -66,7 +67,8 @@ impl Engine {
         self.channels.get(channel)?.consumers.get(tag).copied()
     }
 
-    /// The consumer with this tag on this channel that nobody listens to, for whoever started it by a plain call.
+    /// The consumer with this tag on this channel that nobody listens to, for whoever started it by
+    /// a plain call.
     pub fn claim_consumer(&mut self, channel: ChannelKey, tag: &ShortString) -> Option<ConsumerKey> {
         let key = self.consumer_of(channel, tag)?;
         let consumer = self.consumers.get_mut(key)?;
@@ -90,9 +92,10 @@ impl Engine {
 
 /// Delivering.
 impl Engine {
-    /// Takes what waits for a consumer, some 64 KiB of the oldest where there is more, by swapping it for `empty`. Where nothing
-    /// waits, `waiter` hears when something does. What was taken does not count against the limit for reading any more.
-    /// Messages that were over their own limit are reported first, one at a time.
+    /// Takes what waits for a consumer, some 64 KiB of the oldest where there is more, by swapping
+    /// it for `empty`. Where nothing waits, `waiter` hears when something does. What was taken does
+    /// not count against the limit for reading any more. Messages that were over their own limit
+    /// are reported first, one at a time.
     pub fn take_deliveries(&mut self, key: ConsumerKey, empty: &mut VecDeque<Delivery>, waiter: WaiterId) -> Taken {
         let Some(consumer) = self.consumers.get_mut(key) else { return Taken::End(ConsumerEnd::Cancelled) };
         consumer.waiter = Some(waiter);
@@ -128,8 +131,8 @@ impl Engine {
         self.consumers.note_growth(key);
     }
 
-    /// The broker goes on sending to a consumer that has ended, and does not answer its cancel: what has come goes back before the
-    /// answer, so that the memory of it is bounded.
+    /// The broker goes on sending to a consumer that has ended, and does not answer its cancel:
+    /// what has come goes back before the answer, so that the memory of it is bounded.
     #[cold]
     pub(in crate::engine) fn give_back_excess(&mut self, key: ConsumerKey) {
         let Some(consumer) = self.consumers.get_mut(key) else { return };
@@ -153,8 +156,8 @@ impl Engine {
 
 /// Ending.
 impl Engine {
-    /// Asks the broker to end a consumer; `waiter` hears when it has. What waits for it can still be taken. One that was
-    /// cancelled already, by either side, is cancelled.
+    /// Asks the broker to end a consumer; `waiter` hears when it has. What waits for it can still
+    /// be taken. One that was cancelled already, by either side, is cancelled.
     ///
     /// # Errors
     ///
@@ -176,9 +179,10 @@ impl Engine {
         self.call(channel, &cancel, basic::Cancel::REPLIES, waiter, now)
     }
 
-    /// Nobody listens to a consumer any more. It is cancelled; once the broker agrees, what waits for it, what arrived
-    /// in between and `unseen`, which were taken and not handed out, go back to the queue. Whoever waits since this time hears
-    /// when they do, or that the call's timeout is over.
+    /// Nobody listens to a consumer any more. It is cancelled; once the broker agrees, what waits
+    /// for it, what arrived in between and `unseen`, which were taken and not handed out, go back
+    /// to the queue. Whoever waits since this time hears when they do, or that the call's timeout
+    /// is over.
     pub fn drop_consumer<'a>(
         &mut self,
         key: ConsumerKey,
@@ -245,7 +249,8 @@ impl Engine {
     pub(in crate::engine) fn end_consumer(&mut self, key: ConsumerKey, end: ConsumerEnd) {
         let Some(consumer) = self.consumers.get_mut(key) else { return };
         let (channel_key, tag, terms) = (consumer.channel, consumer.tag.clone(), consumer.terms);
-        // Nothing is added to what waits: it cannot grow, and whoever has the consumer may leave it there for as long as it likes.
+        // Nothing is added to what waits: it cannot grow, and whoever has the consumer may leave it
+        // there for as long as it likes.
         let size = consumer.ready.uncount();
         if let (ConsumerEnd::Closed(_), false) = (&end, terms.no_ack) {
             // They cannot be acknowledged any more, and the broker delivers them again.

@@ -7,7 +7,8 @@ use crate::protocol::{Method, ProtocolMethod, Request, basic};
 /// The prefetch of the consumers that start on a channel.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Prefetch {
-    /// What the application set for the channel. It holds for every consumer that does not ask for another.
+    /// What the application set for the channel. It holds for every consumer that does not ask for
+    /// another.
     by_application: Option<u16>,
     /// The application set a limit that consumers share: none is added to it.
     shared: bool,
@@ -37,8 +38,8 @@ impl Prefetch {
 }
 
 impl Engine {
-    /// Has the broker send at most `prefetch` unsettled deliveries to the consumer that is started next, or as many as the
-    /// application set for the channel, or else the default.
+    /// Has the broker send at most `prefetch` unsettled deliveries to the consumer that is started
+    /// next, or as many as the application set for the channel, or else the default.
     ///
     /// Nobody waits for the answer, so that it has no deadline: the consume that follows has one.
     pub(in crate::engine) fn set_prefetch(&mut self, key: ChannelKey, prefetch: Option<u16>) -> Result<(), Failure> {

@@ -7,13 +7,15 @@ use crate::engine::inbound::Oversize;
 
 /// Deliveries that nobody has taken, in their order.
 ///
-/// They are kept in parts, and the oldest part is taken as a whole. So taking costs the same however much waits, and a
-/// consumer that falls behind holds no more than one part that is not counted here.
+/// They are kept in parts, and the oldest part is taken as a whole. So taking costs the same
+/// however much waits, and a consumer that falls behind holds no more than one part that is not
+/// counted here.
 ///
-/// The first delivery is not counted: one message of any size may wait for a consumer that has taken all others.
+/// The first delivery is not counted: one message of any size may wait for a consumer that has
+/// taken all others.
 ///
-/// Reports of messages that were not kept wait beside them, and are counted too: a peer that sends nothing but such messages
-/// must not fill the memory either.
+/// Reports of messages that were not kept wait beside them, and are counted too: a peer that sends
+/// nothing but such messages must not fill the memory either.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Ready {
     /// Parts to which nothing is added any more. A consumer that keeps up has none.
@@ -21,8 +23,8 @@ pub(in crate::engine) struct Ready {
     /// Counted bytes of those.
     full_size: u64,
     last: Part,
-    /// The buffer of a part that was taken, for the next one that begins: with `last` and what the consumer holds, at most three
-    /// buffers are kept that have nothing in them.
+    /// The buffer of a part that was taken, for the next one that begins: with `last` and what the
+    /// consumer holds, at most three buffers are kept that have nothing in them.
     spare: VecDeque<Delivery>,
     /// Messages that were over a limit, and that the listener has not heard of.
     reports: VecDeque<Oversize>,
@@ -37,11 +39,13 @@ struct Part {
     size: u64,
 }
 
-/// Bytes from which on a part is full: what a driver reads at a time. Taking so little at a time, a slow consumer makes room often
-/// enough that it is held back, and not taken for one that has stopped.
+/// Bytes from which on a part is full: what a driver reads at a time. Taking so little at a time, a
+/// slow consumer makes room often enough that it is held back, and not taken for one that has
+/// stopped.
 const PART: u64 = 64 * 1024;
 
-/// Bytes that are counted for a report: it has at most as much spare room in its queue as it takes itself.
+/// Bytes that are counted for a report: it has at most as much spare room in its queue as it takes
+/// itself.
 const REPORT: u64 = 2 * size_of::<Oversize>() as u64;
 
 impl Ready {
@@ -73,7 +77,8 @@ impl Ready {
         self.full.push_back(part);
     }
 
-    /// Moves the oldest part into `empty`, which has nothing in it, and gives the bytes that were counted for it.
+    /// Moves the oldest part into `empty`, which has nothing in it, and gives the bytes that were
+    /// counted for it.
     #[inline]
     pub(super) fn take(&mut self, empty: &mut VecDeque<Delivery>) -> u64 {
         if let Some(part) = self.full.pop_front() {
@@ -141,7 +146,8 @@ impl Ready {
         size
     }
 
-    /// Takes out every delivery. [`Ready::uncount`] goes first. The reports stay: what they are about does not come again.
+    /// Takes out every delivery. [`Ready::uncount`] goes first. The reports stay: what they are
+    /// about does not come again.
     pub(super) fn take_all(&mut self) -> Vec<VecDeque<Delivery>> {
         let reports = std::mem::take(&mut self.reports);
         let Self { full, last, .. } = std::mem::replace(self, Self { reports, ..Self::default() });

@@ -37,7 +37,8 @@ impl Settle {
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Unsettled {
     tags: DeliveryTags,
-    /// What the transaction under way has settled, and a rollback brings back; `None` where there are no transactions.
+    /// What the transaction under way has settled, and a rollback brings back; `None` where there
+    /// are no transactions.
     in_transaction: Option<DeliveryTags>,
 }
 
@@ -54,7 +55,8 @@ impl Unsettled {
         if !multiple && self.in_transaction.is_none() {
             return self.tags.remove(tag);
         }
-        // Tag 0 stands for everything (AMQP 0-9-1 §1.8.3.13), and the broker takes it where there is nothing.
+        // Tag 0 stands for everything (AMQP 0-9-1 §1.8.3.13), and the broker takes it where there
+        // is nothing.
         if tag != 0 && !self.tags.contains(tag) {
             return false;
         }
@@ -98,9 +100,10 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// The channel that the delivery came on is closed, or the delivery is settled already: by a multiple settlement of
-    /// a later one, or because the broker took it back (`basic.recover`). Nothing is sent. Nor is it where more waits for the
-    /// socket than the limit allows: see [`Engine::wait_for_room`].
+    /// The channel that the delivery came on is closed, or the delivery is settled already: by a
+    /// multiple settlement of a later one, or because the broker took it back (`basic.recover`).
+    /// Nothing is sent. Nor is it where more waits for the socket than the limit allows: see
+    /// [`Engine::wait_for_room`].
     #[inline]
     pub fn settle(&mut self, key: ChannelKey, delivery_tag: u64, settle: Settle) -> Result<(), Failure> {
         self.check_room()?;
@@ -137,15 +140,16 @@ impl Engine {
         Ok(())
     }
 
-    /// Gives a delivery back to its queue. Where the channel is closed, the broker does so by itself.
+    /// Gives a delivery back to its queue. Where the channel is closed, the broker does so by
+    /// itself.
     pub(in crate::engine) fn requeue(&mut self, channel: ChannelKey, delivery_tag: u64, terms: Terms) {
         let mut tags = DeliveryTags::default();
         tags.insert(delivery_tag);
         self.give_back(channel, tags, terms);
     }
 
-    /// Gives deliveries back to their queue that no code has seen: together as far as nothing of anybody else's is
-    /// unsettled before them, and one by one behind that.
+    /// Gives deliveries back to their queue that no code has seen: together as far as nothing of
+    /// anybody else's is unsettled before them, and one by one behind that.
     pub(in crate::engine) fn give_back(&mut self, key: ChannelKey, mut tags: DeliveryTags, terms: Terms) {
         let Some(back) = self.way_back(terms) else { return };
         let Some(channel) = self.channels.open(key) else { return };
@@ -156,9 +160,11 @@ impl Engine {
             tags.remove_up_to(last);
             self.give_back_at(key, last, back(multiple));
         }
-        // Each by itself: a multiple nack would take the first of somebody else's with it, and there is no nack of a range. That is
-        // 21 bytes for each message that counted at least four times as much against `read_limit`, so that what all consumers
-        // of a connection leave takes about a fourth of that limit. Where it is more than twice `write_limit`, reading pauses.
+        // Each by itself: a multiple nack would take the first of somebody else's with it, and
+        // there is no nack of a range. That is 21 bytes for each message that counted at least four
+        // times as much against `read_limit`, so that what all consumers of a connection leave
+        // takes about a fourth of that limit. Where it is more than twice `write_limit`, reading
+        // pauses.
         for tag in tags.iter() {
             self.give_back_at(key, tag, back(false));
         }
@@ -169,10 +175,12 @@ impl Engine {
         debug_assert!(settled.is_ok() || self.check_channel(key).is_err(), "it is unsettled, and fits a frame");
     }
 
-    /// How deliveries go back: by a nack; of a stream, where nothing goes back, by an ack, which frees the credit.
+    /// How deliveries go back: by a nack; of a stream, where nothing goes back, by an ack, which
+    /// frees the credit.
     ///
-    /// RabbitMQ 3 closes the connection at a nack of a stream's. Where it is not certain that the queue is one, nothing is
-    /// sent there: an ack could lose a message of another queue. The broker has it back when the channel closes.
+    /// RabbitMQ 3 closes the connection at a nack of a stream's. Where it is not certain that the
+    /// queue is one, nothing is sent there: an ack could lose a message of another queue. The
+    /// broker has it back when the channel closes.
     fn way_back(&self, terms: Terms) -> Option<fn(bool) -> Settle> {
         match terms {
             Terms { no_ack: true, .. } => None,
@@ -182,8 +190,8 @@ impl Engine {
         }
     }
 
-    /// A message over the limit is rejected without requeue, since it would only come again; one of a stream, which
-    /// cannot be rejected, is acknowledged.
+    /// A message over the limit is rejected without requeue, since it would only come again; one of
+    /// a stream, which cannot be rejected, is acknowledged.
     pub(in crate::engine) fn discard(&mut self, key: ChannelKey, delivery_tag: u64, terms: Terms) {
         if terms.no_ack {
             return;

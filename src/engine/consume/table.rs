@@ -11,8 +11,9 @@ use crate::engine::steps::step;
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Consumers {
     places: Slab<Consumer>,
-    /// The consumers by what waits for them, while more waits than may: they may have to end one by one, and each time all others
-    /// go on growing. An entry holds where it is the latest of its consumer; less may wait by now, but not more.
+    /// The consumers by what waits for them, while more waits than may: they may have to end one by
+    /// one, and each time all others go on growing. An entry holds where it is the latest of its
+    /// consumer; less may wait by now, but not more.
     ranking: Option<BinaryHeap<(u64, ConsumerKey)>>,
 }
 
@@ -85,7 +86,8 @@ impl Consumers {
         self.ranking = Some(sized.collect());
     }
 
-    /// Takes the consumer for which most waits, where there is one, out of the ranking: it is about to end.
+    /// Takes the consumer for which most waits, where there is one, out of the ranking: it is about
+    /// to end.
     pub(in crate::engine) fn take_largest(&mut self) -> Option<ConsumerKey> {
         if self.ranking.is_none() {
             self.begin_ranking();

@@ -44,7 +44,8 @@ pub(in crate::engine) enum Target {
 #[allow(clippy::large_enum_variant, reason = "a box would cost an allocation per delivery")]
 pub(in crate::engine) enum Assembly {
     Idle,
-    /// The header is due. Exchange and routing key, of the lengths in the head, lie in the channel's scratch.
+    /// The header is due. Exchange and routing key, of the lengths in the head, lie in the
+    /// channel's scratch.
     Header(Target, Head),
     /// Octets of body are due.
     Body(Gathering),
@@ -89,7 +90,8 @@ const RESERVE: usize = 1024 * 1024;
 /// What is reserved for the body of a large message whatever has arrived of it.
 const LEAST_RESERVE: usize = 16 * 1024;
 
-/// Begins the message whose content method was read. A header that is `oversize` by itself comes without its properties.
+/// Begins the message whose content method was read. A header that is `oversize` by itself comes
+/// without its properties.
 #[inline]
 pub(super) fn handle_header(
     target: Target,
@@ -166,8 +168,9 @@ impl Gathering {
         self.remaining = self.remaining.saturating_sub(appended as u64);
     }
 
-    /// Makes room for more of a large body. What the header declares is no reason to reserve it: a small part of it has to
-    /// have arrived. The buffer never gets larger than the body, so that a complete one pins nothing else.
+    /// Makes room for more of a large body. What the header declares is no reason to reserve it: a
+    /// small part of it has to have arrived. The buffer never gets larger than the body, so that a
+    /// complete one pins nothing else.
     fn make_room(&mut self, more: usize) {
         let needed = self.body.len() + more;
         if needed <= self.body.capacity() {

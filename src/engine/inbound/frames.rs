@@ -15,8 +15,8 @@ use crate::protocol::{MethodId, ProtocolMethod, basic, channel, connection};
 use crate::wire::{DecodeError, Reader, ShortString};
 
 impl Engine {
-    /// Takes frames off the front of `input`, large bodies piece by piece; what is left belongs to the next call. While the buffer
-    /// of a body is lent ([`Engine::lend_body`]), nothing is taken.
+    /// Takes frames off the front of `input`, large bodies piece by piece; what is left belongs to
+    /// the next call. While the buffer of a body is lent ([`Engine::lend_body`]), nothing is taken.
     pub fn handle_bytes(&mut self, input: &mut BytesMut, now: Instant) {
         if !input.is_empty() {
             self.heartbeat.received(now);
@@ -77,8 +77,9 @@ impl Engine {
         }
     }
 
-    /// After `channel.close`, whatever comes on the channel is discarded but close and close-ok (§1.5.2.5). What is a
-    /// violation on an open channel breaks off the content that it meets, and nothing else.
+    /// After `channel.close`, whatever comes on the channel is discarded but close and close-ok
+    /// (§1.5.2.5). What is a violation on an open channel breaks off the content that it meets, and
+    /// nothing else.
     #[cold]
     pub(super) fn forgive(&mut self, number: u16, violation: Violation) -> Result<(), Violation> {
         let closing = self.channels.by_number(number).filter(|channel| channel.state == ChannelLife::Closing);
@@ -122,7 +123,8 @@ impl Engine {
         }
     }
 
-    /// `basic.deliver`, read in place: consumer-tag, delivery-tag, redelivered, exchange, routing-key.
+    /// `basic.deliver`, read in place: consumer-tag, delivery-tag, redelivered, exchange,
+    /// routing-key.
     #[inline]
     fn handle_deliver(&mut self, number: u16, arguments: &[u8]) -> Result<(), Violation> {
         let mut reader = Reader::new(arguments);
@@ -148,8 +150,8 @@ impl Engine {
         Ok(())
     }
 
-    /// A delivery for a consumer that is not there: it may be about to start, or over. Of one that never was, the channel
-    /// ends, so that the broker has the message back.
+    /// A delivery for a consumer that is not there: it may be about to start, or over. Of one that
+    /// never was, the channel ends, so that the broker has the message back.
     #[cold]
     fn handle_stray(
         &mut self,
@@ -161,7 +163,8 @@ impl Engine {
     ) -> Result<(), Violation> {
         let channel = self.channels.by_number(number).ok_or(Violation::ChannelNotOpen(number))?;
         let (key, channel_life, departed) = (channel.key, channel.state, channel.departed.get(tag));
-        // A tag that was there before is more likely that one's than the one that the broker is making up.
+        // A tag that was there before is more likely that one's than the one that the broker is
+        // making up.
         let is_named = |tag: &ShortString| self.channels.get(key).is_some_and(|it| it.calls.is_starting(tag));
         let tag = Some(ShortString::from(tag)).filter(|tag| departed.is_none() || is_named(tag));
         let early = tag.and_then(|tag| self.start_early(key, &tag));
@@ -222,7 +225,8 @@ impl Engine {
             return Err(Violation::UnexpectedContent(number));
         };
         let max_body = match &channel.confirms {
-            // What the application published itself is within any limit, and its confirm must tell of the return.
+            // What the application published itself is within any limit, and its confirm must tell
+            // of the return.
             Some(confirms) if matches!(target, Target::Return { .. }) && confirms.may_return(header.body_size) => {
                 u64::MAX
             }
@@ -248,8 +252,9 @@ impl Engine {
         }
     }
 
-    /// The channel whose message a body frame of this size belongs to; none where nobody listens any more, or where the frame is
-    /// empty and no message is due: some peers send one after the header of an empty body, and it carries nothing.
+    /// The channel whose message a body frame of this size belongs to; none where nobody listens
+    /// any more, or where the frame is empty and no message is due: some peers send one after the
+    /// header of an empty body, and it carries nothing.
     #[inline]
     pub(super) fn body_channel(&mut self, number: u16, size: usize) -> Result<Option<&mut Channel>, Violation> {
         if !self.state.is_listening() {
@@ -293,7 +298,8 @@ impl Engine {
         Ok(())
     }
 
-    /// A message over the limit is rejected without requeue, since it would only come again, and reported.
+    /// A message over the limit is rejected without requeue, since it would only come again, and
+    /// reported.
     fn handle_oversize(&mut self, key: ChannelKey, target: &Target, unkept: Unkept) -> Result<(), Violation> {
         match target {
             Target::Delivery { consumer, delivery_tag, .. } => {
@@ -375,7 +381,8 @@ fn is_close(id: MethodId) -> bool {
     id == <channel::Close as ProtocolMethod>::ID || id == <channel::CloseOk as ProtocolMethod>::ID
 }
 
-/// A method on a channel that is not open; the connection's have no place on any (AMQP 0-9-1 §4.2.3).
+/// A method on a channel that is not open; the connection's have no place on any (AMQP 0-9-1
+/// §4.2.3).
 #[cold]
 fn not_open(number: u16, id: MethodId) -> Violation {
     if id.class == connection::CLASS_ID { Violation::UnexpectedMethod(id) } else { Violation::ChannelNotOpen(number) }

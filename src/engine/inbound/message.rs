@@ -9,8 +9,8 @@ use crate::wire::{DecodeError, Reader};
 
 /// Exchange, routing key, properties and body of a message.
 ///
-/// A small message is one exact allocation; the body of a larger one is another. So keeping a message pins nothing but
-/// itself.
+/// A small message is one exact allocation; the body of a larger one is another. So keeping a
+/// message pins nothing but itself.
 #[derive(Clone)]
 pub struct Message {
     /// Exchange, routing key, properties, and the body unless it is in `body`.
@@ -22,8 +22,8 @@ pub struct Message {
 }
 
 impl Message {
-    /// A message whose `data` holds the parts of these lengths one after the other, and then its body unless that is
-    /// apart.
+    /// A message whose `data` holds the parts of these lengths one after the other, and then its
+    /// body unless that is apart.
     pub(in crate::engine) fn new(data: Bytes, head: Head, body: Option<Bytes>) -> Self {
         let routing_key = head.exchange + head.routing_key;
         Self { data, exchange: head.exchange, routing_key, properties: routing_key + head.properties, body }
@@ -44,12 +44,13 @@ impl Message {
         self.data.get(self.routing_key..self.properties).unwrap_or_default()
     }
 
-    /// Decodes the properties, which nobody has looked at so far. Values that are kept pin the property list, and at most as
-    /// much again of the message.
+    /// Decodes the properties, which nobody has looked at so far. Values that are kept pin the
+    /// property list, and at most as much again of the message.
     ///
     /// # Errors
     ///
-    /// A property list that cannot be read. It is this message's fault alone: the connection goes on.
+    /// A property list that cannot be read. It is this message's fault alone: the connection goes
+    /// on.
     pub fn properties(&self) -> Result<Properties, DecodeError> {
         let octets = self.part(self.routing_key..self.properties);
         let mut reader = Reader::shared(&octets);
@@ -66,8 +67,8 @@ impl Message {
         }
     }
 
-    /// The body, as shared bytes. It is copied only where it is the smaller part of a small message, so that keeping it pins
-    /// at most as much again.
+    /// The body, as shared bytes. It is copied only where it is the smaller part of a small
+    /// message, so that keeping it pins at most as much again.
     pub fn into_body(self) -> Bytes {
         match self.body {
             Some(body) => body,

@@ -64,7 +64,8 @@ impl Engine {
         Ok(())
     }
 
-    /// The broker blocks publishes. A second time, with another reason perhaps, the first limit stands.
+    /// The broker blocks publishes. A second time, with another reason perhaps, the first limit
+    /// stands.
     fn handle_blocked(&mut self, reason: String, now: Instant) {
         let timeout = self.settings.blocked_timeout;
         self.blocked_until = self.blocked_until.or_else(|| timeout.map(|timeout| now + timeout));
@@ -137,8 +138,9 @@ impl Engine {
 
     /// The broker ends a consumer.
     ///
-    /// It is cancelled in turn, where no cancel is on its way: RabbitMQ 4.3 keeps a consumer that it ended for its
-    /// timeout, with its tag, until then, and an acknowledgement would wake it up. An older one agrees at once.
+    /// It is cancelled in turn, where no cancel is on its way: RabbitMQ 4.3 keeps a consumer that
+    /// it ended for its timeout, with its tag, until then, and an acknowledgement would wake it up.
+    /// An older one agrees at once.
     fn handle_cancel(&mut self, key: ChannelKey, cancel: &basic::Cancel) {
         let tag = &cancel.consumer_tag;
         let known = self.channels.get(key).and_then(|channel| channel.consumers.get(tag).copied());

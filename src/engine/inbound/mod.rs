@@ -1,4 +1,5 @@
-//! What the broker sends: bytes to frames, frames to methods and content, content to messages; and what breaks the protocol.
+//! What the broker sends: bytes to frames, frames to methods and content, content to messages; and
+//! what breaks the protocol.
 
 mod content;
 mod frames;

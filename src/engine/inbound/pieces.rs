@@ -1,5 +1,5 @@
-//! Frames that are taken in pieces: the bytes of a large body go to the buffer of their message as they arrive, and a header
-//! over the limit is skipped without being buffered.
+//! Frames that are taken in pieces: the bytes of a large body go to the buffer of their message as
+//! they arrive, and a header over the limit is skipped without being buffered.
 
 use std::time::Instant;
 
@@ -17,13 +17,15 @@ pub(in crate::engine) struct Partial {
     channel: u16,
     /// Bytes of payload that are due, before the frame's end.
     left: usize,
-    /// They belong to the body that the channel gathers, which counts them whether or not it keeps them; else they are skipped.
+    /// They belong to the body that the channel gathers, which counts them whether or not it keeps
+    /// them; else they are skipped.
     due: bool,
     /// The buffer of that body is outside.
     lent: bool,
 }
 
-/// The buffer of a body that is arriving, for whoever reads the transport: see [`Engine::lend_body`].
+/// The buffer of a body that is arriving, for whoever reads the transport: see
+/// [`Engine::lend_body`].
 #[derive(Debug)]
 pub struct LentBody {
     channel: u16,
@@ -47,13 +49,15 @@ impl LentBody {
     }
 }
 
-/// From this many bytes on that are due of a frame, reading them into the buffer of their body is worth a read of its own.
+/// From this many bytes on that are due of a frame, reading them into the buffer of their body is
+/// worth a read of its own.
 const WORTH_LENDING: usize = 32 * 1024;
 
 impl Engine {
-    /// The buffer of the body that the next bytes of input belong to, where there are many of them: they are read into it
-    /// rather than copied. It is given back by [`Engine::handle_body`], whether or not something was read, before anything
-    /// else is handed in; until then [`Engine::handle_bytes`] takes nothing. Ask where no input is left over.
+    /// The buffer of the body that the next bytes of input belong to, where there are many of them:
+    /// they are read into it rather than copied. It is given back by [`Engine::handle_body`],
+    /// whether or not something was read, before anything else is handed in; until then
+    /// [`Engine::handle_bytes`] takes nothing. Ask where no input is left over.
     pub fn lend_body(&mut self) -> Option<LentBody> {
         let partial = self.partial.filter(|partial| partial.due && !partial.lent && partial.left >= WORTH_LENDING)?;
         let buffer = self.gathering(partial.channel).filter(|gathering| gathering.has_buffer())?.lend();
@@ -81,7 +85,8 @@ impl Engine {
         self.partial.is_some_and(|partial| partial.lent)
     }
 
-    /// Takes what belongs to the frame that is taken in pieces off the front of `input`, and tells how much that was.
+    /// Takes what belongs to the frame that is taken in pieces off the front of `input`, and tells
+    /// how much that was.
     pub(super) fn take_piece(&mut self, input: &[u8], now: Instant) -> usize {
         let Some(partial) = self.partial else { return 0 };
         let (piece, after) = input.split_at_checked(partial.left).unwrap_or((input, &[]));
@@ -107,8 +112,8 @@ impl Engine {
         piece.len() + 1
     }
 
-    /// Begins to take the frame at the front of `input` in pieces, where it is one that need not be there as a whole, and tells
-    /// how much was taken.
+    /// Begins to take the frame at the front of `input` in pieces, where it is one that need not be
+    /// there as a whole, and tells how much was taken.
     pub(super) fn begin_pieces(&mut self, input: &[u8], now: Instant) -> usize {
         let Some(FrameHead { kind, channel, size }) = self.decoder.head(input) else { return 0 };
         let (taken, begun) = match kind {
@@ -137,7 +142,8 @@ impl Engine {
         Ok(self.body_channel(number, size)?.is_some())
     }
 
-    /// How much of the frame at the front of `input` has to be there for anything to be done, `whole` being all of it.
+    /// How much of the frame at the front of `input` has to be there for anything to be done,
+    /// `whole` being all of it.
     pub(super) fn least_of(&self, input: &[u8], whole: usize) -> usize {
         match self.decoder.head(input) {
             Some(FrameHead { kind: FrameKind::Header, size, .. }) if size > self.max_header => {

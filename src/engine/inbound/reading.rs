@@ -80,24 +80,31 @@ impl Engine {
     ///
     /// Reading pauses in two cases:
     ///
-    /// * The peer does not read: what waits for the socket besides publishes is twice `write_limit`, which takes as much of
-    ///   answers to the peer as the application itself may queue. The pause ends when the socket has accepted enough.
-    /// * Consumers do not keep up: more of what was read waits for them than `read_limit`. The pause ends when they have taken
-    ///   enough, or when one of them has ended, which the one for which most waits does after `overflow_timeout`.
+    /// * The peer does not read: what waits for the socket besides publishes is twice
+    ///   `write_limit`, which takes as much of answers to the peer as the application itself may
+    ///   queue. The pause ends when the socket has accepted enough.
+    /// * Consumers do not keep up: more of what was read waits for them than `read_limit`. The
+    ///   pause ends when they have taken enough, or when one of them has ended, which the one for
+    ///   which most waits does after `overflow_timeout`.
     ///
-    /// In the second case reading goes on as long as something is awaited that only reading can bring:
+    /// In the second case reading goes on as long as something is awaited that only reading can
+    /// bring:
     ///
-    /// * the answer to a call, the opening of a channel and `tx.commit` included, whether or not its caller still waits;
+    /// * the answer to a call, the opening of a channel and `tx.commit` included, whether or not
+    ///   its caller still waits;
     /// * the end of the close of a channel or of the connection;
     /// * the confirm of a publish, and with it whether a mandatory message came back;
     /// * the answer to a new secret;
-    /// * the end of the broker's block of the connection, or of the stop of a channel for which a publish waits.
+    /// * the end of the broker's block of the connection, or of the stop of a channel for which a
+    ///   publish waits.
     ///
-    /// What arrives meanwhile is kept, up to twice the limit: then the consumer for which most waits ends at once. A program
-    /// that always has a confirm in flight is therefore not held back by TCP; a prefetch holds it back.
+    /// What arrives meanwhile is kept, up to twice the limit: then the consumer for which most
+    /// waits ends at once. A program that always has a confirm in flight is therefore not held back
+    /// by TCP; a prefetch holds it back.
     ///
-    /// Either pause is interrupted while something is due for lack of input, such as the peer's heartbeat: nothing is read to
-    /// its end in a pause, so [`Engine::handle_timeout`] could not judge it. Our own heartbeats go out in any case.
+    /// Either pause is interrupted while something is due for lack of input, such as the peer's
+    /// heartbeat: nothing is read to its end in a pause, so [`Engine::handle_timeout`] could not
+    /// judge it. Our own heartbeats go out in any case.
     pub fn poll_reading(&mut self, now: Instant) -> bool {
         if self.may_read() {
             return true;
@@ -106,8 +113,9 @@ impl Engine {
         self.silence_deadline().is_some_and(|at| at <= now)
     }
 
-    /// Whether the transport is to be read, whatever the time. A driver that pauses has to look again whenever the application
-    /// has done something: what it takes may end the pause, and so may what it asks for.
+    /// Whether the transport is to be read, whatever the time. A driver that pauses has to look
+    /// again whenever the application has done something: what it takes may end the pause, and so
+    /// may what it asks for.
     #[inline]
     pub fn may_read(&self) -> bool {
         self.state.is_closed() || !(self.is_unread() || self.is_held_up())
@@ -172,7 +180,8 @@ impl Engine {
         }
     }
 
-    /// Ends as many consumers as it takes, those first for which most waits, where more than may has waited for too long.
+    /// Ends as many consumers as it takes, those first for which most waits, where more than may
+    /// has waited for too long.
     pub(in crate::engine) fn end_overflow(&mut self, now: Instant) {
         if self.reading.until.is_none_or(|at| at > now) {
             return;
@@ -191,9 +200,10 @@ impl Engine {
         largest.is_some()
     }
 
-    /// Ends a consumer that does not keep up. Its listener is notified at once, the broker is asked to send no more, and
-    /// nothing more is kept. What waits is given back when the broker has agreed; without acknowledgements it would be lost, so
-    /// it can still be taken, and counts no more.
+    /// Ends a consumer that does not keep up. Its listener is notified at once, the broker is asked
+    /// to send no more, and nothing more is kept. What waits is given back when the broker has
+    /// agreed; without acknowledgements it would be lost, so it can still be taken, and counts no
+    /// more.
     fn overflow(&mut self, key: ConsumerKey) {
         let limit = self.reading.limit;
         let Some(consumer) = self.consumers.get_mut(key) else { return };
@@ -209,14 +219,15 @@ impl Engine {
         self.events.extend(told.map(Event::Readable));
         if !is_cancelled {
             let cancelled = self.cancel_without_waiter(channel, Ending::Known(key), tag.clone());
-            // Where nothing can be sent any more, the connection is closing, and the consumer ends with it.
+            // Where nothing can be sent any more, the connection is closing, and the consumer ends
+            // with it.
             debug_assert!(cancelled.is_ok() || self.check_channel(channel).is_err(), "a known tag fits a frame");
         }
         self.tell_channel(channel, &ChannelNotice::ConsumerOverflowed(tag));
     }
 
-    /// The broker sends no more to a consumer that overflowed, or its channel ended: gives back what nobody has seen. The
-    /// consumer stays until its listener lets go of it.
+    /// The broker sends no more to a consumer that overflowed, or its channel ended: gives back
+    /// what nobody has seen. The consumer stays until its listener lets go of it.
     pub(in crate::engine) fn give_back_overflow(&mut self, key: ConsumerKey) {
         let Some(consumer) = self.consumers.get_mut(key) else { return };
         let Some(overflow) = &mut consumer.overflow else { return };

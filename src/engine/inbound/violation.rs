@@ -6,8 +6,8 @@ use crate::frame::FrameError;
 use crate::protocol::{MethodId, ProtocolMethod, ReplyCode, basic, method_name};
 use crate::wire::{DecodeError, DecodeErrorKind};
 
-/// Something that no correct broker sends, and that cannot be passed over. It ends the connection, or its channel where that is
-/// enough.
+/// Something that no correct broker sends, and that cannot be passed over. It ends the connection,
+/// or its channel where that is enough.
 #[doc = include_str!("violations.md")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -16,7 +16,8 @@ pub enum Violation {
     Frame(FrameError),
     /// Octets that are not the arguments of the method.
     Decode(Option<MethodId>, DecodeError),
-    /// A method where this one has no place: not a client's, on the wrong channel, or in the wrong state.
+    /// A method where this one has no place: not a client's, on the wrong channel, or in the wrong
+    /// state.
     UnexpectedMethod(MethodId),
     /// A reply that nobody asked for, or in the wrong order.
     UnexpectedReply(MethodId),

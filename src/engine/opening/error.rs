@@ -52,7 +52,8 @@ pub enum HandshakeError {
         /// The server's words.
         text: ShortString,
     },
-    /// The client's `frame_max` is smaller than this server accepts; it would hang up without a word.
+    /// The client's `frame_max` is smaller than this server accepts; it would hang up without a
+    /// word.
     FrameMaxTooSmall {
         /// What would have been agreed on.
         frame_max: u32,

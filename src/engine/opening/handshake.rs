@@ -87,10 +87,12 @@ enum Awaited {
     Nothing(HandshakeStep),
 }
 
-/// The handshake of a connection. It reads what came, queues what has to go, and ends with what was agreed on.
+/// The handshake of a connection. It reads what came, queues what has to go, and ends with what was
+/// agreed on.
 ///
-/// 1. write what [`Handshake::poll_transmit`] gives, 2. read, 3. hand it to [`Handshake::handle_bytes`], 4. repeat until
-///    that gives the agreement or an error; in either case write what is left first.
+/// 1. write what [`Handshake::poll_transmit`] gives, 2. read, 3. hand it to
+///    [`Handshake::handle_bytes`], 4. repeat until that gives the agreement or an error; in either
+///    case write what is left first.
 ///
 /// A write that fails is told to [`Handshake::handle_write_failed`], and the end of the input to
 /// [`Handshake::handle_end`], which says what either means.
@@ -125,7 +127,8 @@ impl Handshake {
         }
     }
 
-    /// Takes whole frames off the front of `input`; what is left belongs to the next call, or to the engine.
+    /// Takes whole frames off the front of `input`; what is left belongs to the next call, or to
+    /// the engine.
     ///
     /// # Errors
     ///
@@ -151,13 +154,15 @@ impl Handshake {
         }
     }
 
-    /// A write failed. The server may have said why before it went: what comes is read to its end, and handed in.
+    /// A write failed. The server may have said why before it went: what comes is read to its end,
+    /// and handed in.
     pub fn handle_write_failed(&mut self, error: io::Error) {
         self.failed.get_or_insert(error);
     }
 
-    /// The input ended, with an error or without, after `left`, which is no whole frame. Gives what it means: that the server
-    /// ended the stream without a word, or an error of the transport, that of a write before it included.
+    /// The input ended, with an error or without, after `left`, which is no whole frame. Gives what
+    /// it means: that the server ended the stream without a word, or an error of the transport,
+    /// that of a write before it included.
     ///
     /// # Errors
     ///
@@ -198,13 +203,14 @@ impl Handshake {
     }
 }
 
-/// A server that closes a socket which it has not read to the end resets it; one that closes it without a word of TLS ends
-/// that before its time.
+/// A server that closes a socket which it has not read to the end resets it; one that closes it
+/// without a word of TLS ends that before its time.
 fn is_end(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof)
 }
 
-/// Frames of a handshake are at most this large: nothing was negotiated yet, and servers announce much of themselves.
+/// Frames of a handshake are at most this large: nothing was negotiated yet, and servers announce
+/// much of themselves.
 const HANDSHAKE_FRAME_MAX: u32 = 128 * 1024;
 
 fn decode_method(payload: &[u8]) -> Result<Method, Violation> {
@@ -260,8 +266,9 @@ fn respond(
     }
 }
 
-/// Queues a method that holds `secret` octets of a secret, in memory that does not move meanwhile: what is left behind by
-/// growing would not be overwritten. `without` is the same method without it.
+/// Queues a method that holds `secret` octets of a secret, in memory that does not move meanwhile:
+/// what is left behind by growing would not be overwritten. `without` is the same method without
+/// it.
 fn encode_secret<M: ProtocolMethod>(
     encoder: &Encoder,
     outbound: &mut Outbound,
@@ -302,7 +309,8 @@ impl AwaitTune {
         if frame_max == wanted.frame_max && frame_max != tune.frame_max && (1..least).contains(&frame_max) {
             return Err(HandshakeError::FrameMaxTooSmall { frame_max, least });
         }
-        // A limit under the standard's minimum cannot be meant, and could not carry the next method.
+        // A limit under the standard's minimum cannot be meant, and could not carry the next
+        // method.
         let frame_max = if frame_max == 0 { 0 } else { frame_max.max(u32::from(constants::FRAME_MIN_SIZE)) };
         let negotiated = Negotiated {
             channel_max: agree(wanted.channel_max, tune.channel_max),

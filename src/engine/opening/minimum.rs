@@ -3,7 +3,8 @@
 use crate::protocol::constants;
 use crate::wire::{FieldTable, FieldValue};
 
-/// RabbitMQ takes no less from 4.1 on: the frame in which a client announces itself, with a token in it, did not fit 4096 bytes.
+/// RabbitMQ takes no less from 4.1 on: the frame in which a client announces itself, with a token
+/// in it, did not fit 4096 bytes.
 const RABBITMQ_4_1: u32 = 8192;
 
 /// The smallest `frame_max` that the server of these properties takes.

@@ -1,10 +1,11 @@
 //! Output that has to wait: behind `tx.commit`, and a cancel behind its consume.
 //!
-//! RabbitMQ closes the connection (504) at whatever arrives on a channel behind an unanswered `tx.commit`, be it a call, a
-//! publish, an acknowledgement or a second commit. It answers a close of the channel, and a close of the connection, with
-//! close-ok; but what was sent before a close has to be read before it. So all that a channel sends, closes included, is kept
-//! apart until the answer, in order, and goes out then. RabbitMQ also crashes the channel where a cancel arrives before the
-//! consumer has started.
+//! RabbitMQ closes the connection (504) at whatever arrives on a channel behind an unanswered
+//! `tx.commit`, be it a call, a publish, an acknowledgement or a second commit. It answers a close
+//! of the channel, and a close of the connection, with close-ok; but what was sent before a close
+//! has to be read before it. So all that a channel sends, closes included, is kept apart until the
+//! answer, in order, and goes out then. RabbitMQ also crashes the channel where a cancel arrives
+//! before the consumer has started.
 
 use std::collections::VecDeque;
 
@@ -20,7 +21,8 @@ pub(in crate::engine) const HELD: u64 = u64::MAX;
 /// The position of a cancel that waits until its consumer has started.
 pub(in crate::engine) const DEFERRED: u64 = u64::MAX - 1;
 
-/// What waits for commits on one channel: after each unanswered commit one buffer, which ends with the next commit.
+/// What waits for commits on one channel: after each unanswered commit one buffer, which ends with
+/// the next commit.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Held {
     buffers: VecDeque<Buffer>,
@@ -73,7 +75,8 @@ impl Holding {
         self.published = self.published.saturating_sub(buffer.published);
     }
 
-    /// A close of the connection that waits is not sent, not even when what it waits for is dropped. Tells whether there was one.
+    /// A close of the connection that waits is not sent, not even when what it waits for is
+    /// dropped. Tells whether there was one.
     pub(in crate::engine) fn forget_close(&mut self) -> bool {
         self.close.take().is_some()
     }
@@ -114,8 +117,9 @@ impl Engine {
         position
     }
 
-    /// The last `len` bytes that a channel put out, at this position, are a publish. What waits for a commit waits for the broker's
-    /// answer too, which has to be read: publishes there count as little against the write limit as others.
+    /// The last `len` bytes that a channel put out, at this position, are a publish. What waits for
+    /// a commit waits for the broker's answer too, which has to be read: publishes there count as
+    /// little against the write limit as others.
     #[inline]
     pub(in crate::engine) fn count_published(&mut self, key: ChannelKey, position: u64, len: u64) {
         if position != HELD {

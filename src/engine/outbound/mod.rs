@@ -1,4 +1,5 @@
-//! What is to be written: output that waits for a commit, and the limit on what waits for the socket.
+//! What is to be written: output that waits for a commit, and the limit on what waits for the
+//! socket.
 
 mod holding;
 mod passing;

@@ -1,5 +1,5 @@
-//! The limit for what waits for the socket besides publishes, which the gate holds back: calls, acknowledgements, and answers
-//! to the peer.
+//! The limit for what waits for the socket besides publishes, which the gate holds back: calls,
+//! acknowledgements, and answers to the peer.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,9 +9,10 @@ use crate::engine::{Closure, Completion, Engine, Event, Failure, WaiterId};
 
 /// Counts what passes the gate and has not been written.
 ///
-/// What the application asks for is refused over the limit, so that a broker that does not read cannot make the queue grow
-/// without end. What the engine itself queues (answers to the peer, messages that go back) is not refused; once there is as
-/// much again of it, reading pauses ([`Engine::poll_reading`]): a peer that does not read answers gets no more of its frames
+/// What the application asks for is refused over the limit, so that a broker that does not read
+/// cannot make the queue grow without end. What the engine itself queues (answers to the peer,
+/// messages that go back) is not refused; once there is as much again of it, reading pauses
+/// ([`Engine::poll_reading`]): a peer that does not read answers gets no more of its frames
 /// answered.
 #[derive(Debug)]
 pub(in crate::engine) struct Passing {
@@ -35,7 +36,8 @@ impl Passing {
         self.published += len;
     }
 
-    /// All that was queued, `len` bytes, was taken to be written; whether everything before is written already.
+    /// All that was queued, `len` bytes, was taken to be written; whether everything before is
+    /// written already.
     pub(in crate::engine) fn taken(&mut self, len: u64, was_written: bool) {
         let passing = len.saturating_sub(self.published);
         self.taken = if was_written { passing } else { self.taken + passing };
@@ -80,7 +82,8 @@ impl Engine {
         Err(Failure::WriteLimit { limit: self.passing.limit })
     }
 
-    /// Tells `waiter` by [`Completion::Room`] when half of the limit is free again after a [`Failure::WriteLimit`].
+    /// Tells `waiter` by [`Completion::Room`] when half of the limit is free again after a
+    /// [`Failure::WriteLimit`].
     ///
     /// # Errors
     ///

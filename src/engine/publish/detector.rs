@@ -1,4 +1,5 @@
-//! The classic backpressure detector, as Pika 0.x has it: compares what waits with the average frame, frame by frame.
+//! The classic backpressure detector, as Pika 0.x has it: compares what waits with the average
+//! frame, frame by frame.
 
 use crate::engine::{ConnectionNotice, Engine};
 use crate::frame::FrameWalk;
@@ -18,7 +19,8 @@ impl Detector {
         Self { multiplier, frames: 0, octets: 0, seen: FrameWalk::default() }
     }
 
-    /// A frame of this length was queued, with which so many octets wait: gives the average frame where that is too much.
+    /// A frame of this length was queued, with which so many octets wait: gives the average frame
+    /// where that is too much.
     fn count(&mut self, length: u64, queued: u64) -> Option<u64> {
         let multiplier = self.multiplier?;
         self.frames += 1;
@@ -30,8 +32,8 @@ impl Detector {
 }
 
 impl Engine {
-    /// Changes how many average frames may wait before the detector speaks, at least 1. It changes nothing while the detector is
-    /// off.
+    /// Changes how many average frames may wait before the detector speaks, at least 1. It changes
+    /// nothing while the detector is off.
     pub fn set_backpressure_multiplier(&mut self, multiplier: u32) {
         self.detect_backpressure();
         if let Some(present) = &mut self.detector.multiplier {
@@ -41,8 +43,8 @@ impl Engine {
 
     /// Looks at the frames that were queued since the last time.
     ///
-    /// It comes before anything is written, so that what waited with each of them can be told: what waits now, without those
-    /// behind it.
+    /// It comes before anything is written, so that what waited with each of them can be told: what
+    /// waits now, without those behind it.
     #[inline]
     pub(in crate::engine) fn detect_backpressure(&mut self) {
         if self.detector.multiplier.is_some() {

@@ -1,8 +1,9 @@
 //! In how much a message that came back is like one that was published.
 //!
-//! Brokers change messages on their way. RabbitMQ 4 writes headers anew and sorts them, and every version takes `BCC`
-//! out; `expiration` comes back as the number that was read (`0060` as `60`); interceptors and plugins stamp a
-//! timestamp or headers on. None of them changes exchange, routing key or body.
+//! Brokers change messages on their way. RabbitMQ 4 writes headers anew and sorts them, and every
+//! version takes `BCC` out; `expiration` comes back as the number that was read (`0060` as `60`);
+//! interceptors and plugins stamp a timestamp or headers on. None of them changes exchange, routing
+//! key or body.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
@@ -10,8 +11,8 @@ use std::hash::{BuildHasher, RandomState};
 use crate::protocol::{ContentProperties, basic::Properties};
 use crate::wire::{Decimal, FieldTable, FieldValue, Reader, Writer};
 
-/// The kinds of likeness, the closest first: all of the message, all but what brokers stamp, all but the properties,
-/// exchange and routing key alone.
+/// The kinds of likeness, the closest first: all of the message, all but what brokers stamp, all
+/// but the properties, exchange and routing key alone.
 pub(in crate::engine) const COUNT: usize = 4;
 
 /// The hashes of a message, one for each kind.
@@ -46,7 +47,8 @@ fn whole_number(text: &[u8]) -> Option<u64> {
     all_digits.then(|| std::str::from_utf8(digits).ok()?.parse().ok()).flatten()
 }
 
-/// Hashes values by what they mean: equal ones alike, whatever type and order a broker chose to write them in.
+/// Hashes values by what they mean: equal ones alike, whatever type and order a broker chose to
+/// write them in.
 struct Hash<'a>(&'a RandomState);
 
 impl Hash<'_> {

@@ -15,7 +15,8 @@ use crate::wire::Writer;
 pub enum Admission {
     /// It may.
     Open,
-    /// It has to wait: the water mark, the limit in flight, the broker's block, or somebody who came first.
+    /// It has to wait: the water mark, the limit in flight, the broker's block, or somebody who
+    /// came first.
     Closed,
 }
 
@@ -37,7 +38,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Those of [`Engine::publish`]; or the channel confirms its publishes, and nobody would hear what becomes of this one.
+    /// Those of [`Engine::publish`]; or the channel confirms its publishes, and nobody would hear
+    /// what becomes of this one.
     #[inline]
     pub fn publish_if_open(
         &mut self,
@@ -55,8 +57,9 @@ impl Engine {
         Ok(admission)
     }
 
-    /// Puts a message in line at the gate. It is queued when its turn comes, whether or not anybody looks; `waiter` hears
-    /// [`Completion::Published`] then. On a confirming channel, `confirm` hears what the broker does with it.
+    /// Puts a message in line at the gate. It is queued when its turn comes, whether or not anybody
+    /// looks; `waiter` hears [`Completion::Published`] then. On a confirming channel, `confirm`
+    /// hears what the broker does with it.
     ///
     /// # Errors
     ///
@@ -92,8 +95,8 @@ impl Engine {
         self.discarded.bodies.extend(waiting.mandatory.map(|mandatory| mandatory.body));
     }
 
-    /// Queues a message with all its frames. On a confirming channel, gives its sequence number, and `waiter` hears what
-    /// the broker does with it.
+    /// Queues a message with all its frames. On a confirming channel, gives its sequence number,
+    /// and `waiter` hears what the broker does with it.
     ///
     /// The gate is the caller's to ask: see [`Engine::admission`].
     ///
@@ -200,8 +203,9 @@ impl Engine {
         }
     }
 
-    /// The channel confirms from here on. The broker counts from the select, not from its answer, and so do we: a message
-    /// that waited at the gate and goes in between is number 1 on both sides.
+    /// The channel confirms from here on. The broker counts from the select, not from its answer,
+    /// and so do we: a message that waited at the gate and goes in between is number 1 on both
+    /// sides.
     pub(in crate::engine) fn select_confirms(&mut self, key: ChannelKey) {
         if let Some(channel) = self.channels.get_mut(key) {
             channel.confirms.get_or_insert_with(Confirms::default);
@@ -217,7 +221,8 @@ impl Engine {
         }
     }
 
-    /// Queues those whose turn it is, up to what is good for one hold of the lock; the rest goes when this was written.
+    /// Queues those whose turn it is, up to what is good for one hold of the lock; the rest goes
+    /// when this was written.
     fn publish_waiting(&mut self) {
         const AT_ONCE: usize = 64 * 1024;
         while self.outbound.len() < AT_ONCE
@@ -266,8 +271,8 @@ impl Engine {
         }
     }
 
-    /// From now on, messages that come back and belong to no confirmed publish are kept for `listener`. The one that
-    /// listened before hears that it does so no more.
+    /// From now on, messages that come back and belong to no confirmed publish are kept for
+    /// `listener`. The one that listened before hears that it does so no more.
     pub fn listen_for_returns(&mut self, key: ChannelKey, listener: WaiterId) {
         if let Some(channel) = self.channels.get_mut(key) {
             let displaced = channel.returns.listener.replace(listener);
@@ -275,7 +280,8 @@ impl Engine {
         }
     }
 
-    /// What came back on this channel, be it open or closed, is kept for `listener`, and not for a later one.
+    /// What came back on this channel, be it open or closed, is kept for `listener`, and not for a
+    /// later one.
     pub fn is_listening_for_returns(&mut self, key: ChannelKey, listener: WaiterId) -> bool {
         self.channels.returns_mut(key).is_some_and(|returns| returns.listener == Some(listener))
     }

@@ -1,8 +1,8 @@
 //! Which publish a message that came back belongs to, whatever the broker made of it on the way.
 //!
-//! Publishes are looked up by what they have in common with the message, the most first: by a hash for each
-//! [kind of likeness](super::likeness), so that a message that came back costs the same however much is in flight.
-//! Nothing is hashed before the first message comes back.
+//! Publishes are looked up by what they have in common with the message, the most first: by a hash
+//! for each [kind of likeness](super::likeness), so that a message that came back costs the same
+//! however much is in flight. Nothing is hashed before the first message comes back.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::RandomState;
@@ -13,7 +13,8 @@ use crate::engine::steps::step;
 /// The hashes of a message, one for each likeness, the closest first.
 pub(super) type Marks = [u64; likeness::COUNT];
 
-/// The open publishes, by each of their marks. A publish is open while it is undecided and nothing came back for it.
+/// The open publishes, by each of their marks. A publish is open while it is undecided and nothing
+/// came back for it.
 #[derive(Debug, Default)]
 pub(super) struct Recognition {
     hasher: RandomState,
@@ -45,8 +46,8 @@ impl Recognition {
         }
     }
 
-    /// The open publish to which a message with this mark belongs: the first after the number `after`, because brokers
-    /// return in the order of publishes, or else the first of all.
+    /// The open publish to which a message with this mark belongs: the first after the number
+    /// `after`, because brokers return in the order of publishes, or else the first of all.
     pub(super) fn find(&mut self, mark: u64, after: u64, is_open: impl Fn(u64) -> bool) -> Option<u64> {
         let alike = self.alike.get_mut(&mark)?;
         alike.sweep(&is_open);
@@ -59,8 +60,9 @@ impl Recognition {
         later.find(|sequence| is_open(*sequence)).or_else(|| alike.members.front().copied())
     }
 
-    /// A message came back that was not exactly like any publish, but had `mark` in common with the one of these `marks`,
-    /// which was taken for it. Whether it may be another one as well: then each of those, up to the last number, is suspected.
+    /// A message came back that was not exactly like any publish, but had `mark` in common with the
+    /// one of these `marks`, which was taken for it. Whether it may be another one as well: then
+    /// each of those, up to the last number, is suspected.
     pub(super) fn suspect_others(&mut self, mark: u64, marks: &Marks, last: u64) -> bool {
         let open = |mark: &u64| self.alike.get(mark).map_or(0, |alike| alike.open);
         let [exact, ..] = marks;
@@ -88,7 +90,8 @@ impl Recognition {
         }
     }
 
-    /// Forgets what is not needed of the publishes that share these marks, one of them being decided.
+    /// Forgets what is not needed of the publishes that share these marks, one of them being
+    /// decided.
     pub(super) fn sweep(&mut self, marks: &Marks, is_open: impl Fn(u64) -> bool) {
         for mark in marks {
             let Some(alike) = self.alike.get_mut(mark) else { continue };

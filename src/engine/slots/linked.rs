@@ -2,7 +2,8 @@
 
 use super::slab::{Place, Slab};
 
-/// The list. A [`Place`] names an item for as long as it is in the list; afterwards it names nothing, for ever.
+/// The list. A [`Place`] names an item for as long as it is in the list; afterwards it names
+/// nothing, for ever.
 #[derive(Debug)]
 pub(crate) struct LinkedSlab<T> {
     nodes: Slab<Node<T>>,

@@ -6,21 +6,23 @@ use std::num::NonZeroU32;
 
 use crate::engine::steps::step;
 
-/// The name of an item: its slot, and which use of the slot it is. The name of an item that is gone is harmless.
+/// The name of an item: its slot, and which use of the slot it is. The name of an item that is gone
+/// is harmless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Place {
     pub(crate) slot: u32,
     pub(crate) generation: NonZeroU32,
 }
 
-/// Slots in chunks. The lowest chunk with room is used first, and an empty chunk is freed, so that a burst leaves a few
-/// words for each chunk and nothing for its items.
+/// Slots in chunks. The lowest chunk with room is used first, and an empty chunk is freed, so that
+/// a burst leaves a few words for each chunk and nothing for its items.
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
     chunks: Vec<Chunk<T>>,
     /// The chunks that have room, each once.
     with_room: BinaryHeap<Reverse<u32>>,
-    /// The lowest of them, where the next item goes; one that is full, or none, where it is not known.
+    /// The lowest of them, where the next item goes; one that is full, or none, where it is not
+    /// known.
     lowest: u32,
     /// The one empty chunk that keeps its memory: an item that comes and goes allocates nothing.
     spare: Option<u32>,
@@ -33,8 +35,8 @@ struct Chunk<T> {
     /// The first of the free slots among `slots`.
     free: u32,
     used: u32,
-    /// The generation of a slot that is used for the first time since the chunk was allocated: higher than that of
-    /// any slot before. A chunk without one is used up.
+    /// The generation of a slot that is used for the first time since the chunk was allocated:
+    /// higher than that of any slot before. A chunk without one is used up.
     floor: Option<NonZeroU32>,
 }
 
@@ -230,7 +232,8 @@ impl<T> Chunk<T> {
         }
     }
 
-    /// Gives the memory of an empty chunk back. What it is allocated for later starts above all generations of now.
+    /// Gives the memory of an empty chunk back. What it is allocated for later starts above all
+    /// generations of now.
     fn release(&mut self) {
         let exhausted = |slot: &Slot<T>| slot.generation == NonZeroU32::MAX;
         let used_up = self.floor.is_none() || self.slots.iter().any(exhausted);

@@ -1,4 +1,5 @@
-//! Counts the steps of loops whose cost must not grow with what merely waits. Tests compare counts, not times.
+//! Counts the steps of loops whose cost must not grow with what merely waits. Tests compare counts,
+//! not times.
 
 #[cfg(test)]
 thread_local! {

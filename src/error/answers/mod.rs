@@ -1,4 +1,5 @@
-//! What brokers say when they refuse or close: what to do about it, and whether it passes by itself.
+//! What brokers say when they refuse or close: what to do about it, and whether it passes by
+//! itself.
 
 mod table;
 #[cfg(test)]
@@ -13,7 +14,8 @@ use table::TABLE;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     code: ReplyCode,
-    /// How the text begins after the name of its code; a `*` stands for anything, names for instance.
+    /// How the text begins after the name of its code; a `*` stands for anything, names for
+    /// instance.
     words: &'static str,
     /// The same may well succeed a little later.
     pub(crate) passes: bool,
@@ -29,7 +31,8 @@ impl Answer {
     }
 }
 
-/// Whether a text begins as a pattern has it. Texts end after 255 bytes, with an ellipsis: what stands behind a name may be gone.
+/// Whether a text begins as a pattern has it. Texts end after 255 bytes, with an ellipsis: what
+/// stands behind a name may be gone.
 fn fits(text: &str, pattern: &str) -> bool {
     let mut parts = pattern.split('*');
     let rest = text.strip_prefix(parts.next().unwrap_or_default());

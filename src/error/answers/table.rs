@@ -1,6 +1,8 @@
-//! The table of what brokers say: RabbitMQ 3.10 to 4.3, and in the last row of each code whatever is not known.
+//! The table of what brokers say: RabbitMQ 3.10 to 4.3, and in the last row of each code whatever
+//! is not known.
 //!
-//! The reason of each decision stands above its row, or above the first of several rows that have it in common.
+//! The reason of each decision stands above its row, or above the first of several rows that have
+//! it in common.
 
 use super::Answer;
 use crate::protocol::ReplyCode as Code;
@@ -46,7 +48,8 @@ pub(super) const TABLE: &[Answer] = &[
 
     // With a provider, the next connection has new credentials.
     passing(Code::CONNECTION_FORCED, "credential expired", "connect again with fresh credentials; a provider renews them in time"),
-    // Whoever was deleted is refused at the next open, which says so for certain; others forced out are welcome again.
+    // Whoever was deleted is refused at the next open, which says so for certain; others forced out
+    // are welcome again.
     passing(Code::CONNECTION_FORCED, "", "the broker stops, or an operator closed the connection"),
     // A virtual host or path that is not there.
     lasting(Code::INVALID_PATH, "", HOST),
@@ -56,7 +59,8 @@ pub(super) const TABLE: &[Answer] = &[
     // A name stays reserved.
     lasting(Code::ACCESS_REFUSED, "queue name '*reserved prefix", RESERVED),
     lasting(Code::ACCESS_REFUSED, "exchange name '*reserved prefix", RESERVED),
-    // The other consumer may be a lost one of our own, until the broker misses its heartbeats; or a standby takes over so.
+    // The other consumer may be a lost one of our own, until the broker misses its heartbeats; or a
+    // standby takes over so.
     passing(Code::ACCESS_REFUSED, "queue '", "another consumer has the queue to itself: wait until it is gone, or make neither exclusive"),
     // What is the broker's own stays so.
     lasting(Code::ACCESS_REFUSED, "deletion of system exchange", "the broker's own exchanges cannot be deleted"),
@@ -140,7 +144,8 @@ pub(super) const TABLE: &[Answer] = &[
     passing(Code::NOT_ALLOWED, "access to vhost '*is down", "the virtual host is down for the moment: try again after a pause"),
     lasting(Code::NOT_ALLOWED, "access to vhost '", HOST),
     lasting(Code::NOT_ALLOWED, "vhost ", HOST),
-    // The limit of this connection, which it reaches again; the broker's counts the channels of others too.
+    // The limit of this connection, which it reaches again; the broker's counts the channels of
+    // others too.
     lasting(Code::NOT_ALLOWED, "number of channels opened (", "close some, or raise channel_max"),
     passing(Code::NOT_ALLOWED, "number of channels opened ", CHANNELS),
     lasting(Code::NOT_ALLOWED, "attempt to reuse consumer tag", "choose another tag, or none: the broker makes one up"),
@@ -164,6 +169,7 @@ pub(super) const TABLE: &[Answer] = &[
     passing(Code::INTERNAL_ERROR, "vhost '", "the virtual host is down for the moment: try again after a pause"),
     // A cluster without a majority decides nothing until its nodes are back.
     passing(Code::INTERNAL_ERROR, "*metadata store operation timed out", "the cluster has no majority for the moment: try again after a pause"),
-    // A node that went in the middle of something (nodedown), a timeout, a crash: in a failover these last for moments.
+    // A node that went in the middle of something (nodedown), a timeout, a crash: in a failover
+    // these last for moments.
     passing(Code::INTERNAL_ERROR, "", "the broker failed inside: try again after a pause, and see its log where that lasts"),
 ];

@@ -1,13 +1,14 @@
-//! The plan of opening a connection: endpoints and their addresses, cycles through them, and every deadline.
+//! The plan of opening a connection: endpoints and their addresses, cycles through them, and every
+//! deadline.
 //!
 //! Whoever performs it repeats:
 //!
 //! 1. do what [`DialPlan::poll`] says: start an attempt, give one up, or wait;
-//! 2. report what became of an attempt to the `handle_*` method that is named so, before the next `poll`: what has an outcome did not run
-//!    out of time.
+//! 2. report what became of an attempt to the `handle_*` method that is named so, before the next
+//!    `poll`: what has an outcome did not run out of time.
 //!
-//! An attempt goes through phases, each with its deadline. One that connects and has the turn goes on with TLS, credentials and the
-//! handshake of AMQP, each announced by [`DialPlan::enter`].
+//! An attempt goes through phases, each with its deadline. One that connects and has the turn goes
+//! on with TLS, credentials and the handshake of AMQP, each announced by [`DialPlan::enter`].
 //!
 //! ```text
 //!  resolve ──▶ (its addresses)          connect ──▶ TLS ──▶ credentials ──▶ handshake ──▶ the connection
@@ -75,7 +76,8 @@ struct Running {
 }
 
 impl<'a> DialPlan<'a> {
-    /// A plan that begins now. `seed` is for the order of the endpoints, where that is left to chance.
+    /// A plan that begins now. `seed` is for the order of the endpoints, where that is left to
+    /// chance.
     pub(crate) fn new(parameters: &'a ConnectionParameters, seed: u64, now: Instant) -> Self {
         let mut endpoints: Vec<&Endpoint> = parameters.endpoints.iter().collect();
         if parameters.endpoint_order == EndpointOrder::Shuffled {
@@ -157,7 +159,8 @@ impl<'a> DialPlan<'a> {
         }
     }
 
-    /// An address is connected. Whether it goes on; if not, it is to be hung up, because another one has the turn.
+    /// An address is connected. Whether it goes on; if not, it is to be hung up, because another
+    /// one has the turn.
     pub(crate) fn handle_connected(&mut self, target: Target) -> bool {
         let goes_on = match &mut self.state {
             State::Racing(race) => race.handle_connected(target),
@@ -223,7 +226,8 @@ impl<'a> DialPlan<'a> {
         Step::Wait(attempts.map(|deadline| deadline.at).chain(ends).chain(until).min())
     }
 
-    /// The time for all of it is over: what is under way came to nothing, the one that came furthest last.
+    /// The time for all of it is over: what is under way came to nothing, the one that came
+    /// furthest last.
     fn out_of_time(&mut self, limit: Duration) -> ConnectError {
         let cause = || ConnectCause::TimedOut { parameter: "open_timeout", limit };
         let mut running = std::mem::take(&mut self.running);

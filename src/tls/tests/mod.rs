@@ -1,4 +1,5 @@
-//! Which certificates are taken, and what is said of those that are not. The files were made by OpenSSL 3.0:
+//! Which certificates are taken, and what is said of those that are not. The files were made by
+//! OpenSSL 3.0:
 //!
 //! ```sh
 //! openssl req -x509 -newkey KIND -nodes -days 36500 -subj /CN=broker.test -addext subjectAltName=DNS:broker.test
@@ -130,7 +131,8 @@ fn no_bytes_are_a_certificate_that_is_cut_off() {
 
 #[test]
 fn files_that_are_not_pem_are_named_with_the_command_that_converts_them() {
-    // The beginnings of what `openssl pkcs12 -export`, `keytool`, `openssl x509` and `openssl pkey` write.
+    // The beginnings of what `openssl pkcs12 -export`, `keytool`, `openssl x509` and `openssl pkey`
+    // write.
     let cases: [(&[u8], &str, &str); 5] = [
         (&[0x30, 0x82, 0x04, 0x2c, 0x02, 0x01, 0x03, 0x30, 0x82], "openssl pkcs12 -in", "openssl pkcs12 -in"),
         (&[0x30, 0x80, 0x02, 0x01, 0x03, 0x30, 0x80], "openssl pkcs12 -in", "openssl pkcs12 -in"),

@@ -8,8 +8,8 @@ use super::{DecodeError, DecodeErrorKind, FieldTable, LongString, ShortString, T
 
 /// Reads values one after the other from octets in network byte order.
 ///
-/// Nothing is allocated that a length merely announces: first the octets must be there. After an error the reader stands
-/// somewhere inside the value that could not be read.
+/// Nothing is allocated that a length merely announces: first the octets must be there. After an
+/// error the reader stands somewhere inside the value that could not be read.
 ///
 /// ```
 /// use leveret::wire::Reader;
@@ -36,8 +36,8 @@ impl<'a> Reader<'a> {
         Self { rest: octets, end: octets.len(), owner: None }
     }
 
-    /// Reads `octets` and returns strings that share them: nothing is copied, and the smallest string keeps all of
-    /// `octets` alive.
+    /// Reads `octets` and returns strings that share them: nothing is copied, and the smallest
+    /// string keeps all of `octets` alive.
     #[inline]
     pub fn shared(octets: &'a Bytes) -> Self {
         Self { rest: octets, end: octets.len(), owner: Some(octets) }
@@ -181,7 +181,8 @@ impl<'a> Reader<'a> {
         Ok(self.own(octets))
     }
 
-    /// A reader of the octets behind their length in 32 bits, which counts positions from the same start.
+    /// A reader of the octets behind their length in 32 bits, which counts positions from the same
+    /// start.
     pub(super) fn part(&mut self) -> Result<Self, DecodeError> {
         let rest = self.long_octets()?;
         Ok(Self { rest, end: self.position(), owner: self.owner })

@@ -1,4 +1,5 @@
-//! Serialises values, behind the feature `serde`; the documentation of the room says in which notation.
+//! Serialises values, behind the feature `serde`; the documentation of the room says in which
+//! notation.
 
 mod octets;
 mod strings;

@@ -12,10 +12,11 @@ use super::{Decimal, FieldTable, LongString, Timestamp};
 
 /// A value and its type, as RabbitMQ understands them.
 ///
-/// Rust values convert into the variant of their own type: `5` is an [`I32`](FieldValue::I32), text a
-/// [`LongString`](FieldValue::LongString), octets are a [`ByteArray`](FieldValue::ByteArray), a
-/// [`Duration`](std::time::Duration) is its number of milliseconds, which is what the broker's arguments count in. The
-/// `as_*` methods read a value whatever the width that the peer chose for it.
+/// Rust values convert into the variant of their own type: `5` is an [`I32`](FieldValue::I32), text
+/// a [`LongString`](FieldValue::LongString), octets are a [`ByteArray`](FieldValue::ByteArray), a
+/// [`Duration`](std::time::Duration) is its number of milliseconds, which is what the broker's
+/// arguments count in. The `as_*` methods read a value whatever the width that the peer chose for
+/// it.
 ///
 /// ```
 /// use leveret::wire::FieldValue;

@@ -6,7 +6,8 @@ use super::{EncodeError, EncodeErrorKind, FieldTable, LongString, ShortString, T
 
 /// Appends values one after the other in network byte order.
 ///
-/// After an error the buffer holds a part of the value that could not be written; whoever owns it truncates it.
+/// After an error the buffer holds a part of the value that could not be written; whoever owns it
+/// truncates it.
 ///
 /// ```
 /// use leveret::wire::Writer;

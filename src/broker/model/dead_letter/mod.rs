@@ -7,9 +7,11 @@ use super::queue::{DropReason, Queue};
 
 const X_DEATH: &str = "x-death";
 
-/// The message that goes to the dead-letter exchange of `queue`; none where the queue has no such exchange.
+/// The message that goes to the dead-letter exchange of `queue`; none where the queue has no such
+/// exchange.
 ///
-/// Its other routing keys (`CC`, `BCC`) stay where its own routing key does, and go where the queue replaces that.
+/// Its other routing keys (`CC`, `BCC`) stay where its own routing key does, and go where the queue
+/// replaces that.
 pub(in crate::broker) fn dead_letter(
     queue: &Queue,
     message: &Message,
@@ -31,8 +33,9 @@ pub(in crate::broker) fn dead_letter(
     Some(dead)
 }
 
-/// Whether a dead-lettered message has been in the queue `target` before, and came back to it without anybody having rejected
-/// it on the way: RabbitMQ drops it there, as it would go round for ever.
+/// Whether a dead-lettered message has been in the queue `target` before, and came back to it
+/// without anybody having rejected it on the way: RabbitMQ drops it there, as it would go round for
+/// ever.
 pub(in crate::broker) fn is_cycle(message: &Message, target: &ShortString) -> bool {
     let headers = message.properties.headers.as_ref();
     let Some(deaths) = headers.and_then(|headers| headers.get(X_DEATH)).and_then(FieldValue::as_array) else {
@@ -66,8 +69,8 @@ fn routing_keys(message: &Message) -> Vec<FieldValue> {
     std::iter::once(text(&message.routing_key)).chain(copies).collect()
 }
 
-/// Puts a death on record: one more where the message died in the same queue of the same reason before, else a new one in
-/// front.
+/// Puts a death on record: one more where the message died in the same queue of the same reason
+/// before, else a new one in front.
 fn record(headers: &mut FieldTable, death: FieldTable) {
     let deaths = match headers.get(X_DEATH) {
         Some(FieldValue::Array(deaths)) => with_death(deaths, death),

@@ -8,7 +8,8 @@ use crate::protocol::exchange;
 use crate::wire::{FieldValue, ShortString};
 
 impl Exchange {
-    /// 406 for the first attribute that differs, in RabbitMQ's order. Of the arguments only the alternate exchange counts.
+    /// 406 for the first attribute that differs, in RabbitMQ's order. Of the arguments only the
+    /// alternate exchange counts.
     pub(in crate::broker) fn check_equivalent(
         &self,
         declare: &exchange::Declare,

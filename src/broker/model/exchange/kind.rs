@@ -27,7 +27,8 @@ impl ExchangeKind {
             b"fanout" => Ok(Self::Fanout),
             b"topic" => Ok(Self::Topic),
             b"headers" => Ok(Self::Headers),
-            // RabbitMQ calls a word that names something else in it invalid; of these only the empty one is worth telling.
+            // RabbitMQ calls a word that names something else in it invalid; of these only the
+            // empty one is worth telling.
             b"" => Err(Refusal::connection(ReplyCode::COMMAND_INVALID, "invalid exchange type ''")),
             _ => Err(Refusal::connection(ReplyCode::COMMAND_INVALID, format!("unknown exchange type '{name}'"))),
         }

@@ -100,7 +100,8 @@ impl Exchange {
     }
 }
 
-/// What is refused of a declaration before RabbitMQ looks at permissions: an unknown type, and the default exchange.
+/// What is refused of a declaration before RabbitMQ looks at permissions: an unknown type, and the
+/// default exchange.
 pub(in crate::broker) fn check_declare(declare: &exchange::Declare) -> Result<(), Refusal> {
     if !declare.passive {
         ExchangeKind::parse(&declare.kind)?;
@@ -108,7 +109,8 @@ pub(in crate::broker) fn check_declare(declare: &exchange::Declare) -> Result<()
     check_not_default(&entity_name(&declare.exchange))
 }
 
-/// What is refused of a deletion before RabbitMQ looks at permissions: the exchanges that are the broker's own.
+/// What is refused of a deletion before RabbitMQ looks at permissions: the exchanges that are the
+/// broker's own.
 pub(in crate::broker) fn check_delete(name: &ShortString, vhost: &ShortString) -> Result<(), Refusal> {
     let name = entity_name(name);
     check_not_default(&name)?;
@@ -141,7 +143,8 @@ pub(in crate::broker) fn alternate(arguments: &FieldTable) -> Option<ShortString
     }
 }
 
-/// A name as RabbitMQ takes it from a method that declares, deletes or binds: without carriage returns and line feeds.
+/// A name as RabbitMQ takes it from a method that declares, deletes or binds: without carriage
+/// returns and line feeds.
 pub(in crate::broker) fn entity_name(name: &ShortString) -> ShortString {
     if name.as_bytes().iter().any(|octet| matches!(octet, b'\r' | b'\n')) {
         let octets = name.as_bytes().iter().copied().filter(|octet| !matches!(octet, b'\r' | b'\n'));

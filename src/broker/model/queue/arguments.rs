@@ -53,7 +53,8 @@ const OF_OTHER_TYPES: [&str; 9] = [
 ];
 
 impl Settings {
-    /// Reads what a declaration says of `queue`, which is what texts call it; checks in RabbitMQ's order.
+    /// Reads what a declaration says of `queue`, which is what texts call it; checks in RabbitMQ's
+    /// order.
     pub(super) fn read(declare: &queue::Declare, queue: &str) -> Result<Self, Refusal> {
         let arguments = Arguments { table: &declare.arguments, queue };
         let queue_type = arguments.one_of("x-queue-type", "queue type", &["classic", "quorum", "stream"])?;

@@ -26,7 +26,8 @@ impl Queue {
     ///
     /// # Errors
     ///
-    /// 406 for an argument of the consumer, 403 where the queue is, or would have to be, another one's alone.
+    /// 406 for an argument of the consumer, 403 where the queue is, or would have to be, another
+    /// one's alone.
     pub(in crate::broker) fn add_consumer(
         &mut self,
         key: ConsumerKey,
@@ -36,7 +37,8 @@ impl Queue {
         self.consumers.add(key, consume, &described)
     }
 
-    /// Takes a consumer out. True where an auto-delete queue has lost its last consumer: it is to be deleted.
+    /// Takes a consumer out. True where an auto-delete queue has lost its last consumer: it is to
+    /// be deleted.
     pub(in crate::broker) fn remove_consumer(&mut self, key: &ConsumerKey, now: Instant) -> bool {
         if !self.consumers.remove(key) || self.consumers.len() > 0 {
             return false;
@@ -45,13 +47,15 @@ impl Queue {
         self.auto_delete
     }
 
-    /// Consumers that were passed over and have room again stand behind their equals, in the order in which this is seen.
+    /// Consumers that were passed over and have room again stand behind their equals, in the order
+    /// in which this is seen.
     pub(in crate::broker) fn queue_up_again(&mut self, can_take: impl FnMut(&ConsumerKey) -> bool) {
         self.consumers.queue_up_again(can_take);
     }
 
-    /// The consumer that the next message goes to, among those that can take one: of the highest priority, and of equals
-    /// the one that has waited longest. It is served from now on, so it moves behind its equals.
+    /// The consumer that the next message goes to, among those that can take one: of the highest
+    /// priority, and of equals the one that has waited longest. It is served from now on, so it
+    /// moves behind its equals.
     pub(in crate::broker) fn next_consumer(
         &mut self,
         can_take: impl FnMut(&ConsumerKey) -> bool,

@@ -41,7 +41,8 @@ impl Queue {
     ///
     /// # Errors
     ///
-    /// 405 where it is exclusive and the declaration is not, or the other way round; 406 for the first difference otherwise.
+    /// 405 where it is exclusive and the declaration is not, or the other way round; 406 for the
+    /// first difference otherwise.
     pub(in crate::broker) fn check_equivalent(&self, declare: &queue::Declare) -> Result<(), Refusal> {
         if self.owner.is_some() != declare.exclusive {
             return Err(self.locked());

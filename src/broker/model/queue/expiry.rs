@@ -10,7 +10,8 @@ use super::arguments::MAX_EXPIRY;
 use super::{DropReason, Dropped, Queue, erlang};
 
 impl Queue {
-    /// When a message that comes now expires: after the smaller of its own and the queue's time to live.
+    /// When a message that comes now expires: after the smaller of its own and the queue's time to
+    /// live.
     pub(super) fn expiry_of(&self, message: &Message, now: Instant) -> Option<Instant> {
         let own = expiration(&message.properties).ok().flatten();
         let ttl = own.into_iter().chain(self.settings.message_ttl).min()?;
@@ -38,7 +39,8 @@ impl Queue {
         head.into_iter().chain(self.expires_at()).min()
     }
 
-    /// Nobody has used the queue for as long as `x-expires` says: it is to be deleted. A queue with consumers is in use.
+    /// Nobody has used the queue for as long as `x-expires` says: it is to be deleted. A queue with
+    /// consumers is in use.
     pub(in crate::broker) fn is_expired(&self, now: Instant) -> bool {
         self.expires_at().is_some_and(|expires| expires <= now)
     }

@@ -38,24 +38,27 @@ pub(in crate::broker) struct Queue {
     messages: Messages,
     unacked: usize,
     consumers: Consumers,
-    /// When it was declared, asked for a message, or left by its last consumer: what `x-expires` counts from.
+    /// When it was declared, asked for a message, or left by its last consumer: what `x-expires`
+    /// counts from.
     used: Instant,
-    /// The first message that was pushed since limits were enforced, and when. Until then a consumer that is ready may take it
-    /// and those behind it, even where their time to live is zero.
+    /// The first message that was pushed since limits were enforced, and when. Until then a
+    /// consumer that is ready may take it and those behind it, even where their time to live is
+    /// zero.
     fresh: Option<(u64, Instant)>,
 }
 
 /// What became of a message that was pushed.
 #[derive(Debug)]
 pub(in crate::broker) struct Pushed {
-    /// The queue took the message. Where it did not (`x-overflow` is `reject-publish` or `reject-publish-dlx`, and the queue is
-    /// full) a publisher that asked for confirms is nacked.
+    /// The queue took the message. Where it did not (`x-overflow` is `reject-publish` or
+    /// `reject-publish-dlx`, and the queue is full) a publisher that asked for confirms is nacked.
     pub(in crate::broker) accepted: bool,
     /// The message itself, where a full queue of `reject-publish-dlx` dead-letters it.
     pub(in crate::broker) dropped: Vec<Dropped>,
 }
 
-/// A message that the queue dropped: it is dead-lettered, where the queue has a dead-letter exchange.
+/// A message that the queue dropped: it is dead-lettered, where the queue has a dead-letter
+/// exchange.
 #[derive(Debug)]
 pub(in crate::broker) struct Dropped {
     pub(in crate::broker) entry: Entry,
@@ -89,7 +92,8 @@ impl Queue {
     ///
     /// # Errors
     ///
-    /// 406 for an argument that RabbitMQ refuses, 540 for one that asks for what the embedded broker does not have.
+    /// 406 for an argument that RabbitMQ refuses, 540 for one that asks for what the embedded
+    /// broker does not have.
     pub(in crate::broker) fn declare(
         declare: &queue::Declare,
         name: ShortString,
@@ -174,8 +178,8 @@ impl Queue {
         self.messages.iter()
     }
 
-    /// Takes a message in. What goes over the limits stays until [`expire`](Self::expire), so that a consumer that is ready can
-    /// take it first.
+    /// Takes a message in. What goes over the limits stays until [`expire`](Self::expire), so that
+    /// a consumer that is ready can take it first.
     pub(in crate::broker) fn push(&mut self, message: Arc<Message>, now: Instant) -> Pushed {
         let expires = self.expiry_of(&message, now);
         let size = message.body.len();
@@ -193,8 +197,8 @@ impl Queue {
         Pushed { accepted: false, dropped: dropped.into_iter().collect() }
     }
 
-    /// Takes the head out, which counts as unacked from now on; what has expired before it, and right behind it, comes out as
-    /// dropped.
+    /// Takes the head out, which counts as unacked from now on; what has expired before it, and
+    /// right behind it, comes out as dropped.
     pub(in crate::broker) fn pop(&mut self, now: Instant) -> (Option<Entry>, Vec<Dropped>) {
         let mut dropped = self.drop_expired(now, self.fresh);
         let head = self.messages.pop();
@@ -210,7 +214,8 @@ impl Queue {
         self.unacked = self.unacked.saturating_sub(1);
     }
 
-    /// Popped messages come back to their places. The limits hold before anything is delivered again.
+    /// Popped messages come back to their places. The limits hold before anything is delivered
+    /// again.
     pub(in crate::broker) fn requeue(
         &mut self,
         entries: impl IntoIterator<Item = Entry>,
@@ -243,7 +248,8 @@ impl Queue {
         self.messages.clear()
     }
 
-    /// Ends the queue, which is deleted, without dead-lettering; gives its consumers, in the order in which they subscribed.
+    /// Ends the queue, which is deleted, without dead-lettering; gives its consumers, in the order
+    /// in which they subscribed.
     pub(in crate::broker) fn into_consumers(self) -> Vec<ConsumerKey> {
         self.consumers.into_keys()
     }

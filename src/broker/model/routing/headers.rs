@@ -3,7 +3,8 @@
 use crate::broker::words::{Refusal, octets, term, type_name};
 use crate::wire::{FieldTable, FieldValue, ShortString};
 
-/// The argument that says how many of the others must match, and whether those that start with `x-` count.
+/// The argument that says how many of the others must match, and whether those that start with `x-`
+/// count.
 const X_MATCH: &str = "x-match";
 
 /// How arguments are compared.
@@ -50,7 +51,8 @@ pub(in crate::broker) fn check_arguments(arguments: &FieldTable) -> Result<(), R
     }
 }
 
-/// Whether the arguments of a binding match the headers of a message. Without any that count, `all` matches and `any` doesn't.
+/// Whether the arguments of a binding match the headers of a message. Without any that count, `all`
+/// matches and `any` doesn't.
 pub(super) fn matches(arguments: &FieldTable, headers: Option<&FieldTable>) -> bool {
     let rule = Rule::parse(arguments).unwrap_or(Rule { any: false, with_x: false });
     let mut counted = arguments.iter().filter(|(name, _)| rule.counts(name));
@@ -61,7 +63,8 @@ pub(super) fn matches(arguments: &FieldTable, headers: Option<&FieldTable>) -> b
     if rule.any { counted.any(is_met) } else { counted.all(&mut is_met) }
 }
 
-/// Equality as in Erlang: numbers by value whatever their types, strings and byte arrays by their octets.
+/// Equality as in Erlang: numbers by value whatever their types, strings and byte arrays by their
+/// octets.
 fn equal(wanted: &FieldValue, value: &FieldValue) -> bool {
     match (wanted, value) {
         (FieldValue::Bool(wanted), FieldValue::Bool(value)) => wanted == value,
@@ -108,7 +111,8 @@ fn integer(value: &FieldValue) -> Option<i128> {
     }
 }
 
-/// Exact, where converting the integer would round: the digits of a float without a fraction are an integer's.
+/// Exact, where converting the integer would round: the digits of a float without a fraction are an
+/// integer's.
 fn is_integer(float: f64, integer: i128) -> bool {
     float.fract() == 0.0 && format!("{float:.0}").parse() == Ok(integer)
 }

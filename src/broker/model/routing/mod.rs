@@ -1,4 +1,5 @@
-//! Which destinations the bindings of an exchange give a message, and by which keys a message is routed.
+//! Which destinations the bindings of an exchange give a message, and by which keys a message is
+//! routed.
 
 pub(super) mod headers;
 mod topic;

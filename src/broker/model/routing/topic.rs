@@ -1,9 +1,11 @@
-//! The patterns of topic exchanges: words between dots, `*` for one word, `#` for any number of words.
+//! The patterns of topic exchanges: words between dots, `*` for one word, `#` for any number of
+//! words.
 
 /// Whether a binding's pattern matches a routing key.
 ///
-/// Only the last `#` that was passed is ever given more words: an earlier one that took more would leave the later one less to choose
-/// from. So the work is at most the product of both numbers of words.
+/// Only the last `#` that was passed is ever given more words: an earlier one that took more would
+/// leave the later one less to choose from. So the work is at most the product of both numbers of
+/// words.
 pub(super) fn matches(pattern: &[u8], key: &[u8]) -> bool {
     let (mut pattern, mut key) = (words(pattern), words(key));
     // The pattern behind the last `#`, and the key behind the words that this `#` takes.
@@ -26,7 +28,8 @@ pub(super) fn matches(pattern: &[u8], key: &[u8]) -> bool {
     }
 }
 
-/// The words of a pattern or key. An empty one has none; otherwise there is one more than dots, and a word may be empty.
+/// The words of a pattern or key. An empty one has none; otherwise there is one more than dots, and
+/// a word may be empty.
 fn words(octets: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     let limit = if octets.is_empty() { 0 } else { usize::MAX };
     octets.split(|octet| *octet == b'.').take(limit)

@@ -1,4 +1,5 @@
-//! A virtual host: its exchanges, its bindings, the names of its queues, and the way of a message through them.
+//! A virtual host: its exchanges, its bindings, the names of its queues, and the way of a message
+//! through them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +11,8 @@ use crate::broker::words::Refusal;
 use crate::protocol::{self, ReplyCode};
 use crate::wire::{FieldTable, ShortString};
 
-/// The names of a virtual host, and what is bound to what. The queues themselves live elsewhere, by id.
+/// The names of a virtual host, and what is bound to what. The queues themselves live elsewhere, by
+/// id.
 #[derive(Debug)]
 pub(in crate::broker) struct VirtualHost {
     name: ShortString,
@@ -48,7 +50,8 @@ impl VirtualHost {
         self.exchanges.values()
     }
 
-    /// The bindings, by source, key and destination, without those that the default exchange has to every queue.
+    /// The bindings, by source, key and destination, without those that the default exchange has to
+    /// every queue.
     pub(in crate::broker) fn bindings(&self) -> impl Iterator<Item = Binding<'_>> {
         self.bindings.iter()
     }
@@ -57,7 +60,8 @@ impl VirtualHost {
         self.queues.insert(name, id);
     }
 
-    /// Forgets a queue and its bindings. Gives the names of the auto-delete exchanges that went with them.
+    /// Forgets a queue and its bindings. Gives the names of the auto-delete exchanges that went
+    /// with them.
     pub(in crate::broker) fn remove_queue(&mut self, name: &ShortString) -> Vec<ShortString> {
         self.queues.remove(name);
         self.remove_destination(&Destination::Queue(name.clone()))
@@ -78,7 +82,8 @@ impl VirtualHost {
         }
     }
 
-    /// Deletes an exchange. Gives the names of all exchanges that went, itself first; none if it did not exist.
+    /// Deletes an exchange. Gives the names of all exchanges that went, itself first; none if it
+    /// did not exist.
     pub(in crate::broker) fn delete_exchange(
         &mut self,
         name: &ShortString,
@@ -99,7 +104,8 @@ impl VirtualHost {
         Ok(gone)
     }
 
-    /// What is refused of a binding: the default exchange, what is missing, and arguments that the exchange doesn't take.
+    /// What is refused of a binding: the default exchange, what is missing, and arguments that the
+    /// exchange doesn't take.
     pub(in crate::broker) fn check_bind(
         &self,
         source: &ShortString,
@@ -145,7 +151,8 @@ impl VirtualHost {
         self.bindings.contains(&exchange::entity_name(source), &destination.entity(), routing_key, arguments)
     }
 
-    /// Removes a binding, if there is such a one. Gives the names of the auto-delete exchanges that went with it.
+    /// Removes a binding, if there is such a one. Gives the names of the auto-delete exchanges that
+    /// went with it.
     pub(in crate::broker) fn unbind(
         &mut self,
         source: &ShortString,
@@ -208,7 +215,8 @@ impl VirtualHost {
         self.delete_if_unused(sources)
     }
 
-    /// Deletes those auto-delete exchanges of which no binding leads away, and so on along the bindings to them.
+    /// Deletes those auto-delete exchanges of which no binding leads away, and so on along the
+    /// bindings to them.
     fn delete_if_unused(&mut self, mut candidates: BTreeSet<ShortString>) -> Vec<ShortString> {
         let mut gone = Vec::new();
         while let Some(name) = candidates.pop_first() {

@@ -1,4 +1,5 @@
-//! What handles and connection tasks share: the broker's state behind one lock, and whom to wake when it changes.
+//! What handles and connection tasks share: the broker's state behind one lock, and whom to wake
+//! when it changes.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,10 +20,12 @@ pub(super) struct Shared {
     left: Mutex<Vec<(ThreadId, Left)>>,
 }
 
-/// Who leaves, when it is dropped. That may be anywhere, in the middle of an inspection and of a panic too.
+/// Who leaves, when it is dropped. That may be anywhere, in the middle of an inspection and of a
+/// panic too.
 #[derive(Clone, Copy)]
 pub(super) enum Left {
-    /// A connection's task, and its transport with it, at this time; `sound` unless the state failed under it.
+    /// A connection's task, and its transport with it, at this time; `sound` unless the state
+    /// failed under it.
     Connection { id: ConnectionId, sound: bool, at: Instant },
     /// Somebody who waits for changes.
     Watcher(u64),
@@ -90,7 +93,8 @@ impl Shared {
         Self { lock: Lock::new(held), left: Mutex::default() }
     }
 
-    /// Takes one step under the lock, on behalf of the connection `own` where there is one; then wakes whom it concerns.
+    /// Takes one step under the lock, on behalf of the connection `own` where there is one; then
+    /// wakes whom it concerns.
     pub(super) fn step<R>(&self, own: Option<ConnectionId>, step: impl FnOnce(&mut State) -> R) -> R {
         let mut held = self.lock();
         let result = step(&mut held.state);
@@ -123,8 +127,8 @@ impl Shared {
         }
     }
 
-    /// Takes leave of a task, a watcher or the handles: now, or when this thread's inspection ends. It never panics, being
-    /// for destructors.
+    /// Takes leave of a task, a watcher or the handles: now, or when this thread's inspection ends.
+    /// It never panics, being for destructors.
     pub(super) fn leave(&self, left: Left) {
         if self.lock.is_inspected_here() {
             self.left().push((thread::current().id(), left));
@@ -156,7 +160,8 @@ impl Shared {
         id
     }
 
-    /// The task of a connection runs: what happens from now on wakes it again. False when there is no broker any more.
+    /// The task of a connection runs: what happens from now on wakes it again. False when there is
+    /// no broker any more.
     pub(super) fn running(&self, id: ConnectionId, context: &Context<'_>) -> bool {
         // Cloned and dropped outside the lock, being foreign.
         let waker = context.waker().clone();
@@ -168,7 +173,8 @@ impl Shared {
         !vanished
     }
 
-    /// Looks at what there is to do for a connection, and takes what is to be written where `takes` says so.
+    /// Looks at what there is to do for a connection, and takes what is to be written where `takes`
+    /// says so.
     pub(super) fn look(&self, id: ConnectionId, takes: bool, now: Instant) -> Look {
         let mut held = self.lock();
         let (outbound, wakes) = if takes { held.take(id, now) } else { (None, Wakes::default()) };
@@ -244,8 +250,8 @@ impl Held {
         due
     }
 
-    /// Takes what is to be written to a connection's transport. That alone changes nothing that a watcher could see; what it
-    /// makes room for, or ends, does, and comes with an event.
+    /// Takes what is to be written to a connection's transport. That alone changes nothing that a
+    /// watcher could see; what it makes room for, or ends, does, and comes with an event.
     fn take(&mut self, id: ConnectionId, now: Instant) -> (Option<Outbound>, Wakes) {
         let outbound = self.state.poll_transmit(id, now);
         let (mut wakes, notified) = self.notify(Some(id));
@@ -255,7 +261,8 @@ impl Held {
         (outbound, wakes)
     }
 
-    /// Collects who is to be woken after a step. The task of `own` is awake, and finds out by itself.
+    /// Collects who is to be woken after a step. The task of `own` is awake, and finds out by
+    /// itself.
     pub(super) fn settle(&mut self, own: Option<ConnectionId>) -> Wakes {
         let (mut wakes, _) = self.notify(own);
         wakes.append(self.wake_watchers());
@@ -266,7 +273,8 @@ impl Held {
         Wakes(std::mem::take(&mut self.watchers).into_values().collect())
     }
 
-    /// The same after a step that no task's timer may know of: the tasks whose timers are late set them anew.
+    /// The same after a step that no task's timer may know of: the tasks whose timers are late set
+    /// them anew.
     pub(super) fn settle_time(&mut self) -> Wakes {
         let mut wakes = self.settle(None);
         if let Some(deadline) = self.state.poll_deadline() {

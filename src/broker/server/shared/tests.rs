@@ -20,8 +20,8 @@ impl Wake for Woken {
     }
 }
 
-/// Takes what there is to write to a client that said the protocol header, with a watcher; tells how much that is, and
-/// whether the watcher was woken.
+/// Takes what there is to write to a client that said the protocol header, with a watcher; tells
+/// how much that is, and whether the watcher was woken.
 fn take(fault: Option<Fault>) -> (usize, bool) {
     let now = Instant::now();
     let shared = Shared::new(State::new(Settings::default(), now));

@@ -1,4 +1,5 @@
-//! Performs a [`DialPlan`]: resolves, connects, and goes on with one connection at a time through TLS, credentials and the handshake.
+//! Performs a [`DialPlan`]: resolves, connects, and goes on with one connection at a time through
+//! TLS, credentials and the handshake.
 
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -48,7 +49,8 @@ pub(super) enum Done<S> {
 
 /// What whoever knows the network has to do.
 pub(super) enum Next<S> {
-    /// Find the addresses of the attempt's endpoint, or connect to its address: see [`Dial::begin`].
+    /// Find the addresses of the attempt's endpoint, or connect to its address: see
+    /// [`Dial::begin`].
     Start(Target),
     /// It is over.
     End(Result<Box<Agreed<Transport<S>>>, ConnectError>),
@@ -151,7 +153,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Send + Unpin + 'a> Dial<'a, S> {
     fn secure(&mut self, target: Target, stream: S) {
         let Some(tls) = &self.parameters.tls else { return self.provide(target, Transport::Plain(stream)) };
         self.plan.enter(target, Phase::Tls, CLOCK.now());
-        // There is no address that the caller's stream could be checked against: the broker's certificate is for the first endpoint.
+        // There is no address that the caller's stream could be checked against: the broker's
+        // certificate is for the first endpoint.
         let endpoint = self.plan.endpoint(target).or(self.parameters.endpoints.first());
         let host = endpoint.map_or("", |endpoint| endpoint.host.as_str());
         self.begin(target, async move { secure(stream, tls, host).await.map(Done::Secured) });

@@ -1,4 +1,5 @@
-//! Races on a network that does not exist, in virtual time: which address is tried when, and what became of each.
+//! Races on a network that does not exist, in virtual time: which address is tried when, and what
+//! became of each.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
 
 use std::collections::BTreeMap;

@@ -6,17 +6,20 @@ use crate::engine::steps::{step, steps};
 
 /// A set of delivery tags.
 ///
-/// Tags count up on their channel, so the set is a queue of words of 64 bits, sorted, of which only those exist that
-/// have a bit. Adding the next tag and taking out one of the oldest cost a few instructions; others cost a binary search.
+/// Tags count up on their channel, so the set is a queue of words of 64 bits, sorted, of which only
+/// those exist that have a bit. Adding the next tag and taking out one of the oldest cost a few
+/// instructions; others cost a binary search.
 ///
-/// Adding a word in the middle moves those on one side of it. Where these are many, because tags do not count up or a
-/// rollback brings old ones back, all words go into a tree, and come back when few are left.
+/// Adding a word in the middle moves those on one side of it. Where these are many, because tags do
+/// not count up or a rollback brings old ones back, all words go into a tree, and come back when
+/// few are left.
 #[derive(Debug, Clone, Default)]
 pub(in crate::engine) struct DeliveryTags {
     words: VecDeque<Word>,
     /// Words in the middle that have no bit any more. They go when they are the majority.
     empty: usize,
-    /// The bits of all words by their bases, none of them empty. While there are any, `words` has none.
+    /// The bits of all words by their bases, none of them empty. While there are any, `words` has
+    /// none.
     tree: BTreeMap<u64, u64>,
 }
 
@@ -94,7 +97,8 @@ impl DeliveryTags {
         *self.tree.entry(new.base).or_default() |= new.bits;
     }
 
-    /// Moves all words into the tree. It takes as many insertions as there are words before that can happen again.
+    /// Moves all words into the tree. It takes as many insertions as there are words before that
+    /// can happen again.
     fn plant(&mut self) {
         steps(self.words.len());
         self.empty = 0;
@@ -102,7 +106,8 @@ impl DeliveryTags {
         self.tree = words.map(|Word { base, bits }| (base, bits)).collect();
     }
 
-    /// Moves all words back where few are left in the tree, fewer than those at which it was planted.
+    /// Moves all words back where few are left in the tree, fewer than those at which it was
+    /// planted.
     fn uproot(&mut self) {
         if self.tree.len() <= FEW / 2 {
             let words = std::mem::take(&mut self.tree).into_iter();
@@ -266,7 +271,8 @@ impl DeliveryTags {
         })
     }
 
-    /// The largest tag up to which this set, of all tags that are unsettled, has every one: one multiple settles them.
+    /// The largest tag up to which this set, of all tags that are unsettled, has every one: one
+    /// multiple settles them.
     pub(super) fn last_before_others(&self, unsettled: &Self) -> Option<u64> {
         let others = |word: Word| Word { base: word.base, bits: word.bits & !self.word(word.base) };
         let other = unsettled.words().find_map(|word| others(word).first());

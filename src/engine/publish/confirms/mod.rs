@@ -1,4 +1,5 @@
-//! Publisher confirms: a ring of what was published and not decided about, ordered by sequence number.
+//! Publisher confirms: a ring of what was published and not decided about, ordered by sequence
+//! number.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -33,7 +34,8 @@ struct Returning {
     largest: u64,
     /// Sequence number of the last publish that came back.
     last: u64,
-    /// A message came back that was like none of the publishes up to this number, and must be one of them.
+    /// A message came back that was like none of the publishes up to this number, and must be one
+    /// of them.
     suspected_up_to: u64,
     /// Publishes up to this number are in `known`, those that are mandatory.
     known_up_to: u64,
@@ -46,7 +48,8 @@ struct Returning {
 pub(in crate::engine) struct Entry {
     /// Who waits for it, if anybody.
     pub(in crate::engine) waiter: Option<WaiterId>,
-    /// Where in the stream it began; [`SETTLED`] where it was decided about out of order, and only fills its place.
+    /// Where in the stream it began; [`SETTLED`] where it was decided about out of order, and only
+    /// fills its place.
     pub(in crate::engine) position: u64,
     /// What a return is recognised by.
     mandatory: Option<Box<Mandatory>>,
@@ -77,8 +80,8 @@ enum CameBack {
     Passed,
 }
 
-/// What deciding about publishes sets free. It is handed out instead of dropped, because a body may belong to foreign
-/// code.
+/// What deciding about publishes sets free. It is handed out instead of dropped, because a body may
+/// belong to foreign code.
 #[derive(Debug, Default)]
 pub(super) struct Decided {
     pub(super) count: u64,
@@ -175,8 +178,8 @@ impl Confirms {
         Ok(())
     }
 
-    /// Publishes that were held behind a commit begin at `position` now, or after it: those behind a later commit are held
-    /// further on, and are taken for sent, so that no fate is too good.
+    /// Publishes that were held behind a commit begin at `position` now, or after it: those behind
+    /// a later commit are held further on, and are taken for sent, so that no fate is too good.
     pub(in crate::engine) fn place_held(&mut self, position: u64) {
         let latest = self.ring.iter_mut().rev().take_while(|entry| entry.position == HELD || entry.is_settled());
         latest.filter(|entry| entry.position == HELD).for_each(|entry| entry.position = position);
@@ -220,7 +223,8 @@ impl Confirms {
         }
     }
 
-    /// What came back before its ack, or may have come back, was not taken by any queue, whatever the ack says.
+    /// What came back before its ack, or may have come back, was not taken by any queue, whatever
+    /// the ack says.
     fn settle_mandatory(
         &mut self,
         sequence: u64,
@@ -251,7 +255,8 @@ impl Confirms {
         }
     }
 
-    /// Forgets a mandatory publish that is decided about. Whether something came back that may be this one.
+    /// Forgets a mandatory publish that is decided about. Whether something came back that may be
+    /// this one.
     fn forget(&mut self, sequence: u64, marks: Option<&Marks>, came_back: &CameBack) -> bool {
         let returns = &mut self.returns;
         returns.mandatory = returns.mandatory.saturating_sub(1);
@@ -288,9 +293,9 @@ impl Confirms {
 
 /// What comes back.
 impl Confirms {
-    /// Ties a message that came back to its publish: the undecided mandatory one that is most like it, of those the
-    /// first after the last that came back. Gives the message back where it is for whoever listens for those: nobody
-    /// waits for the publish, or it may be another one.
+    /// Ties a message that came back to its publish: the undecided mandatory one that is most like
+    /// it, of those the first after the last that came back. Gives the message back where it is for
+    /// whoever listens for those: nobody waits for the publish, or it may be another one.
     pub(super) fn tie(&mut self, returned: Box<Returned>) -> Option<Box<Returned>> {
         if self.returns.mandatory == 0 {
             return Some(returned);

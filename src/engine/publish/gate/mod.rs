@@ -1,4 +1,5 @@
-//! The gate that publishes pass: water marks on queued bytes, a limit in flight, and the broker's block.
+//! The gate that publishes pass: water marks on queued bytes, a limit in flight, and the broker's
+//! block.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +11,12 @@ use crate::frame::Outbound;
 
 /// Decides whether a publish may go now, and which goes next.
 ///
-/// First come, first served: while a publish waits, none that comes later passes, but for those that wait for their
-/// channel alone (`channel.flow`). Only publishes ask; calls, acknowledgements, heartbeats and closes pass, and are
-/// counted in the bytes.
+/// First come, first served: while a publish waits, none that comes later passes, but for those
+/// that wait for their channel alone (`channel.flow`). Only publishes ask; calls, acknowledgements,
+/// heartbeats and closes pass, and are counted in the bytes.
 ///
-/// A publish waits with its frames. When its turn comes it is queued at once, whether or not anybody polls its future:
-/// a future that is kept and not polled holds up nobody.
+/// A publish waits with its frames. When its turn comes it is queued at once, whether or not
+/// anybody polls its future: a future that is kept and not polled holds up nobody.
 #[derive(Debug)]
 pub(in crate::engine) struct Gate {
     high: u64,
@@ -86,7 +87,8 @@ impl Gate {
         }
     }
 
-    /// So many bytes close the gate, whether or not it has taken note of them: calls and acknowledgements pass without.
+    /// So many bytes close the gate, whether or not it has taken note of them: calls and
+    /// acknowledgements pass without.
     #[inline]
     pub(super) fn is_too_much(&self, queued: u64) -> bool {
         queued >= self.high
@@ -214,7 +216,8 @@ impl Gate {
         evicted
     }
 
-    /// Something of the broker's is due: a confirm, or the end of its block, or whatever else a publish waits for.
+    /// Something of the broker's is due: a confirm, or the end of its block, or whatever else a
+    /// publish waits for.
     pub(in crate::engine) fn awaits_broker(&self) -> bool {
         self.in_flight > 0 || self.blocked.is_some() || !self.lines.is_empty()
     }

@@ -1,4 +1,5 @@
-//! What it costs that much waits: steps of loops on an engine that has as much of one thing as may be.
+//! What it costs that much waits: steps of loops on an engine that has as much of one thing as may
+//! be.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::io::IoSlice;

@@ -1,4 +1,5 @@
-//! Field values: as they are where the format has a notation for them, else with the name of their type.
+//! Field values: as they are where the format has a notation for them, else with the name of their
+//! type.
 
 use std::fmt;
 
