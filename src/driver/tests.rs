@@ -351,7 +351,7 @@ async fn an_idle_connection_gives_its_buffers_back_and_takes_them_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_frame_that_is_only_declared_reserves_no_more_than_has_arrived() {
+async fn of_a_frame_that_is_only_declared_a_few_times_what_has_arrived_is_reserved() {
     // Four gibibytes less one, in each kind of frame; a body and a header are due.
     let deliver = basic::Deliver::default().consumer_tag("c").delivery_tag(1);
     let deliver = peer::method_octets(1, &deliver);
@@ -374,7 +374,8 @@ async fn a_frame_that_is_only_declared_reserves_no_more_than_has_arrived() {
             assert!(run(&mut driver, Duration::from_secs(1)).await.is_pending());
             assert_eq!(shared.with(|state| state.engine.closure().cloned()), None);
             let held = driver.held();
-            assert!(held <= 2 * arrived + 256 * 1024, "{held} bytes are held for {arrived}");
+            // There is room for as much again, and a buffer that grows doubles.
+            assert!(held <= 4 * arrived + 256 * 1024, "{held} bytes are held for {arrived}");
         }
     }
 }

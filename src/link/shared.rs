@@ -234,6 +234,8 @@ impl Leftovers {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
+    use std::time::Duration;
+
     use bytes::BytesMut;
 
     use super::*;
@@ -246,7 +248,9 @@ mod tests {
         let now = Instant::now();
         let negotiated =
             Negotiated { channel_max: 0, frame_max: 4096, heartbeat: 0, server_properties: FieldTable::new() };
-        Shared::new(Engine::new(negotiated, Settings::default(), now), Clock::new(Instant::now))
+        // With deadlines, which have to be ended too.
+        let settings = Settings { call_timeout: Some(Duration::from_secs(60)), ..Settings::default() };
+        Shared::new(Engine::new(negotiated, settings, now), Clock::new(Instant::now))
     }
 
     /// Opens channel 1, the broker agreeing.
