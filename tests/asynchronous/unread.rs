@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leveret::protocol::{Method, basic, channel};
-use leveret::{Channel, Delivery, ErrorKind, ReplyCode};
+use leveret::{Delivery, ErrorKind, ReplyCode};
 
 use super::peer::{Peer, Received, parameters};
 use super::steps::consumer;
@@ -73,7 +73,7 @@ enum Asks {
 impl Asks {
     async fn send(self, peer: &mut Peer, turn: u64) {
         match self {
-            Self::Flow => peer.send(1, channel::Flow::default().active(turn % 2 == 0)).await,
+            Self::Flow => peer.send(1, channel::Flow::default().active(turn.is_multiple_of(2))).await,
             Self::Cancel => peer.send(1, basic::Cancel::default().consumer_tag("nobody")).await,
             Self::Close => peer.send(1, channel::Close::default().reply_code(ReplyCode::NOT_FOUND)).await,
             Self::Reject => {
@@ -85,7 +85,7 @@ impl Asks {
 
     fn answer(self, turn: u64) -> Method {
         match self {
-            Self::Flow => channel::FlowOk::default().active(turn % 2 == 0).into(),
+            Self::Flow => channel::FlowOk::default().active(turn.is_multiple_of(2)).into(),
             Self::Cancel => basic::CancelOk::default().consumer_tag("nobody").into(),
             Self::Close => channel::CloseOk::default().into(),
             Self::Reject => basic::Reject::default().delivery_tag(1 + turn).requeue(false).into(),
