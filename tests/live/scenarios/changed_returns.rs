@@ -41,7 +41,7 @@ fn changing() -> Vec<Properties> {
         new().headers(FieldTable::new()),
         new().headers(headers()),
         new().headers(headers()).timestamp(Timestamp::from_secs(5)).expiration("0060"),
-        new().delivery_mode(7).priority(255),
+        new().delivery_mode(2).priority(255),
     ]
 }
 

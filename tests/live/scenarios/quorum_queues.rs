@@ -75,10 +75,14 @@ async fn a_message_that_was_held_for_too_long_goes_to_the_next_consumer() -> Res
         soon(held.nack(Requeue::Yes)).await?;
     }
     let mut consumer = soon(channel.consume(&queue).consumer_tag("slow")).await?;
-    let (first, second) = (next(&mut consumer).await, next(&mut consumer).await);
+    // Before 4.0, what goes back is delivered behind what waits.
+    let mut deliveries = [next(&mut consumer).await, next(&mut consumer).await];
+    deliveries.sort_by(|one, other| one.body().cmp(other.body()));
+    let [first, second] = deliveries;
     assert_eq!((first.body(), first.is_redelivered()), (&b"first"[..], true));
     assert_eq!((second.body(), second.is_redelivered()), (&b"second"[..], false));
-    soon(second.ack_multiple()).await?;
+    soon(first.ack()).await?;
+    soon(second.ack()).await?;
     assert!(channel.is_open() && connection.is_open());
     soon(channel.queue_delete(&queue)).await.map(drop)
 }
