@@ -129,6 +129,7 @@ impl Channel {
     /// moment that confirms are asked for. Only a message that waited in line by then still goes
     /// out; what becomes of it is among what [`Publisher::settled`] counts.
     #[doc(alias = "basic_publish")]
+    #[inline]
     pub fn publish<'a>(
         &'a self,
         exchange: impl Into<Name<'a>>,

@@ -29,13 +29,13 @@ enum Stage<R> {
 
 impl<'a, K: PublishKind> Passage<'a, K> {
     #[inline]
-    pub(super) fn new(mut publish: Publish<'a, K>) -> Self {
-        publish.share_large_body();
+    pub(super) fn new(publish: Publish<'a, K>) -> Self {
         Self { publish, stage: Stage::Arriving }
     }
 
     /// Queues the message where the gate is open.
-    pub(super) fn try_pass(self) -> Result<K::Output> {
+    pub(super) fn try_pass(mut self) -> Result<K::Output> {
+        self.publish.share_large_body();
         let channel = self.publish.channel.get();
         let confirm = channel.shared().try_publish(channel.key(), &self.publish.frames(), K::CONFIRMED)?;
         Ok(K::output(channel, confirm))
@@ -53,6 +53,8 @@ impl<'a, K: PublishKind> Passage<'a, K> {
     /// Publishes at once where the gate is open, or puts the message in line.
     #[inline]
     fn arrive(&mut self, context: &mut Context<'_>) -> Poll<Result<K::Output>> {
+        // Here and not before: a publish that is changed in place is moved less.
+        self.publish.share_large_body();
         let channel = self.publish.channel.get();
         match channel.shared().publish(channel.key(), &self.publish.frames(), K::CONFIRMED)? {
             Passed::Through { confirm, yields: false } => Poll::Ready(Ok(K::output(channel, confirm))),

@@ -189,6 +189,7 @@ impl<'a, K> Publish<'a, K> {
     /// with it, and [`returns`](Channel::returns) gives it too, and the confirms of the others fail
     /// as [unknown](crate::Error::is_unknown). No confirm is `Ok` where its message may have come
     /// back.
+    #[inline]
     pub fn mandatory(mut self, mandatory: bool) -> Self {
         self.mandatory = mandatory;
         self
@@ -204,6 +205,7 @@ impl<'a, K> Publish<'a, K> {
     /// # Ok(())
     /// # }
     /// ```
+    #[inline]
     pub fn properties(mut self, properties: impl Into<MessageProperties<'a>>) -> Self {
         self.properties = properties.into();
         self
@@ -248,6 +250,7 @@ impl<'a, K: PublishKind> Publish<'a, K> {
     ///
     /// Publishing is paused ([`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)), the
     /// channel is closed, or the message cannot be encoded.
+    #[inline]
     pub fn try_publish(self) -> Result<K::Output> {
         Passage::new(self).try_pass()
     }
@@ -255,6 +258,7 @@ impl<'a, K: PublishKind> Publish<'a, K> {
 
 impl<'a> Publish<'a, Confirmed> {
     /// Waits for the broker's decision too: one round trip per message.
+    #[inline]
     pub fn confirmed(self) -> ConfirmedFuture<'a> {
         ConfirmedFuture::new(self.into_future())
     }

@@ -49,6 +49,7 @@ impl Publisher {
     /// Publishes a message to an exchange. Awaiting it waits while publishing is paused and gives,
     /// once the message is queued, the [`Confirm`] of the broker's decision.
     #[doc(alias = "basic_publish")]
+    #[inline]
     pub fn publish<'a>(
         &'a self,
         exchange: impl Into<Name<'a>>,
