@@ -123,6 +123,8 @@ pub mod protocol;
 mod recovery;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "tokio")]
+mod transport;
 pub mod wire;
 
 #[cfg(feature = "tokio")]

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "tokio")]
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Channel, Closed, ConnectionEvents};
 use crate::config::{ConnectionParameters, Secret};
-use crate::driver::{self, Agreed};
+#[cfg(feature = "tokio")]
+use crate::driver::tokio as driver;
 use crate::engine::{Completion, ConnectionState, Leftovers, Negotiated};
 use crate::error::{Error, Result};
 use crate::link::{Shared, Topic, Wait};
@@ -74,11 +76,7 @@ impl Connection {
     {
         let parameters = parameters.try_into()?;
         parameters.validate()?;
-        if parameters.driver_thread {
-            let open = async move || driver::open(&parameters).await;
-            return Ok(Self::of_shared(driver::open_on_thread(open).await?));
-        }
-        driver::on_runtime(async { Ok(Self::start(driver::open(&parameters).await?)) }).await
+        Ok(Self::of_shared(driver::open(parameters).await?))
     }
 
     /// The same over a transport of the caller's: a socket with options of its own, a tunnel, an
@@ -100,21 +98,7 @@ impl Connection {
     {
         let parameters = parameters.try_into()?;
         parameters.validate()?;
-        if parameters.driver_thread {
-            let open = async move || driver::open_on(transport, &parameters).await;
-            return Ok(Self::of_shared(driver::open_on_thread(open).await?));
-        }
-        driver::on_runtime(async { Ok(Self::start(driver::open_on(transport, &parameters).await?)) }).await
-    }
-
-    /// Sets off the task that drives the connection.
-    fn start<T>(agreed: Agreed<T>) -> Self
-    where
-        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
-        let (shared, driver) = driver::drive(agreed);
-        tokio::spawn(driver);
-        Self::of_shared(shared)
+        Ok(Self::of_shared(driver::open_on(transport, parameters).await?))
     }
 
     /// The first handle.

@@ -1,23 +1,19 @@
-//! What a driver does when its runtime drops it: what waits still goes out.
+//! What a driver does when whoever runs it drops it: what waits still goes out.
 //!
 //! The runtime moves nothing any more, so a socket is written to by plain blocking calls, for a
 //! short time; TLS on it included. Then the broker is waited for to end the stream: a socket that
 //! is closed with unread input is reset, and what the system holds for the broker would be lost.
 //! Any other transport takes what it takes without waiting.
 
-use std::any::Any;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
-use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use socket2::{SockRef, Socket};
-use tokio::io::AsyncWrite;
-use tokio::net::TcpStream;
 
-use super::connect::Transport;
 use crate::frame::Outbound;
+use crate::transport::{Stream, Transport, poll_send};
 
 /// How long it may take to write what waits, and to see the end of the stream.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -35,10 +31,7 @@ const LEAST: Duration = Duration::from_millis(1);
 const SLICES: usize = 64;
 
 /// Writes what waits, first what was taken before, and ends the transport.
-pub(super) fn leave<T>(transport: &mut T, waiting: [Outbound; 2], something_waits: bool)
-where
-    T: AsyncWrite + Unpin + 'static,
-{
+pub(super) fn leave<S: Stream>(transport: &mut Transport<S>, waiting: [Outbound; 2], something_waits: bool) {
     let until = Instant::now() + if something_waits { LIMIT } else { SHORT_LIMIT };
     let [mut taken, mut last] = waiting;
     let waiting = [&mut taken, &mut last];
@@ -59,32 +52,21 @@ struct Blocking<'a> {
 }
 
 impl<'a> Blocking<'a> {
-    /// The socket in a transport, where it is one that is known.
-    fn find<T: 'static>(transport: &'a mut T, until: Instant) -> Option<Self> {
-        let transport: &mut dyn Any = transport;
-        #[cfg(unix)]
-        if transport.is::<Transport<tokio::net::UnixStream>>() {
-            let transport = transport.downcast_mut::<Transport<tokio::net::UnixStream>>()?;
-            return Some(Self::new(transport, SockRef::from, until));
-        }
-        let transport = transport.downcast_mut::<Transport<TcpStream>>()?;
-        Some(Self::new(transport, SockRef::from, until))
-    }
-
-    fn new<S>(transport: &'a mut Transport<S>, socket: impl FnOnce(&'a S) -> SockRef<'a>, until: Instant) -> Self {
-        match transport {
+    /// The socket in a transport, where there is one.
+    fn find<S: Stream>(transport: &'a mut Transport<S>, until: Instant) -> Option<Self> {
+        Some(match transport {
             Transport::Plain(stream) => Self {
-                socket: socket(stream),
+                socket: stream.socket()?,
                 #[cfg(feature = "tls")]
                 tls: None,
                 until,
             },
             #[cfg(feature = "tls")]
             Transport::Tls(stream) => {
-                let (stream, tls) = stream.get_mut();
-                Self { socket: socket(stream), tls: Some(tls), until }
+                let (stream, tls) = stream.parts();
+                Self { socket: stream.socket()?, tls: Some(tls), until }
             }
-        }
+        })
     }
 
     fn leave(&mut self, waiting: [&mut Outbound; 2]) -> io::Result<()> {
@@ -207,21 +189,18 @@ fn is_timeout(error: &io::Error) -> bool {
 }
 
 /// Gives a transport what it takes at once.
-fn offer<T: AsyncWrite + Unpin>(transport: &mut T, waiting: [&mut Outbound; 2]) -> io::Result<()> {
+fn offer<S: Stream>(transport: &mut S, waiting: [&mut Outbound; 2]) -> io::Result<()> {
     let mut context = Context::from_waker(Waker::noop());
     for outbound in waiting {
         while !outbound.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let filled = outbound.slices(&mut slices);
-            let slices = slices.get(..filled).unwrap_or_default();
-            match Pin::new(&mut *transport).poll_write_vectored(&mut context, slices) {
-                Poll::Ready(Ok(count)) if count > 0 => outbound.advance(count),
+            match poll_send(transport, &mut context, outbound, &mut 0) {
+                Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return Err(error),
-                Poll::Ready(Ok(_)) | Poll::Pending => return Ok(()),
+                Poll::Pending => return Ok(()),
             }
         }
     }
-    match Pin::new(transport).poll_shutdown(&mut context) {
+    match transport.poll_shutdown(&mut context) {
         Poll::Ready(ended) => ended,
         Poll::Pending => Ok(()),
     }

@@ -1,20 +1,19 @@
 //! What moves between an engine and a transport, whoever does the I/O. Everything about it is
 //! decided with one hold of the lock a turn.
 //!
-//! A driver repeats: take a turn; write what the pump offers and say how much was taken; read into
-//! the room that it gives where it reads, and say how much came. When neither moves any more, the
-//! next turn lets it sleep.
+//! A driver repeats: take a turn; write what waits; read into the room that the pump gives, where
+//! it reads, and say how much came. When neither moves any more, the next turn lets it sleep.
 
-use std::io::{self, IoSlice};
-use std::task::Waker;
+use std::io;
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
-use bytes::buf::Limit;
 use bytes::{BufMut, BytesMut};
 
 use crate::engine::{Engine, LentBody};
 use crate::frame::Outbound;
 use crate::link::{Shared, Sleep};
+use crate::transport::{Room, Stream, poll_send};
 
 /// Bytes read at a time, and so handed in under one hold of the lock.
 const READ_CHUNK: usize = 64 * 1024;
@@ -83,12 +82,6 @@ pub(super) enum Life {
     Finished,
     /// What became of everything is decided: nothing is written any more.
     Lost,
-}
-
-/// Where to read to.
-pub(super) enum Room<'a> {
-    Input(&'a mut BytesMut),
-    Body(Limit<&'a mut Vec<u8>>),
 }
 
 impl Pump {
@@ -164,19 +157,12 @@ impl Pump {
         !self.writing.is_empty()
     }
 
-    /// What is to be written next.
-    pub(super) fn offer<'a>(&'a mut self, slices: &mut [IoSlice<'a>]) -> usize {
-        let filled = self.writing.slices(slices);
-        let bytes = slices.iter().take(filled).map(|slice| slice.len()).sum();
-        self.offered = self.offered.max(bytes);
-        filled
-    }
-
-    /// The transport accepted so many bytes.
-    pub(super) fn wrote(&mut self, count: usize) {
-        self.writing.advance(count);
-        self.offered = self.offered.saturating_sub(count);
+    /// Writes what waits, as much of it as the transport takes at once.
+    #[inline]
+    pub(super) fn poll_write<S: Stream>(&mut self, stream: &mut S, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let count = ready!(poll_send(stream, context, &mut self.writing, &mut self.offered))?;
         self.accepted += count;
+        Poll::Ready(Ok(()))
     }
 
     /// Where to read to, at most a chunk; none where what has come is to be handed in first.

@@ -2,42 +2,29 @@
 
 use std::sync::Arc;
 
-use tokio::task::AbortHandle;
-
+use super::runtime::Runtime;
 use crate::config::CredentialsProvider;
 use crate::link::Shared;
 use crate::wire::Escaped;
 
 /// Whom to ask. Dropped, it asks no more.
-pub(super) struct Asking {
+pub(super) struct Asking<R: Runtime> {
     provider: Arc<dyn CredentialsProvider>,
+    runtime: R,
     /// What asks at present, or did last.
-    task: Option<AbortHandle>,
+    task: Option<R::Apart>,
 }
 
-impl Asking {
-    pub(super) fn new(provider: Arc<dyn CredentialsProvider>) -> Self {
-        Self { provider, task: None }
+impl<R: Runtime> Asking<R> {
+    pub(super) fn new(provider: Arc<dyn CredentialsProvider>, runtime: R) -> Self {
+        Self { provider, runtime, task: None }
     }
 
     /// Asks in a task of its own: a provider that blocks or panics does it there. What was asked
     /// before took too long.
     pub(super) fn ask(&mut self, shared: &Arc<Shared>) {
-        self.stop();
-        let asking = tokio::spawn(ask(Arc::clone(&self.provider), Arc::clone(shared)));
-        self.task = Some(asking.abort_handle());
-    }
-
-    fn stop(&mut self) {
-        if let Some(task) = self.task.take() {
-            task.abort();
-        }
-    }
-}
-
-impl Drop for Asking {
-    fn drop(&mut self) {
-        self.stop();
+        self.task = None;
+        self.task = Some(self.runtime.apart(ask(Arc::clone(&self.provider), Arc::clone(shared))));
     }
 }
 

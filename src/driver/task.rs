@@ -1,39 +1,37 @@
-//! The tokio driver: one task per connection that reads, writes and keeps time.
+//! The driver: one task per connection that reads, writes and keeps time.
 
 use std::future::Future;
-use std::io::{self, IoSlice};
-use std::pin::{Pin, pin};
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use super::leaving::leave;
-use super::pump::{Life, Pump, Rest, Room};
+use super::pump::{Life, Pump, Rest};
 use super::renewal::Asking;
+use super::runtime::Runtime;
 use super::timer::Timer;
 use crate::link::Shared;
+use crate::transport::{Stream, Transport};
 
 /// Drives one connection until it is finished. Dropping it, with its runtime for instance, loses
 /// the connection; what waits still goes out, see [`leave`].
-pub(crate) struct Driver<T: AsyncRead + AsyncWrite + Unpin + 'static> {
-    transport: T,
+pub(crate) struct Driver<S: Stream, R: Runtime> {
+    transport: Transport<S>,
     link: Arc<Shared>,
     pump: Pump,
-    timer: Timer,
+    timer: Timer<R::Alarm>,
     /// Whom to ask for a new secret.
-    provider: Option<Asking>,
+    provider: Option<Asking<R>>,
     /// Bytes were written that the transport may hold back until it is flushed.
     unflushed: bool,
     /// How the transport ended, where bytes came before that are handed in first: what they say may
     /// be answered.
     ended: Option<io::Result<()>>,
 }
-
-/// Slices in one vectored write.
-const SLICES: usize = 64;
 
 /// Turns before the task lets others run.
 const BUDGET: usize = 32;
@@ -48,15 +46,21 @@ enum Moved {
     Lost,
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Driver<T> {
+impl<S: Stream, R: Runtime> Driver<S, R> {
     /// A driver for `transport`, with what was read after the handshake.
-    pub(super) fn new(transport: T, link: Arc<Shared>, input: BytesMut, provider: Option<Asking>) -> Self {
+    pub(super) fn new(
+        transport: Transport<S>,
+        link: Arc<Shared>,
+        input: BytesMut,
+        provider: Option<Asking<R>>,
+        alarm: R::Alarm,
+    ) -> Self {
         let now = link.now();
         let mut driver = Self {
             transport,
             link,
             pump: Pump::new(input, now),
-            timer: Timer::new(now),
+            timer: Timer::new(alarm, now),
             provider,
             unflushed: false,
             ended: None,
@@ -71,14 +75,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Driver<T> {
         if !self.pump.is_writing() {
             return self.poll_flush(context, now);
         }
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let filled = self.pump.offer(&mut slices);
-        let slices = slices.get(..filled).unwrap_or_default();
-        match Pin::new(&mut self.transport).poll_write_vectored(context, slices) {
+        match self.pump.poll_write(&mut self.transport, context) {
             Poll::Pending => Moved::Nothing,
-            Poll::Ready(Ok(0)) => self.write_failed(&io::ErrorKind::WriteZero.into(), context, now),
-            Poll::Ready(Ok(count)) => {
-                self.pump.wrote(count);
+            Poll::Ready(Ok(())) => {
                 self.unflushed = true;
                 if self.pump.is_writing() { Moved::Some } else { self.poll_flush(context, now) }
             }
@@ -90,7 +89,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Driver<T> {
         if !self.unflushed {
             return Moved::Nothing;
         }
-        match Pin::new(&mut self.transport).poll_flush(context) {
+        match self.transport.poll_flush(context) {
             Poll::Pending => Moved::Nothing,
             Poll::Ready(Ok(())) => {
                 self.unflushed = false;
@@ -114,12 +113,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Driver<T> {
         if let Some(ended) = self.ended.take() {
             return self.end(&ended, now);
         }
-        while let Some(room) = self.pump.room() {
-            let read = match room {
-                Room::Input(input) => pin!(self.transport.read_buf(input)).poll(context),
-                Room::Body(mut body) => pin!(self.transport.read_buf(&mut body)).poll(context),
-            };
-            match read {
+        while let Some(mut room) = self.pump.room() {
+            match self.transport.poll_fill(context, &mut room) {
                 Poll::Pending => return Moved::Nothing,
                 Poll::Ready(Ok(count)) if count > 0 => {
                     self.pump.read(now);
@@ -165,7 +160,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Driver<T> {
 
     /// The last byte is written: ends the transport, whatever it says. Whether that is done.
     fn poll_shut(&mut self, context: &mut Context<'_>) -> bool {
-        Pin::new(&mut self.transport).poll_shutdown(context).is_ready()
+        self.transport.poll_shutdown(context).is_ready()
     }
 
     /// Bytes of memory held for input and output.
@@ -175,7 +170,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Driver<T> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Future for Driver<T> {
+impl<S: Stream, R: Runtime> Future for Driver<S, R> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
@@ -215,7 +210,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Future for Driver<T> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Drop for Driver<T> {
+impl<S: Stream, R: Runtime> Drop for Driver<S, R> {
     fn drop(&mut self) {
         if let Some((waiting, something_waits)) = self.pump.leave(&self.link) {
             leave(&mut self.transport, waiting, something_waits);

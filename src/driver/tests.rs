@@ -19,11 +19,12 @@ use bytes::Bytes;
 use self::attention::{Attention, drop_after, in_turn, let_others_run_once};
 use self::broker::Heard;
 use self::peer::{Peer, Received, parameters};
-use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Driver, drive, open_on};
+use super::Driver;
+use super::tokio::{OnTokioRuntime, agree as open_on, drive};
 use crate::link::Shared;
 use crate::protocol::{Method, Request, basic, channel, connection};
+use crate::transport::Stream;
 use crate::{Channel, Connection, ErrorKind, Publisher};
 
 #[path = "../../tests/asynchronous/attention.rs"]
@@ -383,7 +384,7 @@ async fn of_a_frame_that_is_only_declared_a_few_times_what_has_arrived_is_reserv
 
 /// A driver on a connection whose frames may have up to four gibibytes, with a consumer that starts
 /// on channel 1.
-async fn unlimited() -> (Arc<Shared>, Driver<impl AsyncRead + AsyncWrite + Unpin + 'static>, Peer) {
+async fn unlimited() -> (Arc<Shared>, Driver<impl Stream, OnTokioRuntime>, Peer) {
     let (transport, mut peer) = Peer::new(16 * 1024 * 1024);
     let parameters = parameters().frame_max(u32::MAX);
     let script = async {
@@ -414,7 +415,7 @@ async fn unlimited() -> (Arc<Shared>, Driver<impl AsyncRead + AsyncWrite + Unpin
 }
 
 /// Runs a driver for some time.
-async fn run<T: AsyncRead + AsyncWrite + Unpin + 'static>(driver: &mut Driver<T>, time: Duration) -> Poll<()> {
+async fn run(driver: &mut Driver<impl Stream, OnTokioRuntime>, time: Duration) -> Poll<()> {
     match tokio::time::timeout(time, driver).await {
         Ok(()) => Poll::Ready(()),
         Err(_) => Poll::Pending,

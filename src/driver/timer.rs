@@ -7,17 +7,15 @@
 //! was read. A read alone proves nothing: a thread that was blocked finds no readiness, whatever
 //! has arrived meanwhile.
 
-use std::pin::Pin;
 use std::task::Context;
 use std::time::{Duration, Instant};
 
-use tokio::time::Sleep;
-
 use super::pump::TICK;
+use super::runtime::Alarm;
 
 /// A timer, and what it proves.
-pub(super) struct Timer {
-    sleep: Pin<Box<Sleep>>,
+pub(super) struct Timer<A> {
+    alarm: A,
     /// What it is set to.
     armed: Option<Instant>,
     /// It fired late, and was set once more.
@@ -39,10 +37,9 @@ const LATE: Duration = Duration::from_millis(50);
 /// more than a socket buffers.
 const READS: u32 = 512;
 
-impl Timer {
-    pub(super) fn new(now: Instant) -> Self {
-        let sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
-        Self { sleep, armed: None, again: false, looked: now, reads: 0, drained: now }
+impl<A: Alarm> Timer<A> {
+    pub(super) fn new(alarm: A, now: Instant) -> Self {
+        Self { alarm, armed: None, again: false, looked: now, reads: 0, drained: now }
     }
 
     /// Everything that had arrived by this time was read.
@@ -69,7 +66,7 @@ impl Timer {
     pub(super) fn arm(&mut self, at: Instant, now: Instant) {
         let at = at.max(now + TICK);
         if self.armed.is_none_or(|armed| armed > at) {
-            self.sleep.as_mut().reset(at.into());
+            self.alarm.set(at);
             self.armed = Some(at);
         }
     }
@@ -77,7 +74,7 @@ impl Timer {
     /// Whether it has fired.
     pub(super) fn poll_fired(&mut self, context: &mut Context<'_>, now: Instant) -> bool {
         while let Some(armed) = self.armed {
-            if self.sleep.as_mut().poll(context).is_pending() {
+            if self.alarm.poll(context).is_pending() {
                 return false;
             }
             self.armed = None;

@@ -1,18 +1,26 @@
 //! The time, as a value.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Where a connection reads the time: the clock of the system, or that of a runtime, which tests
 /// turn.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Clock(fn() -> Instant);
+#[derive(Clone)]
+pub(crate) struct Clock(Arc<dyn Fn() -> Instant + Send + Sync>);
 
 impl Clock {
-    pub(crate) const fn new(now: fn() -> Instant) -> Self {
-        Self(now)
+    pub(crate) fn new(now: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
     }
 
-    pub(crate) fn now(self) -> Instant {
+    pub(crate) fn now(&self) -> Instant {
         (self.0)()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clock").field("now", &self.now()).finish()
     }
 }

@@ -1,20 +1,19 @@
 //! The task of a connection: moves octets and time between the broker's state and a transport.
 
 use std::future::Future;
-use std::io::IoSlice;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::Sleep;
 
 use super::now;
 use super::shared::{Left, Shared};
 use crate::broker::{ConnectionId, Transport};
 use crate::frame::Outbound;
+use crate::transport::{Stream, poll_read_more, poll_send};
 
 /// Serves one client until it or the broker ends the connection. Dropping it, with its runtime for
 /// instance, drops the transport.
@@ -41,9 +40,6 @@ pub(super) struct Connection<T> {
 /// Room for one read, and so octets handed in under one hold of the lock.
 const READ_CHUNK: usize = 16 * 1024;
 
-/// Slices in one vectored write.
-const SLICES: usize = 64;
-
 /// Writes or reads before the task lets others run.
 const BUDGET: usize = 32;
 
@@ -58,7 +54,7 @@ enum Moved {
     Lost,
 }
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection<T> {
+impl<T: Stream> Connection<T> {
     /// Sets off the task that serves the client at the other end of `transport`.
     pub(super) fn start(shared: &Arc<Shared>, transport: T) {
         // First, as it panics where there is no runtime with a clock: nobody has come then.
@@ -120,21 +116,15 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection<T> {
     /// Writes what waits, as much as the transport takes.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Moved {
         if self.writing.is_empty() {
-            return match Pin::new(&mut self.transport).poll_flush(context) {
+            return match self.transport.poll_flush(context) {
                 Poll::Ready(Err(_)) => Moved::Lost,
                 Poll::Ready(Ok(())) | Poll::Pending => Moved::Nothing,
             };
         }
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let filled = self.writing.slices(&mut slices);
-        let slices = slices.get(..filled).unwrap_or_default();
-        match Pin::new(&mut self.transport).poll_write_vectored(context, slices) {
+        match poll_send(&mut self.transport, context, &mut self.writing, &mut 0) {
             Poll::Pending => Moved::Nothing,
-            Poll::Ready(Ok(count)) if count > 0 => {
-                self.writing.advance(count);
-                Moved::Some
-            }
-            Poll::Ready(_) => Moved::Lost,
+            Poll::Ready(Ok(_)) => Moved::Some,
+            Poll::Ready(Err(_)) => Moved::Lost,
         }
     }
 
@@ -148,11 +138,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection<T> {
 
     /// Reads what has come, at most a chunk of it.
     fn poll_read(&mut self, context: &mut Context<'_>) -> Moved {
-        if self.input.capacity() - self.input.len() < READ_CHUNK / 4 {
-            self.input.reserve(READ_CHUNK);
-        }
-        let read = pin!(self.transport.read_buf(&mut self.input)).poll(context);
-        match read {
+        match poll_read_more(&mut self.transport, context, &mut self.input, READ_CHUNK) {
             Poll::Pending => Moved::Nothing,
             Poll::Ready(Ok(count)) if count > 0 => {
                 self.hand_in();
@@ -172,15 +158,14 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection<T> {
     /// words back.
     fn poll_shut(&mut self, context: &mut Context<'_>) -> Moved {
         if !self.shut {
-            match Pin::new(&mut self.transport).poll_shutdown(context) {
+            match self.transport.poll_shutdown(context) {
                 Poll::Pending => return Moved::Nothing,
                 Poll::Ready(Err(_)) => return Moved::Lost,
                 Poll::Ready(Ok(())) => self.shut = true,
             }
         }
         self.input.clear();
-        let read = pin!(self.transport.read_buf(&mut self.input)).poll(context);
-        match read {
+        match poll_read_more(&mut self.transport, context, &mut self.input, READ_CHUNK) {
             Poll::Pending => Moved::Nothing,
             Poll::Ready(Ok(count)) if count > 0 => Moved::Some,
             Poll::Ready(_) => Moved::Lost,
@@ -204,7 +189,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection<T> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Future for Connection<T> {
+impl<T: Stream> Future for Connection<T> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {

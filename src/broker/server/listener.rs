@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use super::Broker;
 use super::connection::Connection;
 use super::shared::Shared;
+use crate::transport::OnTokio;
 
 /// A TCP port at which a [`Broker`] takes connections, from [`Broker::listen`]; any AMQP 0-9-1
 /// client may use it.
@@ -108,7 +109,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
             Ok((stream, _)) => {
                 // A lone frame goes out at once; where the system does not know how, it goes later.
                 let _ = stream.set_nodelay(true);
-                Connection::start(&shared, stream);
+                Connection::start(&shared, OnTokio(stream));
             }
             Err(_) => tokio::time::sleep(PAUSE).await,
         }

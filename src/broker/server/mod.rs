@@ -11,6 +11,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::net::ToSocketAddrs;
 
 use super::{Settings, State};
+use crate::transport::OnTokio;
 use crate::wire::Timestamp;
 use connection::Connection;
 use shared::{Left, Shared};
@@ -125,7 +126,7 @@ impl Broker {
     #[must_use = "the connection is lost when this is dropped"]
     pub fn connect(&self) -> Stream {
         let (client, broker) = Stream::pair();
-        Connection::start(self.shared(), broker);
+        Connection::start(self.shared(), OnTokio(broker));
         client
     }
 

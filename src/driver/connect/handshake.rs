@@ -1,22 +1,24 @@
 //! Moves the octets of a handshake.
 
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::io;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use super::used::Used;
 use crate::config::{ConnectionParameters, Credentials};
 use crate::engine::{Handshake, HandshakeParameters, HandshakeStep, Negotiated};
 use crate::error::ConnectCause;
 use crate::frame::Outbound;
+use crate::transport::{Stream, poll_read_more, poll_send};
+
+/// Room for one read.
+const READ_CHUNK: usize = 1024;
 
 /// Agrees with the broker. `used` takes note of credentials whose response is sent; what was read
 /// beyond the agreement is left in `input`.
-pub(super) async fn negotiate<T: AsyncRead + AsyncWrite + Unpin>(
-    transport: &mut T,
+pub(super) async fn negotiate<S: Stream>(
+    transport: &mut S,
     parameters: &ConnectionParameters,
     credentials: &Credentials,
     used: &Used,
@@ -38,7 +40,7 @@ pub(super) async fn negotiate<T: AsyncRead + AsyncWrite + Unpin>(
         if let Some(negotiated) = agreed.map_err(ConnectCause::Handshake)? {
             return Ok(negotiated);
         }
-        let ended = match transport.read_buf(input).await {
+        let ended = match poll_fn(|context| poll_read_more(transport, context, input, READ_CHUNK)).await {
             Ok(0) => handshake.handle_end(input, None),
             Ok(_) => continue,
             Err(error) => handshake.handle_end(input, Some(error)),
@@ -48,21 +50,12 @@ pub(super) async fn negotiate<T: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// Writes everything, and overwrites it: it may hold a secret.
-async fn write_all<T: AsyncWrite + Unpin>(transport: &mut T, outbound: Outbound) -> io::Result<()> {
+async fn write_all<S: Stream>(transport: &mut S, outbound: Outbound) -> io::Result<()> {
     let mut outbound = Wiped(outbound);
     while !outbound.0.is_empty() {
-        let count = poll_fn(|context| {
-            let mut slices = [IoSlice::new(&[]); 4];
-            let filled = outbound.0.slices(&mut slices);
-            Pin::new(&mut *transport).poll_write_vectored(context, slices.get(..filled).unwrap_or_default())
-        })
-        .await?;
-        if count == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        outbound.0.advance(count);
+        poll_fn(|context| poll_send(transport, context, &mut outbound.0, &mut 0)).await?;
     }
-    poll_fn(|context| Pin::new(&mut *transport).poll_flush(context)).await
+    poll_fn(|context| transport.poll_flush(context)).await
 }
 
 /// Overwritten when it is dropped, in the middle of a write too.

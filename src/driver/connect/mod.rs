@@ -3,33 +3,31 @@
 
 mod dial;
 mod handshake;
-mod tcp;
+mod options;
 #[cfg(feature = "tls")]
 mod tls;
-mod transport;
 mod used;
 
-use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 use self::dial::{Dial, Done, Next, Outcome};
 use self::used::Used;
+use super::runtime::{Network, Runtime};
 use crate::config::{ConnectionParameters, Credentials, CredentialsProvider, Endpoint};
 use crate::engine::{Negotiated, Settings};
 use crate::error::{ConnectCause, ConnectError};
 use crate::recovery::Target;
-pub(crate) use transport::Transport;
+use crate::transport::{Stream, Transport};
+
+pub(super) use options::{prepare, reachable};
 
 /// A transport on which both sides have agreed, and on what; and what was read beyond the
 /// handshake.
-pub(crate) struct Agreed<T> {
-    pub(crate) transport: T,
+pub(crate) struct Agreed<S> {
+    pub(crate) transport: Transport<S>,
     pub(crate) negotiated: Negotiated,
     pub(crate) settings: Settings,
     pub(crate) input: BytesMut,
@@ -45,38 +43,13 @@ pub(crate) struct Renewal {
     pub(crate) limit: Option<Duration>,
 }
 
-/// What names are resolved and addresses connected on.
-trait Network: Sync {
-    /// What connects.
-    type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
-
-    /// All addresses of an endpoint's name; at least one.
-    fn resolve(
-        &self,
-        endpoint: &Endpoint,
-        parameters: &ConnectionParameters,
-    ) -> impl Future<Output = Result<Vec<SocketAddr>, ConnectCause>> + Send;
-
-    /// Connects to one address.
-    fn connect(
-        &self,
-        address: SocketAddr,
-        parameters: &ConnectionParameters,
-    ) -> impl Future<Output = Result<Self::Stream, ConnectCause>> + Send;
-}
-
-/// Reaches a broker over the network and agrees with it.
-pub(crate) async fn open(parameters: &ConnectionParameters) -> Result<Agreed<Transport<TcpStream>>, ConnectError> {
-    open_over(&tcp::Tcp, parameters).await
-}
-
-/// The same over any network.
-async fn open_over<N: Network>(
+/// Reaches a broker over a network and agrees with it.
+pub(super) async fn open_over<N: Network>(
     network: &N,
     parameters: &ConnectionParameters,
-) -> Result<Agreed<Transport<N::Stream>>, ConnectError> {
+) -> Result<Agreed<N::Stream>, ConnectError> {
     let used = Used::default();
-    let mut dial = Dial::new(parameters, &used);
+    let mut dial = Dial::new(network.runtime(), parameters, &used);
     loop {
         match dial.next().await {
             Next::End(result) => return result.map(|agreed| *agreed),
@@ -104,12 +77,13 @@ async fn start<N: Network>(
 }
 
 /// Agrees with the broker at the other end of a stream, with TLS where the parameters have it.
-pub(crate) async fn open_on<T: AsyncRead + AsyncWrite + Send + Unpin>(
-    stream: T,
+pub(super) async fn open_on<S: Stream, R: Runtime>(
+    runtime: &R,
+    stream: S,
     parameters: &ConnectionParameters,
-) -> Result<Agreed<Transport<T>>, ConnectError> {
+) -> Result<Agreed<S>, ConnectError> {
     let used = Used::default();
-    let mut dial = Dial::on_stream(stream, parameters, &used);
+    let mut dial = Dial::on_stream(runtime, stream, parameters, &used);
     loop {
         // There is nothing to start.
         if let Next::End(result) = dial.next().await {
@@ -123,7 +97,7 @@ use tls::secure;
 
 /// Parameters that ask for TLS are refused before anything is tried.
 #[cfg(not(feature = "tls"))]
-async fn secure<T>(_: T, _: &crate::config::Tls, _: &str) -> Result<Transport<T>, ConnectCause> {
+async fn secure<S, R>(_: R, _: S, _: &crate::config::Tls, _: &str) -> Result<Transport<S>, ConnectCause> {
     std::future::ready(Err(ConnectCause::Tls("leveret was built without TLS".into()))).await
 }
 

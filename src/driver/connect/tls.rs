@@ -1,27 +1,31 @@
 //! TLS on a stream.
 
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::TlsConnector;
-
 use super::Transport;
 use crate::config::Tls;
+use crate::driver::runtime::Runtime;
 use crate::error::ConnectCause;
 use crate::tls::{Configured, TlsError, configure, explain, server_name};
+use crate::transport::{Stream, TlsStream};
 
 /// Agrees with the other side on TLS.
-pub(super) async fn secure<T>(stream: T, tls: &Tls, host: &str) -> Result<Transport<T>, ConnectCause>
-where
-    T: AsyncRead + AsyncWrite + Unpin,
-{
+pub(super) async fn secure<S: Stream, R: Runtime>(
+    runtime: R,
+    stream: S,
+    tls: &Tls,
+    host: &str,
+) -> Result<Transport<S>, ConnectCause> {
     let name = server_name(tls, host).map_err(cause)?;
     let (config, verifier) = match &tls.client_config {
         Some(config) => (Arc::clone(config), None),
-        None => configure_elsewhere(tls.clone()).await.map(|(config, verifier)| (config, Some(verifier)))?,
+        None => configure_elsewhere(&runtime, tls.clone()).await.map(|(config, verifier)| (config, Some(verifier)))?,
     };
-    let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|error| match error.kind() {
+    let mut stream = TlsStream::new(config, name, stream).map_err(cause)?;
+    let agreed = poll_fn(|context| stream.poll_handshake(context)).await;
+    agreed.map_err(|error| match error.kind() {
         // A broker that is just stopping, or a proxy before one that is: another time it may go
         // well.
         kind @ (io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => {
@@ -37,8 +41,8 @@ where
 }
 
 /// Reading files and the system's certificates takes time that other tasks should not wait for.
-async fn configure_elsewhere(tls: Tls) -> Result<Configured, ConnectCause> {
-    match tokio::task::spawn_blocking(move || configure(&tls)).await {
+async fn configure_elsewhere<R: Runtime>(runtime: &R, tls: Tls) -> Result<Configured, ConnectCause> {
+    match runtime.elsewhere(move || configure(&tls)).await {
         Ok(configured) => configured.map_err(cause),
         Err(error) => Err(cause(error)),
     }

@@ -7,20 +7,23 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout_at;
 
 use super::handshake::negotiate;
 use super::used::Used;
-use super::{Agreed, Renewal, Transport, fetch_credentials, secure};
+use super::{Agreed, Renewal, fetch_credentials, secure};
 use crate::config::{ConnectionParameters, Credentials};
-use crate::driver::CLOCK;
+use crate::driver::runtime::{Alarm, Runtime};
 use crate::engine::Settings;
 use crate::error::{ConnectCause, ConnectError, Phase};
+use crate::link::Clock;
 use crate::recovery::{DialPlan, Step, Target};
+use crate::transport::{Stream, Transport};
 
 /// A plan that is being performed.
-pub(super) struct Dial<'a, S> {
+pub(super) struct Dial<'a, S, R: Runtime> {
+    runtime: &'a R,
+    clock: Clock,
+    alarm: R::Alarm,
     plan: DialPlan<'a>,
     parameters: &'a ConnectionParameters,
     used: &'a Used,
@@ -44,7 +47,7 @@ pub(super) enum Done<S> {
     Connected(S),
     Secured(Transport<S>),
     Provided(Transport<S>, Credentials, Option<Renewal>),
-    Agreed(Box<Agreed<Transport<S>>>),
+    Agreed(Box<Agreed<S>>),
 }
 
 /// What whoever knows the network has to do.
@@ -53,22 +56,27 @@ pub(super) enum Next<S> {
     /// [`Dial::begin`].
     Start(Target),
     /// It is over.
-    End(Result<Box<Agreed<Transport<S>>>, ConnectError>),
+    End(Result<Box<Agreed<S>>, ConnectError>),
 }
 
-impl<'a, S: AsyncRead + AsyncWrite + Send + Unpin + 'a> Dial<'a, S> {
+impl<'a, S: Stream, R: Runtime> Dial<'a, S, R> {
     /// Everything that there is to try.
-    pub(super) fn new(parameters: &'a ConnectionParameters, used: &'a Used) -> Self {
-        let plan = DialPlan::new(parameters, fastrand::u64(..), CLOCK.now());
-        Self { plan, parameters, used, under_way: Vec::new() }
+    pub(super) fn new(runtime: &'a R, parameters: &'a ConnectionParameters, used: &'a Used) -> Self {
+        let plan = DialPlan::new(parameters, fastrand::u64(..), runtime.clock().now());
+        Self::of(plan, runtime, parameters, used)
     }
 
     /// One stream that is there already.
-    pub(super) fn on_stream(stream: S, parameters: &'a ConnectionParameters, used: &'a Used) -> Self {
-        let (plan, target) = DialPlan::on_transport(parameters, CLOCK.now());
-        let mut dial = Self { plan, parameters, used, under_way: Vec::new() };
+    pub(super) fn on_stream(runtime: &'a R, stream: S, parameters: &'a ConnectionParameters, used: &'a Used) -> Self {
+        let (plan, target) = DialPlan::on_transport(parameters, runtime.clock().now());
+        let mut dial = Self::of(plan, runtime, parameters, used);
         dial.secure(target, stream);
         dial
+    }
+
+    fn of(plan: DialPlan<'a>, runtime: &'a R, parameters: &'a ConnectionParameters, used: &'a Used) -> Self {
+        let (clock, alarm) = (runtime.clock(), runtime.alarm());
+        Self { runtime, clock, alarm, plan, parameters, used, under_way: Vec::new() }
     }
 
     /// The plan that is performed.
@@ -87,7 +95,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Send + Unpin + 'a> Dial<'a, S> {
             // All outcomes that are there go first: what has one did not run out of time.
             let mut outcome = self.outcome_now().await;
             if outcome.is_none() {
-                outcome = match self.plan.poll(CLOCK.now()) {
+                outcome = match self.plan.poll(self.clock.now()) {
                     Step::Start(target) => return Next::Start(target),
                     Step::End(error) => return Next::End(Err(error)),
                     Step::Wait(until) => self.outcome(until).await,
@@ -105,11 +113,15 @@ impl<'a, S: AsyncRead + AsyncWrite + Send + Unpin + 'a> Dial<'a, S> {
 
     /// The next outcome; none where the time has come before it.
     async fn outcome(&mut self, until: Option<std::time::Instant>) -> Option<(Target, Outcome<S>)> {
-        let outcome = poll_fn(|context| self.poll_outcome(context));
-        match until {
-            Some(until) => timeout_at(until.into(), outcome).await.ok(),
-            None => Some(outcome.await),
+        if let Some(until) = until {
+            self.alarm.set(until);
         }
+        poll_fn(|context| match self.poll_outcome(context) {
+            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+            Poll::Pending if until.is_some() => self.alarm.poll(context).map(|()| None),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
     }
 
     /// An outcome that is there.
@@ -131,7 +143,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Send + Unpin + 'a> Dial<'a, S> {
     }
 
     /// Tells the plan of an outcome, and goes on from there. Gives what was agreed on at last.
-    fn handle(&mut self, target: Target, outcome: Outcome<S>) -> Option<Box<Agreed<Transport<S>>>> {
+    fn handle(&mut self, target: Target, outcome: Outcome<S>) -> Option<Box<Agreed<S>>> {
         match outcome {
             Err(cause) => self.plan.handle_failed(target, cause),
             Ok(Done::Resolved(addresses)) => self.plan.handle_resolved(target, addresses),
@@ -152,12 +164,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Send + Unpin + 'a> Dial<'a, S> {
     /// TLS, where the parameters have it.
     fn secure(&mut self, target: Target, stream: S) {
         let Some(tls) = &self.parameters.tls else { return self.provide(target, Transport::Plain(stream)) };
-        self.plan.enter(target, Phase::Tls, CLOCK.now());
+        self.plan.enter(target, Phase::Tls, self.clock.now());
         // There is no address that the caller's stream could be checked against: the broker's
         // certificate is for the first endpoint.
         let endpoint = self.plan.endpoint(target).or(self.parameters.endpoints.first());
         let host = endpoint.map_or("", |endpoint| endpoint.host.as_str());
-        self.begin(target, async move { secure(stream, tls, host).await.map(Done::Secured) });
+        let runtime = self.runtime.clone();
+        self.begin(target, async move { secure(runtime, stream, tls, host).await.map(Done::Secured) });
     }
 
     /// The credentials of the parameters, or those that their provider has now.
@@ -166,7 +179,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Send + Unpin + 'a> Dial<'a, S> {
         let Some(provider) = parameters.credentials.provider() else {
             return self.shake_hands(target, transport, parameters.credentials.clone(), None);
         };
-        self.plan.enter(target, Phase::Credentials, CLOCK.now());
+        self.plan.enter(target, Phase::Credentials, self.clock.now());
         self.begin(target, async move {
             let (credentials, renewal) = fetch_credentials(provider, parameters).await?;
             Ok(Done::Provided(transport, credentials, renewal))
@@ -181,7 +194,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Send + Unpin + 'a> Dial<'a, S> {
         renewal: Option<Renewal>,
     ) {
         let Self { parameters, used, .. } = *self;
-        self.plan.enter(target, Phase::Handshake, CLOCK.now());
+        self.plan.enter(target, Phase::Handshake, self.clock.now());
         self.begin(target, async move {
             let mut input = BytesMut::new();
             let negotiated = negotiate(&mut transport, parameters, &credentials, used, &mut input).await?;

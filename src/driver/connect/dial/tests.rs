@@ -12,11 +12,16 @@ use std::time::Duration;
 use tokio::io::DuplexStream;
 use tokio::time::{Instant, sleep};
 
-use super::super::{Network, open_over};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::super::open_over;
 use super::*;
 use crate::config::Endpoint;
+use crate::driver::runtime::Network;
 use crate::driver::tests::peer::Peer;
+use crate::driver::tokio::OnTokioRuntime;
 use crate::error::{Attempt, ErrorKind};
+use crate::transport::OnTokio;
 
 /// What a broker does with whoever connects.
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +91,7 @@ impl Made {
 
     async fn open(&self, parameters: &ConnectionParameters) -> Result<SocketAddr, ConnectError> {
         open_over(self, parameters).await.map(|agreed| match agreed.transport {
-            Transport::Plain(stream) => stream.1,
+            Transport::Plain(stream) => stream.0.1,
             #[cfg(feature = "tls")]
             Transport::Tls(_) => panic!("nobody asked for TLS"),
         })
@@ -94,7 +99,12 @@ impl Made {
 }
 
 impl Network for Made {
-    type Stream = Wire;
+    type Runtime = OnTokioRuntime;
+    type Stream = OnTokio<Wire>;
+
+    fn runtime(&self) -> &OnTokioRuntime {
+        &OnTokioRuntime
+    }
 
     async fn resolve(&self, endpoint: &Endpoint, _: &ConnectionParameters) -> Result<Vec<SocketAddr>, ConnectCause> {
         self.log.note("resolve", &endpoint.host);
@@ -107,7 +117,7 @@ impl Network for Made {
         }
     }
 
-    async fn connect(&self, address: SocketAddr, _: &ConnectionParameters) -> Result<Wire, ConnectCause> {
+    async fn connect(&self, address: SocketAddr, _: &ConnectionParameters) -> Result<OnTokio<Wire>, ConnectCause> {
         self.log.note("connect", &address.port());
         let noted = Noted(self.log.clone(), address);
         let Some((after, does)) = self.brokers.get(&address).copied() else { return std::future::pending().await };
@@ -115,7 +125,7 @@ impl Network for Made {
         std::mem::forget(noted);
         let (client, peer) = Peer::new(64 * 1024);
         tokio::spawn(serve(peer, address, does, self.log.clone()));
-        Ok(Wire(client, address))
+        Ok(OnTokio(Wire(client, address)))
     }
 }
 

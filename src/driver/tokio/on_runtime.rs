@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 /// Besides those of `opening`: there is no runtime, or it has no I/O or no timers. Tokio tells of
 /// the latter by a panic alone, which is caught here; its message is printed all the same, and
 /// where panics abort, it aborts.
-pub(crate) async fn on_runtime<R>(opening: impl Future<Output = Result<R>>) -> Result<R> {
+pub(super) async fn on_runtime<R>(opening: impl Future<Output = Result<R>>) -> Result<R> {
     if Handle::try_current().is_err() {
         return Err(Error::no_runtime("there is no tokio runtime here"));
     }

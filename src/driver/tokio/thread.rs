@@ -8,20 +8,20 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::thread;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 
-use super::connect::Agreed;
 use super::drive;
+use crate::driver::connect::Agreed;
 use crate::error::ConnectError;
 use crate::link::Shared;
+use crate::transport::Stream;
 
 /// Opens a connection on a thread of its own, and drives it there until it is finished. Dropped
 /// before it is done, it is given up there too.
-pub(crate) async fn open_on_thread<T, F>(open: impl FnOnce() -> F + Send + 'static) -> Result<Arc<Shared>, ConnectError>
+pub(super) async fn on_thread<S, F>(open: impl FnOnce() -> F + Send + 'static) -> Result<Arc<Shared>, ConnectError>
 where
-    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    F: Future<Output = Result<Agreed<T>, ConnectError>>,
+    S: Stream,
+    F: Future<Output = Result<Agreed<S>, ConnectError>>,
 {
     let (sender, receiver) = oneshot::channel();
     let started = thread::Builder::new().name("leveret-driver".to_owned()).spawn(move || {
@@ -61,12 +61,10 @@ impl Drop for HandedOver {
     }
 }
 
-async fn run<T>(
-    opening: impl Future<Output = Result<Agreed<T>, ConnectError>>,
+async fn run<S: Stream>(
+    opening: impl Future<Output = Result<Agreed<S>, ConnectError>>,
     mut sender: oneshot::Sender<Result<HandedOver, ConnectError>>,
-) where
-    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
+) {
     let mut opening = pin!(opening);
     let opened = poll_fn(|context| {
         if sender.poll_closed(context).is_ready() {

@@ -1,0 +1,70 @@
+//! What a driver needs besides a stream: the time, and somewhere else to do what may block.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use crate::config::{ConnectionParameters, Endpoint};
+use crate::error::ConnectCause;
+use crate::link::Clock;
+use crate::transport::Stream;
+
+/// Where a driver runs: tokio, or a loop that waits for readiness.
+pub(crate) trait Runtime: Clone + Send + Sync + Unpin + 'static {
+    /// A timer of this runtime.
+    type Alarm: Alarm;
+    /// What is done apart: dropped, it is not done any more.
+    type Apart: Send + Unpin;
+
+    /// The clock that its timers go by.
+    fn clock(&self) -> Clock;
+
+    /// A timer that is not set.
+    fn alarm(&self) -> Self::Alarm;
+
+    /// Does elsewhere what may block, and gives what comes of it; an error where it panics.
+    fn elsewhere<R: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> impl Future<Output = io::Result<R>> + Send + 'static;
+
+    /// Runs a future of the application's, which may block or panic, apart from the driver.
+    fn apart(&self, work: impl Future<Output = ()> + Send + 'static) -> Self::Apart;
+}
+
+/// A timer. It fires after whatever reports readiness has looked at the streams at the time that it
+/// was set to, or later; what arrived before that time is read by whoever reads until there is
+/// nothing.
+pub(crate) trait Alarm: Send + Unpin + 'static {
+    /// Sets it anew.
+    fn set(&mut self, at: Instant);
+
+    /// Fires once the time has come.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()>;
+}
+
+/// What names are resolved and addresses connected on.
+pub(crate) trait Network: Sync {
+    /// Where all of it runs.
+    type Runtime: Runtime;
+    /// What connects.
+    type Stream: Stream;
+
+    fn runtime(&self) -> &Self::Runtime;
+
+    /// All addresses of an endpoint's name; at least one.
+    fn resolve(
+        &self,
+        endpoint: &Endpoint,
+        parameters: &ConnectionParameters,
+    ) -> impl Future<Output = Result<Vec<SocketAddr>, ConnectCause>> + Send;
+
+    /// Connects to one address.
+    fn connect(
+        &self,
+        address: SocketAddr,
+        parameters: &ConnectionParameters,
+    ) -> impl Future<Output = Result<Self::Stream, ConnectCause>> + Send;
+}

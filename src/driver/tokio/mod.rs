@@ -1,0 +1,123 @@
+//! Connections that tokio drives: its sockets, its timers, its tasks, and nothing else.
+
+mod network;
+mod on_runtime;
+mod thread;
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
+use tokio::time::Sleep;
+
+use super::connect::{self, Agreed};
+use super::runtime::{Alarm, Runtime};
+use super::task::Driver;
+use crate::config::ConnectionParameters;
+use crate::error::{ConnectError, Result};
+use crate::link::{Clock, Shared};
+use crate::transport::{OnTokio, Stream};
+
+use self::network::Tcp;
+use self::on_runtime::on_runtime;
+use self::thread::on_thread;
+
+/// Opens a connection over the network, and has it driven: by a task of the present runtime, or on
+/// a thread of its own.
+pub(crate) async fn open(parameters: ConnectionParameters) -> Result<Arc<Shared>> {
+    if parameters.driver_thread {
+        return Ok(on_thread(async move || reach(&parameters).await).await?);
+    }
+    on_runtime(async { Ok(start(reach(&parameters).await?)) }).await
+}
+
+/// The same on a stream that is there.
+pub(crate) async fn open_on<T>(stream: T, parameters: ConnectionParameters) -> Result<Arc<Shared>>
+where
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    if parameters.driver_thread {
+        return Ok(on_thread(async move || agree(stream, &parameters).await).await?);
+    }
+    on_runtime(async { Ok(start(agree(stream, &parameters).await?)) }).await
+}
+
+async fn reach(parameters: &ConnectionParameters) -> Result<Agreed<OnTokio<TcpStream>>, ConnectError> {
+    connect::open_over(&Tcp, parameters).await
+}
+
+pub(super) async fn agree<T>(stream: T, parameters: &ConnectionParameters) -> Result<Agreed<OnTokio<T>>, ConnectError>
+where
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    connect::open_on(&OnTokioRuntime, OnTokio(stream), parameters).await
+}
+
+/// Sets off the task that drives a connection.
+fn start<S: Stream>(agreed: Agreed<S>) -> Arc<Shared> {
+    let (shared, driver) = drive(agreed);
+    tokio::spawn(driver);
+    shared
+}
+
+pub(super) fn drive<S: Stream>(agreed: Agreed<S>) -> (Arc<Shared>, Driver<S, OnTokioRuntime>) {
+    super::drive(agreed, &OnTokioRuntime)
+}
+
+/// The runtime that this is used on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OnTokioRuntime;
+
+impl Runtime for OnTokioRuntime {
+    type Alarm = TokioAlarm;
+    type Apart = Aborting;
+
+    /// The runtime's clock, so that tests can turn it.
+    fn clock(&self) -> Clock {
+        Clock::new(|| tokio::time::Instant::now().into_std())
+    }
+
+    fn alarm(&self) -> TokioAlarm {
+        TokioAlarm(Box::pin(tokio::time::sleep(Duration::ZERO)))
+    }
+
+    fn elsewhere<R: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> impl Future<Output = io::Result<R>> + Send + 'static {
+        let work = tokio::task::spawn_blocking(work);
+        async move { work.await.map_err(io::Error::other) }
+    }
+
+    fn apart(&self, work: impl Future<Output = ()> + Send + 'static) -> Aborting {
+        Aborting(tokio::spawn(work).abort_handle())
+    }
+}
+
+/// Tokio's timer.
+pub(super) struct TokioAlarm(Pin<Box<Sleep>>);
+
+impl Alarm for TokioAlarm {
+    fn set(&mut self, at: Instant) {
+        self.0.as_mut().reset(at.into());
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.0.as_mut().poll(context)
+    }
+}
+
+/// A task that ends with this.
+pub(super) struct Aborting(AbortHandle);
+
+impl Drop for Aborting {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
