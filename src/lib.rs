@@ -94,7 +94,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
-    not(feature = "tokio"),
+    not(all(feature = "tokio", feature = "blocking", feature = "callback")),
     allow(dead_code, unused_imports, reason = "the adapters use what is in the rooms below")
 )]
 
@@ -102,28 +102,31 @@
 #[cfg(all(test, feature = "tokio"))]
 extern crate self as leveret;
 
-#[cfg(feature = "tokio")]
-#[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+#[cfg(feature = "_handles")]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "tokio", feature = "blocking", feature = "callback"))))]
 pub mod asynchronous;
+#[cfg(feature = "blocking")]
+#[cfg_attr(docsrs, doc(cfg(feature = "blocking")))]
+pub mod blocking;
 #[cfg(feature = "broker")]
 #[cfg_attr(docsrs, doc(cfg(feature = "broker")))]
 pub mod broker;
 pub mod config;
-#[cfg(feature = "tokio")]
+#[cfg(feature = "_handles")]
 mod driver;
 #[cfg_attr(not(feature = "engine"), doc(hidden))]
 pub mod engine;
 mod error;
 #[cfg_attr(not(feature = "engine"), doc(hidden))]
 pub mod frame;
-#[cfg(feature = "tokio")]
+#[cfg(feature = "_handles")]
 mod link;
 pub mod protocol;
-#[cfg(feature = "tokio")]
+#[cfg(feature = "_handles")]
 mod recovery;
 #[cfg(feature = "tls")]
 mod tls;
-#[cfg(feature = "tokio")]
+#[cfg(feature = "_handles")]
 mod transport;
 pub mod wire;
 
@@ -132,6 +135,9 @@ pub use asynchronous::{
     Acker, Channel, Confirm, Connection, Consumer, Delivery, GetMessage, Publisher, Requeue, Returns,
 };
 pub use config::{ConnectionParameters, Credentials};
+#[cfg(feature = "_readiness")]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "blocking", feature = "callback"))))]
+pub use driver::readiness;
 pub use engine::{
     ChannelState, ConnectionState, Fate, Initiator, Message, Negotiated, Reason, Returned, Settled, Violation,
 };

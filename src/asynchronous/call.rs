@@ -30,7 +30,7 @@ impl<'a, R> Call<'a, R> {
     }
 
     /// Changes the request.
-    pub(super) fn map(mut self, change: impl FnOnce(R) -> R) -> Self {
+    pub(crate) fn map(mut self, change: impl FnOnce(R) -> R) -> Self {
         self.request = change(self.request);
         self
     }
@@ -145,7 +145,7 @@ impl<'a, M: crate::protocol::ProtocolMethod> SendMethod<'a, M> {
     }
 
     /// Changes the method.
-    pub(super) fn map(mut self, change: impl FnOnce(M) -> M) -> Self {
+    pub(crate) fn map(mut self, change: impl FnOnce(M) -> M) -> Self {
         self.method = change(self.method);
         self
     }

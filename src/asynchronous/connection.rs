@@ -7,7 +7,9 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Channel, Closed, ConnectionEvents};
-use crate::config::{ConnectionParameters, Secret};
+#[cfg(feature = "tokio")]
+use crate::config::ConnectionParameters;
+use crate::config::Secret;
 #[cfg(feature = "tokio")]
 use crate::driver::tokio as driver;
 use crate::engine::{Completion, ConnectionState, Leftovers, Negotiated};
@@ -68,6 +70,8 @@ impl Connection {
     /// host, or speaks another protocol. The error's kind is that of the attempt that came
     /// furthest. Outside a tokio runtime, or on one without I/O or timers, the kind is
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage); with `driver_thread`, no runtime is needed.
+    #[cfg(feature = "tokio")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
     #[doc(alias = "connect")]
     pub async fn open<P>(parameters: P) -> Result<Self>
     where
@@ -90,6 +94,8 @@ impl Connection {
     /// # Errors
     ///
     /// As [`Connection::open`], but for reaching the broker.
+    #[cfg(feature = "tokio")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
     pub async fn open_on<T, P>(transport: T, parameters: P) -> Result<Self>
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -102,7 +108,7 @@ impl Connection {
     }
 
     /// The first handle.
-    fn of_shared(shared: Arc<Shared>) -> Self {
+    pub(crate) fn of_shared(shared: Arc<Shared>) -> Self {
         Self { handle: Arc::new(ConnectionHandle { shared }) }
     }
 

@@ -234,7 +234,7 @@ impl Consumer {
         self.source.channel.closed_by().filter(|error| !error.is_requested()).map_or(Ok(()), Err)
     }
 
-    fn poll_delivery(&mut self, context: &Context<'_>) -> Poll<Option<Result<Delivery>>> {
+    pub(crate) fn poll_delivery(&mut self, context: &Context<'_>) -> Poll<Option<Result<Delivery>>> {
         if self.handed_out >= YIELD_EVERY && self.deliveries.held() == 0 {
             self.handed_out = 0;
             context.waker().wake_by_ref();

@@ -40,7 +40,7 @@ impl ConnectionEvents {
         self.standing.lost()
     }
 
-    fn poll_event(&mut self, context: &Context<'_>) -> Poll<Option<ConnectionEvent>> {
+    pub(crate) fn poll_event(&mut self, context: &Context<'_>) -> Poll<Option<ConnectionEvent>> {
         if self.over {
             return Poll::Ready(None);
         }
@@ -87,7 +87,7 @@ impl ChannelEvents {
         self.standing.lost()
     }
 
-    fn poll_event(&mut self, context: &Context<'_>) -> Poll<Option<ChannelEvent>> {
+    pub(crate) fn poll_event(&mut self, context: &Context<'_>) -> Poll<Option<ChannelEvent>> {
         if self.over {
             return Poll::Ready(None);
         }

@@ -39,7 +39,7 @@ impl Returns {
         self.standing.lost()
     }
 
-    fn poll_returned(&self, context: &Context<'_>) -> Poll<Option<Returned>> {
+    pub(crate) fn poll_returned(&self, context: &Context<'_>) -> Poll<Option<Returned>> {
         let key = self.channel.key();
         self.standing.poll(context, |engine, id| {
             // None where a later stream has taken over, or nothing is left of a channel that is

@@ -9,8 +9,13 @@
 //! does I/O.
 
 mod connect;
+mod handing_over;
 mod leaving;
+#[cfg(feature = "_readiness")]
+pub(crate) mod mio;
 mod pump;
+#[cfg(feature = "_readiness")]
+pub mod readiness;
 mod renewal;
 mod runtime;
 mod task;
@@ -21,6 +26,9 @@ mod timer;
 pub(crate) mod tokio;
 
 use std::sync::Arc;
+
+#[cfg(feature = "_readiness")]
+pub(crate) use self::handing_over::Opened;
 
 use self::connect::Agreed;
 use self::renewal::Asking;

@@ -38,6 +38,7 @@ impl Error {
             Cause::NoRuntime(_) => {
                 "open the connection on a runtime that was built with enable_all, or set driver_thread, which needs none"
             }
+            Cause::WaitsOnDriver => "hand the work to another thread, and wait there",
             Cause::Parameters(_)
             | Cause::Decode(_)
             | Cause::PerhapsReturned

@@ -76,6 +76,8 @@ enum Cause {
     NothingToSettle,
     /// What the runtime that a connection was to be opened on lacks.
     NoRuntime(&'static str),
+    /// A wait on the thread that drives a connection.
+    WaitsOnDriver,
 }
 
 impl Error {
@@ -96,7 +98,7 @@ impl Error {
             Cause::Nacked => ErrorKind::Nacked,
             Cause::Unsettled(settled) if settled.nacked > 0 => ErrorKind::Nacked,
             Cause::Returned(_) | Cause::PerhapsReturned | Cause::Unsettled(_) => ErrorKind::Returned,
-            Cause::NothingToSettle | Cause::NoRuntime(_) => ErrorKind::Usage,
+            Cause::NothingToSettle | Cause::NoRuntime(_) | Cause::WaitsOnDriver => ErrorKind::Usage,
         }
     }
 
@@ -218,6 +220,11 @@ impl Error {
     /// A connection cannot be opened on this runtime.
     pub(crate) fn no_runtime(lack: &'static str) -> Self {
         Self::new(Cause::NoRuntime(lack))
+    }
+
+    /// Who waits on the thread that drives a connection would wait for ever.
+    pub(crate) fn waits_on_driver() -> Self {
+        Self::new(Cause::WaitsOnDriver)
     }
 
     /// A completion of another kind than was asked for: a bug of this crate's, told instead of a

@@ -23,9 +23,9 @@ impl Error {
     pub fn fate(&self) -> Option<Fate> {
         match &*self.cause {
             Cause::Failure(Failure::Closed { fate, .. }) => Some(*fate),
-            Cause::Failure(Failure::TimedOut(_) | Failure::TimedOutBlocked { .. }) | Cause::PerhapsReturned => {
-                Some(Fate::Unknown)
-            }
+            Cause::Failure(Failure::TimedOut(_) | Failure::TimedOutBlocked { .. })
+            | Cause::PerhapsReturned
+            | Cause::WaitsOnDriver => Some(Fate::Unknown),
             Cause::Failure(Failure::MessageTooLarge { .. } | Failure::HeaderTooLarge { .. } | Failure::Internal(_)) => {
                 None
             }

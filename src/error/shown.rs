@@ -45,6 +45,9 @@ impl fmt::Display for Cause {
                 f.write_str("the message came without acknowledgement: there is nothing to settle")
             }
             Self::NoRuntime(lack) => f.write_str(lack),
+            Self::WaitsOnDriver => {
+                f.write_str("this thread drives a connection, which could not go on while it waits here")
+            }
         }
     }
 }

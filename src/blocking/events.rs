@@ -1,0 +1,93 @@
+//! What happens to a connection or a channel, as iterators.
+
+use std::time::{Duration, Instant};
+
+use super::wait::wait_until;
+use crate::asynchronous;
+use crate::error::{ChannelEvent, ConnectionEvent, Result};
+
+/// What happens to a connection, from when it was made on:
+/// [`Connection::events`](super::Connection::events). An iterator that waits for the next event;
+/// none behind [`ConnectionEvent::Closed`].
+///
+/// It keeps up to 1024 events that nobody has taken; beyond that the oldest go, and
+/// [`lost`](Self::lost) counts them.
+#[derive(Debug)]
+pub struct ConnectionEvents {
+    inner: asynchronous::ConnectionEvents,
+}
+
+impl ConnectionEvents {
+    /// Waits for the next event for at most `limit`: `Ok(None)` where none has come by then, or
+    /// none comes any more.
+    ///
+    /// # Errors
+    ///
+    /// This is the thread that drives a connection.
+    pub fn next_timeout(&mut self, limit: Duration) -> Result<Option<ConnectionEvent>> {
+        let until = Instant::now().checked_add(limit);
+        Ok(wait_until(until, |context| self.inner.poll_event(context))?.flatten())
+    }
+
+    /// How many events went by because they were not taken in time.
+    pub fn lost(&self) -> u64 {
+        self.inner.lost()
+    }
+}
+
+impl Iterator for ConnectionEvents {
+    type Item = ConnectionEvent;
+
+    fn next(&mut self) -> Option<ConnectionEvent> {
+        wait_until(None, |context| self.inner.poll_event(context)).ok().flatten().flatten()
+    }
+}
+
+impl From<asynchronous::ConnectionEvents> for ConnectionEvents {
+    fn from(inner: asynchronous::ConnectionEvents) -> Self {
+        Self { inner }
+    }
+}
+
+/// What happens to a channel, from when it was made on:
+/// [`Channel::events`](super::Channel::events). An iterator that waits for the next event; none
+/// behind [`ChannelEvent::Closed`].
+///
+/// It keeps up to 1024 events that nobody has taken; beyond that the oldest go, and
+/// [`lost`](Self::lost) counts them.
+#[derive(Debug)]
+pub struct ChannelEvents {
+    inner: asynchronous::ChannelEvents,
+}
+
+impl ChannelEvents {
+    /// Waits for the next event for at most `limit`: `Ok(None)` where none has come by then, or
+    /// none comes any more.
+    ///
+    /// # Errors
+    ///
+    /// This is the thread that drives a connection.
+    pub fn next_timeout(&mut self, limit: Duration) -> Result<Option<ChannelEvent>> {
+        let until = Instant::now().checked_add(limit);
+        Ok(wait_until(until, |context| self.inner.poll_event(context))?.flatten())
+    }
+
+    /// How many events went by because they were not taken in time.
+    pub fn lost(&self) -> u64 {
+        self.inner.lost()
+    }
+}
+
+impl Iterator for ChannelEvents {
+    type Item = ChannelEvent;
+
+    fn next(&mut self) -> Option<ChannelEvent> {
+        wait_until(None, |context| self.inner.poll_event(context)).ok().flatten().flatten()
+    }
+}
+
+impl From<asynchronous::ChannelEvents> for ChannelEvents {
+    fn from(inner: asynchronous::ChannelEvents) -> Self {
+        Self { inner }
+    }
+}

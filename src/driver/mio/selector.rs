@@ -1,0 +1,134 @@
+//! The selector of the system, and what it waits for.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll, Registry};
+
+use crate::driver::readiness::{Change, Descriptor, Reactor, Token};
+
+/// Runs a reactor: waits for what it wants to be waited for.
+#[derive(Debug)]
+pub(crate) struct Selector {
+    poll: Poll,
+    events: Events,
+    reactor: Reactor,
+    /// What is registered. A descriptor stays open as long as it is.
+    sources: BTreeMap<Token, Registered>,
+}
+
+/// Events taken at a time.
+const EVENTS: usize = 256;
+
+/// The name of whatever wakes the selector. No source has it.
+const WOKEN: mio::Token = mio::Token(0);
+
+impl Selector {
+    /// A selector, and a reactor that wakes it.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub(crate) fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(mio::Waker::new(poll.registry(), WOKEN)?);
+                // A waker that fails has a system that has lost its descriptors: nothing would help.
+        let reactor = Reactor::new(move || drop(waker.wake()));
+        Ok(Self { poll, events: Events::with_capacity(EVENTS), reactor, sources: BTreeMap::new() })
+    }
+
+    pub(crate) fn reactor(&self) -> &Reactor {
+        &self.reactor
+    }
+
+    /// One pass: waits until there is something to do, at most until `until`, and does it.
+    ///
+    /// # Errors
+    ///
+    /// The system's, by which nothing can be waited for.
+    pub(crate) fn pass(&mut self, until: Option<Instant>) -> io::Result<()> {
+        while let Some(change) = self.reactor.poll_change() {
+            self.apply(change)?;
+        }
+        let deadline = self.reactor.deadline().into_iter().chain(until).min();
+        let limit = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        match self.poll.poll(&mut self.events, limit.map(round_up)) {
+            Ok(()) => {}
+            // Nothing was looked at: it is done once more.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        for event in self.events.iter().filter(|event| event.token() != WOKEN) {
+            let readable = event.is_readable() || event.is_read_closed() || event.is_error();
+            let writable = event.is_writable() || event.is_write_closed() || event.is_error();
+            self.reactor.handle_ready(Token(event.token().0), readable, writable);
+        }
+        self.reactor.turn();
+        Ok(())
+    }
+
+    fn apply(&mut self, change: Change) -> io::Result<()> {
+        match change {
+            Change::Add(token, descriptor, _) => {
+                let registered = Registered::new(self.poll.registry(), token, descriptor)?;
+                self.sources.insert(token, registered);
+            }
+            // Both directions are waited for all the time, and edges are told.
+            Change::Modify(..) => {}
+            Change::Remove(token) => {
+                if let Some(registered) = self.sources.remove(&token) {
+                    registered.remove(self.poll.registry());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The system counts in milliseconds, and would wake too early.
+fn round_up(limit: Duration) -> Duration {
+    if limit.is_zero() { limit } else { limit + Duration::from_micros(999) }
+}
+
+const BOTH: mio::Interest = mio::Interest::READABLE.add(mio::Interest::WRITABLE);
+
+/// A socket that is waited for.
+#[derive(Debug)]
+struct Registered {
+    #[cfg(unix)]
+    socket: Descriptor,
+    #[cfg(windows)]
+    socket: mio::net::TcpStream,
+}
+
+#[cfg(unix)]
+impl Registered {
+    fn new(registry: &Registry, token: Token, socket: Descriptor) -> io::Result<Self> {
+        use std::os::fd::AsRawFd;
+        registry.register(&mut mio::unix::SourceFd(&socket.as_raw_fd()), mio::Token(token.0), BOTH)?;
+        Ok(Self { socket })
+    }
+
+    /// The system forgets a socket that is closed by itself.
+    fn remove(self, registry: &Registry) {
+        use std::os::fd::AsRawFd;
+        drop(registry.deregister(&mut mio::unix::SourceFd(&self.socket.as_raw_fd())));
+    }
+}
+
+#[cfg(windows)]
+impl Registered {
+    fn new(registry: &Registry, token: Token, socket: Descriptor) -> io::Result<Self> {
+        let socket = std::os::windows::io::AsSocket::as_socket(&socket).try_clone_to_owned()?;
+        let mut socket = mio::net::TcpStream::from_std(socket.into());
+        registry.register(&mut socket, mio::Token(token.0), BOTH)?;
+        Ok(Self { socket })
+    }
+
+    /// The system forgets a socket that is closed by itself.
+    fn remove(mut self, registry: &Registry) {
+        drop(registry.deregister(&mut self.socket));
+    }
+}

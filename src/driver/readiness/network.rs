@@ -1,0 +1,61 @@
+//! This machine's network, without a runtime: names are resolved on threads of their own, and
+//! sockets are connected without blocking.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use super::Reactor;
+use super::source::{ReadyStream, Socket};
+use crate::config::{ConnectionParameters, Endpoint};
+use crate::driver::connect::{prepare, reachable};
+use crate::driver::runtime::{Network, Runtime};
+use crate::error::ConnectCause;
+
+/// This machine's network.
+pub(crate) struct Tcp(pub(crate) Reactor);
+
+impl Network for Tcp {
+    type Runtime = Reactor;
+    type Stream = ReadyStream<Socket>;
+
+    fn runtime(&self) -> &Reactor {
+        &self.0
+    }
+
+    async fn resolve(
+        &self,
+        endpoint: &Endpoint,
+        parameters: &ConnectionParameters,
+    ) -> Result<Vec<SocketAddr>, ConnectCause> {
+        let (host, port) = (endpoint.host.clone(), parameters.port_of(endpoint));
+        let found = self.0.elsewhere(move || (host.as_str(), port).to_socket_addrs());
+        reachable(found.await.flatten().map_err(ConnectCause::Io)?, parameters)
+    }
+
+    async fn connect(
+        &self,
+        address: SocketAddr,
+        parameters: &ConnectionParameters,
+    ) -> Result<ReadyStream<Socket>, ConnectCause> {
+        let connecting = || {
+            let socket = prepare(address, parameters)?;
+            match socket.connect(&address.into()) {
+                Err(error) if !is_under_way(&error) => Err(error),
+                _ => Ok(ReadyStream::of_socket(socket.into(), &self.0)),
+            }
+        };
+        let mut stream = connecting().map_err(ConnectCause::Io)?;
+        poll_fn(|context| stream.poll_connected(context)).await.map_err(ConnectCause::Io)?;
+        Ok(stream)
+    }
+}
+
+/// The socket is being connected.
+fn is_under_way(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(libc::EINPROGRESS) {
+        return true;
+    }
+    error.kind() == io::ErrorKind::WouldBlock
+}
