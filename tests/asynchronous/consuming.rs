@@ -5,11 +5,11 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use leveret::ErrorKind;
 use leveret::protocol::basic;
-use leveret::{Consumer, ErrorKind};
 
 use super::peer::{Peer, parameters};
-use super::steps::consumer;
+use super::steps::{consumer, deliver, next};
 
 const CAPACITY: usize = 1024 * 1024;
 
@@ -17,7 +17,7 @@ const CAPACITY: usize = 1024 * 1024;
 async fn try_next_gives_the_messages_then_the_reason_of_the_end_once_and_then_none() {
     let (_connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
     let mut consumer = consumer(&channel, &mut peer).await;
-    peer.send_content(1, basic::Deliver::default().consumer_tag("c").delivery_tag(1), b"x").await;
+    deliver(&mut peer, "c", 1, b"x").await;
     peer.send(1, basic::Cancel::default().consumer_tag("c").no_wait(true)).await;
     let delivery = consumer.try_next().await.unwrap().unwrap();
     assert_eq!((delivery.body(), delivery.consumer_tag().as_bytes()), (&b"x"[..], &b"c"[..]));
@@ -31,7 +31,7 @@ async fn a_consumer_that_never_has_to_wait_lets_others_run_now_and_then() {
     let (_connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
     let mut consumer = consumer(&channel, &mut peer).await;
     for tag in 1..=MESSAGES {
-        peer.send_content(1, basic::Deliver::default().consumer_tag("c").delivery_tag(tag), b"x").await;
+        deliver(&mut peer, "c", tag, b"x").await;
     }
     // All of them have arrived.
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -49,22 +49,17 @@ async fn a_consumer_that_never_has_to_wait_lets_others_run_now_and_then() {
     assert!((1..=MESSAGES / 256).contains(&yields), "{yields} times");
 }
 
-/// The tag of the next delivery.
-async fn next_tag(consumer: &mut Consumer) -> u64 {
-    consumer.try_next().await.unwrap().expect("a delivery").delivery_tag()
-}
-
 #[tokio::test(start_paused = true)]
 async fn close_waits_until_what_was_not_handed_out_is_on_its_way_back() {
     let (_connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
     let mut consumer = consumer(&channel, &mut peer).await;
     for tag in 1..=3 {
-        peer.send_content(1, basic::Deliver::default().consumer_tag("c").delivery_tag(tag), b"x").await;
+        deliver(&mut peer, "c", tag, b"x").await;
     }
-    assert_eq!(next_tag(&mut consumer).await, 1);
+    assert_eq!(next(&mut consumer).await, Some((1, b"x".to_vec())));
     let script = async {
         peer.expect::<basic::Cancel>(1).await;
-        peer.send_content(1, basic::Deliver::default().consumer_tag("c").delivery_tag(4), b"crosses").await;
+        deliver(&mut peer, "c", 4, b"crosses").await;
         tokio::time::sleep(Duration::from_secs(1)).await;
         peer.send(1, basic::CancelOk::default().consumer_tag("c")).await;
         let mut back = Vec::new();
@@ -101,7 +96,7 @@ async fn an_earlier_delivery_cannot_be_settled_after_a_multiple_settlement_of_a_
     let (_connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
     let mut consumer = consumer(&channel, &mut peer).await;
     for tag in 1..=2 {
-        peer.send_content(1, basic::Deliver::default().consumer_tag("c").delivery_tag(tag), b"x").await;
+        deliver(&mut peer, "c", tag, b"x").await;
     }
     let first = consumer.try_next().await.unwrap().unwrap();
     let second = consumer.try_next().await.unwrap().unwrap();

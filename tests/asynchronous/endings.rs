@@ -1,4 +1,4 @@
-//! What is left at the end of a test, which is the end of its thread: of a connection that is over, nothing.
+//! What is left at the end of a test, which is the end of its thread: every connection is over, and nothing is left of it.
 //!
 //! By then the runtime and all handles are gone. A panic in the end of a thread aborts the process, and says which test it was.
 
@@ -45,7 +45,8 @@ impl Drop for Opened {
         if FAILED.get() {
             return;
         }
-        for (left, waiting) in self.looks.iter().filter_map(|look| look()) {
+        for look in &self.looks {
+            let Some((left, waiting)) = look() else { panic!("a connection of {} is not over", self.test) };
             assert!(left.is_empty() && waiting == 0, "{} left behind: {left}{waiting} waiters", self.test);
         }
     }

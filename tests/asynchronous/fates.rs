@@ -19,10 +19,10 @@ use super::steps::publisher;
 
 const CAPACITY: usize = 64 * 1024;
 
-/// What a transport does with what it is given, once that is over its allowance.
+/// What a transport does with what it is given, once its allowance is spent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Over {
-    /// It passes a part of one write on, and fails.
+    /// It passes a part of one write on, or all of it, and fails.
     Fails,
     /// It takes everything, and passes nothing on.
     Swallows,
@@ -69,8 +69,9 @@ impl AsyncWrite for Limited {
             passing = ready!(Pin::new(stream).poll_write(context, &octets[..passing]))?;
             this.allowance.fetch_sub(passing, Ordering::Relaxed);
         }
+        let is_all = passing == octets.len() && (passing < allowed || this.over != Over::Fails);
         match this.over {
-            _ if passing == octets.len() => Poll::Ready(Ok(passing)),
+            _ if is_all => Poll::Ready(Ok(passing)),
             Over::Fails => {
                 this.stream = None;
                 Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
@@ -94,16 +95,24 @@ impl AsyncWrite for Limited {
     }
 }
 
-/// Reads everything, and agrees to a close. Gives what it has read.
-async fn read_all(mut stream: DuplexStream) -> Vec<u8> {
-    let (mut read, mut at) = (Vec::new(), 0);
+/// What a peer has read.
+struct Read {
+    octets: Vec<u8>,
+    /// A `connection.close` is among it.
+    closes: bool,
+}
+
+/// Reads everything, and agrees to a close.
+async fn read_all(mut stream: DuplexStream) -> Read {
+    let (mut read, mut at) = (Read { octets: Vec::new(), closes: false }, 0);
     let decoder = Decoder::new(FRAME_MAX);
-    while stream.read_buf(&mut read).await.is_ok_and(|count| count > 0) {
-        while let Ok(Decoded::Frame(frame, taken)) = decoder.decode(&read[at..]) {
+    while stream.read_buf(&mut read.octets).await.is_ok_and(|count| count > 0) {
+        while let Decoded::Frame(frame, taken) = decoder.decode(&read.octets[at..]).unwrap() {
             let closes = frame.kind == FrameKind::Method
                 && split_method(frame.payload).is_ok_and(|(id, _)| id == connection::Close::ID);
             at += taken;
             if closes {
+                read.closes = true;
                 let agreed = stream.write_all(&method_octets(0, &connection::CloseOk::default())).await;
                 drop(agreed);
             }
@@ -117,7 +126,7 @@ struct Outcome {
     close: leveret::Result<()>,
     /// What the confirm of each said, and of one more that was published when all of them had left or could not.
     confirms: Vec<Error>,
-    read: Vec<u8>,
+    read: Read,
     /// Bytes of the allowance that were used.
     spent: usize,
 }
@@ -176,16 +185,18 @@ impl Outcome {
 
     /// How many the peer has read, and how many not. What was not sent is among the latter.
     fn check(&self, place: &str) -> (usize, usize) {
-        let read = String::from_utf8_lossy(&self.read);
+        let read = String::from_utf8_lossy(&self.read.octets);
         for (number, error) in self.confirms.iter().enumerate() {
             assert!(error.is_not_sent() != error.is_unknown(), "{place}: {error}");
             assert!(!error.is_not_sent() || !read.contains(&body(number)), "{place}, message {number}: {error}");
         }
-        if self.close.is_ok() {
-            assert!(
+        match &self.close {
+            Ok(()) => assert!(
                 (0..self.confirms.len()).all(|number| read.contains(&body(number))),
                 "{place}: it is not all there"
-            );
+            ),
+            Err(error) if error.is_not_sent() => assert!(!self.read.closes, "{place}: the close was read: {error}"),
+            Err(error) => assert!(error.is_unknown(), "{place}: {error}"),
         }
         let arrived = (0..self.confirms.len()).filter(|number| read.contains(&body(*number))).count();
         (arrived, self.confirms.len() - arrived)
@@ -219,20 +230,21 @@ async fn cut(
     whole.close.unwrap();
     let mut seen = (0, 0, 0);
     for over in [Over::Fails, Over::Swallows, Over::Stalls] {
-        for allowance in (0..whole.spent).step_by(stride) {
+        // The last place of all is the end of the whole output.
+        for allowance in (0..whole.spent).step_by(stride).chain([whole.spent]) {
             let outcome = Outcome::on(pipe(), 3, over, allowance, parameters.clone()).await;
             let place = format!("{over:?} after {allowance} of {} bytes", whole.spent);
             let (arrived, lost) = outcome.check(&place);
+            assert!(outcome.read.closes || allowance < whole.spent, "{place}: the close is in the whole output");
             // The transport had failed, or took nothing more, when the last was published.
             if arrived < 3 && holds_back(over) {
                 assert!(outcome.confirms[3].is_not_sent(), "{place}: {}", outcome.confirms[3]);
             }
             let not_sent = outcome.confirms.iter().filter(|error| error.is_not_sent()).count();
             seen = (seen.0 + arrived, seen.1 + lost, seen.2 + not_sent);
-            match outcome.close {
+            if outcome.close.is_ok() {
                 // Of TLS, its own end is missing, and that alone.
-                Ok(()) => assert_eq!(outcome.read, whole.read, "{place}"),
-                Err(error) => assert!(error.is_unknown() || error.is_not_sent(), "{place}: {error}"),
+                assert_eq!(outcome.read.octets, whole.read.octets, "{place}");
             }
         }
     }

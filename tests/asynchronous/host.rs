@@ -53,7 +53,8 @@ impl<S: Read + Write> Line<S> {
     }
 
     fn take(&mut self) -> Option<Frame> {
-        let Ok(Decoded::Frame(frame, taken)) = Decoder::new(FRAME_MAX).decode(&self.input) else { return None };
+        let decoded = Decoder::new(FRAME_MAX).decode(&self.input).unwrap();
+        let Decoded::Frame(frame, taken) = decoded else { return None };
         let method = (frame.kind == FrameKind::Method).then(|| {
             let (id, arguments) = split_method(frame.payload).unwrap();
             Method::decode(id, &mut Reader::new(arguments)).unwrap()

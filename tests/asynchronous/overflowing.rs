@@ -8,7 +8,7 @@ use leveret::protocol::{basic, queue};
 use leveret::{Channel, ChannelEvent, ConnectionEvent, ConnectionParameters, Consumer, ErrorKind};
 
 use super::peer::{Peer, Received, parameters};
-use super::steps::started;
+use super::steps::{deliver, started};
 
 const CAPACITY: usize = 64 * 1024;
 
@@ -21,10 +21,6 @@ fn limited() -> ConnectionParameters {
     parameters().read_limit(LIMIT)
 }
 
-async fn deliver(peer: &mut Peer, delivery_tag: u64) {
-    peer.send_content(1, basic::Deliver::default().consumer_tag("c").delivery_tag(delivery_tag), &[0; LEN]).await;
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_slow_consumer_holds_the_broker_back_and_loses_nothing() {
     const MESSAGES: u64 = 1000;
@@ -35,7 +31,7 @@ async fn a_slow_consumer_holds_the_broker_back_and_loses_nothing() {
     let count = Arc::clone(&sent);
     let flooding = tokio::spawn(async move {
         for tag in 1..=MESSAGES {
-            deliver(&mut peer, tag).await;
+            deliver(&mut peer, "c", tag, &[0; LEN]).await;
             count.store(tag, Ordering::Relaxed);
         }
         peer
@@ -61,7 +57,7 @@ async fn overflowing(no_ack: bool, parameters: ConnectionParameters) -> (leveret
     let (connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters).await;
     let consumer = started(channel.consume("q").prefetch(0).no_ack(no_ack), &mut peer).await;
     for tag in 1..=MORE {
-        deliver(&mut peer, tag).await;
+        deliver(&mut peer, "c", tag, &[0; LEN]).await;
     }
     (connection, channel, consumer, peer)
 }

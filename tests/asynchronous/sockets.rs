@@ -16,11 +16,15 @@ use tokio::runtime::{Builder, Runtime};
 use super::host::{Frame, Line};
 use super::peer::{parameters, tune};
 
-/// Names the port to the process that is stopped.
+/// Makes a test the process that is stopped, and names the port to it.
+#[cfg(unix)]
 const PORT: &str = "LEVERET_TEST_PORT";
 
 /// Longer than two heartbeat intervals, of a second each.
 const PAUSE: Duration = Duration::from_secs(3);
+
+/// How long anything may take that happens at once; longer is a failure, not a hanging test.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
@@ -56,7 +60,7 @@ fn a_close_is_no_success_where_the_broker_dies_without_reading() {
         let (die, dies) = mpsc::channel::<()>();
         let (port, broker) = host(move |mut line| {
             oblige(&mut line, &tune());
-            dies.recv().unwrap();
+            dies.recv_timeout(PATIENCE).unwrap();
         });
         runtime().block_on(async {
             let connection = Connection::open(at(port).write_high_water(1 << 30)).await.unwrap();
@@ -117,9 +121,8 @@ fn heartbeats_that_lie_in_the_socket_of_a_blocked_thread_are_not_missed() {
         let channel = connection.open_channel().await.unwrap();
         let blocked = async {
             // The call leaves, and the driver sleeps.
-            while asked.try_recv().is_err() {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
+            let asking = tokio::task::spawn_blocking(move || asked.recv_timeout(PATIENCE));
+            asking.await.unwrap().expect("the broker is asked");
             std::thread::sleep(PAUSE);
             // What has arrived is looked at before this goes on.
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -135,35 +138,68 @@ fn heartbeats_that_lie_in_the_socket_of_a_blocked_thread_are_not_missed() {
 #[cfg(unix)]
 #[test]
 fn heartbeats_that_lie_in_the_socket_of_a_stopped_process_are_not_missed() {
-    use std::process::Command;
-
+    const NAME: &str = "sockets::heartbeats_that_lie_in_the_socket_of_a_stopped_process_are_not_missed";
+    if let Ok(port) = std::env::var(PORT) {
+        return declare_in_a_process_that_is_stopped(port.parse().unwrap());
+    }
     let Beating { port, asked, enough, thread } = beating();
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "sockets::process_that_is_stopped", "--nocapture"])
-        .env(PORT, port.to_string())
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    let signal = |name: &str| {
-        let sent = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
-    };
-    asked.recv().unwrap();
-    signal("-STOP");
+    let mut process = Process::run(NAME, port);
+    asked.recv_timeout(PATIENCE).expect("the process asks the broker");
+    process.signal("-STOP");
     std::thread::sleep(PAUSE);
-    signal("-CONT");
+    process.signal("-CONT");
     enough.send(()).unwrap();
-    assert!(child.wait().unwrap().success(), "the child has missed heartbeats");
+    process.expect_success();
     thread.join().unwrap();
 }
 
-/// What the process does that is stopped; a test that does nothing in any other.
-#[test]
-fn process_that_is_stopped() {
-    let Ok(port) = std::env::var(PORT) else { return };
+/// What the process does that is stopped.
+#[cfg(unix)]
+fn declare_in_a_process_that_is_stopped(port: u16) {
     runtime().block_on(async {
-        let connection = Connection::open(at(port.parse().unwrap()).heartbeat(1)).await.unwrap();
+        let connection = Connection::open(at(port).heartbeat(1)).await.unwrap();
         let channel = connection.open_channel().await.unwrap();
         assert_eq!(channel.queue_declare("q").await.unwrap().queue, "q");
     });
+}
+
+/// This program once more, for a single test. It is killed where it has not ended by the end of the test.
+#[cfg(unix)]
+struct Process(std::process::Child);
+
+#[cfg(unix)]
+impl Process {
+    /// Runs a test that finds this port in its environment.
+    fn run(test: &str, port: u16) -> Self {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", test, "--nocapture"]).env(PORT, port.to_string()).stdout(std::process::Stdio::null());
+        Self(command.spawn().unwrap())
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = std::process::Command::new("kill").args([name, &self.0.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for its end.
+    fn expect_success(&mut self) {
+        let begin = std::time::Instant::now();
+        let status = loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                break status;
+            }
+            assert!(begin.elapsed() < PATIENCE, "the process does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        assert!(status.success(), "the process has missed heartbeats");
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Process {
+    fn drop(&mut self) {
+        // One that has ended already is left alone.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
 }

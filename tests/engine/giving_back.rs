@@ -128,6 +128,10 @@ fn a_peer_that_does_not_read_what_goes_back_is_not_read_until_it_does() {
     assert!(session.engine.poll_reading(session.now));
 }
 
+/// Words of tags that are kept of what a broker goes on sending, and the tags of each.
+const MOST_WORDS: u64 = 20 * 1024;
+const TAGS_OF_A_WORD: u64 = 64;
+
 #[test]
 fn a_broker_that_answers_no_cancel_has_back_what_it_goes_on_sending() {
     let (mut session, _, [a, _]) = interleaved([]);
@@ -135,11 +139,27 @@ fn a_broker_that_answers_no_cancel_has_back_what_it_goes_on_sending() {
     assert_eq!(session.sent(), [sent(1, basic::Cancel::default().consumer_tag("a"))]);
     let all_up_to = |tag| sent(1, basic::Nack::default().delivery_tag(tag).multiple(true).requeue(true));
     for index in 1..=100_000 {
-        // Far apart, so that each takes as much memory as a tag can.
-        session.deliver(1, "a", 64 * index, "m");
-        let expected = if index == 65_537 { vec![all_up_to(64 * index)] } else { vec![] };
+        // So far apart that each takes as much memory as a tag can: a word.
+        session.deliver(1, "a", TAGS_OF_A_WORD * index, "m");
+        let is_excess = index % (MOST_WORDS + 1) == 0;
+        let expected = if is_excess { vec![all_up_to(TAGS_OF_A_WORD * index)] } else { vec![] };
         assert_eq!(session.sent(), expected, "message {index}");
     }
     session.say(1, basic::CancelOk::default().consumer_tag("a"));
     assert_eq!(session.sent(), [all_up_to(6_400_000)]);
+}
+
+#[test]
+fn what_goes_back_before_a_cancel_is_answered_takes_less_than_twice_the_write_limit_at_a_time() {
+    // Another consumer holds the first message, so that each of the others goes back by itself.
+    let (mut session, _, [a, _]) = interleaved(['b']);
+    session.engine.drop_consumer(a, [], None);
+    session.sent();
+    (1..=MOST_WORDS).for_each(|index| session.deliver(1, "a", TAGS_OF_A_WORD * index, "m"));
+    assert_eq!(session.engine.queued(), 0, "nothing goes back so far");
+    session.deliver(1, "a", TAGS_OF_A_WORD * (MOST_WORDS + 1), "m");
+    let of_one_tag_a_word = session.engine.queued();
+    assert_eq!(of_one_tag_a_word, (MOST_WORDS + 1) * NACK as u64);
+    assert!(of_one_tag_a_word * TAGS_OF_A_WORD < 2 * Settings::default().write_limit as u64);
+    assert_eq!(session.sent().len() as u64, MOST_WORDS + 1);
 }

@@ -4,12 +4,9 @@ use leveret::engine::{Completion, Failure, Taken};
 use leveret::protocol::basic::{self, Properties};
 use leveret::wire::FieldTable;
 
+use crate::memory::deliver;
 use crate::peer::{Sent, content_octets, sent};
 use crate::session::{Session, negotiated};
-
-fn deliver(delivery_tag: u64) -> basic::Deliver {
-    basic::Deliver::default().consumer_tag("c").delivery_tag(delivery_tag)
-}
 
 fn properties(len: usize) -> Properties {
     let mut headers = FieldTable::new();

@@ -93,6 +93,23 @@ fn what_only_looks_like_a_streams_is_nacked_where_that_is_harmless_and_else_left
 }
 
 #[test]
+fn a_message_over_the_limit_that_crosses_the_cancel_says_as_well_that_it_may_be_a_streams() {
+    let nack = sent(1, basic::Nack::default().delivery_tag(1).requeue(true));
+    for (version, expected) in [("3.10.8", vec![]), ("4.0.5", vec![nack.clone()]), ("4.3.6", vec![nack])] {
+        let mut session = Session::with(rabbitmq(version), |settings| settings.max_message_size = 10);
+        let key = session.channel();
+        // It asked for no offset: only its messages say what its queue may be.
+        let consumer = session.consumer(key, "c", false);
+        session.engine.drop_consumer(consumer, [], None);
+        assert_eq!(session.sent(), [cancel()], "{version}");
+        deliver(&mut session, 1, b"more than ten bytes");
+        assert_eq!(session.sent(), [], "{version}");
+        cancel_ok(&mut session);
+        assert_eq!(session.sent(), expected, "{version}");
+    }
+}
+
+#[test]
 fn a_message_over_the_limit_is_acknowledged_where_it_is_a_streams_and_rejected_where_it_is_none() {
     let reject = || sent(1, basic::Reject::default().delivery_tag(1));
     for (version, asks, expected) in [

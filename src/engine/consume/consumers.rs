@@ -134,9 +134,16 @@ pub(in crate::engine) struct Terms {
     pub(in crate::engine) stream: Stream,
 }
 
-/// Words of delivery tags that are kept for a consumer which has ended before the broker agrees: a
-/// mebibyte.
-const MOST_UNSEEN: usize = 64 * 1024;
+/// Words of delivery tags that are kept for a consumer which has ended before the broker agrees.
+///
+/// What they stand for counts against no limit, and goes back at once when they are more. So the
+/// number bounds two things at their worst:
+///
+/// * Memory: less than a mebibyte, for words in a tree whose nodes are half empty.
+/// * Output: where each of the 64 tags of each word needs a nack of its own, of 21 bytes, some 26
+///   MiB. That is less than twice the default `write_limit`, so one such burst does not make
+///   reading pause by itself.
+const MOST_UNSEEN: usize = 20 * 1024;
 
 /// One consumer.
 #[derive(Debug)]

@@ -234,6 +234,7 @@ mod tests {
         assert_eq!(part.len() + rest, 10);
         assert!(ready.is_empty());
     }
+
     #[test]
     fn reports_are_counted_until_they_are_taken_and_outlive_the_deliveries() {
         let mut ready = waiting([10; 2]);

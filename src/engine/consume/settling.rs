@@ -163,8 +163,10 @@ impl Engine {
         // Each by itself: a multiple nack would take the first of somebody else's with it, and
         // there is no nack of a range. That is 21 bytes for each message that counted at least four
         // times as much against `read_limit`, so that what all consumers of a connection leave
-        // takes about a fourth of that limit. Where it is more than twice `write_limit`, reading
-        // pauses.
+        // takes about a fourth of that limit. A message that arrives after the end of its consumer
+        // counts against none: of those, `MOST_UNSEEN` words of tags go back at a time, which take
+        // less than twice the default `write_limit`. Where more than twice `write_limit` waits,
+        // reading pauses.
         for tag in tags.iter() {
             self.give_back_at(key, tag, back(false));
         }

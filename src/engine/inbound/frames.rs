@@ -336,10 +336,12 @@ impl Engine {
 
     fn handle_oversize_delivery(&mut self, key: ChannelKey, consumer: ConsumerKey, delivery_tag: u64, unkept: Unkept) {
         let Some(known) = self.consumers.get_mut(consumer) else { return };
+        // Before it may be turned away: what is turned away goes back, and that of a stream may not
+        // be nacked.
+        known.terms.stream = known.terms.stream.max(unkept.stream);
         if known.turns_away(delivery_tag) {
             return self.give_back_excess(consumer);
         }
-        known.terms.stream = known.terms.stream.max(unkept.stream);
         let terms = known.terms;
         self.discard(key, delivery_tag, terms);
         self.report_oversize(consumer, unkept.oversize);

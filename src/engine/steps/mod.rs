@@ -30,5 +30,11 @@ pub(crate) fn steps_of<R>(work: impl FnOnce() -> R) -> (u64, R) {
     (STEPS.with(std::cell::Cell::get) - before, result)
 }
 
+/// So many numbers in no order, each once: `2^31 - 1` is prime.
+#[cfg(test)]
+pub(crate) fn scattered(count: u64) -> impl Iterator<Item = u64> {
+    (1..=count).map(|index| index * 1_103_515_245 % 2_147_483_647)
+}
+
 #[cfg(test)]
 mod tests;

@@ -78,7 +78,8 @@ async fn of_messages_that_come_back_changed_together_none_is_confirmed_as_taken(
         taken.push(soon(publisher.publish("", &queue, "the same body").properties(&properties)).await?);
     }
     for (confirm, properties) in strays.into_iter().zip(changing()) {
-        assert!(soon(confirm).await.is_err(), "{properties:?}");
+        let error = soon(confirm).await.expect_err("no queue takes it");
+        assert_eq!(error.kind(), ErrorKind::Returned, "{properties:?}: {error}");
     }
     for confirm in taken {
         soon(confirm).await?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use leveret::{ErrorKind, FieldTable, Requeue, Result};
-use leveret_live_tests::{next, open, rabbitmq_version, ready_messages, soon};
+use leveret_live_tests::{next, open, rabbitmq_is_at_least, ready_messages, soon};
 
 use crate::typed_queues::{number, publish_all, typed_queue, until_ready};
 
@@ -60,7 +60,7 @@ async fn a_message_that_was_held_for_too_long_goes_to_the_next_consumer() -> Res
     let mut consumer = soon(channel.consume(&queue).prefetch(1).consumer_tag("slow")).await?;
     let held = next(&mut consumer).await;
     assert_eq!(held.body(), b"first");
-    if rabbitmq_version().await.is_some_and(|version| version == "4.3") {
+    if rabbitmq_is_at_least(4, 3).await {
         let error = soon(consumer.next()).await.expect("the end is reported").expect_err("the broker ends it");
         assert_eq!(error.kind(), ErrorKind::ConsumerCancelled, "{error}");
         assert!(soon(consumer.next()).await.is_none());

@@ -79,6 +79,18 @@ pub async fn rabbitmq_version() -> Option<String> {
     Some(version.split('.').take(2).collect::<Vec<_>>().join("."))
 }
 
+/// That broker is RabbitMQ, of this version or a later one.
+pub async fn rabbitmq_is_at_least(major: u32, minor: u32) -> bool {
+    rabbitmq_version().await.is_some_and(|version| is_at_least(&version, (major, minor)))
+}
+
+/// Compares numbers, since `4.10` is after `4.9`.
+fn is_at_least(version: &str, least: (u32, u32)) -> bool {
+    let mut numbers = version.split('.').map(|number| number.parse().expect("a version is made of numbers"));
+    let mut number = || numbers.next().expect("a version has two numbers");
+    (number(), number()) >= least
+}
+
 /// The user of that broker, which a message may name as its sender.
 pub fn user() -> String {
     parameters().credentials.user().to_owned()
@@ -162,4 +174,19 @@ pub fn assert_closed_by_broker(error: &Error, kind: ErrorKind, code: ReplyCode) 
     assert_eq!(error.kind(), kind, "{error}");
     assert_eq!(error.reply_code(), Some(code), "{error}");
     assert_eq!(error.initiator(), Some(Initiator::Broker), "{error}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_at_least;
+
+    #[test]
+    fn versions_are_compared_by_their_numbers() {
+        for version in ["4.3", "4.4", "4.10", "4.30", "5.0", "10.0"] {
+            assert!(is_at_least(version, (4, 3)), "{version}");
+        }
+        for version in ["3.10", "3.13", "4.0", "4.2"] {
+            assert!(!is_at_least(version, (4, 3)), "{version}");
+        }
+    }
 }

@@ -10,13 +10,16 @@ use crate::engine::steps::{step, steps};
 /// those exist that have a bit. Adding the next tag and taking out one of the oldest cost a few
 /// instructions; others cost a binary search.
 ///
+/// A word in the middle or at the end that loses its last bit stays and is counted as empty, until
+/// it gets a bit again. The empty words go once they are the majority and more than a few.
+///
 /// Adding a word in the middle moves those on one side of it. Where these are many, because tags do
 /// not count up or a rollback brings old ones back, all words go into a tree, and come back when
 /// few are left.
 #[derive(Debug, Clone, Default)]
 pub(in crate::engine) struct DeliveryTags {
     words: VecDeque<Word>,
-    /// Words in the middle that have no bit any more. They go when they are the majority.
+    /// Exactly how many of `words` have no bit.
     empty: usize,
     /// The bits of all words by their bases, none of them empty. While there are any, `words` has
     /// none.
@@ -60,7 +63,10 @@ impl DeliveryTags {
     #[inline]
     fn insert_word(&mut self, word: Word) {
         match self.words.back_mut() {
-            Some(last) if last.base == word.base => last.bits |= word.bits,
+            Some(last) if last.base == word.base => {
+                self.empty -= usize::from(last.bits == 0);
+                last.bits |= word.bits;
+            }
             Some(last) if last.base > word.base => self.insert_before(word),
             None if !self.tree.is_empty() => self.insert_into_tree(word),
             _ => self.words.push_back(word),
@@ -246,6 +252,7 @@ impl DeliveryTags {
     }
 
     fn word(&self, base: u64) -> u64 {
+        step();
         let found = self.words.binary_search_by_key(&base, |word| word.base);
         match found.ok().and_then(|index| self.words.get(index)) {
             Some(word) => word.bits,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::engine::steps::steps_of;
+use crate::engine::steps::{scattered, steps_of};
 
 fn tags(tags: impl IntoIterator<Item = u64>) -> DeliveryTags {
     let mut set = DeliveryTags::default();
@@ -34,9 +34,17 @@ fn one_tag_that_stays_does_not_keep_the_words_of_those_that_went() {
     assert_eq!(set.iter().collect::<Vec<_>>(), [1]);
 }
 
-/// Tags in no order, each once: `2^31 - 1` is prime.
-fn scattered(count: u64) -> impl Iterator<Item = u64> {
-    (1..=count).map(|index| index * 1_103_515_245 % 2_147_483_647)
+#[test]
+fn the_last_word_is_empty_no_more_when_it_gets_a_bit_again() {
+    let mut set = tags([1, 64, 128]);
+    for _ in 0..100 {
+        assert!(set.remove(128));
+        assert_eq!((set.empty, set.words.len()), (1, 3));
+        set.insert(128);
+        assert_eq!((set.empty, set.words.len()), (0, 3));
+    }
+    assert!(set.remove(64));
+    assert_eq!((set.empty, set.words.len()), (1, 3));
 }
 
 #[test]
@@ -45,12 +53,13 @@ fn tags_in_no_order_cost_a_few_steps_each() {
     let (inserting, mut set) = steps_of(|| tags(scattered(COUNT)));
     assert!(inserting <= 2 * COUNT, "{inserting} steps");
     assert_eq!(set.iter().collect::<BTreeSet<_>>(), scattered(COUNT).collect());
-    let unsettled = set.clone();
+    let (unsettled, words) = (set.clone(), set.extent() as u64);
     let (splitting, ()) = steps_of(|| {
         set.retain(&unsettled);
         assert_eq!(set.last_before_others(&unsettled), scattered(COUNT).max());
     });
-    assert!(splitting <= 2 * COUNT, "{splitting} steps");
+    // One search in the other set for each word, by each of the two.
+    assert_eq!(splitting, 2 * words);
     let (removing, ()) = steps_of(|| scattered(COUNT).for_each(|tag| assert!(set.remove(tag))));
     assert!(removing <= 2 * COUNT, "{removing} steps");
     assert_eq!((set.words.len(), set.tree.len()), (0, 0));
@@ -100,6 +109,7 @@ proptest! {
             }
             prop_assert_eq!(set.contains(tag), model.contains(&tag));
             prop_assert_eq!(set.iter().next(), model.first().copied());
+            prop_assert_eq!(set.empty, set.words.iter().filter(|word| word.bits == 0).count());
         }
         prop_assert_eq!(set.iter().collect::<Vec<_>>(), model.iter().copied().collect::<Vec<_>>());
     }

@@ -77,13 +77,12 @@ fn consumers_that_do_not_keep_up_end_in_a_few_steps_each() {
 
 #[test]
 fn deliveries_whose_tags_come_in_no_order_take_a_few_steps_each() {
-    // Each once: the modulus is prime.
-    let scattered = |factor: u64| (1..=u64::from(COUNT)).map(move |index| index * factor % 2_147_483_647);
+    let delivery_tags = scattered(COUNT.into());
     let mut session = Session::open();
     let key = session.channel();
     session.consumers(key, 1);
     let consumer = session.engine.claim_consumer(key, &tag(0).as_str().into()).unwrap();
-    let (arriving, ()) = steps_of(|| scattered(1_103_515_245).for_each(|tag| session.deliver(0, tag)));
+    let (arriving, ()) = steps_of(|| delivery_tags.for_each(|tag| session.deliver(0, tag)));
     assert!(arriving <= 3 * u64::from(COUNT), "{arriving} steps");
     // Half of them is taken and settled.
     let (mut deliveries, mut taken) = (std::collections::VecDeque::new(), Vec::new());

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
-use super::steps_of;
+use super::{scattered, steps_of};
 use crate::config::Secret;
 use crate::engine::{
     ChannelKey, Completion, ConnectionNotice, Engine, Event, Failure, Interest, Negotiated, Settings, WaiterId,

@@ -232,12 +232,19 @@ async fn answers_of_two_methods_in_one_write_arrive_in_an_order_that_rabbitmq_ha
                 wrong.push(format!("{}, {}: {arrived:?}, where the table has {:?}", row.first, row.second, row.orders));
                 break;
             }
-            raced.push(format!("{}, {}: {arrived:?}", row.first, row.second));
+            // Each pair counts once, however often it is sent.
+            if count == 1 {
+                raced.push(format!("{}, {}: {arrived:?}", row.first, row.second));
+            }
         }
     }
     peer.leave_nothing().await;
     peer.raw.close().await;
-    let count = raced.len();
-    assert!(count * 20 <= rows.len(), "{count} of {} pairs ended as few do:\n{}", rows.len(), raced.join("\n"));
+    let (differ, may_race) = (raced.len(), rows.iter().filter(|row| !row.races.is_empty()).count());
+    assert!(
+        differ * 10 <= may_race,
+        "{differ} of {may_race} pairs that may race ended as few do:\n{}",
+        raced.join("\n")
+    );
     assert!(wrong.is_empty(), "{} of {} pairs:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
 }

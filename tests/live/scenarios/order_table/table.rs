@@ -77,7 +77,7 @@ fn add_races(pairs: &mut BTreeMap<(&'static str, &'static str), Row>) {
         let races = match pair {
             (first, second) if commits_to_a_queue(first, second) => in_time(of_nothing(second)),
             (first, second) if is_answered_by_a_queue(first, second) => {
-                row.orders.iter().flat_map(|order| at_any_place(order)).collect()
+                row.orders.iter().flat_map(|order| at_an_earlier_place(order)).collect()
             }
             _ => Vec::new(),
         };
@@ -113,16 +113,21 @@ fn in_time(of_nothing: Vec<Vec<Token>>) -> Vec<Vec<Token>> {
     of_nothing.into_iter().map(|order| if closes(&order) { both.clone() } else { order }).collect()
 }
 
-/// The orders in which the first method's answer stands elsewhere; or stands at all, before a close that it mostly is lost with.
-fn at_any_place(order: &[Token]) -> Vec<Vec<Token>> {
-    let others: Vec<_> = order.iter().filter(|token| **token != Token::Answer(0, None)).cloned().collect();
-    let close = others.iter().position(|token| matches!(token, Token::Close { .. }));
+/// The orders in which the first method's answer stands earlier than in this one; or stands at all, before a close that it mostly
+/// is lost with.
+fn at_an_earlier_place(order: &[Token]) -> Vec<Vec<Token>> {
+    let answer = Token::Answer(0, None);
+    let others: Vec<_> = order.iter().filter(|token| **token != answer).cloned().collect();
     let with_answer = |place| {
         let mut order = others.clone();
-        order.insert(place, Token::Answer(0, None));
+        order.insert(place, answer.clone());
         order
     };
-    (0..=close.unwrap_or(others.len())).map(with_answer).collect()
+    let usual = order.iter().position(|token| *token == answer);
+    let close = || others.iter().position(|token| matches!(token, Token::Close { .. }));
+    // One that never arrives, and is lost with nothing, is in no race.
+    let places = usual.unwrap_or_else(|| close().map_or(0, |close| close + 1));
+    (0..places).map(with_answer).collect()
 }
 
 fn fields(line: &'static str) -> [&'static str; 5] {
@@ -150,5 +155,15 @@ fn place_of(mark: &str) -> usize {
         "1" => 0,
         "2" => 1,
         _ => panic!("{mark} is no place in a pair"),
+    }
+}
+
+#[test]
+fn in_a_race_the_first_answer_is_earlier_than_usual_and_never_later() {
+    let races = |order| at_an_earlier_place(&tokens(order));
+    assert_eq!(races("2:return,2:ack,1"), ["1,2:return,2:ack", "2:return,1,2:ack"].map(tokens));
+    assert_eq!(races("channel 406 by tx.select: no"), ["1,channel 406 by tx.select: no"].map(tokens));
+    for order in ["1", "1,2", "1+2", "2", "nothing"] {
+        assert!(races(order).is_empty(), "{order}");
     }
 }
