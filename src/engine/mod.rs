@@ -96,7 +96,9 @@ pub use failure::Failure;
 pub use forgetting::WaitsFor;
 pub use inbound::{LentBody, Message, Violation};
 pub use keys::{ChannelKey, ConsumerKey, WaiterId};
-pub use opening::{ForeignError, Handshake, HandshakeError, HandshakeParameters, HandshakeStep, Negotiated};
+pub use opening::{
+    ForeignError, Handshake, HandshakeEnd, HandshakeError, HandshakeParameters, HandshakeStep, Negotiated,
+};
 pub use publish::{Admission, GatePlace};
 pub use settings::Settings;
 

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use super::used::Used;
 use crate::config::{ConnectionParameters, Credentials};
-use crate::engine::{Handshake, HandshakeParameters, HandshakeStep, Negotiated};
+use crate::engine::{Handshake, HandshakeEnd, HandshakeParameters, HandshakeStep, Negotiated};
 use crate::error::ConnectCause;
 use crate::frame::Outbound;
 
@@ -43,7 +43,10 @@ pub(super) async fn negotiate<T: AsyncRead + AsyncWrite + Unpin>(
             Ok(_) => continue,
             Err(error) => handshake.handle_end(input, Some(error)),
         };
-        return Err(ended.map_or_else(ConnectCause::from, ConnectCause::Handshake));
+        return Err(match ended {
+            HandshakeEnd::Server(error) => ConnectCause::Handshake(error),
+            HandshakeEnd::Transport(error) => ConnectCause::from(error),
+        });
     }
 }
 
