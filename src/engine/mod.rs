@@ -171,7 +171,7 @@ impl Engine {
             needed: 0,
             partial: None,
             max_header: largest_header(negotiated.frame_max, settings.max_header_size),
-            channels: Channels::new(negotiated.channel_max, keys::first_incarnation()),
+            channels: Channels::new(negotiated.channel_max),
             consumers: Consumers::default(),
             gate: Gate::new(high, settings.low_water as u64, settings.max_unconfirmed),
             holding: Holding::default(),
@@ -188,6 +188,13 @@ impl Engine {
             negotiated,
             settings,
         }
+    }
+
+    /// Counts the incarnations of channels up from `base`. Of several connections, each counts
+    /// where no other one does, so that a handle that outlives its connection names nothing of the
+    /// next. To be called before a channel is opened.
+    pub fn count_channels_from(&mut self, base: u64) {
+        self.channels.count_from(base);
     }
 
     /// What was agreed on in the handshake.
