@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::coop;
 use tokio::time::timeout_at;
 
 use super::handshake::negotiate;
@@ -84,6 +85,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Send + Unpin + 'a> Dial<'a, S> {
     /// Goes on, until there is something to be started or it is over.
     pub(super) async fn next(&mut self) -> Next<S> {
         loop {
+            // Attempts that all fail at once, such as names that nothing is known of, would keep
+            // the thread from everything else.
+            coop::consume_budget().await;
             // All outcomes that are there go first: what has one did not run out of time.
             let mut outcome = self.outcome_now().await;
             if outcome.is_none() {
