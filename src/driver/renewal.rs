@@ -5,13 +5,14 @@ use std::sync::Arc;
 use tokio::task::AbortHandle;
 
 use crate::config::CredentialsProvider;
+use crate::engine::Wanted;
 use crate::link::Shared;
 use crate::wire::Escaped;
 
 /// Whom to ask. Dropped, it asks no more.
 pub(super) struct Asking {
     provider: Arc<dyn CredentialsProvider>,
-    /// What asks at present, or did last.
+    /// What asks at present.
     task: Option<AbortHandle>,
 }
 
@@ -20,9 +21,17 @@ impl Asking {
         Self { provider, task: None }
     }
 
-    /// Asks in a task of its own: a provider that blocks or panics does it there. What was asked
-    /// before took too long.
-    pub(super) fn ask(&mut self, shared: &Arc<Shared>) {
+    /// Asks when a secret is wanted, and stops when none is any more: what was asked took too long.
+    pub(super) fn follow(&mut self, wanted: Wanted, shared: &Arc<Shared>) {
+        match wanted {
+            Wanted::No => self.stop(),
+            Wanted::Now => self.ask(shared),
+            Wanted::Asked => {}
+        }
+    }
+
+    /// Asks in a task of its own: a provider that blocks or panics does it there.
+    fn ask(&mut self, shared: &Arc<Shared>) {
         self.stop();
         let asking = tokio::spawn(ask(Arc::clone(&self.provider), Arc::clone(shared)));
         self.task = Some(asking.abort_handle());
@@ -60,5 +69,66 @@ impl Drop for Watch {
             let now = self.0.now();
             self.0.with(|state| state.engine.handle_no_secret("the provider panicked".to_owned(), now));
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::task::yield_now;
+
+    use super::*;
+    use crate::config::Credentials;
+    use crate::driver::CLOCK;
+    use crate::engine::{Engine, Negotiated, Settings};
+    use crate::wire::FieldTable;
+
+    /// Counts what is dropped.
+    struct Counted(Arc<AtomicUsize>);
+
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn shared() -> Arc<Shared> {
+        let negotiated =
+            Negotiated { channel_max: 0, frame_max: 4096, heartbeat: 0, server_properties: FieldTable::new() };
+        Arc::new(Shared::new(Engine::new(negotiated, Settings::default(), CLOCK.now()), CLOCK))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_provider_is_asked_once_and_dropped_when_no_secret_is_wanted_any_more() {
+        let [asked, dropped] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
+        let counts = || [&asked, &dropped].map(|count| count.load(Ordering::Relaxed));
+        let (asks, drops) = (Arc::clone(&asked), Arc::clone(&dropped));
+        let credentials = Credentials::provided_by(move || {
+            asks.fetch_add(1, Ordering::Relaxed);
+            let counted = Counted(Arc::clone(&drops));
+            async move {
+                let _counted = counted;
+                std::future::pending().await
+            }
+        });
+        let (shared, mut asking) = (shared(), Asking::new(Arc::clone(credentials.provider().unwrap())));
+        let steps = [
+            (Wanted::No, [0, 0]),
+            (Wanted::Now, [1, 0]),
+            (Wanted::Asked, [1, 0]),
+            (Wanted::No, [1, 1]),
+            (Wanted::Now, [2, 1]),
+            (Wanted::Now, [3, 2]),
+        ];
+        for (wanted, expected) in steps {
+            asking.follow(wanted, &shared);
+            yield_now().await;
+            assert_eq!(counts(), expected, "{wanted:?}");
+        }
+        drop(asking);
+        yield_now().await;
+        assert_eq!(counts(), [3, 3]);
     }
 }

@@ -89,6 +89,7 @@ use crate::frame::{Decoder, Encoder, FRAME_OVERHEAD, Outbound};
 pub use connection::Leftovers;
 pub use connection::{
     ChannelNotice, ChannelState, Closure, ConnectionNotice, ConnectionState, Fate, Initiator, Interest, Reason, Scope,
+    Wanted,
 };
 pub use consume::{ConsumerEnd, Delivery, Settle, Taken};
 pub use event::{Completion, Confirmation, Discarded, Event, Reply, Returned, Settled};
