@@ -1,4 +1,5 @@
-//! Channels: opened and closed from either side, their numbers used again, their incarnations never.
+//! Channels: opened and closed from either side, their numbers used again, their incarnations
+//! never.
 
 use std::time::Duration;
 
