@@ -1,7 +1,9 @@
-//! A program that stays connected: several brokers, a deadline for every wait, events, and a new connection when one is lost.
+//! A program that stays connected: several brokers, a deadline for every wait, events, and a new
+//! connection when one is lost.
 //!
-//! `cargo run --features broker --example failover` brings its own two brokers, of which one goes away. A cluster goes into one
-//! URL: `amqp://user:password@a:5672,b:5672/vhost?endpoint_order=shuffled&connection_attempts=10&heartbeat=20`.
+//! `cargo run --features broker --example failover` brings its own two brokers, of which one goes
+//! away. A cluster goes into one URL:
+//! `amqp://user:password@a:5672,b:5672/vhost?endpoint_order=shuffled&connection_attempts=10&heartbeat=20`.
 
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "an example tells what it does, and may stop")]
 

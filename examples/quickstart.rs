@@ -1,8 +1,9 @@
 //! The first program: publishes a message, consumes it, acknowledges it.
 //!
-//! `cargo run --features broker --example quickstart` needs nothing else: it brings its own broker. To have it use another
-//! one, name it: `AMQP_URL=amqp://user:password@host cargo run --example quickstart`. Without either it tries the broker of
-//! this machine.
+//! `cargo run --features broker --example quickstart` needs nothing else: it brings its own broker.
+//! To have it use another one, name it:
+//! `AMQP_URL=amqp://user:password@host cargo run --example quickstart`. Without either it tries the
+//! broker of this machine.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example tells what it does")]
 
@@ -48,7 +49,8 @@ async fn hello(connection: &Connection) -> Result<()> {
     let queue = channel.queue_declare("").exclusive(true).await?.queue;
     println!("Declared the queue {queue}.");
 
-    // Confirmed, because a plain publish resolves when the message is queued, which is before it is sent.
+    // Confirmed, because a plain publish resolves when the message is queued, which is before it is
+    // sent.
     let publisher = channel.confirm_select().await?;
     publisher.publish("", &queue, "Hello, world!").confirmed().await?;
     println!("Published a message, and the broker confirmed it.");
@@ -60,7 +62,8 @@ async fn hello(connection: &Connection) -> Result<()> {
         println!("Acknowledged it.");
     }
 
-    // Closing is Ok when the broker has read all that was queued: a program that just ends does not hear of it.
+    // Closing is Ok when the broker has read all that was queued: a program that just ends does not
+    // hear of it.
     connection.close().await?;
     println!("Closed the connection.");
     Ok(())

@@ -1,8 +1,10 @@
-//! An application, and its own tests: they run it against an embedded broker that does to it what networks and brokers do.
+//! An application, and its own tests: they run it against an embedded broker that does to it what
+//! networks and brokers do.
 //!
-//! The application is a worker: it takes jobs from one queue and publishes their results to another. Its tests are at the
-//! end of this file; `cargo test --features broker --example testing_with_a_broker` runs them. The worker itself works on
-//! the broker that `AMQP_URL` names, or on the one of this machine, until it is stopped:
+//! The application is a worker: it takes jobs from one queue and publishes their results to
+//! another. Its tests are at the end of this file;
+//! `cargo test --features broker --example testing_with_a_broker` runs them. The worker itself
+//! works on the broker that `AMQP_URL` names, or on the one of this machine, until it is stopped:
 //! `cargo run --features broker --example testing_with_a_broker`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example tells what it does")]
@@ -27,7 +29,8 @@ async fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Works for ever, on one connection after the other. Gives the first error that another connection would not mend.
+/// Works for ever, on one connection after the other. Gives the first error that another connection
+/// would not mend.
 ///
 /// How it connects is the caller's: the program does so by a URL, a test to its embedded broker.
 async fn run<F: Future<Output = Result<Connection>>>(connect: impl Fn() -> F) -> Error {
@@ -45,8 +48,8 @@ async fn run<F: Future<Output = Result<Connection>>>(connect: impl Fn() -> F) ->
     }
 }
 
-/// Works on one connection. A job is acknowledged when its result is safe with the broker, and not before: whatever happens
-/// in between, the job is done again and never lost.
+/// Works on one connection. A job is acknowledged when its result is safe with the broker, and not
+/// before: whatever happens in between, the job is done again and never lost.
 async fn work(connection: &Connection) -> Result<()> {
     let channel = connection.open_channel().await?;
     channel.queue_declare(JOBS).durable(true).await?;
@@ -75,7 +78,8 @@ mod tests {
 
     use super::*;
 
-    /// Starts the worker on the broker. The clock of these tests is virtual, so that its pauses take no time.
+    /// Starts the worker on the broker. The clock of these tests is virtual, so that its pauses
+    /// take no time.
     fn start(broker: &Broker) -> JoinHandle<Error> {
         let broker = broker.clone();
         tokio::spawn(run(move || Connection::open_on(broker.connect(), "amqp://localhost")))

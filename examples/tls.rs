@@ -4,8 +4,9 @@
 //! cargo run --features tls --example tls -- amqps://rabbit.example ca.pem client.pem client.key
 //! ```
 //!
-//! The broker needs a TLS listener, its plug-in `rabbitmq_auth_mechanism_ssl`, and a user of the certificate's common name. With the
-//! URL alone, user and password of the URL log in, and the authorities of the system are trusted.
+//! The broker needs a TLS listener, its plug-in `rabbitmq_auth_mechanism_ssl`, and a user of the
+//! certificate's common name. With the URL alone, user and password of the URL log in, and the
+//! authorities of the system are trusted.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example tells what it does")]
 

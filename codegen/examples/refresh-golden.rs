@@ -1,4 +1,5 @@
-//! Writes the golden files in `tests/golden` and the code in `GENERATED.md` anew, from what the generator makes now:
+//! Writes the golden files in `tests/golden` and the code in `GENERATED.md` anew, from what the
+//! generator makes now:
 //!
 //!     cargo run -p leveret-codegen --example refresh-golden
 //!

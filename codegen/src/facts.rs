@@ -1,7 +1,7 @@
 //! The facts of a specification as plain lines, so that two can be compared: everything but prose.
 //!
-//! The order of elements of one kind is a fact; the order of kinds within their parent is not, so it is fixed here. Words
-//! of a name are joined by hyphens, whatever the file joins them by.
+//! The order of elements of one kind is a fact; the order of kinds within their parent is not, so
+//! it is fixed here. Words of a name are joined by hyphens, whatever the file joins them by.
 
 use crate::spec::{Element, Kind};
 

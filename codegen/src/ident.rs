@@ -1,8 +1,8 @@
 //! Makes Rust identifiers out of the specification's names; nothing else does.
 //!
-//! A name is split into words at everything that is no ASCII letter or digit, and where a capital follows a small
-//! letter. The words are put together again in the case that Rust wants. What comes out is always an identifier; two
-//! names may come out as the same one, which `resolve` reports.
+//! A name is split into words at everything that is no ASCII letter or digit, and where a capital
+//! follows a small letter. The words are put together again in the case that Rust wants. What comes
+//! out is always an identifier; two names may come out as the same one, which `resolve` reports.
 
 use proc_macro2::{Ident, Span};
 
@@ -64,7 +64,8 @@ pub(crate) fn field(name: &str) -> Ident {
     free(snake(&words(name)), TAKEN_FIELDS)
 }
 
-/// The variable that holds a field while it is decoded; it steps aside for the variables of the decoder.
+/// The variable that holds a field while it is decoded; it steps aside for the variables of the
+/// decoder.
 pub(crate) fn local(name: &str) -> Ident {
     let field = field(name).to_string();
     match field.as_str() {
@@ -91,7 +92,8 @@ fn joined(class: &str, method: &str) -> Vec<String> {
     all
 }
 
-/// The words of a name in small letters; never none, so that whatever is made of them is an identifier.
+/// The words of a name in small letters; never none, so that whatever is made of them is an
+/// identifier.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut after_small = false;

@@ -1,19 +1,22 @@
 //! Generates leveret's AMQP 0-9-1 wire bindings from the protocol's XML specification.
 //!
-//! A specification is a file in the format of the published `amqp0-9-1.xml`, followed by any number of overlays in the
-//! same format, each of which adds to what comes before it or changes it. From text to Rust there are four steps, each of
-//! which knows only what the one before it hands over:
+//! A specification is a file in the format of the published `amqp0-9-1.xml`, followed by any number
+//! of overlays in the same format, each of which adds to what comes before it or changes it. From
+//! text to Rust there are four steps, each of which knows only what the one before it hands over:
 //!
 //! 1. parse: XML to a tree ([`spec`]) with the position of everything;
 //! 2. merge: overlays onto the tree of the base;
-//! 3. resolve: the tree to a [`model`] in which every field has its wire type and every method its replies;
+//! 3. resolve: the tree to a [`model`] in which every field has its wire type and every method its
+//!    replies;
 //! 4. [`emit`]: the model to formatted Rust.
 //!
-//! The format is that of 0-9-1, with what the published files of 0-8 and 0-9 write otherwise. The reader is strict about
-//! whatever the bindings hang on, and lenient about prose and asserts: what it does not know there is a [`Warning`], which
-//! [`Specification::load`] returns beside the protocol.
+//! The format is that of 0-9-1, with what the published files of 0-8 and 0-9 write otherwise. The
+//! reader is strict about whatever the bindings hang on, and lenient about prose and asserts: what
+//! it does not know there is a [`Warning`], which [`Specification::load`] returns beside the
+//! protocol.
 //!
-//! All problems of a specification are found before anything is returned, each with its file, line and column:
+//! All problems of a specification are found before anything is returned, each with its file, line
+//! and column:
 //!
 //! ```
 //! use leveret_codegen::{Source, load};
@@ -65,7 +68,8 @@ pub fn load(sources: &[Source]) -> Result<Protocol, Errors> {
     Specification::load(sources).map(|specification| specification.protocol)
 }
 
-/// A base with its overlays, read whole: what it says, what that means, and what the reader passed over.
+/// A base with its overlays, read whole: what it says, what that means, and what the reader passed
+/// over.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Specification {
@@ -117,8 +121,8 @@ pub fn read(specs: &[impl AsRef<Path>]) -> Result<Vec<Source>, Errors> {
     Ok(sources)
 }
 
-/// Generates `protocol.rs` and `asynchronous.rs` in `out_dir` from the files of a base and its overlays: what a build
-/// script calls.
+/// Generates `protocol.rs` and `asynchronous.rs` in `out_dir` from the files of a base and its
+/// overlays: what a build script calls.
 ///
 /// # Errors
 ///

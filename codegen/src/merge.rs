@@ -1,8 +1,10 @@
 //! Lays an overlay over a base: both are trees, and so is what comes out.
 //!
-//! - What the base does not have is added. A constant with a class takes its place by value among those with one, as
-//!   reply codes stand in the published files; everything else goes to the end of its parent.
-//! - A class of the base is entered. So a method of it can be added, and a `doc` in it takes the place of the base's.
+//! - What the base does not have is added. A constant with a class takes its place by value among
+//!   those with one, as reply codes stand in the published files; everything else goes to the end
+//!   of its parent.
+//! - A class of the base is entered. So a method of it can be added, and a `doc` in it takes the
+//!   place of the base's.
 //! - What is given with something in it takes the place of what the base has, where that stands.
 //! - What is given bare changes the attributes that it names, and those alone.
 //!
@@ -26,7 +28,8 @@ pub(crate) fn all(trees: Vec<Element>, problems: &mut Problems) -> Option<Elemen
 
 /// Lays `patch` over `base`; both are roots.
 fn overlay(base: &mut Element, patch: Element, problems: &mut Problems) {
-    // The root repeats the version of the base in order to be a file of the format; that is no empty change.
+    // The root repeats the version of the base in order to be a file of the format; that is no
+    // empty change.
     change_attributes(base, patch.attributes);
     enter(base, patch.children, problems);
 }
@@ -165,7 +168,8 @@ mod tests {
         </class>
     </amqp>";
 
-    /// What the overlay with that inside changes: facts gone and facts new, with their place among all facts.
+    /// What the overlay with that inside changes: facts gone and facts new, with their place among
+    /// all facts.
     fn changes(overlay: &str) -> (Vec<String>, Vec<(usize, String)>) {
         let base = Source::new("base.xml", BASE);
         let old = Specification::load(std::slice::from_ref(&base)).unwrap();

@@ -1,7 +1,8 @@
 //! The resolved protocol: what `resolve` makes of a spec tree and what `emit` prints.
 //!
-//! Every name is still the specification's own (`consumer-tag`); Rust identifiers are made in `ident` alone. Every
-//! field has its wire type, every response its method, every run of bits its octets.
+//! Every name is still the specification's own (`consumer-tag`); Rust identifiers are made in
+//! `ident` alone. Every field has its wire type, every response its method, every run of bits its
+//! octets.
 
 use std::fmt;
 
@@ -54,7 +55,8 @@ pub struct Constant {
 pub enum ConstantKind {
     /// A plain number: a frame type, a limit, a marker.
     Number,
-    /// A reply code that is no error (`reply-success`; a constant without class whose name starts with `reply-`).
+    /// A reply code that is no error (`reply-success`; a constant without class whose name starts
+    /// with `reply-`).
     ReplySuccess,
     /// A reply code that closes a channel.
     SoftError,
@@ -71,7 +73,8 @@ pub struct Class {
     pub index: u16,
     /// Documentation, never empty.
     pub docs: String,
-    /// Content properties in flag order (first is bit 15 of the first flag word); empty for a class without content.
+    /// Content properties in flag order (first is bit 15 of the first flag word); empty for a class
+    /// without content.
     pub properties: Vec<Field>,
     /// Methods in the order of the specification.
     pub methods: Vec<Method>,
@@ -90,7 +93,8 @@ pub struct Method {
     pub fields: Vec<Field>,
     /// How `fields` lie on the wire; every field is in exactly one slot.
     pub layout: Vec<Slot>,
-    /// Positions in [`Class::methods`] of the methods that may answer this one; empty where nothing answers.
+    /// Positions in [`Class::methods`] of the methods that may answer this one; empty where nothing
+    /// answers.
     pub responses: Vec<usize>,
     /// The specification calls it synchronous.
     pub synchronous: bool,
@@ -98,7 +102,8 @@ pub struct Method {
     pub content: bool,
     /// The specification calls it deprecated.
     pub deprecated: bool,
-    /// Who may send it, from the `chassis` elements: the peer that must *implement* a method is the one that receives it.
+    /// Who may send it, from the `chassis` elements: the peer that must *implement* a method is the
+    /// one that receives it.
     pub sender: Sender,
 }
 
@@ -151,8 +156,8 @@ pub enum WireType {
     Timestamp,
     /// A field table.
     Table,
-    /// The body of a message as an argument, which 0-9 alone has: an octet that says what follows (0: the body itself,
-    /// 1: the name of a reference), then a long string.
+    /// The body of a message as an argument, which 0-9 alone has: an octet that says what follows
+    /// (0: the body itself, 1: the name of a reference), then a long string.
     Content,
 }
 

@@ -30,7 +30,8 @@ pub struct Problem {
     file: Arc<str>,
     /// Line and column; none where the whole file is meant.
     at: Option<(u32, u32)>,
-    /// The element, such as `/amqp/class[queue]/method[declare]`; empty where the whole file is meant.
+    /// The element, such as `/amqp/class[queue]/method[declare]`; empty where the whole file is
+    /// meant.
     path: String,
     /// What is wrong.
     message: String,
@@ -62,7 +63,8 @@ impl Problem {
         self.at
     }
 
-    /// The path of the element, such as `/amqp/class[queue]/method[declare]`; empty where the whole file is meant.
+    /// The path of the element, such as `/amqp/class[queue]/method[declare]`; empty where the whole
+    /// file is meant.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -86,7 +88,8 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong, in the order of the sources: never empty. Displayed one problem a line.
+/// Everything that is wrong, in the order of the sources: never empty. Displayed one problem a
+/// line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Errors {
     /// Sorted by place.

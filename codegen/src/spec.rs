@@ -1,5 +1,5 @@
-//! The specification as a tree: what was written, where, and nothing decided. Names have hyphens between words, however
-//! the file writes them.
+//! The specification as a tree: what was written, where, and nothing decided. Names have hyphens
+//! between words, however the file writes them.
 
 use crate::problem::{Position, Problem};
 use crate::warning::Warning;
@@ -72,7 +72,8 @@ impl Element {
         self.attribute(name).map(|attribute| attribute.value.as_str())
     }
 
-    /// The attribute `name`, which the parser has made sure of where the format needs it; else empty.
+    /// The attribute `name`, which the parser has made sure of where the format needs it; else
+    /// empty.
     pub fn name(&self) -> &str {
         self.value("name").unwrap_or_default()
     }
@@ -102,12 +103,14 @@ impl Element {
         Problem::new(&self.position, &self.path, message)
     }
 
-    /// A problem with an attribute of this element, or with the element where it has none of that name.
+    /// A problem with an attribute of this element, or with the element where it has none of that
+    /// name.
     pub(crate) fn problem_with(&self, attribute: &str, message: impl Into<String>) -> Problem {
         Problem::new(self.position_of(attribute), &self.path, message)
     }
 
-    /// A warning about an attribute of this element, or about the element where it has none of that name.
+    /// A warning about an attribute of this element, or about the element where it has none of that
+    /// name.
     pub(crate) fn warning_with(&self, attribute: &str, message: impl Into<String>) -> Warning {
         Warning::new(self.position_of(attribute), &self.path, message)
     }

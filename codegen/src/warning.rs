@@ -4,8 +4,9 @@ use std::fmt;
 
 use crate::problem::{Position, one_line};
 
-/// One thing that a specification says and the bindings do not, prose or an assert that the reader does not know; or one
-/// that it says otherwise than the format of 0-9-1, and that can be read in one way only.
+/// One thing that a specification says and the bindings do not, prose or an assert that the reader
+/// does not know; or one that it says otherwise than the format of 0-9-1, and that can be read in
+/// one way only.
 ///
 /// What could make the bindings wrong is no warning, but a [`Problem`](crate::Problem).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +30,8 @@ impl Warning {
         &self.position
     }
 
-    /// The path of the element, such as `/amqp/class[queue]/method[declare]`; empty outside the root.
+    /// The path of the element, such as `/amqp/class[queue]/method[declare]`; empty outside the
+    /// root.
     pub fn path(&self) -> &str {
         &self.path
     }

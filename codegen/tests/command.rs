@@ -20,7 +20,8 @@ struct Run {
     err: String,
 }
 
-/// A folder of the test's own, with the files `base.xml`, `overlay.xml`, `moved.xml` and `wrong.xml`.
+/// A folder of the test's own, with the files `base.xml`, `overlay.xml`, `moved.xml` and
+/// `wrong.xml`.
 fn folder(test: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
     fs::create_dir_all(&folder).unwrap();

@@ -1,6 +1,8 @@
-//! What the generator prints, compared with golden files: small XML, and beside it the Rust that must come of it.
+//! What the generator prints, compared with golden files: small XML, and beside it the Rust that
+//! must come of it.
 //!
-//! No test writes a golden file. Where a change is meant, refresh them, and the page `GENERATED.md`, by
+//! No test writes a golden file. Where a change is meant, refresh them, and the page
+//! `GENERATED.md`, by
 //!
 //!     cargo run -p leveret-codegen --example refresh-golden
 //!

@@ -1,6 +1,8 @@
-//! The specification in `spec/` says what the published files say, but for the corrections that `spec/README.md` lists.
+//! The specification in `spec/` says what the published files say, but for the corrections that
+//! `spec/README.md` lists.
 //!
-//! What the published files say is in `facts/*.txt`, which a parser of its own derived: see `facts/derive.py`.
+//! What the published files say is in `facts/*.txt`, which a parser of its own derived: see
+//! `facts/derive.py`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
 use leveret_codegen::facts::facts;
@@ -47,7 +49,8 @@ fn published(name: &str) -> Vec<String> {
     text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
 }
 
-/// Takes out of `facts` those that the corrections mark with `sign`, each of which must be there once.
+/// Takes out of `facts` those that the corrections mark with `sign`, each of which must be there
+/// once.
 fn without(mut facts: Vec<String>, sign: &str) -> Vec<String> {
     for fact in CORRECTIONS.iter().filter_map(|line| line.strip_prefix(sign)) {
         let before = facts.len();

@@ -1,4 +1,5 @@
-//! What is wrong with a specification is reported with file, line, column and element path, all of it at once.
+//! What is wrong with a specification is reported with file, line, column and element path, all of
+//! it at once.
 #![allow(clippy::panic, reason = "a test may panic")]
 
 use leveret_codegen::{Source, load};

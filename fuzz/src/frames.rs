@@ -9,8 +9,8 @@ use crate::methods::method;
 
 type Found = (Vec<(FrameKind, u16, Vec<u8>)>, Option<FrameError>);
 
-/// Two octets of frame_max, one that says in which steps the stream arrives, then the stream: its frames are the same
-/// as when it arrives whole.
+/// Two octets of frame_max, one that says in which steps the stream arrives, then the stream: its
+/// frames are the same as when it arrives whole.
 pub fn frames(data: &[u8]) {
     let Some(([high, low, step], stream)) = data.split_first_chunk::<3>() else { return };
     let decoder = Decoder::new(u32::from(u16::from_be_bytes([*high, *low])));
@@ -26,7 +26,8 @@ pub fn frames(data: &[u8]) {
     }
 }
 
-/// The frames of a stream that arrives `step` octets at a time, and the error that ends it, if one does.
+/// The frames of a stream that arrives `step` octets at a time, and the error that ends it, if one
+/// does.
 fn arriving(decoder: &Decoder, stream: &[u8], step: usize) -> Found {
     let mut frames = Vec::new();
     let (mut from, mut until) = (0, 0);

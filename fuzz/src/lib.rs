@@ -1,8 +1,10 @@
-//! What the fuzz targets do: plain functions over octets, which panic where leveret breaks a promise.
+//! What the fuzz targets do: plain functions over octets, which panic where leveret breaks a
+//! promise.
 //!
-//! The targets in `fuzz_targets/` call them with what libFuzzer finds, the test `corpus` with what is committed under
-//! `corpus/<target>/`. `seed.py` makes the seeds there from the golden vectors and from the URLs of the tests. A target is a function here, a line in
-//! [`TARGETS`], a file in `fuzz_targets/` with its `[[bin]]`, and a folder of seeds.
+//! The targets in `fuzz_targets/` call them with what libFuzzer finds, the test `corpus` with what
+//! is committed under `corpus/<target>/`. `seed.py` makes the seeds there from the golden vectors
+//! and from the URLs of the tests. A target is a function here, a line in [`TARGETS`], a file in
+//! `fuzz_targets/` with its `[[bin]]`, and a folder of seeds.
 //!
 //! The stable toolchain builds the targets, with the coverage that guides libFuzzer:
 //!
@@ -14,7 +16,8 @@
 //! target/fuzz/x86_64-unknown-linux-gnu/debug/frames -max_total_time=60 target/fuzz/found fuzz/corpus/frames
 //! ```
 //!
-//! What libFuzzer keeps goes into the first folder, so that `corpus/` holds what somebody chose to commit.
+//! What libFuzzer keeps goes into the first folder, so that `corpus/` holds what somebody chose to
+//! commit.
 #![forbid(unsafe_code)]
 
 mod frames;

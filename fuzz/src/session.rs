@@ -20,9 +20,9 @@ fn message<'a>(body: &'a Body<'a>) -> Publish<'a> {
     Publish { exchange: b"e", routing_key: b"k", mandatory: true, properties: None, body }
 }
 
-/// Steps of the application, one octet each, until 255; that one is followed by the length of a piece of the inbound
-/// stream (two octets) and the piece. Whatever comes, nothing panics, what goes out is frames, and by the end each
-/// waiter has heard once.
+/// Steps of the application, one octet each, until 255; that one is followed by the length of a
+/// piece of the inbound stream (two octets) and the piece. Whatever comes, nothing panics, what
+/// goes out is frames, and by the end each waiter has heard once.
 pub fn session(data: &[u8]) {
     let mut session = Session::new();
     let mut rest = data;

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use leveret::wire::{Reader, Writer};
 
-/// A field table: what can be read can be written back, octet for octet where it is written as we write, and means the
-/// same.
+/// A field table: what can be read can be written back, octet for octet where it is written as we
+/// write, and means the same.
 pub fn tables(data: &[u8]) {
     let mut reader = Reader::new(data);
     let read = reader.table();

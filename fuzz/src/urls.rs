@@ -17,7 +17,8 @@ pub fn urls(data: &[u8]) {
     };
     assert_eq!(parameters.validate(), Ok(()), "what was read is refused afterwards");
     let printed = parameters.to_string();
-    // Octets that a URL cannot hold as they are: none is taken for something else when it reads back.
+    // Octets that a URL cannot hold as they are: none is taken for something else when it reads
+    // back.
     let password = parameters
         .credentials
         .password()

@@ -3,13 +3,14 @@
 use std::convert::Infallible;
 use std::fmt;
 
-/// What is wrong with a URL or with a field of
+/// What is wrong with a URL, with a map of settings (feature `serde`) or with a field of
 /// [`ConnectionParameters`](super::ConnectionParameters).
 ///
 /// Its text names the part or key, what is allowed and, for an unknown key, the known ones that are
 /// near. It shows what was given only where that cannot be part of a secret: never a part of a URL
-/// before its query, no key that is near no known one, and no value beside something that may hold
-/// a secret, such as `password`.
+/// before its query, no key of a query that is near no known one, and no value of a query beside
+/// something that may hold a secret, such as `password`. Of a map it shows every name, and the
+/// values of keys alone that are no secret and no map themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParametersError {
     kind: ParametersErrorKind,
@@ -27,17 +28,17 @@ pub struct ParametersError {
 pub enum ParametersErrorKind {
     /// The URL has no scheme, or one that is not AMQP's.
     Scheme,
-    /// The URL asks for something that this version does not have.
+    /// The URL or map asks for something that this version does not have.
     Unsupported,
-    /// The text of a part or value cannot be read.
+    /// The text of a part or value cannot be read, or a value of a map has another type.
     Malformed,
-    /// A part or value is missing its text.
+    /// A part or value is missing its text, or a list its elements.
     Empty,
     /// A value is beyond its bounds.
     OutOfRange,
     /// No parameter has that name.
     UnknownKey,
-    /// A key comes twice.
+    /// A key comes twice, or a name in a map.
     RepeatedKey,
     /// Two keys contradict each other.
     Conflict,
@@ -88,8 +89,9 @@ impl ParametersError {
     }
 
     /// Where it is wrong: a key of the query, or `url`, `scheme`, `user`, `password`, `host`,
-    /// `port` or `virtual_host`. It is `a key of the query` for a key that is missing, and for one
-    /// that is near no known one: it may be part of a password.
+    /// `port` or `virtual_host`; of a map also `endpoints`, `tls` or an unknown name. It is
+    /// `a key of the query` for a key that is missing there, and for one that is near no known one:
+    /// it may be part of a password.
     pub fn key(&self) -> &str {
         &self.key
     }
@@ -107,7 +109,7 @@ impl fmt::Display for ParametersError {
         match kind {
             ParametersErrorKind::UnknownKey if key == A_KEY => write!(f, "{key} is unknown")?,
             ParametersErrorKind::UnknownKey => write!(f, "unknown key {}", Shortened(key))?,
-            ParametersErrorKind::RepeatedKey => write!(f, "the key {key} comes twice")?,
+            ParametersErrorKind::RepeatedKey => write!(f, "the key {} comes twice", key.escape_debug())?,
             ParametersErrorKind::Empty => write!(f, "{key} is empty")?,
             _ => match given {
                 Some(given) => write!(f, "{key} cannot be {}", Shortened(given))?,

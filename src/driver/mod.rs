@@ -48,5 +48,5 @@ fn drive<S: Stream, R: Runtime>(agreed: Agreed<S>, runtime: &R) -> (Arc<Shared>,
         Asking::new(renewal.provider, runtime.clone())
     });
     let shared = Arc::new(Shared::new(engine, clock));
-    (Arc::clone(&shared), Driver::new(transport, shared, input, provider, runtime.alarm()))
+    (Arc::clone(&shared), Driver::new(transport, shared, input, provider, runtime.clone()))
 }

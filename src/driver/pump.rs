@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{BufMut, BytesMut};
 
-use crate::engine::{Engine, LentBody};
+use crate::engine::{Engine, LentBody, Wanted};
 use crate::frame::Outbound;
 use crate::link::{Shared, Sleep};
 use crate::transport::{Room, Stream, poll_send};
@@ -66,8 +66,8 @@ pub(super) struct Turn {
     pub(super) state: Life,
     /// The transport is to be read.
     pub(super) reads: bool,
-    /// A new secret is to be fetched.
-    pub(super) wants_secret: bool,
+    /// Whether a new secret is to be fetched.
+    pub(super) secret: Wanted,
     /// When the next turn is due.
     pub(super) due: Option<Instant>,
     /// The driver sleeps: whoever gives it something to do wakes it.
@@ -109,7 +109,7 @@ impl Pump {
             let (due, judged, more) = pass_time(engine, now, drained);
             let took = engine.poll_transmit_into(&mut self.writing);
             let reads = engine.poll_reading(now);
-            let wants_secret = engine.poll_secret_wanted();
+            let secret = engine.poll_secret_wanted();
             let state = self.life(engine);
             let stays_awake = more || took || state != Life::Runs;
             let sleep = rest.filter(|rest| !stays_awake && (rest.looked || !reads)).map(|rest| Sleep {
@@ -118,7 +118,7 @@ impl Pump {
                 armed: judged.or(due),
                 paused: !reads,
             });
-            (Turn { state, reads, wants_secret, due, asleep: false }, sleep)
+            (Turn { state, reads, secret, due, asleep: false }, sleep)
         });
         Turn { asleep, ..turn }
     }
@@ -131,6 +131,12 @@ impl Pump {
         } else {
             Life::Runs
         }
+    }
+
+    /// Tells the engine what has moved, and no more: nothing is decided that a driver would have to
+    /// act on.
+    pub(super) fn hand_in(&mut self, link: &Shared, now: Instant) {
+        link.with(|state| self.report(&mut state.engine, now));
     }
 
     /// What the transport accepted, and what it has brought.

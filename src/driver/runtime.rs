@@ -30,6 +30,13 @@ pub(crate) trait Runtime: Clone + Send + Sync + Unpin + 'static {
         work: impl FnOnce() -> R + Send + 'static,
     ) -> impl Future<Output = io::Result<R>> + Send + 'static;
 
+    /// Ready where the task may go on, and not when it has had its share and others are to run.
+    fn poll_share(&self, context: &mut Context<'_>) -> Poll<()>;
+
+    /// Whether a read that has to wait means that there is nothing to read: not where the task has
+    /// had its share.
+    fn reads_what_is_there(&self) -> bool;
+
     /// Runs a future of the application's, which may block or panic, apart from the driver.
     fn apart(&self, work: impl Future<Output = ()> + Send + 'static) -> Self::Apart;
 }

@@ -24,9 +24,10 @@ pub(crate) struct Driver<S: Stream, R: Runtime> {
     link: Arc<Shared>,
     pump: Pump,
     timer: Timer<R::Alarm>,
+    runtime: R,
     /// Whom to ask for a new secret.
     provider: Option<Asking<R>>,
-    /// Bytes were written that the transport may hold back until it is flushed.
+    /// Bytes were written or read since the transport was flushed: it may hold some back.
     unflushed: bool,
     /// How the transport ended, where bytes came before that are handed in first: what they say may
     /// be answered.
@@ -53,20 +54,21 @@ impl<S: Stream, R: Runtime> Driver<S, R> {
         link: Arc<Shared>,
         input: BytesMut,
         provider: Option<Asking<R>>,
-        alarm: R::Alarm,
+        runtime: R,
     ) -> Self {
         let now = link.now();
         let mut driver = Self {
             transport,
             link,
             pump: Pump::new(input, now),
-            timer: Timer::new(alarm, now),
+            timer: Timer::new(runtime.alarm(), now),
+            runtime,
             provider,
             unflushed: false,
             ended: None,
         };
         // What came with the handshake is handed in before anybody asks for anything.
-        driver.pump.turn(&driver.link, now, now, None);
+        driver.pump.hand_in(&driver.link, now);
         driver
     }
 
@@ -102,7 +104,7 @@ impl<S: Stream, R: Runtime> Driver<S, R> {
     /// The broker may have said why before it went: what has come is read first.
     fn write_failed(&mut self, error: &io::Error, context: &mut Context<'_>, now: Instant) -> Moved {
         while self.poll_read(context, now) == Moved::Some {
-            self.pump.turn(&self.link, now, self.timer.drained(), None);
+            self.pump.hand_in(&self.link, now);
         }
         self.pump.lost(&self.link, Some(error), now);
         Moved::Lost
@@ -118,7 +120,6 @@ impl<S: Stream, R: Runtime> Driver<S, R> {
                 Poll::Pending => return Moved::Nothing,
                 Poll::Ready(Ok(count)) if count > 0 => {
                     self.pump.read(now);
-                    // TLS may have something to say to that.
                     self.unflushed = true;
                 }
                 Poll::Ready(ended) if self.pump.has_arrived() => {
@@ -136,11 +137,30 @@ impl<S: Stream, R: Runtime> Driver<S, R> {
         Moved::Lost
     }
 
-    /// The same, for the time up to which everything was read. A pause says nothing about that.
+    /// Reads, and notes the time up to which everything was read. A pause says nothing about that,
+    /// nor does a runtime that lets nothing be read when a task has had its share, whatever has come.
     fn poll_read_noted(&mut self, context: &mut Context<'_>, now: Instant) -> Moved {
         let read = self.poll_read(context, now);
-        self.timer.note_read(read != Moved::Nothing);
+        if read != Moved::Nothing || self.runtime.reads_what_is_there() {
+            self.timer.note_read(read != Moved::Nothing);
+        } else if self.pump.has_arrived() {
+            self.timer.note_read(true);
+        }
         read
+    }
+
+    /// Writes and reads what moves at once, where it `reads`. Where nothing moves any more, the
+    /// transport is flushed too: TLS may have something to say to what was read last.
+    fn poll_move(&mut self, context: &mut Context<'_>, now: Instant, reads: bool) -> Moved {
+        let wrote = self.poll_write(context, now);
+        if wrote == Moved::Lost {
+            return Moved::Lost;
+        }
+        match if reads { self.poll_read_noted(context, now) } else { Moved::Nothing } {
+            Moved::Nothing if wrote == Moved::Nothing => self.poll_flush(context, now),
+            Moved::Nothing => Moved::Some,
+            read => read,
+        }
     }
 
     /// Sets the timer to when something is due. Whether that is now.
@@ -181,8 +201,8 @@ impl<S: Stream, R: Runtime> Future for Driver<S, R> {
         for _ in 0..BUDGET {
             let rest = rests.map(|looked| Rest { waker: context.waker().clone(), looked });
             let turn = this.pump.turn(&this.link, now, this.timer.drained(), rest);
-            if let Some(provider) = this.provider.as_mut().filter(|_| turn.wants_secret) {
-                provider.ask(&this.link);
+            if let Some(provider) = &mut this.provider {
+                provider.follow(turn.secret, &this.link);
             }
             match turn.state {
                 Life::Lost => return Poll::Ready(()),
@@ -195,15 +215,11 @@ impl<S: Stream, R: Runtime> Future for Driver<S, R> {
             if turn.asleep && !fired {
                 return Poll::Pending;
             }
-            let wrote = this.poll_write(context, now);
-            if wrote == Moved::Lost {
+            let moved = this.poll_move(context, now, turn.reads);
+            if moved == Moved::Lost {
                 return Poll::Ready(());
             }
-            let read = if turn.reads { this.poll_read_noted(context, now) } else { Moved::Nothing };
-            if read == Moved::Lost {
-                return Poll::Ready(());
-            }
-            rests = (wrote == Moved::Nothing && read == Moved::Nothing && !fired).then_some(turn.reads);
+            rests = (moved == Moved::Nothing && !fired).then_some(turn.reads);
         }
         context.waker().wake_by_ref();
         Poll::Pending
@@ -215,5 +231,117 @@ impl<S: Stream, R: Runtime> Drop for Driver<S, R> {
         if let Some((waiting, something_waits)) = self.pump.leave(&self.link) {
             leave(&mut self.transport, waiting, something_waits);
         }
+    }
+}
+
+#[cfg(all(test, feature = "tokio"))]
+#[allow(clippy::panic, reason = "a test may panic")]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+    use tokio::task::{coop, yield_now};
+    use tokio::time::{advance, timeout};
+
+    use super::*;
+    use crate::config::ConnectionParameters;
+    use crate::driver::tests::peer::{Peer, parameters};
+    use crate::driver::tokio::{OnTokioRuntime, agree as open_on, drive};
+
+    /// A transport that has an answer of its own to whatever it reads, as TLS has at times.
+    struct Answering {
+        stream: DuplexStream,
+        unsaid: Arc<AtomicBool>,
+    }
+
+    impl AsyncRead for Answering {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            let before = buffer.filled().len();
+            let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+            self.unsaid.fetch_or(buffer.filled().len() > before, Ordering::Relaxed);
+            read
+        }
+    }
+
+    impl AsyncWrite for Answering {
+        fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Pin::new(&mut self.stream).poll_write(context, bytes)
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.unsaid.store(false, Ordering::Relaxed);
+            Pin::new(&mut self.stream).poll_flush(context)
+        }
+
+        fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.stream).poll_shutdown(context)
+        }
+    }
+
+    /// A driver, what it shares, its peer, and whether its transport has something to say.
+    async fn driven(
+        parameters: &ConnectionParameters,
+    ) -> (Driver<impl Stream, OnTokioRuntime>, Arc<Shared>, Peer, Arc<AtomicBool>) {
+        let (stream, mut peer) = Peer::new(64 * 1024);
+        let unsaid = Arc::new(AtomicBool::new(false));
+        let transport = Answering { stream, unsaid: Arc::clone(&unsaid) };
+        let (agreed, ()) = tokio::join!(open_on(transport, parameters), peer.shake_hands());
+        let Ok(agreed) = agreed else { panic!("the handshake fails") };
+        let (shared, driver) = drive(agreed);
+        (driver, shared, peer, unsaid)
+    }
+
+    async fn poll_once(driver: &mut (impl Future<Output = ()> + Unpin)) -> Poll<()> {
+        poll_fn(|context| Poll::Ready(Pin::new(&mut *driver).poll(context))).await
+    }
+
+    /// Polls once, with so much left of what tokio lets a task do at a time.
+    async fn poll_with_budget(driver: &mut (impl Future<Output = ()> + Unpin), left: usize) -> Poll<()> {
+        // A task that was away has all of it.
+        yield_now().await;
+        let all = poll_fn(|context| Poll::Ready(spend(context, usize::MAX))).await;
+        yield_now().await;
+        poll_fn(|context| {
+            spend(context, all - left);
+            Poll::Ready(Pin::new(&mut *driver).poll(context))
+        })
+        .await
+    }
+
+    /// Uses up so much of the task's budget, or all of it. How much that was.
+    fn spend(context: &mut Context<'_>, most: usize) -> usize {
+        let spends = |_: &usize| coop::has_budget_remaining() && pin!(coop::consume_budget()).poll(context).is_ready();
+        (0..most).take_while(spends).count()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_transport_has_to_say_to_a_read_is_flushed_before_the_driver_sleeps() {
+        let (mut driver, _shared, mut peer, unsaid) = driven(&parameters()).await;
+        assert!(poll_once(&mut driver).await.is_pending());
+        peer.send_heartbeat().await;
+        assert!(poll_once(&mut driver).await.is_pending());
+        assert!(!unsaid.load(Ordering::Relaxed));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_broker_is_not_given_up_while_tokio_lets_the_driver_read_nothing() {
+        let (mut driver, shared, mut peer, _) = driven(&parameters().heartbeat(10)).await;
+        assert!(timeout(Duration::from_secs(19), &mut driver).await.is_err());
+        peer.send_heartbeat().await;
+        // Two intervals without a read: enough is left for the timer, and nothing for what has
+        // come.
+        advance(Duration::from_millis(1010)).await;
+        assert!(poll_with_budget(&mut driver, 1).await.is_pending());
+        assert_eq!(shared.with(|state| state.engine.closure().cloned()), None);
+        // The next read finds the heartbeat.
+        assert!(timeout(Duration::from_secs(15), &mut driver).await.is_err());
+        assert_eq!(shared.with(|state| state.engine.closure().cloned()), None);
     }
 }

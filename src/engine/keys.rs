@@ -1,7 +1,6 @@
 //! The names by which the engine and the world outside know things: waiters, channels, consumers.
 
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Somebody who waits for a completion. The engine hands it back and never looks inside.
 ///
@@ -17,13 +16,15 @@ pub struct WaiterId {
 
 /// An open channel: its number, and which opening of that number it is.
 ///
-/// Numbers are reused, incarnations are not, by no connection of the process: what belongs to an
-/// earlier incarnation is refused, never sent.
+/// Numbers are reused, incarnations are not: what belongs to an earlier incarnation is refused,
+/// never sent. Each engine counts from 0, or from where [`Engine::count_channels_from`] says.
+///
+/// [`Engine::count_channels_from`]: crate::engine::Engine::count_channels_from
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelKey {
     /// The channel number on the wire.
     pub number: u16,
-    /// Counts the channels that this connection opened, from where no other one counts.
+    /// Counts the channels that this connection opened.
     pub incarnation: u64,
 }
 
@@ -34,11 +35,4 @@ pub struct ConsumerKey {
     pub slot: u32,
     /// Which use of the slot this is.
     pub generation: NonZeroU32,
-}
-
-/// Where the incarnations of a connection's channels begin: each connection has 2^32 of its own. So
-/// a handle that outlives its connection names nothing of the one that comes after it.
-pub(in crate::engine) fn first_incarnation() -> u64 {
-    static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
-    CONNECTIONS.fetch_add(1, Ordering::Relaxed) << 32
 }

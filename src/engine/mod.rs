@@ -89,6 +89,7 @@ use crate::frame::{Decoder, Encoder, FRAME_OVERHEAD, Outbound};
 pub use connection::Leftovers;
 pub use connection::{
     ChannelNotice, ChannelState, Closure, ConnectionNotice, ConnectionState, Fate, Initiator, Interest, Reason, Scope,
+    Wanted,
 };
 pub use consume::{ConsumerEnd, Delivery, Settle, Taken};
 pub use event::{Completion, Confirmation, Discarded, Event, Reply, Returned, Settled};
@@ -96,7 +97,9 @@ pub use failure::Failure;
 pub use forgetting::WaitsFor;
 pub use inbound::{LentBody, Message, Violation};
 pub use keys::{ChannelKey, ConsumerKey, WaiterId};
-pub use opening::{ForeignError, Handshake, HandshakeError, HandshakeParameters, HandshakeStep, Negotiated};
+pub use opening::{
+    ForeignError, Handshake, HandshakeEnd, HandshakeError, HandshakeParameters, HandshakeStep, Negotiated,
+};
 pub use publish::{Admission, GatePlace};
 pub use settings::Settings;
 
@@ -169,7 +172,7 @@ impl Engine {
             needed: 0,
             partial: None,
             max_header: largest_header(negotiated.frame_max, settings.max_header_size),
-            channels: Channels::new(negotiated.channel_max, keys::first_incarnation()),
+            channels: Channels::new(negotiated.channel_max),
             consumers: Consumers::default(),
             gate: Gate::new(high, settings.low_water as u64, settings.max_unconfirmed),
             holding: Holding::default(),
@@ -186,6 +189,13 @@ impl Engine {
             negotiated,
             settings,
         }
+    }
+
+    /// Counts the incarnations of channels up from `base`. Of several connections, each counts
+    /// where no other one does, so that a handle that outlives its connection names nothing of the
+    /// next. To be called before a channel is opened.
+    pub fn count_channels_from(&mut self, base: u64) {
+        self.channels.count_from(base);
     }
 
     /// What was agreed on in the handshake.

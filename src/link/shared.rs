@@ -1,6 +1,7 @@
 //! What handles and driver share: the engine, its waiters, and how to wake the driver, behind one
 //! lock.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Waker};
 use std::time::Instant;
@@ -12,7 +13,7 @@ use crate::engine::{Discarded, Engine, Event, WaiterId, WaitsFor};
 /// The lock around a connection.
 ///
 /// Its rules: it is held for one short step, never across I/O; nothing foreign runs under it, so
-/// wakers and shared bodies are collected into [`Leftovers`] and used or dropped outside; a
+/// wakers and shared bodies are collected into [`AfterLock`] and used or dropped outside; a
 /// poisoned lock fails the connection and never panics.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -45,7 +46,7 @@ pub(crate) struct Sleep {
 
 /// What a step leaves to be done when the lock is free.
 #[derive(Debug, Default)]
-struct Leftovers {
+struct AfterLock {
     wake: Vec<Waker>,
     driver: Option<Waker>,
     /// Only dropped.
@@ -57,8 +58,20 @@ struct Leftovers {
 /// Events handled under one hold of the lock.
 const BATCH: usize = 1024;
 
+/// Incarnations of channels that each connection has for itself.
+const INCARNATIONS: u64 = 1 << 32;
+
+/// Where the next connection of the process counts the incarnations of its channels from: so far
+/// from all others that a handle which outlives its connection names nothing of another one.
+fn channels_from() -> u64 {
+    static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
+    CONNECTIONS.fetch_add(1, Ordering::Relaxed).wrapping_mul(INCARNATIONS)
+}
+
 impl Shared {
-    pub(crate) fn new(engine: Engine, clock: Clock) -> Self {
+    /// Shares an engine on which no channel was opened so far.
+    pub(crate) fn new(mut engine: Engine, clock: Clock) -> Self {
+        engine.count_channels_from(channels_from());
         Self { clock, state: Mutex::new(State { engine, waiters: Waiters::default(), sleeping: None }) }
     }
 
@@ -72,9 +85,9 @@ impl Shared {
     pub(crate) fn with<R>(&self, step: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.lock();
         let result = step(&mut state);
-        let leftovers = state.settle();
+        let after = state.settle();
         drop(state);
-        if leftovers.run() {
+        if after.run() {
             self.settle_rest();
         }
         result
@@ -85,8 +98,8 @@ impl Shared {
     #[cold]
     fn settle_rest(&self) {
         loop {
-            let leftovers = self.lock().settle();
-            if !leftovers.run() {
+            let after = self.lock().settle();
+            if !after.run() {
                 return;
             }
         }
@@ -131,7 +144,7 @@ impl Shared {
         let mut state = self.lock();
         let before = state.sleeping.take();
         let (result, sleep) = step(&mut state.engine);
-        let leftovers = state.settle();
+        let after = state.settle();
         let (asleep, refused) = match sleep {
             Some(sleep) if !state.wants_driver(&sleep) => {
                 state.sleeping = Some(sleep);
@@ -142,7 +155,7 @@ impl Shared {
         drop(state);
         // Wakers, of which one may be the last.
         drop((before, refused));
-        if leftovers.run() {
+        if after.run() {
             self.settle_rest();
         }
         (result, asleep)
@@ -163,24 +176,24 @@ impl Shared {
 impl State {
     /// Hands the engine's events to their waiters, and collects what has to be done outside.
     #[inline]
-    fn settle(&mut self) -> Leftovers {
-        let mut leftovers = Leftovers::default();
+    fn settle(&mut self) -> AfterLock {
+        let mut after = AfterLock::default();
         for handled in 0.. {
             if handled == BATCH {
-                leftovers.more = true;
+                after.more = true;
                 break;
             }
             let Some(event) = self.engine.poll_event() else { break };
-            self.handle_event(event, &mut leftovers.wake);
+            self.handle_event(event, &mut after.wake);
         }
-        leftovers._discarded = self.engine.take_discarded();
+        after._discarded = self.engine.take_discarded();
         if let Some(sleep) = self.sleeping.take() {
             match self.wants_driver(&sleep) {
-                true => leftovers.driver = Some(sleep.waker),
+                true => after.driver = Some(sleep.waker),
                 false => self.sleeping = Some(sleep),
             }
         }
-        leftovers
+        after
     }
 
     /// There is something that a driver sleeping like this does not know of.
@@ -217,7 +230,7 @@ impl State {
     }
 }
 
-impl Leftovers {
+impl AfterLock {
     /// Does it, and tells whether there is more to settle.
     #[inline]
     fn run(self) -> bool {
@@ -268,6 +281,16 @@ mod tests {
     }
 
     #[test]
+    fn no_two_connections_share_an_incarnation_however_many_channels_they_open() {
+        let now = Instant::now();
+        let mut firsts: Vec<u64> = (0..10).map(|_| channel(&shared(), now).incarnation).collect();
+        firsts.sort_unstable();
+        assert!(firsts.iter().all(|first| first % INCARNATIONS == 0), "{firsts:?}");
+        firsts.dedup();
+        assert_eq!(firsts.len(), 10);
+    }
+
+    #[test]
     fn what_is_in_flight_resolves_in_steps_between_which_the_lock_is_free() {
         const COUNT: usize = 100_000;
         let (shared, now) = (shared(), Instant::now());
@@ -286,10 +309,10 @@ mod tests {
             shared.lock().engine.handle_transport_lost(None);
             let mut holds = 0;
             loop {
-                let leftovers = shared.lock().settle();
+                let after = shared.lock().settle();
                 holds += 1;
-                assert!(leftovers.wake.len() <= BATCH);
-                if !leftovers.run() {
+                assert!(after.wake.len() <= BATCH);
+                if !after.run() {
                     break holds;
                 }
             }

@@ -18,8 +18,8 @@ fn every_file_that_a_page_names_exists() {
     }
 }
 
-/// What stands between backquotes and has the form of a path in the repository: a `/` or the end of a file's name in it, and neither
-/// a space nor a `:`.
+/// What stands between backquotes and has the form of a path in the repository: a `/` or the end of
+/// a file's name in it, and neither a space nor a `:`.
 fn paths(text: &str) -> impl Iterator<Item = &str> {
     const ENDS: &[&str] = &[".rs", ".md", ".toml", ".txt", ".xml", ".py"];
     let code = text.split('`').skip(1).step_by(2);

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rooms of `src/`, in the order in which they may use each other: each uses only those before it.
+/// The rooms of `src/`, in the order in which they may use each other: each uses only those before
+/// it.
 const ROOMS: &[&str] = &[
     "wire",
     "protocol",
@@ -24,15 +25,16 @@ const ROOMS: &[&str] = &[
 /// What the embedded broker uses. It shares no code with the client that it tests, but what moves octets.
 const OF_BROKER: &[&str] = &["wire", "protocol", "frame", "transport"];
 
-/// Uses against the order that exist today: the room that uses, the room that is used. To go: an entry that is not needed any
-/// more fails the test, so that the list only gets shorter.
+/// Uses against the order that exist today: the room that uses, the room that is used. To go: an
+/// entry that is not needed any more fails the test, so that the list only gets shorter.
 const TO_GO: &[(&str, &str)] = &[];
 
-/// The rooms of `src/broker/`, in the same order. `state`, and the files beside them, hold what all of them share.
+/// The rooms of `src/broker/`, in the same order. `state`, and the files beside them, hold what all
+/// of them share.
 const ROOMS_OF_BROKER: &[&str] = &["words", "model", "session", "methods", "operate", "server"];
 
-/// The rooms of `src/engine/` that stand apart: the rooms of the engine that each of them uses. All others are parts of one struct,
-/// the connection, and use each other.
+/// The rooms of `src/engine/` that stand apart: the rooms of the engine that each of them uses. All
+/// others are parts of one struct, the connection, and use each other.
 const APART_IN_ENGINE: &[(&str, &[&str])] =
     &[("steps", &[]), ("slots", &["steps"]), ("opening", &["connection", "inbound"])];
 
@@ -87,7 +89,8 @@ fn pairs(uses: &BTreeMap<String, BTreeSet<String>>) -> impl Iterator<Item = (&st
     uses.iter().flat_map(|(room, used)| used.iter().map(|used| (room.as_str(), used.as_str())))
 }
 
-/// Which room of `folder` uses which others of it, its unit tests left out. The module of `folder` has the path `module`.
+/// Which room of `folder` uses which others of it, its unit tests left out. The module of `folder`
+/// has the path `module`.
 fn uses_of_rooms(folder: &Path, module: &str) -> BTreeMap<String, BTreeSet<String>> {
     let rooms: BTreeSet<String> =
         entries(folder).into_iter().filter(|path| path.is_dir()).map(|path| stem(&path)).collect();
@@ -149,7 +152,8 @@ fn code(file: &Path) -> String {
     code.split_once("\nmod tests {").map_or(code.clone(), |(before, _)| before.to_owned())
 }
 
-/// Leaves out comments and what stands between double quotes, where paths may be links of the documentation.
+/// Leaves out comments and what stands between double quotes, where paths may be links of the
+/// documentation.
 fn without_text(text: &str) -> String {
     let mut code = String::new();
     let mut rest = text;
@@ -182,7 +186,7 @@ fn length_of_string(text: &str) -> usize {
 }
 
 /// The Rust files of a folder and of those below it, but for unit tests.
-pub(super) fn files(folder: &Path) -> Vec<PathBuf> {
+fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for path in entries(folder) {
         if stem(&path) == "tests" {

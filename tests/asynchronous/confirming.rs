@@ -1,4 +1,5 @@
-//! Publishing with confirms: who hears of the broker's decisions, and for how long they are waited for.
+//! Publishing with confirms: who hears of the broker's decisions, and for how long they are waited
+//! for.
 
 use std::time::Duration;
 

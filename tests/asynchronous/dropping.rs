@@ -1,4 +1,5 @@
-//! Futures that are dropped at every point of their way: the connection stays in step, and what was begun is undone.
+//! Futures that are dropped at every point of their way: the connection stays in step, and what was
+//! begun is undone.
 
 use std::time::Duration;
 

@@ -33,7 +33,8 @@ async fn publish_that_waits_at_the_gate() {
         },
         |world, published| {
             let count = world.heard.count("basic.publish");
-            // The message is published in its turn, whether or not the future is polled again before it is dropped.
+            // The message is published in its turn, whether or not the future is polled again
+            // before it is dropped.
             assert!(if published.is_some() { count == 2 } else { (1..=2).contains(&count) });
         }
     );

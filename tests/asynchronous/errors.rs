@@ -1,4 +1,5 @@
-//! What people read of an error: one line that says what happened, a chain that says nothing twice, and a hint.
+//! What people read of an error: one line that says what happened, a chain that says nothing twice,
+//! and a hint.
 
 use std::error::Error as StdError;
 use std::io;
@@ -17,7 +18,8 @@ use super::peer::{Peer, parameters, start, tune};
 
 const CAPACITY: usize = 64 * 1024;
 
-/// A forged line of a log, an escape of a terminal, in both kinds of controls, and an override of direction.
+/// A forged line of a log, an escape of a terminal, in both kinds of controls, and an override of
+/// direction.
 const HOSTILE: &str = "INTERNAL_ERROR - gone\nERROR forged \x1b[31m \u{9b}2J \u{202e}\u{2028}";
 
 /// What is shown of it.
@@ -28,7 +30,8 @@ fn chain(error: &dyn StdError) -> Vec<String> {
     iter::successors(Some(error), |error| (*error).source()).map(ToString::to_string).collect()
 }
 
-/// Each text of the chain says something that none before it said, in one line, and so does `Debug`.
+/// Each text of the chain says something that none before it said, in one line, and so does
+/// `Debug`.
 #[track_caller]
 fn assert_reads_well(error: &Error) {
     let chain = chain(error);

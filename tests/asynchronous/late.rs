@@ -1,4 +1,5 @@
-//! A runtime that was blocked while input arrived: what lies in the socket is read before anything is given up for the lack of it.
+//! A runtime that was blocked while input arrived: what lies in the socket is read before anything
+//! is given up for the lack of it.
 
 use std::io;
 use std::pin::Pin;

@@ -1,4 +1,5 @@
-//! A runtime that is dropped with messages queued: they still reach the broker, and are not reported as not sent.
+//! A runtime that is dropped with messages queued: they still reach the broker, and are not
+//! reported as not sent.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -170,7 +171,8 @@ fn a_peer_that_reads_nothing_does_not_keep_a_runtime_from_ending() {
     assert!((1..MESSAGES).contains(&heard.bodies) && !heard.closed, "{heard:?}");
     let hearing = current_thread();
     let outcomes: Vec<_> = confirms.into_iter().map(|confirm| hearing.block_on(confirm)).collect();
-    // What it read before it stopped it has confirmed, the one in the middle of whose body it stopped included.
+    // What it read before it stopped it has confirmed, the one in the middle of whose body it
+    // stopped included.
     let failed: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
     assert!(failed.len() >= MESSAGES - heard.bodies - 1, "{} failed, {heard:?}", failed.len());
     assert!(failed.iter().all(leveret::Error::is_unknown));

@@ -156,7 +156,8 @@ async fn the_error_lists_each_attempt_with_its_place_phase_and_cause() {
     {
         assert!(text.contains(part), "{part} in {text}");
     }
-    // The one that tells most is at hand, and its cause behind it; what the line has said is said no more.
+    // The one that tells most is at hand, and its cause behind it; what the line has said is said
+    // no more.
     let telling: &leveret::Attempt = error.get_ref().unwrap().downcast_ref().unwrap();
     assert!(telling.get_ref().unwrap().is::<leveret::engine::HandshakeError>());
     assert!(std::error::Error::source(&error).is_none());
@@ -172,7 +173,8 @@ async fn a_single_attempt_is_told_in_one_line() {
     assert!(error.is_retryable() && error.initiator() == Some(Initiator::Transport));
 }
 
-// The system's clock does not turn in these: only the pauses between cycles are waited for, and tokio skips them.
+// The system's clock does not turn in these: only the pauses between cycles are waited for, and
+// tokio skips them.
 #[tokio::test(start_paused = true)]
 async fn cycles_try_everything_again_after_a_pause() {
     let refused = [ClosedPort::new(), ClosedPort::new()];

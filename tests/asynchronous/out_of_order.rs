@@ -1,4 +1,5 @@
-//! Answers that come late, as RabbitMQ sends consume-ok and cancel-ok, and deliveries that come early or late.
+//! Answers that come late, as RabbitMQ sends consume-ok and cancel-ok, and deliveries that come
+//! early or late.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Brokers that send more than consumers take: TCP holds them back, and whoever takes nothing ends alone.
+//! Brokers that send more than consumers take: TCP holds them back, and whoever takes nothing ends
+//! alone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,5 @@
-//! Credentials that are fetched, forgotten after use, and renewed before they expire, in virtual time.
+//! Credentials that are fetched, forgotten after use, and renewed before they expire, in virtual
+//! time.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

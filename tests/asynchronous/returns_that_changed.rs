@@ -1,5 +1,5 @@
-//! Messages that the broker changed before it returned them: whoever published them hears that no queue took them, or that this
-//! cannot be told, and never `Ok`.
+//! Messages that the broker changed before it returned them: whoever published them hears that no
+//! queue took them, or that this cannot be told, and never `Ok`.
 
 use leveret::protocol::basic;
 use leveret::{Confirm, Error, ErrorKind, Properties, Publisher, ReplyCode, Returns, Timestamp};
@@ -59,7 +59,8 @@ fn heard(outcome: Result<(), Error>) -> Hears {
     }
 }
 
-/// What becomes of messages of which one comes back before all are acknowledged; and how many reach `returns()`.
+/// What becomes of messages of which one comes back before all are acknowledged; and how many reach
+/// `returns()`.
 async fn outcomes(published: &[Message], back: &Message, stamped: bool) -> (Vec<Hears>, Vec<Vec<u8>>) {
     let (_connection, channel, mut peer) = Peer::connect_channel(64 * 1024, parameters()).await;
     let publisher = publisher(&channel, &mut peer).await;

@@ -36,7 +36,8 @@ async fn shake_hands_until(peer: &mut Peer, until: Until) {
     }
 }
 
-/// The error of a handshake that goes well up to a step, and then meets `octets` and the end of the stream.
+/// The error of a handshake that goes well up to a step, and then meets `octets` and the end of the
+/// stream.
 async fn met(until: Until, octets: &[u8]) -> Error {
     met_through(|transport| transport, until, octets).await
 }
@@ -56,7 +57,8 @@ where
     opened.unwrap_err()
 }
 
-/// A transport that takes the end of its stream for an error, as TLS does where the other side did not announce it.
+/// A transport that takes the end of its stream for an error, as TLS does where the other side did
+/// not announce it.
 struct Strict(DuplexStream);
 
 impl AsyncRead for Strict {

@@ -1,4 +1,5 @@
-//! Guards of the broker's state: several on one thread, and what else runs on that thread meanwhile.
+//! Guards of the broker's state: several on one thread, and what else runs on that thread
+//! meanwhile.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;

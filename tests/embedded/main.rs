@@ -34,8 +34,8 @@ async fn open(broker: &Broker) -> (Connection, Channel) {
     (connection, channel)
 }
 
-/// Awaits what has to happen; longer is a failure, not a hanging test. It is less than the interval of heartbeats, which wake
-/// whatever was forgotten.
+/// Awaits what has to happen; longer is a failure, not a hanging test. It is less than the interval
+/// of heartbeats, which wake whatever was forgotten.
 async fn soon<F: IntoFuture>(future: F) -> F::Output {
     tokio::time::timeout(Duration::from_secs(25), future.into_future()).await.expect("it happens")
 }

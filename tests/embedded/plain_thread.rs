@@ -45,7 +45,8 @@ impl Driver {
         WaiterId { slot: self.waiters, generation: NonZeroU32::MIN }
     }
 
-    /// Moves bytes until something has happened for this waiter; none where it has something to take.
+    /// Moves bytes until something has happened for this waiter; none where it has something to
+    /// take.
     fn wait(&mut self, waiter: WaiterId) -> Option<Completion> {
         loop {
             while let Some(event) = self.engine.poll_event() {

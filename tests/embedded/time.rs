@@ -23,7 +23,8 @@ async fn heartbeats_keep_an_idle_connection_for_a_day() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_says_nothing_any_more_is_given_up_after_two_heartbeats() {
     let broker = Broker::new();
-    // The stream lives, and nobody moves it on the client's side: a runtime of its own that does not run.
+    // The stream lives, and nobody moves it on the client's side: a runtime of its own that does
+    // not run.
     let mut stream = broker.connect();
     let began = Instant::now();
     handshake(&mut stream, 10).await;

@@ -1,4 +1,5 @@
-//! A close is complete when the broker has agreed to it. Everything else is an error, for everybody who closes.
+//! A close is complete when the broker has agreed to it. Everything else is an error, for everybody
+//! who closes.
 
 use std::time::Duration;
 

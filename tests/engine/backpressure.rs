@@ -1,5 +1,5 @@
-//! The gate that publishes pass: water marks, the limit in flight, the broker's block and its flow, first come first
-//! served.
+//! The gate that publishes pass: water marks, the limit in flight, the broker's block and its flow,
+//! first come first served.
 
 use leveret::ReplyCode;
 use leveret::engine::{Admission, ChannelKey, Completion, Confirmation, Fate, GatePlace, Settle, WaiterId, WaitsFor};

@@ -14,7 +14,8 @@ fn requeue_up_to(delivery_tag: u64) -> Sent {
     sent(1, basic::Nack::default().delivery_tag(delivery_tag).requeue(true).multiple(true))
 }
 
-/// A consumer that is started by a call, cancelled by `cancel` before the broker has answered that, and listened to.
+/// A consumer that is started by a call, cancelled by `cancel` before the broker has answered that,
+/// and listened to.
 fn cancelled_while_it_starts(cancel: impl FnOnce(&mut Session, ChannelKey)) {
     let mut session = Session::open();
     let key = session.channel();

@@ -1,4 +1,5 @@
-//! Channels: opened and closed from either side, their numbers used again, their incarnations never.
+//! Channels: opened and closed from either side, their numbers used again, their incarnations
+//! never.
 
 use std::time::Duration;
 
@@ -297,11 +298,14 @@ fn a_close_ok_that_comes_before_the_close_was_written_agrees_to_nothing() {
 }
 
 #[test]
-fn incarnations_never_repeat_in_a_process() {
-    let mut seen = std::collections::BTreeSet::new();
-    for _ in 0..10 {
+fn incarnations_count_from_0_or_from_where_the_engine_is_told() {
+    for base in [None, Some(1 << 32)] {
         let mut session = Session::open();
-        assert!(seen.insert(session.channel().incarnation));
-        assert!(seen.insert(session.channel().incarnation));
+        if let Some(base) = base {
+            session.engine.count_channels_from(base);
+        }
+        let incarnations = [(); 2].map(|()| session.channel().incarnation);
+        let first = base.unwrap_or(0);
+        assert_eq!(incarnations, [first, first + 1]);
     }
 }

@@ -1,4 +1,5 @@
-//! Publisher confirms: what the broker decides reaches each publish once, and a close resolves the rest.
+//! Publisher confirms: what the broker decides reaches each publish once, and a close resolves the
+//! rest.
 
 use leveret::ReplyCode;
 use leveret::engine::{Completion, Confirmation, Fate, Initiator, Reason, Settled};
@@ -200,7 +201,8 @@ fn a_hard_error_resolves_everything_on_all_channels_with_its_code() {
 
 #[test]
 fn what_still_goes_out_ahead_of_a_close_for_a_violation_is_not_called_not_sent() {
-    // Ours to close, because of a reply that nobody asked for, and because the stream lost its step.
+    // Ours to close, because of a reply that nobody asked for, and because the stream lost its
+    // step.
     let stray = crate::peer::method_octets(1, channel::OpenOk::default());
     for octets in [stray, b"garbage".to_vec()] {
         let mut session = Session::open();

@@ -1,4 +1,5 @@
-//! What became of everything that was queued when a connection ends: "not sent" is never said of a byte that leaves.
+//! What became of everything that was queued when a connection ends: "not sent" is never said of a
+//! byte that leaves.
 
 use std::time::Duration;
 
@@ -62,7 +63,8 @@ impl Ending {
 
 const MESSAGES: usize = 6;
 
-/// Messages with bodies of their own, of which a driver took some and the transport accepted so many bytes.
+/// Messages with bodies of their own, of which a driver took some and the transport accepted so
+/// many bytes.
 struct Queued {
     session: Session,
     waiting: Vec<WaiterId>,

@@ -1,4 +1,5 @@
-//! Heartbeats, both ways: half an interval of silence sends one, two intervals of the broker's end the connection.
+//! Heartbeats, both ways: half an interval of silence sends one, two intervals of the broker's end
+//! the connection.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Time that passed without anybody reading: what arrived goes before what is given up because nothing did.
+//! Time that passed without anybody reading: what arrived goes before what is given up because
+//! nothing did.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! The engine against a scripted peer: frames in, frames out, and a clock that the test moves by hand.
+//! The engine against a scripted peer: frames in, frames out, and a clock that the test moves by
+//! hand.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

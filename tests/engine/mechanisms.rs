@@ -27,7 +27,8 @@ fn a_challenge_is_more_than_plain_can_answer() {
     assert_eq!(talk.sent(), []);
 }
 
-/// A mechanism that answers each challenge with the challenge itself, in brackets, until it is asked for the end.
+/// A mechanism that answers each challenge with the challenge itself, in brackets, until it is
+/// asked for the end.
 struct Echo;
 
 impl Mechanism for Echo {

@@ -26,8 +26,8 @@ fn pinned(octets: Bytes) -> usize {
     octets.try_into_mut().expect("nobody shares it").capacity()
 }
 
-/// Reads a stream as a driver does: up to `chunk` bytes at a time into one buffer that is used again, or into the buffer of a
-/// body.
+/// Reads a stream as a driver does: up to `chunk` bytes at a time into one buffer that is used
+/// again, or into the buffer of a body.
 pub(crate) fn read(session: &mut Session, mut stream: &[u8], chunk: usize) -> Vec<usize> {
     let mut input = BytesMut::with_capacity(chunk);
     let mut lent = Vec::new();

@@ -1,4 +1,5 @@
-//! A `frame_max` that the broker would refuse by hanging up is an error before anything of it is sent.
+//! A `frame_max` that the broker would refuse by hanging up is an error before anything of it is
+//! sent.
 
 use leveret::engine::{HandshakeError, HandshakeParameters};
 use leveret::protocol::connection;

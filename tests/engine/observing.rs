@@ -1,4 +1,5 @@
-//! What a connection and its channels tell of themselves: states, notices, their end; and connections that stay blocked.
+//! What a connection and its channels tell of themselves: states, notices, their end; and
+//! connections that stay blocked.
 
 use std::time::Duration;
 

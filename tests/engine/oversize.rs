@@ -1,4 +1,5 @@
-//! Messages over their own limit, of which only reports are kept: what those cost where nobody takes them.
+//! Messages over their own limit, of which only reports are kept: what those cost where nobody
+//! takes them.
 
 use leveret::engine::{ChannelKey, ConsumerEnd, ConsumerKey, Failure, Taken, WaiterId};
 use leveret::protocol::basic::{self, Properties};

@@ -1,4 +1,5 @@
-//! Consumers that do not keep up: when reading pauses and when it may not, and who ends when that lasts too long.
+//! Consumers that do not keep up: when reading pauses and when it may not, and who ends when that
+//! lasts too long.
 
 use std::time::Duration;
 
@@ -39,7 +40,8 @@ fn deliver(session: &mut Session, tag: &str, delivery_tag: u64) {
     session.deliver(1, tag, delivery_tag, &"m".repeat(LEN));
 }
 
-/// Delivers messages on channel 1, from a delivery tag on, until reading pauses; gives the first tag that was not used.
+/// Delivers messages on channel 1, from a delivery tag on, until reading pauses; gives the first
+/// tag that was not used.
 fn flood(session: &mut Session, tag: &str, from: u64) -> u64 {
     for delivery_tag in from..from + 1000 {
         if !session.engine.poll_reading(session.now) {

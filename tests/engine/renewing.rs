@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leveret::config::Secret;
-use leveret::engine::{Completion, ConnectionNotice, Interest, WaiterId};
+use leveret::engine::{Completion, ConnectionNotice, Interest, WaiterId, Wanted};
 use leveret::protocol::{Method, connection};
 
 use crate::peer::Sent;
@@ -27,11 +27,11 @@ fn expiring() -> (Session, WaiterId) {
 /// Lets time pass until a secret is wanted; how long that takes.
 fn wanted(session: &mut Session) -> Duration {
     let began = session.now;
-    while !session.engine.poll_secret_wanted() {
+    while session.engine.poll_secret_wanted() != Wanted::Now {
         let due = session.engine.poll_deadline().expect("something is due");
         session.pass(due - session.now);
     }
-    assert!(!session.engine.poll_secret_wanted(), "it is asked for once");
+    assert_eq!(session.engine.poll_secret_wanted(), Wanted::Asked, "it is asked for once");
     session.now - began
 }
 
@@ -150,10 +150,25 @@ fn a_connection_that_closes_wants_no_secret() {
     let (mut session, _) = expiring();
     wanted(&mut session);
     session.close();
+    assert_eq!(session.engine.poll_secret_wanted(), Wanted::No);
     session.sent();
     give(&mut session, "too late", TIME);
     assert_eq!(told(&mut session), [""; 0]);
     session.say(0, connection::CloseOk::default());
     session.pass(1000 * SECOND);
-    assert!(!session.engine.poll_secret_wanted());
+    assert_eq!(session.engine.poll_secret_wanted(), Wanted::No);
+}
+
+#[test]
+fn a_secret_is_not_wanted_any_more_when_it_is_there_or_its_time_is_over() {
+    let (mut session, _) = expiring();
+    assert_eq!(session.engine.poll_secret_wanted(), Wanted::No);
+    wanted(&mut session);
+    session.pass(LIMIT - Duration::from_millis(1));
+    assert_eq!(session.engine.poll_secret_wanted(), Wanted::Asked);
+    session.pass(Duration::from_millis(1));
+    assert_eq!(session.engine.poll_secret_wanted(), Wanted::No);
+    wanted(&mut session);
+    give(&mut session, "in time", TIME);
+    assert_eq!(session.engine.poll_secret_wanted(), Wanted::No);
 }

@@ -29,7 +29,8 @@ pub(crate) struct Session {
 }
 
 impl Drop for Session {
-    /// After the end nothing is left but what handles ask for. Each session ends here at the latest.
+    /// After the end nothing is left but what handles ask for. Each session ends here at the
+    /// latest.
     fn drop(&mut self) {
         if !std::thread::panicking() {
             // What the test did not write is lost.

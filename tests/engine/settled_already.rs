@@ -1,5 +1,5 @@
-//! Deliveries that are settled already: settling them again is an error at the call, and nothing is sent. RabbitMQ would close
-//! the channel.
+//! Deliveries that are settled already: settling them again is an error at the call, and nothing is
+//! sent. RabbitMQ would close the channel.
 
 use leveret::engine::{ChannelKey, Failure, Settle};
 use leveret::protocol::{Method, basic, tx};

@@ -1,4 +1,5 @@
-//! Messages that are not kept, in body frames that arrive in pieces: they end where they end, and what follows them counts.
+//! Messages that are not kept, in body frames that arrive in pieces: they end where they end, and
+//! what follows them counts.
 
 use leveret::ReplyCode;
 use leveret::engine::{Confirmation, Failure, Negotiated, Settings, Taken};

@@ -32,7 +32,8 @@ fn header(size: usize) -> Vec<u8> {
     header_octets(1, size, &Properties::default())
 }
 
-/// What breaks the protocol without breaking the stream: the octets, the reply code, and the method that is blamed.
+/// What breaks the protocol without breaking the stream: the octets, the reply code, and the method
+/// that is blamed.
 type Misbehaviour = (&'static str, Vec<u8>, ReplyCode, (u16, u16));
 
 #[allow(clippy::too_many_lines, reason = "a table")]

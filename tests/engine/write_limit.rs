@@ -140,7 +140,8 @@ fn channels_and_connections_are_closed_whatever_waits() {
     session.close();
 }
 
-/// Something that a peer may send without end, and that has to be answered: what prepares it, and what is sent each time.
+/// Something that a peer may send without end, and that has to be answered: what prepares it, and
+/// what is sent each time.
 type Flood = (&'static str, fn(&mut Session, ChannelKey), fn(&mut Session, u64));
 
 /// The tag of a delivery that was not there before.

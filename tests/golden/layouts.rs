@@ -1,4 +1,5 @@
-//! The methods of the published specification with the types of their arguments, from `layouts.txt`.
+//! The methods of the published specification with the types of their arguments, from
+//! `layouts.txt`.
 
 use leveret::protocol::MethodId;
 

@@ -1,4 +1,5 @@
-//! The golden vectors: what other implementations write is what we read, and we write the same octets.
+//! The golden vectors: what other implementations write is what we read, and we write the same
+//! octets.
 //!
 //! `tests/golden/make.py` makes the files; see its first lines for how.
 #![allow(

@@ -138,7 +138,8 @@ fn a_connection_is_closed_for_malformed_frames() {
         // A protocol header has its place before a connection is open.
         let Some(expected) = vector.line("reply-code") else { continue };
         let octets = match vector.expected("reader") {
-            // A header over the decoder's bound: an open connection has `max_header_size` instead, and goes on.
+            // A header over the decoder's bound: an open connection has `max_header_size` instead,
+            // and goes on.
             "frame" if vector.octets.first() == Some(&2) && vector.expected("error").starts_with("TooLarge") => {
                 let answer = answer(&vector.octets);
                 assert_eq!(answer, ("None".to_owned(), "none".to_owned()), "{FILE} [{}]", vector.name);
@@ -159,7 +160,8 @@ fn a_connection_is_closed_for_malformed_frames() {
     comparison.finish(51);
 }
 
-/// Why an open connection with an open channel 1 closes when these octets come, and the reply code that it sends.
+/// Why an open connection with an open channel 1 closes when these octets come, and the reply code
+/// that it sends.
 fn answer(octets: &[u8]) -> (String, String) {
     let now = Instant::now();
     let negotiated =

@@ -1,4 +1,5 @@
-//! Octets to the notation of the golden files, and back to octets, through the crate's frames and bindings.
+//! Octets to the notation of the golden files, and back to octets, through the crate's frames and
+//! bindings.
 
 use std::io::IoSlice;
 
@@ -26,7 +27,8 @@ pub(crate) fn frames(octets: &[u8], frame_max: u32) -> Result<Vec<Frame<'_>>, St
     Ok(frames)
 }
 
-/// The method in the payload of a method frame. Reading it in place and reading it from shared octets must agree.
+/// The method in the payload of a method frame. Reading it in place and reading it from shared
+/// octets must agree.
 pub(crate) fn method(payload: &[u8]) -> Result<Method, String> {
     let (id, arguments) = split_method(payload).map_err(|error| format!("{error:?}"))?;
     let read = |reader: &mut Reader<'_>| {
@@ -70,7 +72,8 @@ pub(crate) fn properties(octets: &[u8]) -> Result<Properties, String> {
         .map_err(|error| format!("{:?}", error.kind()))
 }
 
-/// The table in its octets, length included. Reading it in place and reading it from shared octets must agree.
+/// The table in its octets, length included. Reading it in place and reading it from shared octets
+/// must agree.
 pub(crate) fn table(octets: &[u8]) -> Result<FieldTable, String> {
     let read = |reader: &mut Reader<'_>| {
         let table = reader.table()?;

@@ -90,7 +90,8 @@ pub(crate) fn any_properties() -> impl Strategy<Value = Properties> {
     })
 }
 
-/// The arguments of any method as the published specification lays them out; reserved ones are zero.
+/// The arguments of any method as the published specification lays them out; reserved ones are
+/// zero.
 pub(crate) fn any_method() -> impl Strategy<Value = (MethodId, Vec<u8>)> {
     prop::sample::select(layouts()).prop_flat_map(|layout| {
         let arguments: Vec<_> = layout.arguments.iter().map(any_argument).collect();

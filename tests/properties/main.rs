@@ -1,4 +1,5 @@
-//! What holds for any value: round trips, frames that do not depend on how octets arrive, and refusal without panic.
+//! What holds for any value: round trips, frames that do not depend on how octets arrive, and
+//! refusal without panic.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -25,7 +26,8 @@ use arbitrary::{any_body, any_method, any_piece, any_properties, any_table};
 
 const FRAME_MAX: u32 = 4096;
 
-/// A seed that fails is printed; it belongs into a test of its own, not into a file beside this one.
+/// A seed that fails is printed; it belongs into a test of its own, not into a file beside this
+/// one.
 fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }

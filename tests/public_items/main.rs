@@ -1,7 +1,9 @@
-//! The public items of the crate, listed in `items.txt`, so that a change of the API shows in a review.
+//! The public items of the crate, listed in `items.txt`, so that a change of the API shows in a
+//! review.
 //!
-//! The list is made of the source, line by line: every `pub` item of the rooms that are promised, tests aside. After a change that
-//! is meant, `LEVERET_BLESS=1 cargo test --all-features --test public_items` writes it anew.
+//! The list is made of the source, line by line: every `pub` item of the rooms that are promised,
+//! tests aside. After a change that is meant,
+//! `LEVERET_BLESS=1 cargo test --all-features --test public_items` writes it anew.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 use std::path::{Path, PathBuf};
@@ -44,7 +46,8 @@ fn files(path: &Path) -> Vec<PathBuf> {
     inside.into_iter().filter(is_listed).flat_map(|path| files(&path)).collect()
 }
 
-/// The heads of the public items of a file: from `pub` to the end of the line that opens or ends the item.
+/// The heads of the public items of a file: from `pub` to the end of the line that opens or ends
+/// the item.
 fn items(text: &str) -> Vec<String> {
     let mut items = Vec::new();
     let mut lines = text.lines().map(str::trim);

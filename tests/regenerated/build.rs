@@ -1,11 +1,12 @@
-//! Bindings of the project's specification with an invented overlay, and of specifications by themselves.
+//! Bindings of the project's specification with an invented overlay, and of specifications by
+//! themselves.
 
 use std::{env, error::Error, fs, path::Path};
 
 use leveret_codegen::{Source, emit, load};
 
-/// Each is compiled as a module of tests/regenerated.rs. `LEVERET_SPECS` adds files of the caller's, such as the published
-/// ones, separated by `:`.
+/// Each is compiled as a module of tests/regenerated.rs. `LEVERET_SPECS` adds files of the
+/// caller's, such as the published ones, separated by `:`.
 const ALONE: [(&str, &[&str]); 5] = [
     ("standard", &["spec/amqp0-9-1.xml"]),
     ("invented", &["invented-protocol.xml"]),

@@ -1,4 +1,5 @@
-//! What the crate says of TLS where it was built without it. With the feature `tls` there is nothing here.
+//! What the crate says of TLS where it was built without it. With the feature `tls` there is
+//! nothing here.
 #![cfg(not(feature = "tls"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 

@@ -58,9 +58,11 @@ enum Action {
         #[arg(long)]
         adapter: Option<generate::Adapter>,
     },
-    /// Lists what changed between two specifications, and whether it breaks a peer or program made for the old one.
+    /// Lists what changed between two specifications, and whether it breaks a peer or program made
+    /// for the old one.
     ///
-    /// The two may be of different versions of the protocol: names with spaces equal those with hyphens.
+    /// The two may be of different versions of the protocol: names with spaces equal those with
+    /// hyphens.
     ///
     /// A specification with overlays is written with plus signs: base.xml+overlay.xml.
     #[command(after_help = EXIT_CODES)]
@@ -69,8 +71,8 @@ enum Action {
         old: String,
         /// The new specification.
         new: String,
-        /// Prints an array of objects with breaking, action, kind and name, and with aspect, old and new where something
-        /// was changed.
+        /// Prints an array of objects with breaking, action, kind and name, and with aspect, old
+        /// and new where something was changed.
         #[arg(long)]
         json: bool,
     },

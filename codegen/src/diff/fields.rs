@@ -41,7 +41,8 @@ pub(super) fn compare(place: Place, owner: &str, old: &[Field], new: &[Field], c
         } else if let Some(partner) = partner {
             attributes(item, partner, field, changes);
         } else {
-            // An absent property leaves no trace on the wire but a clear flag; an argument always has its octets.
+            // An absent property leaves no trace on the wire but a clear flag; an argument always
+            // has its octets.
             changes.added(item, place == Place::Arguments || position < old.len());
         }
     }
@@ -53,14 +54,16 @@ pub(super) fn compare(place: Place, owner: &str, old: &[Field], new: &[Field], c
     changes.compare(item, "order of fields", &in_both(old, new), &in_both(new, old), true);
 }
 
-/// The fields that have another name and the same type at the same place, so that only the name has changed.
+/// The fields that have another name and the same type at the same place, so that only the name has
+/// changed.
 fn renamed<'f>(old: &'f [Field], new: &'f [Field]) -> Vec<(&'f Field, &'f Field)> {
     let is_in = |fields: &[Field], name: &str| fields.iter().any(|field| field.name == name);
     let pairs = old.iter().zip(new);
     pairs.filter(|(a, b)| a.wire == b.wire && !is_in(new, &a.name) && !is_in(old, &b.name)).collect()
 }
 
-/// The field is gone for programs and stays on the wire. What the new one is called, and its domain, no longer matter.
+/// The field is gone for programs and stays on the wire. What the new one is called, and its
+/// domain, no longer matter.
 fn turns_reserved(old: &Field, new: &Field) -> bool {
     new.reserved && !old.reserved
 }
@@ -76,7 +79,8 @@ fn attributes(item: Item<'_>, old: &Field, new: &Field, changes: &mut Changes) {
     changes.compare(item, "reserved", yes_or_no(old.reserved), yes_or_no(new.reserved), new.reserved);
 }
 
-/// The domain of a field. One that only repeats the type (`bit`, `shortstr`) says no more than the type.
+/// The domain of a field. One that only repeats the type (`bit`, `shortstr`) says no more than the
+/// type.
 fn domain(field: &Field) -> &str {
     field.domain.as_deref().filter(|domain| *domain != type_name(field.wire)).unwrap_or("none")
 }

@@ -1,8 +1,8 @@
 //! What changed between two protocols, in the protocol's words, and whether it breaks anybody.
 //!
-//! A change is breaking where a peer or a program made for the old protocol may fail with the new one: octets are read
-//! differently, or something is gone. Adding a constant, a class, a method, or a property after all others breaks nobody.
-//! Prose is no change.
+//! A change is breaking where a peer or a program made for the old protocol may fail with the new
+//! one: octets are read differently, or something is gone. Adding a constant, a class, a method, or
+//! a property after all others breaks nobody. Prose is no change.
 
 mod classes;
 mod fields;
@@ -73,7 +73,8 @@ impl fmt::Display for Change {
     }
 }
 
-/// The changes from `old` to `new`, in the order of the new protocol; what was removed comes first in its parent.
+/// The changes from `old` to `new`, in the order of the new protocol; what was removed comes first
+/// in its parent.
 pub fn diff(old: &Protocol, new: &Protocol) -> Vec<Change> {
     let mut changes = Changes::default();
     let item = Item { kind: "protocol", name: "amqp" };
@@ -125,7 +126,8 @@ impl Changes {
     }
 }
 
-/// What two lists have: only the old one, and every element of the new one with its partner in the old one.
+/// What two lists have: only the old one, and every element of the new one with its partner in the
+/// old one.
 type Pairs<'p, T> = (Vec<&'p T>, Vec<(Option<&'p T>, &'p T)>);
 
 /// Pairs the elements of two lists by name.

@@ -120,7 +120,8 @@ pub(super) fn member(field: &Field) -> TokenStream {
     if name == local { quote!(#name) } else { quote!(#name: #local) }
 }
 
-/// What silences the lint on a function of more than a hundred lines; the caller estimates them from above.
+/// What silences the lint on a function of more than a hundred lines; the caller estimates them
+/// from above.
 pub(super) fn allowance(lines: usize) -> Option<TokenStream> {
     (lines > 100).then(|| quote!(#[allow(clippy::too_many_lines, reason = "as long as the specification wants it")]))
 }

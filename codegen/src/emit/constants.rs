@@ -26,7 +26,8 @@ pub(super) fn module(protocol: &Protocol) -> TokenStream {
     }
 }
 
-/// What follows `AMQP`. Before 0-9-1 there was a class and an instance of the protocol in place of the revision.
+/// What follows `AMQP`. Before 0-9-1 there was a class and an instance of the protocol in place of
+/// the revision.
 fn protocol_header(version: Version) -> [u8; 4] {
     match version.revision {
         Some(revision) => [0, version.major, version.minor, revision],

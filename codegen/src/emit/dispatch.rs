@@ -176,7 +176,8 @@ fn decode(protocol: &Protocol) -> TokenStream {
         ///
         /// # Errors
         ///
-        /// An id that the specification does not know, or octets that are not the arguments of its method.
+        /// An id that the specification does not know, or octets that are not the arguments of its
+        /// method.
         #long
         pub fn decode(id: MethodId, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
             match (id.class, id.method) {
@@ -198,7 +199,8 @@ fn encode(protocol: &Protocol) -> TokenStream {
         ///
         /// # Errors
         ///
-        /// A value that the wire cannot carry. What was already written stays; the caller truncates.
+        /// A value that the wire cannot carry. What was already written stays; the caller
+        /// truncates.
         #long
         pub fn encode(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
             match self { #(#arms)* }

@@ -1,7 +1,8 @@
-//! Prose of the specification as doc attributes: wrapped, and free of what Markdown would take for markup.
+//! Prose of the specification as doc attributes: wrapped, and free of what Markdown would take for
+//! markup.
 //!
-//! Code in backticks stays as it is. Everything else is text: a `<` is a `<`, a line that begins with a dash is no
-//! list, and four spaces make no example that rustdoc would compile.
+//! Code in backticks stays as it is. Everything else is text: a `<` is a `<`, a line that begins
+//! with a dash is no list, and four spaces make no example that rustdoc would compile.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -125,8 +126,8 @@ fn push_link(out: &mut String, word: &str) {
     }
 }
 
-/// Lines of words, the first after `first` and the others after `others`; no line begins what Markdown takes for a
-/// list, a heading or a rule.
+/// Lines of words, the first after `first` and the others after `others`; no line begins what
+/// Markdown takes for a list, a heading or a rule.
 fn wrapped(words: impl Iterator<Item = String>, first: &str, others: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = first.to_owned();

@@ -2,7 +2,8 @@
 
 use std::{error::Error, fmt};
 
-/// The generator made something that is not Rust. A resolved protocol never causes this; please report it.
+/// The generator made something that is not Rust. A resolved protocol never causes this; please
+/// report it.
 #[derive(Debug, Clone)]
 pub struct EmitError {
     wanted: &'static str,

@@ -1,4 +1,5 @@
-//! The friendly methods of a channel, such as `queue_declare`, for adapters whose `call` and `send` take any request.
+//! The friendly methods of a channel, such as `queue_declare`, for adapters whose `call` and `send`
+//! take any request.
 
 use proc_macro2::TokenStream;
 use quote::quote;

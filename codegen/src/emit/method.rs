@@ -34,7 +34,8 @@ pub(super) fn items(protocol: &Protocol, class: &Class, method: &Method) -> Toke
     }
 }
 
-/// A client may send it on an open channel, and neither it nor its answer brings content: a method is all there is.
+/// A client may send it on an open channel, and neither it nor its answer brings content: a method
+/// is all there is.
 pub(super) fn is_channel_method(class: &Class, method: &Method) -> bool {
     let brings_content = method.content || replies::methods(class, method).any(|reply| reply.content);
     !brings_content && method.sender != Sender::Server && !matches!(class.name.as_str(), "connection" | "channel")

@@ -1,4 +1,5 @@
-//! Prints a resolved protocol as Rust: token templates, parsed and formatted; a file per kind of item.
+//! Prints a resolved protocol as Rust: token templates, parsed and formatted; a file per kind of
+//! item.
 
 mod class;
 mod codec;
@@ -28,8 +29,8 @@ const DEFAULT_MODULE: &str = "crate::protocol";
 
 /// The bindings: constants, reply codes, a module per class, and the enum of all methods.
 ///
-/// The text is a file to be included in any module of a crate that has `wire`, and the traits of the bindings in
-/// `protocol`, at its root.
+/// The text is a file to be included in any module of a crate that has `wire`, and the traits of
+/// the bindings in `protocol`, at its root.
 ///
 /// # Errors
 ///

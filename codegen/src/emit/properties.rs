@@ -162,7 +162,8 @@ fn decode(class: &Class) -> TokenStream {
     }
 }
 
-/// Reads the flag words that the class uses, refuses flags that it has no property for, and reads past empty words.
+/// Reads the flag words that the class uses, refuses flags that it has no property for, and reads
+/// past empty words.
 fn read_flags(words: &[(Ident, &[Field])]) -> TokenStream {
     let mut previous: Option<&Ident> = None;
     let mut statements = TokenStream::new();
@@ -186,7 +187,8 @@ fn read_flags(words: &[(Ident, &[Field])]) -> TokenStream {
     }
 }
 
-/// Refuses the flags below those of the first `known` properties, but for the lowest, which is no flag.
+/// Refuses the flags below those of the first `known` properties, but for the lowest, which is no
+/// flag.
 fn refuse_unknown(word: &Ident, known: usize) -> Option<TokenStream> {
     let below = FLAGS_PER_WORD.saturating_sub(known);
     let unknown = match below {

@@ -1,11 +1,13 @@
-//! The Rust side of the wire types: what a field is declared as, taken as, written with and read with.
+//! The Rust side of the wire types: what a field is declared as, taken as, written with and read
+//! with.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote;
 
 use crate::model::{Class, Field, Method, WireType};
 
-/// Fields that have a type of their own, which the crate writes by hand in `protocol`, by name and type on the wire.
+/// Fields that have a type of their own, which the crate writes by hand in `protocol`, by name and
+/// type on the wire.
 const OWN_TYPES: &[(&str, WireType, &str)] =
     &[("delivery-mode", WireType::Octet, "DeliveryMode"), ("expiration", WireType::ShortString, "Expiration")];
 
@@ -169,7 +171,8 @@ pub(super) fn mask(position: usize) -> TokenStream {
     quote!((1 << #position))
 }
 
-/// Bits, each with its position, put together in one number of type `number`; `0` where there are none.
+/// Bits, each with its position, put together in one number of type `number`; `0` where there are
+/// none.
 pub(super) fn packed(number: &TokenStream, bits: impl Iterator<Item = (usize, TokenStream)>) -> TokenStream {
     let terms: Vec<_> = bits
         .map(|(position, bit)| match position {

@@ -172,8 +172,8 @@ impl<'s, 'p> Builder<'s, 'p> {
         }
     }
 
-    /// Writes names as 0-9 and later do, with hyphens in place of spaces. A file that has one name with spaces has many
-    /// as a rule, so the first stands for all.
+    /// Writes names as 0-9 and later do, with hyphens in place of spaces. A file that has one name
+    /// with spaces has many as a rule, so the first stands for all.
     fn hyphenate(&mut self, shape: &Shape, attributes: &mut [Attribute]) -> Option<Slip> {
         let mut first = None;
         for attribute in attributes.iter_mut().filter(|attribute| shape.names.contains(&attribute.name.as_str())) {
@@ -232,7 +232,8 @@ impl<'s, 'p> Builder<'s, 'p> {
         }
     }
 
-    /// Adds the character that a reference such as `&lt;` stands for; the reader reports them apart from text.
+    /// Adds the character that a reference such as `&lt;` stands for; the reader reports them apart
+    /// from text.
     fn reference(&mut self, reference: &BytesRef<'_>, start: usize) {
         let named = || resolve_xml_entity(reference).map(str::to_owned);
         match reference.resolve_char_ref() {
@@ -275,7 +276,8 @@ impl Slip {
     }
 }
 
-/// The message without its leading `position 12: `, which counts from the start of the tag and would mislead.
+/// The message without its leading `position 12: `, which counts from the start of the tag and
+/// would mislead.
 fn without_offset(message: &str) -> &str {
     message.split_once(": ").map_or(message, |(_, rest)| rest)
 }

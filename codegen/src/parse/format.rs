@@ -1,7 +1,8 @@
 //! The format: which elements there are, what stands in which, and with which attributes.
 //!
-//! It is that of 0-9-1 with what older files write otherwise. Elements that the bindings hang on are strict: what is
-//! unknown in them is wrong. Prose and asserts are lenient: what is unknown in them is passed over.
+//! It is that of 0-9-1 with what older files write otherwise. Elements that the bindings hang on
+//! are strict: what is unknown in them is wrong. Prose and asserts are lenient: what is unknown in
+//! them is passed over.
 
 use crate::spec::Kind;
 
@@ -13,15 +14,18 @@ pub(super) struct Shape {
     pub(super) name: &'static str,
     /// The attributes that it may have.
     pub(super) attributes: &'static [&'static str],
-    /// The attribute that it must have, also in an overlay: it tells the element from its neighbours.
+    /// The attribute that it must have, also in an overlay: it tells the element from its
+    /// neighbours.
     pub(super) key: Option<&'static str>,
     /// The elements that may stand in it.
     pub(super) children: &'static [Kind],
     /// Text may stand in it.
     pub(super) text: bool,
-    /// The attributes that hold a name of the specification, or a word of the format that 0-8 writes with a space.
+    /// The attributes that hold a name of the specification, or a word of the format that 0-8
+    /// writes with a space.
     pub(super) names: &'static [&'static str],
-    /// The bindings do not hang on it: what is unknown in it is passed over, and so is it where it has no place.
+    /// The bindings do not hang on it: what is unknown in it is passed over, and so is it where it
+    /// has no place.
     pub(super) lenient: bool,
 }
 

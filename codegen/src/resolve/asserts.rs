@@ -1,4 +1,5 @@
-//! Asserts: documented, and not enforced, as the broker doesn't either. So one that makes no sense is passed over.
+//! Asserts: documented, and not enforced, as the broker doesn't either. So one that makes no sense
+//! is passed over.
 
 use super::numbers;
 use crate::problem::Problems;
@@ -22,8 +23,8 @@ pub(super) enum Assert {
     },
 }
 
-/// The asserts of a field or domain, without those that are passed over with a warning. `class` is where a method that an
-/// assert names is looked up.
+/// The asserts of a field or domain, without those that are passed over with a warning. `class` is
+/// where a method that an assert names is looked up.
 pub(super) fn read(element: &Element, class: Option<&Element>, problems: &mut Problems) -> Vec<Assert> {
     let mut asserts = Vec::new();
     for assert in element.children_of(Kind::Assert) {

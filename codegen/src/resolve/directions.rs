@@ -1,4 +1,5 @@
-//! Who sends a method, from the `chassis` elements: the peer that implements a method is the one that receives it.
+//! Who sends a method, from the `chassis` elements: the peer that implements a method is the one
+//! that receives it.
 
 use super::names;
 use crate::model::Sender;

@@ -1,4 +1,5 @@
-//! Documentation: the prose of an element, else of its domain, else its label, else a plain sentence about it.
+//! Documentation: the prose of an element, else of its domain, else its label, else a plain
+//! sentence about it.
 
 use super::asserts::{self, Assert};
 use super::types;
@@ -50,8 +51,8 @@ fn own(element: &Element) -> Option<String> {
     prose(element).or_else(|| label(element))
 }
 
-/// The paragraphs of an element's `doc` elements, else of the text directly in it. A `doc` with a type, or a name as in
-/// 0-8, is a grammar or a scenario, not a description.
+/// The paragraphs of an element's `doc` elements, else of the text directly in it. A `doc` with a
+/// type, or a name as in 0-8, is a grammar or a scenario, not a description.
 fn prose(element: &Element) -> Option<String> {
     let describes = |doc: &&Element| doc.value("type").or(doc.value("name")).is_none();
     let docs = element.children_of(Kind::Doc).filter(describes);

@@ -2,7 +2,8 @@
 
 use crate::model::{Field, Slot, WireType};
 
-/// How fields lie on the wire: neighbouring bits share an octet, eight at most, the first in the lowest bit.
+/// How fields lie on the wire: neighbouring bits share an octet, eight at most, the first in the
+/// lowest bit.
 pub(super) fn slots(fields: &[Field]) -> Vec<Slot> {
     let mut slots = Vec::new();
     for (position, field) in fields.iter().enumerate() {

@@ -1,5 +1,6 @@
-//! Tree to model, in passes that each know one thing. Every pass reports what is wrong and goes on with something that
-//! fits, so that all problems are found at once; the model is of use only where there were none.
+//! Tree to model, in passes that each know one thing. Every pass reports what is wrong and goes on
+//! with something that fits, so that all problems are found at once; the model is of use only where
+//! there were none.
 
 mod asserts;
 mod classes;

@@ -42,8 +42,8 @@ pub(super) struct Domain<'e> {
 }
 
 impl<'e> Domains<'e> {
-    /// Reads the domains. One that names itself (`<domain name="bit" type="bit"/>`) is like any other: types and domains
-    /// have name spaces of their own.
+    /// Reads the domains. One that names itself (`<domain name="bit" type="bit"/>`) is like any
+    /// other: types and domains have name spaces of their own.
     pub(super) fn new(root: &'e Element, problems: &mut Problems) -> Self {
         names::check(root.children_of(Kind::Domain), problems);
         let mut by_name = BTreeMap::new();
@@ -82,7 +82,8 @@ impl<'e> Domains<'e> {
     }
 }
 
-/// The type of a field whose domain is not declared. 0-9 uses `content` so; as it names a type, it can be nothing else.
+/// The type of a field whose domain is not declared. 0-9 uses `content` so; as it names a type, it
+/// can be nothing else.
 fn undeclared(field: &Element, domain: &str, problems: &mut Problems) -> WireType {
     if let Some((_, wire)) = ELEMENTARY.iter().find(|(known, _)| *known == domain) {
         let message = format!("the domain `{domain}` is not declared: read as the type of that name");

@@ -1,5 +1,5 @@
-//! What the golden files and the page `GENERATED.md` must say: compared by the tests, written by the example
-//! `refresh-golden`.
+//! What the golden files and the page `GENERATED.md` must say: compared by the tests, written by
+//! the example `refresh-golden`.
 
 mod page;
 
@@ -39,7 +39,8 @@ pub(crate) fn resolved(fixture: &Path) -> Result<Protocol, Box<dyn Error>> {
     Ok(load(&[Source::new(name, fs::read_to_string(fixture)?)])?)
 }
 
-/// The Rust that must come of a fixture: `NAME.asynchronous.xml` is for the friendly methods, `NAME.xml` for the bindings.
+/// The Rust that must come of a fixture: `NAME.asynchronous.xml` is for the friendly methods,
+/// `NAME.xml` for the bindings.
 pub(crate) fn generated(fixture: &Path) -> Result<String, Box<dyn Error>> {
     let protocol = resolved(fixture)?;
     let friendly = fixture.to_string_lossy().ends_with(".asynchronous.xml");

@@ -1,8 +1,10 @@
-//! The page `GENERATED.md`: its prose is written by hand, its code is cut out of a fixture and of what comes of it.
+//! The page `GENERATED.md`: its prose is written by hand, its code is cut out of a fixture and of
+//! what comes of it.
 //!
-//! A piece of code stands between `<!-- begin LANGUAGE: START -->` and `<!-- end -->`. It is the element or item whose
-//! first line, comments and attributes aside, begins with START, up to the line that closes it. The languages are `xml`
-//! (the fixture), `rust` (the bindings) and `friendly` (the friendly methods).
+//! A piece of code stands between `<!-- begin LANGUAGE: START -->` and `<!-- end -->`. It is the
+//! element or item whose first line, comments and attributes aside, begins with START, up to the
+//! line that closes it. The languages are `xml` (the fixture), `rust` (the bindings) and `friendly`
+//! (the friendly methods).
 
 use std::{error::Error, fs, path::Path};
 
@@ -41,7 +43,8 @@ pub(super) fn expected() -> Result<Expected, Box<dyn Error>> {
     Ok(Expected { path, text })
 }
 
-/// The lines of the item that begins with `start`, with the comments and attributes above it, without indentation.
+/// The lines of the item that begins with `start`, with the comments and attributes above it,
+/// without indentation.
 fn piece(source: &str, start: &str) -> Option<String> {
     let lines: Vec<&str> = source.lines().collect();
     let first = lines.iter().position(|line| line.trim_start().starts_with(start))?;

@@ -18,7 +18,8 @@ pub mod constants {
 pub use reply_code::ReplyCode;
 mod reply_code {
     use std::fmt;
-    /// Why a channel or a connection closes, or a message returns. Codes without a name are kept as they are.
+    /// Why a channel or a connection closes, or a message returns. Codes without a name are
+    /// kept as they are.
     #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
     pub struct ReplyCode(u16);
     impl ReplyCode {

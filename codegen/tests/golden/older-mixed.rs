@@ -10,7 +10,8 @@ pub mod constants {
 pub use reply_code::ReplyCode;
 mod reply_code {
     use std::fmt;
-    /// Why a channel or a connection closes, or a message returns. Codes without a name are kept as they are.
+    /// Why a channel or a connection closes, or a message returns. Codes without a name are
+    /// kept as they are.
     #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
     pub struct ReplyCode(u16);
     impl ReplyCode {
@@ -282,7 +283,8 @@ mod dispatch {
         ///
         /// # Errors
         ///
-        /// An id that the specification does not know, or octets that are not the arguments of its method.
+        /// An id that the specification does not know, or octets that are not the arguments of its
+        /// method.
         pub fn decode(
             id: MethodId,
             reader: &mut Reader<'_>,
@@ -297,7 +299,8 @@ mod dispatch {
         ///
         /// # Errors
         ///
-        /// A value that the wire cannot carry. What was already written stays; the caller truncates.
+        /// A value that the wire cannot carry. What was already written stays; the caller
+        /// truncates.
         pub fn encode(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
             match self {
                 Self::ShelfBound(method) => ProtocolMethod::encode(method, writer),

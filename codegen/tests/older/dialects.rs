@@ -1,4 +1,5 @@
-//! Invented files in the dialects of 0-8, 0-9 and Qpid. What comes of them is in the golden files of the same names.
+//! Invented files in the dialects of 0-8, 0-9 and Qpid. What comes of them is in the golden files
+//! of the same names.
 
 use leveret_codegen::facts::facts;
 use leveret_codegen::model::{ConstantKind, WireType};

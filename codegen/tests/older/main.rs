@@ -1,7 +1,9 @@
-//! Older specifications: dialects of the format, what is passed over in them, and what changed between them.
+//! Older specifications: dialects of the format, what is passed over in them, and what changed
+//! between them.
 //!
-//! The published files are not here. What they say is in `facts/`, and the tests of them run on files that are rebuilt from
-//! those lists. Where `LEVERET_SPECS` names the published files, separated by `:`, they are tested as well.
+//! The published files are not here. What they say is in `facts/`, and the tests of them run on
+//! files that are rebuilt from those lists. Where `LEVERET_SPECS` names the published files,
+//! separated by `:`, they are tested as well.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod dialects;

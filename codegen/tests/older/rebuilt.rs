@@ -1,4 +1,5 @@
-//! A specification rebuilt from the list of its facts: what a published file says, without its text.
+//! A specification rebuilt from the list of its facts: what a published file says, without its
+//! text.
 
 use std::fmt::Write;
 

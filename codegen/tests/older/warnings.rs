@@ -4,7 +4,8 @@ use leveret_codegen::Source;
 
 use crate::{loaded, warnings};
 
-/// Asserts the warnings about the inside of a specification, whose second line is the first of `inner`.
+/// Asserts the warnings about the inside of a specification, whose second line is the first of
+/// `inner`.
 #[track_caller]
 fn assert_warned(inner: &str, expected: &[&str]) {
     let text = format!("<amqp major='0' minor='9' revision='1' port='5672'>\n{inner}\n</amqp>");

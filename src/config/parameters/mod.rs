@@ -28,7 +28,7 @@ use values::{
 pub use endpoint::{Endpoint, EndpointOrder};
 pub use heartbeat::Heartbeat;
 
-pub(super) use table::{Access, Key};
+pub(super) use table::{Access, Form, Key};
 pub(super) use validate::{ALLOWED_HOST, ALLOWED_PORT};
 pub(super) use values::{NONE, Refusal, either, is_deadline, optional, print_seconds, seconds, whole};
 

@@ -29,6 +29,26 @@ pub(in crate::config) struct Key {
     pub(in crate::config) access: Access,
 }
 
+/// What a map of settings has for a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::config) enum Form {
+    Text,
+    Number,
+    /// A number, or null for none.
+    NumberOrNone,
+    /// `true` or `false`, for which a URL has these words.
+    Flag {
+        no: &'static str,
+        yes: &'static str,
+    },
+    /// A map, which a URL has as JSON.
+    Object,
+}
+
+impl Form {
+    pub(in crate::config) const TRUE_OR_FALSE: Self = Self::Flag { no: "false", yes: "true" };
+}
+
 /// How a key gets to its field.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::config) struct Access {
@@ -45,6 +65,9 @@ pub(in crate::config) struct Access {
     pub(in crate::config) repeats: bool,
     /// What is given is never shown.
     pub(in crate::config) secret: bool,
+    /// What it has in a map.
+    #[cfg_attr(not(feature = "serde"), allow(dead_code, reason = "maps are read with the feature alone"))]
+    pub(in crate::config) form: Form,
 }
 
 /// How one value is read, checked and printed.
@@ -54,6 +77,8 @@ pub(in crate::config) struct Codec<T: 'static> {
     pub(in crate::config) check: fn(&T) -> bool,
     /// None where it is not set.
     pub(in crate::config) print: fn(&T) -> Option<String>,
+    /// What it has in a map.
+    pub(in crate::config) form: Form,
 }
 
 /// Makes [`ConnectionParameters`], its defaults, its setters and [`ROWS`](super::ROWS) of rows of
@@ -124,6 +149,7 @@ macro_rules! parameters {
             read: |parameters, text| ($codec.read)(text).map(|value| parameters.$field = value),
             check: |parameters| ($codec.check)(&parameters.$field),
             print: |parameters| ($codec.print)(&parameters.$field).into_iter().collect(),
+            form: $codec.form,
             ..Access::PLAIN
         }
     };
@@ -132,7 +158,7 @@ macro_rules! parameters {
 pub(super) use parameters;
 
 impl Access {
-    /// What most keys are: alone, once, and no secret. It reads and prints nothing.
+    /// What most keys are: alone, once, a text, and no secret. It reads and prints nothing.
     pub(in crate::config) const PLAIN: Self = Self {
         read: |_, _| Err(Refusal::Malformed),
         check: |_| true,
@@ -140,5 +166,6 @@ impl Access {
         rivals: &[],
         repeats: false,
         secret: false,
+        form: Form::Text,
     };
 }

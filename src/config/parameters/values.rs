@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::table::Codec;
+use super::table::{Codec, Form};
 use crate::config::{EndpointOrder, Heartbeat};
 
 /// Why the text of a value was not taken.
@@ -82,7 +82,7 @@ fn print_or_none<T>(value: Option<&T>, print: impl FnOnce(&T) -> String) -> Opti
 
 macro_rules! whole_codec {
     ($type:ty, $check:expr) => {
-        Codec::<$type> { read: whole, check: $check, print: |value| Some(value.to_string()) }
+        Codec::<$type> { read: whole, check: $check, print: |value| Some(value.to_string()), form: Form::Number }
     };
 }
 
@@ -99,11 +99,16 @@ pub(super) const SOME_U32: Codec<Option<u32>> = Codec {
     read: |text| whole(text).map(Some),
     check: |value| *value != Some(0),
     print: |value| value.map(|value| value.to_string()),
+    form: Form::Number,
 };
 
 /// A mark that may be zero.
-pub(super) const MARK: Codec<Option<usize>> =
-    Codec { read: |text| whole(text).map(Some), check: |_| true, print: |value| value.map(|value| value.to_string()) };
+pub(super) const MARK: Codec<Option<usize>> = Codec {
+    read: |text| whole(text).map(Some),
+    check: |_| true,
+    print: |value| value.map(|value| value.to_string()),
+    form: Form::Number,
+};
 
 /// Octets that a socket option takes, of which it has 31 bits: of more, the lower bits alone would
 /// reach the system.
@@ -115,6 +120,7 @@ pub(super) const LIMIT: Codec<Option<u32>> = Codec {
     read: |text| optional(text, whole),
     check: |value| *value != Some(0),
     print: |value| print_or_none(value.as_ref(), u32::to_string),
+    form: Form::NumberOrNone,
 };
 
 /// Seconds above zero, or `none`.
@@ -122,6 +128,7 @@ pub(super) const DEADLINE_OR_NONE: Codec<Option<Duration>> = Codec {
     read: |text| optional(text, seconds),
     check: |value| value.is_none_or(is_deadline),
     print: |value| print_or_none(value.as_ref(), |duration| print_seconds(*duration)),
+    form: Form::NumberOrNone,
 };
 
 /// Seconds, zero among them, or `none`.
@@ -140,18 +147,27 @@ pub(super) const ATTEMPT_DELAY: Codec<Option<Duration>> = Codec {
 const SHORTEST_ATTEMPT_DELAY: Duration = Duration::from_millis(10);
 
 /// Seconds above zero.
-pub(super) const DEADLINE: Codec<Duration> =
-    Codec { read: seconds, check: |value| is_deadline(*value), print: |value| Some(print_seconds(*value)) };
+pub(super) const DEADLINE: Codec<Duration> = Codec {
+    read: seconds,
+    check: |value| is_deadline(*value),
+    print: |value| Some(print_seconds(*value)),
+    form: Form::Number,
+};
 
 /// Seconds, zero among them.
-pub(super) const DELAY: Codec<Duration> =
-    Codec { read: seconds, check: |value| *value <= YEAR, print: |value| Some(print_seconds(*value)) };
+pub(super) const DELAY: Codec<Duration> = Codec {
+    read: seconds,
+    check: |value| *value <= YEAR,
+    print: |value| Some(print_seconds(*value)),
+    form: Form::Number,
+};
 
 /// Whole seconds that a socket option takes, or nothing, in which case the system's choice holds.
 pub(super) const SOCKET_SECONDS: Codec<Option<Duration>> = Codec {
     read: |text| whole::<u64>(text).map(Duration::from_secs).map(Some),
     check: |value| value.is_none_or(|it| it.subsec_nanos() == 0 && (1..=32_767).contains(&it.as_secs())),
     print: |value| value.map(print_seconds),
+    form: Form::Number,
 };
 
 /// Seconds that a socket option takes in milliseconds, or nothing.
@@ -161,6 +177,7 @@ pub(super) const SOCKET_MILLISECONDS: Codec<Option<Duration>> = Codec {
         value.is_none_or(|it| it.subsec_nanos() % 1_000_000 == 0 && it <= LONGEST_USER_TIMEOUT && !it.is_zero())
     },
     print: |value| value.map(print_seconds),
+    form: Form::Number,
 };
 
 /// What fits the option's 31 bits of milliseconds.
@@ -170,20 +187,26 @@ const LONGEST_USER_TIMEOUT: Duration = Duration::from_millis(2_147_483_647);
 pub(super) const PROBES: Codec<Option<u32>> =
     Codec { check: |value| value.is_none_or(|probes| (1..=127).contains(&probes)), ..SOME_U32 };
 
-pub(super) const TRUE_OR_FALSE: Codec<bool> =
-    Codec { read: |text| either(text, "false", "true"), check: |_| true, print: |value| Some(value.to_string()) };
+pub(super) const TRUE_OR_FALSE: Codec<bool> = Codec {
+    read: |text| either(text, "false", "true"),
+    check: |_| true,
+    print: |value| Some(value.to_string()),
+    form: Form::TRUE_OR_FALSE,
+};
 
 /// Pika's way to write yes and no.
 pub(super) const T_OR_F: Codec<bool> = Codec {
     read: |text| either(text, "f", "t"),
     check: |_| true,
     print: |value| Some(if *value { "t" } else { "f" }.to_owned()),
+    form: Form::Flag { no: "f", yes: "t" },
 };
 
 pub(super) const HEARTBEAT: Codec<Heartbeat> = Codec {
     read: |text| whole(text).map(Heartbeat::every),
     check: |_| true,
     print: |heartbeat| heartbeat.wanted().map(|seconds| seconds.to_string()),
+    form: Form::Number,
 };
 
 pub(super) const ORDER: Codec<EndpointOrder> = Codec {
@@ -193,24 +216,28 @@ pub(super) const ORDER: Codec<EndpointOrder> = Codec {
     },
     check: |_| true,
     print: |order| Some(if *order == EndpointOrder::Shuffled { "shuffled" } else { "in_order" }.to_owned()),
+    form: Form::Text,
 };
 
 pub(super) const ADDRESS: Codec<Option<IpAddr>> = Codec {
     read: |text| text.parse().map(Some).map_err(|_| Refusal::Malformed),
     check: |_| true,
     print: |address| address.map(|address| address.to_string()),
+    form: Form::Text,
 };
 
 pub(super) const LOCALE: Codec<String> = Codec {
     read: |text| Ok(text.to_owned()),
     check: |name| (1..=255).contains(&name.len()),
     print: |name| Some(name.clone()),
+    form: Form::Text,
 };
 
 pub(super) const NAME: Codec<Option<String>> = Codec {
     read: |text| Ok(Some(text.to_owned())),
     check: |name| name.as_ref().is_none_or(|name| !name.is_empty()),
     print: Option::clone,
+    form: Form::Text,
 };
 
 #[cfg(test)]

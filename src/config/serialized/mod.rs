@@ -1,20 +1,22 @@
 //! Parameters in files of settings: read from a URL or from a map, written as a URL without
 //! secrets.
 
-mod texts;
+mod value;
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
-use zeroize::Zeroizing;
 
 use super::credentials::REDACTED;
-use super::parameters::{ALLOWED_PORT, Key, ROWS};
-use super::url::{Given, NO_TLS, REDACTED_ADVICE, find, keys, nearest_of, read_endpoints};
-use super::{ConnectionParameters, ParametersError, ParametersErrorKind, Secret};
+use super::parameters::{Key, ROWS};
+use super::url::{
+    Beside, Given, KEY_PASSWORD_NAME, NO_TLS, REDACTED_ADVICE, find, keys, nearest_of, read_endpoint, read_endpoints,
+    read_port,
+};
+use super::{ConnectionParameters, Endpoint, ParametersError, ParametersErrorKind, Secret};
 
-use texts::Texts;
+use value::{Text, Value, entries};
 
 use ParametersErrorKind::{Conflict, Malformed};
 
@@ -27,13 +29,19 @@ impl Serialize for ConnectionParameters {
 }
 
 impl<'de> Deserialize<'de> for ConnectionParameters {
-    /// Reads a URL, or a map.
+    /// Reads a URL, or a map. A format that is not for people to read has the URL.
     ///
-    /// A map has the keys of a URL's query, with values as the format has them: `true`, `0.25`, a
-    /// list where a key may come several times, null for none. Beside them it has `url`, or the
-    /// parts of one without escapes: `host` and `port`, or a list of `endpoints` in the form of a
-    /// URL's; `user`, `password` and `virtual_host`. `tls` is `true` or `false`, or a map of the
-    /// keys that are about TLS. What the map has itself goes before what its `url` has.
+    /// A map has the keys of a URL's query, each once, with values of their own types: a number is
+    /// a number and no text, `true` and `false` are those words also where a URL has `t` and `f`, a
+    /// JSON object is a map, and what may come several times may be a list, with one element at
+    /// least. Null means none where a URL may have `none`, which may be written so too; elsewhere
+    /// it means that nothing is given.
+    ///
+    /// Beside them a map has `url`, or the parts of one without escapes: the texts `host`, `user`,
+    /// `password` and `virtual_host`, the number `port`, and in place of host and port a list of
+    /// `endpoints` in the form of a URL's. `tls` is `true` or `false`, or a map of the keys that
+    /// are about TLS. What the map has itself goes before what its `url` has: a URL as it is
+    /// printed, with `<redacted>` for a password, reads back where the password stands beside it.
     ///
     /// ```
     /// # #[cfg(feature = "tls")] {
@@ -50,7 +58,12 @@ impl<'de> Deserialize<'de> for ConnectionParameters {
     /// # }
     /// ```
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ParametersVisitor)
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_any(ParametersVisitor)
+        } else {
+            // Most of these formats do not say themselves what they hold.
+            deserializer.deserialize_string(ParametersVisitor)
+        }
     }
 }
 
@@ -72,14 +85,10 @@ impl<'de> Visitor<'de> for ParametersVisitor {
         ConnectionParameters::try_from(url).map_err(E::custom)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
         let mut written = Written::default();
-        while let Some(name) = map.next_key::<String>()? {
-            if name == "tls" {
-                written.set_tls(map.next_value()?).map_err(A::Error::custom)?;
-            } else {
-                written.add(&name, map.next_value()?).map_err(A::Error::custom)?;
-            }
+        for (name, value) in entries(map)? {
+            written.add(&name, value).map_err(A::Error::custom)?;
         }
         written.into_parameters().map_err(A::Error::custom)
     }
@@ -88,13 +97,13 @@ impl<'de> Visitor<'de> for ParametersVisitor {
 /// What a map has.
 #[derive(Default)]
 struct Written {
-    url: Option<Zeroizing<String>>,
-    host: Option<String>,
-    port: Option<String>,
-    endpoints: Option<String>,
-    user: Option<String>,
+    url: Option<Text>,
+    host: Option<Text>,
+    port: Option<u16>,
+    endpoints: Option<Vec<Endpoint>>,
+    user: Option<Text>,
     password: Option<Secret>,
-    virtual_host: Option<String>,
+    virtual_host: Option<Text>,
     tls: Option<bool>,
     given: Given,
 }
@@ -102,75 +111,87 @@ struct Written {
 /// The names that are parts of a URL, and no keys of its query.
 const PARTS: [&str; 8] = ["url", "host", "port", "endpoints", "user", "password", "virtual_host", "tls"];
 
-impl Written {
-    fn add(&mut self, name: &str, value: Texts) -> Result<(), ParametersError> {
-        match name {
-            "url" => set(&mut self.url, name, value.one(name)?),
-            "host" => set(&mut self.host, name, value.one(name)?.to_string()),
-            "port" => set(&mut self.port, name, value.one(name)?.to_string()),
-            "endpoints" => set(&mut self.endpoints, name, value.joined(',')),
-            "user" => set(&mut self.user, name, value.one(name)?.to_string()),
-            "password" => match value.one(name)? {
-                text if text.as_str() == REDACTED => Err(ParametersError::new(Malformed, name, REDACTED_ADVICE)),
-                text => set(&mut self.password, name, Secret::from(text.as_str())),
-            },
-            "virtual_host" => set(&mut self.virtual_host, name, value.one(name)?.to_string()),
-            _ => match find(name) {
-                Some(key) if !is_about_tls(key) => value.add_to(&mut self.given, key),
-                Some(key) => {
-                    Err(ParametersError::new(Conflict, key.name, "it is about TLS: put it into the map `tls`"))
-                }
-                None => Err(unknown(
-                    name,
-                    PARTS.into_iter().chain(keys().filter(|key| !is_about_tls(key)).map(|key| key.name)),
-                )),
-            },
-        }
-    }
+const TLS_ADVICE: &str = "give true, false or a map of the keys that are about TLS";
 
-    fn set_tls(&mut self, tls: TlsWritten) -> Result<(), ParametersError> {
-        let TlsWritten { wanted, keys } = tls;
-        set(&mut self.tls, "tls", wanted)?;
-        for (name, value) in keys {
-            match find(&name) {
-                Some(key) if is_about_tls(key) => value.add_to(&mut self.given, key)?,
-                _ => return Err(unknown(&name, keys_of_tls().map(|key| key.name))),
-            }
+impl Written {
+    fn add(&mut self, name: &str, value: Value) -> Result<(), ParametersError> {
+        match name {
+            "url" => self.url = value.text(name)?,
+            "host" => self.host = value.text(name)?,
+            "port" => self.port = value.number(name)?.map(|digits| read_port(&digits)).transpose()?,
+            "endpoints" => self.endpoints = read_list(value)?,
+            "user" => self.user = value.text(name)?,
+            "password" => self.password = value.text(name)?.map(|text| read_password(&text)).transpose()?,
+            "virtual_host" => self.virtual_host = value.text(name)?,
+            "tls" => self.add_tls(value)?,
+            _ => match find(name) {
+                Some(key) if !is_about_tls(key) => self.add_key(key, value)?,
+                Some(key) => {
+                    let advice = "it is about TLS: put it into the map `tls`";
+                    return Err(ParametersError::new(Conflict, key.name, advice));
+                }
+                None => {
+                    let others = keys().filter(|key| !is_about_tls(key)).map(|key| key.name);
+                    return Err(unknown(name, PARTS.into_iter().chain(others)));
+                }
+            },
         }
         Ok(())
     }
 
+    fn add_key(&mut self, key: &'static Key, value: Value) -> Result<(), ParametersError> {
+        value.for_key(key)?.into_iter().try_for_each(|text| self.given.add(key, text))
+    }
+
+    fn add_tls(&mut self, value: Value) -> Result<(), ParametersError> {
+        match value {
+            Value::Null => return Ok(()),
+            Value::Flag(wanted) => self.tls = Some(wanted),
+            Value::Map(entries) => {
+                self.tls = Some(true);
+                for (name, value) in entries {
+                    match find(&name).filter(|key| is_about_tls(key)) {
+                        Some(key) => self.add_key(key, value)?,
+                        None => return Err(unknown(&name, keys_of_tls().map(|key| key.name))),
+                    }
+                }
+            }
+            // What it is may be a secret in the wrong place.
+            _ => return Err(ParametersError::new(Malformed, "tls", TLS_ADVICE)),
+        }
+        Ok(())
+    }
+
+    fn beside(&self) -> Beside {
+        let key_password = find(KEY_PASSWORD_NAME).is_some_and(|key| self.given.get(key).is_some());
+        Beside { password: self.password.is_some(), key_password }
+    }
+
     fn into_parameters(self) -> Result<ConnectionParameters, ParametersError> {
         let mut parameters = match &self.url {
-            Some(url) => ConnectionParameters::from_url(url)?,
+            Some(url) => ConnectionParameters::from_url_beside(url, self.beside())?,
             None => ConnectionParameters::default(),
         };
         if let Some(wanted) = self.tls {
             set_tls(&mut parameters, wanted)?;
         }
-        if self.endpoints.is_some() && (self.host.is_some() || self.port.is_some()) {
-            return Err(ParametersError::new(
-                Conflict,
-                "endpoints",
-                "it has hosts and ports itself: leave host and port out",
-            ));
-        }
-        if let Some(endpoints) = self.endpoints {
-            parameters.endpoints = read_endpoints(&endpoints)?;
-        }
-        if let Some(host) = self.host {
-            parameters = parameters.host(host);
-        }
-        if let Some(port) = self.port {
-            let port = port.parse().map_err(|_| ParametersError::new(Malformed, "port", ALLOWED_PORT))?;
-            parameters = parameters.port(port);
-        }
+        parameters = match (self.endpoints, self.host, self.port) {
+            (Some(endpoints), None, None) => parameters.endpoints(endpoints),
+            (Some(_), ..) => {
+                let advice = "it has hosts and ports itself: leave host and port out";
+                return Err(ParametersError::new(Conflict, "endpoints", advice));
+            }
+            (None, host, port) => {
+                let parameters = host.into_iter().fold(parameters, |it, host| it.host(host.as_str()));
+                port.into_iter().fold(parameters, ConnectionParameters::port)
+            }
+        };
         if self.user.is_some() || self.password.is_some() {
-            let user = self.user.unwrap_or_else(|| parameters.credentials.user().to_owned());
+            let user = self.user.as_deref().map_or(parameters.credentials.user(), String::as_str).to_owned();
             parameters.credentials.set_login(user, self.password);
         }
         if let Some(virtual_host) = self.virtual_host {
-            parameters.virtual_host = virtual_host;
+            parameters.virtual_host = virtual_host.to_string();
         }
         // Whatever an application tells of itself may be among the properties.
         let hidden = |error: ParametersError| if error.key() == "client_properties" { error.redacted() } else { error };
@@ -180,12 +201,25 @@ impl Written {
     }
 }
 
-/// Sets a part that may come once.
-fn set<T>(part: &mut Option<T>, name: &str, value: T) -> Result<(), ParametersError> {
-    match part.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(ParametersError::new(ParametersErrorKind::RepeatedKey, name, "give it once")),
+/// Endpoints in the form of a URL's, one by one or in one text.
+fn read_list(value: Value) -> Result<Option<Vec<Endpoint>>, ParametersError> {
+    let is_list = matches!(value, Value::List(_));
+    let Some(texts) = value.texts("endpoints")? else { return Ok(None) };
+    let one = |(index, text): (usize, &Text)| {
+        read_endpoint(text).map_err(|error| error.also(&format!(" (endpoint {})", index + 1)))
+    };
+    match &texts[..] {
+        [text] if !is_list => read_endpoints(text),
+        texts => texts.iter().enumerate().map(one).collect(),
     }
+    .map(Some)
+}
+
+fn read_password(text: &str) -> Result<Secret, ParametersError> {
+    if text == REDACTED {
+        return Err(ParametersError::new(Malformed, "password", REDACTED_ADVICE));
+    }
+    Ok(Secret::from(text))
 }
 
 fn set_tls(parameters: &mut ConnectionParameters, wanted: bool) -> Result<(), ParametersError> {
@@ -206,43 +240,4 @@ fn keys_of_tls() -> impl Iterator<Item = &'static Key> {
 
 fn is_about_tls(key: &Key) -> bool {
     keys_of_tls().any(|other| other.name == key.name)
-}
-
-/// `tls`: whether it is wanted, or its keys.
-struct TlsWritten {
-    wanted: bool,
-    keys: Vec<(String, Texts)>,
-}
-
-impl<'de> Deserialize<'de> for TlsWritten {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TlsVisitor)
-    }
-}
-
-struct TlsVisitor;
-
-impl<'de> Visitor<'de> for TlsVisitor {
-    type Value = TlsWritten;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("true, false or a map of the keys that are about TLS")
-    }
-
-    fn visit_bool<E: Error>(self, wanted: bool) -> Result<TlsWritten, E> {
-        Ok(TlsWritten { wanted, keys: Vec::new() })
-    }
-
-    /// What is shown of it otherwise may be a secret in the wrong place.
-    fn visit_str<E: Error>(self, _: &str) -> Result<TlsWritten, E> {
-        Err(E::custom("tls is not valid: give true, false or a map of the keys that are about TLS"))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<TlsWritten, A::Error> {
-        let mut keys = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            keys.push(entry);
-        }
-        Ok(TlsWritten { wanted: true, keys })
-    }
 }

@@ -39,7 +39,7 @@ impl Given {
     }
 
     /// The text of a key.
-    pub(super) fn get(&self, key: &Key) -> Option<&str> {
+    pub(in crate::config) fn get(&self, key: &Key) -> Option<&str> {
         self.0.get(key.name).map(|text| text.as_str())
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{REDACTED_ADVICE, json};
 use crate::config::credentials::{Choice, REDACTED};
 use crate::config::parameters::{
-    Access, Key, NONE, ROWS, Refusal, either, is_deadline, optional, print_seconds, seconds, whole,
+    Access, Form, Key, NONE, ROWS, Refusal, either, is_deadline, optional, print_seconds, seconds, whole,
 };
 use crate::config::{ConnectionParameters, Pem, Secret, Tls};
 
@@ -54,6 +54,7 @@ pub(in crate::config) const SOCKET_TIMEOUT: Access = Access {
     check: |p| p.connect_timeout.is_none_or(is_deadline),
     print: |p| vec![p.connect_timeout.map_or_else(|| NONE.to_owned(), print_seconds)],
     rivals: &["connection_timeout"],
+    form: Form::NumberOrNone,
     ..Access::PLAIN
 };
 
@@ -68,6 +69,7 @@ pub(in crate::config) const CONNECTION_TIMEOUT: Access = Access {
         Ok(())
     },
     rivals: &["socket_timeout"],
+    form: Form::NumberOrNone,
     ..Access::PLAIN
 };
 
@@ -112,6 +114,7 @@ pub(in crate::config) const ERASE_ON_CONNECT: Access = Access {
         Ok(())
     },
     print: |p| vec![p.credentials.erases_on_connect().to_string()],
+    form: Form::TRUE_OR_FALSE,
     ..Access::PLAIN
 };
 
@@ -184,6 +187,7 @@ pub(in crate::config) const FAIL_IF_NO_PEER_CERT: Access = Access {
         tls(p).map(|tls| tls.fail_if_no_peer_cert = Some(fail))
     },
     print: |p| tls_text(p, |tls| tls.fail_if_no_peer_cert.iter().map(bool::to_string).collect()),
+    form: Form::TRUE_OR_FALSE,
     ..Access::PLAIN
 };
 
@@ -220,6 +224,7 @@ pub(in crate::config) const SEND_SERVER_NAME: Access = Access {
             _ => Vec::new(),
         })
     },
+    form: Form::TRUE_OR_FALSE,
     ..Access::PLAIN
 };
 
@@ -227,18 +232,21 @@ pub(in crate::config) const SSL_OPTIONS: Access = Access {
     read: |p, text| json::read_tls(tls(p)?, text),
     rivals: &["cacertfile", "certfile", "keyfile", "password", "server_name_indication"],
     secret: true,
+    form: Form::Object,
     ..Access::PLAIN
 };
 
 pub(in crate::config) const TCP_OPTIONS: Access = Access {
     read: json::read_tcp_options,
     rivals: &["tcp_keepalive_idle", "tcp_keepalive_interval", "tcp_keepalive_count", "tcp_user_timeout"],
+    form: Form::Object,
     ..Access::PLAIN
 };
 
 pub(in crate::config) const CLIENT_PROPERTIES: Access = Access {
     read: |p, text| json::read_table(text).map(|properties| p.client_properties = properties),
     print: |p| json::print_table(&p.client_properties).into_iter().collect(),
+    form: Form::Object,
     ..Access::PLAIN
 };
 

@@ -47,31 +47,36 @@ impl ConnectionParameters {
     /// The first thing in it that is wrong. It shows no part of the URL that may belong to a
     /// password.
     pub fn from_url(url: &str) -> Result<Self, ParametersError> {
-        Self::read(url).map_err(|error| if may_show_query(url) { error } else { error.redacted() })
+        Self::from_url_beside(url, Beside::default())
     }
 
-    fn read(url: &str) -> Result<Self, ParametersError> {
+    /// Reads a URL that may have redacted secrets, where they are given beside it.
+    pub(super) fn from_url_beside(url: &str, beside: Beside) -> Result<Self, ParametersError> {
+        Self::read(url, beside).map_err(|error| if may_show_query(url) { error } else { error.redacted() })
+    }
+
+    fn read(url: &str, beside: Beside) -> Result<Self, ParametersError> {
         let (has_tls, rest) = after_scheme(url)?;
         let (before, query) = rest.split_once('?').map_or((rest, None), |(before, query)| (before, Some(query)));
         let (authority, path) = before.split_at(before.find('/').unwrap_or(before.len()));
         refuse_stray_characters(rest, authority)?;
 
         let mut parameters = Self { tls: has_tls.then(Tls::default), ..Self::default() };
-        parameters.read_authority(authority)?;
+        parameters.read_authority(authority, beside)?;
         if let Some(virtual_host) = read_path(path)? {
             parameters.virtual_host = virtual_host;
         }
         if let Some(query) = query.filter(|query| !query.is_empty()) {
-            parameters.read_query(query)?;
+            parameters.read_query(query, beside)?;
         }
         parameters.validate()?;
         Ok(parameters)
     }
 
-    fn read_authority(&mut self, authority: &str) -> Result<(), ParametersError> {
+    fn read_authority(&mut self, authority: &str, beside: Beside) -> Result<(), ParametersError> {
         let endpoints = match authority.split_once('@') {
             Some((user_info, endpoints)) => {
-                let (user, password) = read_user_info(user_info)?;
+                let (user, password) = read_user_info(user_info, beside)?;
                 self.credentials.set_login(user, password);
                 endpoints
             }
@@ -84,7 +89,7 @@ impl ConnectionParameters {
         Ok(())
     }
 
-    fn read_query(&mut self, query: &str) -> Result<(), ParametersError> {
+    fn read_query(&mut self, query: &str, beside: Beside) -> Result<(), ParametersError> {
         let mut given = Given::default();
         for (index, pair) in query.split('&').enumerate() {
             let (key, text) = pair.split_once('=').unwrap_or((pair, ""));
@@ -93,7 +98,10 @@ impl ConnectionParameters {
                 return Err(ParametersError::new(Empty, A_KEY, "a pair is written key=value"));
             }
             let key = find(&name).ok_or_else(|| ParametersError::unknown(index + 1, &name, nearest(&name)))?;
-            given.add(key, Zeroizing::new(decode_form(text, key.name)?))?;
+            let text = Zeroizing::new(decode_form(text, key.name)?);
+            if !(beside.key_password && key.name == KEY_PASSWORD_NAME && *text == REDACTED) {
+                given.add(key, text)?;
+            }
         }
         self.read_given(&given)
     }
@@ -127,6 +135,18 @@ impl ConnectionParameters {
         })
     }
 }
+
+/// The secrets that are given beside a URL, which may have them redacted.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Beside {
+    /// The user's.
+    pub(super) password: bool,
+    /// That of the private key.
+    pub(super) key_password: bool,
+}
+
+/// The key of the query for the password of the private key.
+pub(super) const KEY_PASSWORD_NAME: &str = "password";
 
 /// Whether it is about TLS, and what follows `amqp://`.
 fn after_scheme(url: &str) -> Result<(bool, &str), ParametersError> {
@@ -181,11 +201,12 @@ fn refuse_stray_characters(rest: &str, authority: &str) -> Result<(), Parameters
 }
 
 /// The user, and the password where one is given.
-fn read_user_info(user_info: &str) -> Result<(String, Option<Secret>), ParametersError> {
+fn read_user_info(user_info: &str, beside: Beside) -> Result<(String, Option<Secret>), ParametersError> {
     if user_info.is_empty() {
         return Err(ParametersError::new(Empty, "user", "write user:password before the `@`, or leave the `@` out"));
     }
     match user_info.split_once(':') {
+        Some((user, REDACTED)) if beside.password => Ok((decode(user, "user")?, None)),
         Some((_, REDACTED)) => Err(ParametersError::new(Malformed, "password", REDACTED_ADVICE)),
         Some((user, password)) => Ok((decode(user, "user")?, Some(Secret::from(decode(password, "password")?)))),
         None => Ok((decode(user_info, "user")?, None)),
@@ -238,7 +259,7 @@ fn split_endpoint(endpoint: &str) -> Result<(String, Option<&str>), ParametersEr
     Ok((decode(host, "host")?.to_ascii_lowercase(), port))
 }
 
-fn read_port(text: &str) -> Result<u16, ParametersError> {
+pub(super) fn read_port(text: &str) -> Result<u16, ParametersError> {
     let kind = match whole(text) {
         Ok(port) => return Ok(port),
         Err(_) if text.is_empty() => Empty,

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 
 use super::used::Used;
 use crate::config::{ConnectionParameters, Credentials};
-use crate::engine::{Handshake, HandshakeParameters, HandshakeStep, Negotiated};
+use crate::engine::{Handshake, HandshakeEnd, HandshakeParameters, HandshakeStep, Negotiated};
 use crate::error::ConnectCause;
 use crate::frame::Outbound;
 use crate::transport::{Stream, poll_read_more, poll_send};
@@ -45,7 +45,10 @@ pub(super) async fn negotiate<S: Stream>(
             Ok(_) => continue,
             Err(error) => handshake.handle_end(input, Some(error)),
         };
-        return Err(ended.map_or_else(ConnectCause::from, ConnectCause::Handshake));
+        return Err(match ended {
+            HandshakeEnd::Server(error) => ConnectCause::Handshake(error),
+            HandshakeEnd::Transport(error) => ConnectCause::from(error),
+        });
     }
 }
 

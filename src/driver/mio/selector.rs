@@ -34,7 +34,7 @@ impl Selector {
     pub(crate) fn new() -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(mio::Waker::new(poll.registry(), WOKEN)?);
-                // A waker that fails has a system that has lost its descriptors: nothing would help.
+        // A waker that fails has a system that has lost its descriptors: nothing would help.
         let reactor = Reactor::new(move || drop(waker.wake()));
         Ok(Self { poll, events: Events::with_capacity(EVENTS), reactor, sources: BTreeMap::new() })
     }

@@ -275,6 +275,15 @@ impl Runtime for Reactor {
         elsewhere(work)
     }
 
+    /// Each task is polled once a turn.
+    fn poll_share(&self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
+    fn reads_what_is_there(&self) -> bool {
+        true
+    }
+
     fn apart(&self, work: impl Future<Output = ()> + Send + 'static) -> Apart {
         Apart::new(work)
     }

@@ -6,14 +6,14 @@ mod thread;
 
 use std::future::Future;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, coop};
 use tokio::time::Sleep;
 
 use super::connect::{self, Agreed};
@@ -93,6 +93,14 @@ impl Runtime for OnTokioRuntime {
     ) -> impl Future<Output = io::Result<R>> + Send + 'static {
         let work = tokio::task::spawn_blocking(work);
         async move { work.await.map_err(io::Error::other) }
+    }
+
+    fn poll_share(&self, context: &mut Context<'_>) -> Poll<()> {
+        pin!(coop::consume_budget()).poll(context)
+    }
+
+    fn reads_what_is_there(&self) -> bool {
+        coop::has_budget_remaining()
     }
 
     fn apart(&self, work: impl Future<Output = ()> + Send + 'static) -> Aborting {

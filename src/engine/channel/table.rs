@@ -15,7 +15,8 @@ pub(in crate::engine) struct Channels {
     places: Vec<Option<Box<Channel>>>,
     free: BinaryHeap<Reverse<u16>>,
     max: u16,
-    opened: u64,
+    /// The incarnation of the next channel.
+    next: u64,
     /// Why the channels are closed that somebody still has a handle of.
     closures: BTreeMap<u64, Arc<Closure>>,
     /// How the closes of those ended that the broker did not agree to.
@@ -25,19 +26,23 @@ pub(in crate::engine) struct Channels {
 }
 
 impl Channels {
-    /// A table of at most `max` channels; 0 stands for as many as there are numbers. Incarnations
-    /// count up from `first`.
-    pub(in crate::engine) fn new(max: u16, first: u64) -> Self {
+    /// A table of at most `max` channels; 0 stands for as many as there are numbers.
+    pub(in crate::engine) fn new(max: u16) -> Self {
         let max = if max == 0 { u16::MAX } else { max };
         Self {
             places: Vec::new(),
             free: BinaryHeap::new(),
             max,
-            opened: first,
+            next: 0,
             closures: BTreeMap::new(),
             unagreed: BTreeMap::new(),
             returns: BTreeMap::new(),
         }
+    }
+
+    /// Counts incarnations from `base`.
+    pub(in crate::engine) fn count_from(&mut self, base: u64) {
+        self.next = base;
     }
 
     pub(super) fn max(&self) -> u16 {
@@ -57,8 +62,8 @@ impl Channels {
                 next
             }
         };
-        self.opened += 1;
-        let key = ChannelKey { number, incarnation: self.opened };
+        let key = ChannelKey { number, incarnation: self.next };
+        self.next = self.next.wrapping_add(1);
         let place = self.places.get_mut(usize::from(number).checked_sub(1)?)?;
         *place = Some(Box::new(Channel::new(key)));
         Some(key)
@@ -193,21 +198,21 @@ mod tests {
 
     #[test]
     fn numbers_are_reused_lowest_first_and_incarnations_never() {
-        let mut channels = Channels::new(3, 0);
+        let mut channels = Channels::new(3);
         let keys: Vec<_> = (0..3).map(|_| channels.insert().unwrap()).collect();
         assert_eq!(keys.iter().map(|key| key.number).collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!(channels.insert(), None);
         channels.remove(keys[2], &closure());
         channels.remove(keys[0], &closure());
         let again = channels.insert().unwrap();
-        assert_eq!((again.number, again.incarnation), (1, 4));
+        assert_eq!((again.number, again.incarnation), (1, 3));
         assert!(channels.get_mut(keys[0]).is_none());
         assert!(channels.get_mut(again).is_some());
     }
 
     #[test]
     fn the_first_cause_of_a_close_is_the_one_that_is_remembered() {
-        let mut channels = Channels::new(0, 0);
+        let mut channels = Channels::new(0);
         let key = channels.insert().unwrap();
         let first = Arc::new(Closure::silent(Reason::HeartbeatsMissed));
         channels.record(key, &first);

@@ -26,4 +26,5 @@ pub(super) use deadlines::{Awaited, Deadlines};
 pub(super) use heartbeat::Heartbeat;
 pub(super) use observers::Observers;
 pub(super) use renewal::Renewal;
+pub use renewal::Wanted;
 pub(super) use secrets::SecretUpdates;

@@ -47,6 +47,17 @@ enum Stage {
     },
 }
 
+/// Whether a secret is wanted, see [`Engine::poll_secret_wanted`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// It is not, or not any more: what still fetches one took too long, and can be stopped.
+    No,
+    /// It is to be fetched now. This is said once.
+    Now,
+    /// It is awaited.
+    Asked,
+}
+
 impl Renewal {
     /// When time alone changes something.
     pub(in crate::engine) fn deadline(&self) -> Option<Instant> {
@@ -73,13 +84,19 @@ impl Engine {
         self.renewal.stage = self.renewal.after(0.8, now);
     }
 
-    /// Whether a secret is to be fetched now: answer with [`Engine::handle_secret`] or
-    /// [`Engine::handle_no_secret`]. What still fetches an earlier one took too long, and can be
-    /// stopped.
-    pub fn poll_secret_wanted(&mut self) -> bool {
+    /// Whether a secret is to be fetched: answer with [`Engine::handle_secret`] or
+    /// [`Engine::handle_no_secret`].
+    pub fn poll_secret_wanted(&mut self) -> Wanted {
+        if self.check_open().is_err() {
+            return Wanted::No;
+        }
         match &mut self.renewal.stage {
-            Stage::Wanted { asked, .. } => !std::mem::replace(asked, true),
-            _ => false,
+            Stage::Wanted { asked: true, .. } => Wanted::Asked,
+            Stage::Wanted { asked, .. } => {
+                *asked = true;
+                Wanted::Now
+            }
+            Stage::Off | Stage::Due(_) | Stage::Updating { .. } => Wanted::No,
         }
     }
 

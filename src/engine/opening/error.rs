@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use crate::config::MechanismError;
@@ -64,6 +65,15 @@ pub enum HandshakeError {
     EndOfStream(HandshakeStep),
     /// A value of the client's cannot be sent.
     Encode(FrameEncodeError),
+}
+
+/// What an end of the input before the agreement means.
+#[derive(Debug)]
+pub enum HandshakeEnd {
+    /// The server ended the stream without a word, and what that means at this step.
+    Server(HandshakeError),
+    /// The transport failed, in a write before the end included.
+    Transport(io::Error),
 }
 
 /// What a server of TLS answers to anything else: a record of an alert (RFC 8446 §5.1).

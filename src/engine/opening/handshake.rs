@@ -15,7 +15,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::minimum;
 use crate::config::{Credentials, Exchange, Heartbeat, Offer};
-use crate::engine::{HandshakeError, HandshakeStep, Violation};
+use crate::engine::{HandshakeEnd, HandshakeError, HandshakeStep, Violation};
 use crate::frame::{Decoded, Decoder, Encoder, FrameError, FrameKind, Outbound, split_method};
 use crate::protocol::{Method, ProtocolMethod, connection, constants};
 use crate::wire::{FieldTable, LongString, Reader, ShortString};
@@ -161,19 +161,14 @@ impl Handshake {
     }
 
     /// The input ended, with an error or without, after `left`, which is no whole frame. Gives what
-    /// it means: that the server ended the stream without a word, or an error of the transport,
-    /// that of a write before it included.
-    ///
-    /// # Errors
-    ///
-    /// The error of the transport.
-    pub fn handle_end(&mut self, left: &[u8], error: Option<io::Error>) -> Result<HandshakeError, io::Error> {
+    /// it means.
+    pub fn handle_end(&mut self, left: &[u8], error: Option<io::Error>) -> HandshakeEnd {
         let telling = error.filter(|error| !is_end(error) || (!left.is_empty() && self.failed.is_none()));
         match telling.or_else(|| self.failed.take()) {
-            Some(error) => Err(error),
-            None if left.is_empty() => Ok(HandshakeError::EndOfStream(self.step())),
+            Some(error) => HandshakeEnd::Transport(error),
+            None if left.is_empty() => HandshakeEnd::Server(HandshakeError::EndOfStream(self.step())),
             // Half of an answer blames neither the credentials nor the virtual host.
-            None => Err(io::ErrorKind::UnexpectedEof.into()),
+            None => HandshakeEnd::Transport(io::ErrorKind::UnexpectedEof.into()),
         }
     }
 

@@ -4,7 +4,7 @@ mod error;
 mod handshake;
 mod minimum;
 
-pub use error::{ForeignError, HandshakeError, HandshakeStep};
+pub use error::{ForeignError, HandshakeEnd, HandshakeError, HandshakeStep};
 pub use handshake::{Handshake, HandshakeParameters, Negotiated};
 
 pub(crate) use error::TLS_ALERT;

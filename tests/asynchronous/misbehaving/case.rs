@@ -1,9 +1,11 @@
-//! What a case is: where in a connection's life the peer misbehaves, how, and what is expected of the client.
+//! What a case is: where in a connection's life the peer misbehaves, how, and what is expected of
+//! the client.
 
 use leveret::protocol::MethodId;
 use leveret::{Error, ErrorKind, Initiator, ReplyCode};
 
-/// The kind of an error where the broker refused the virtual host, or something else about the connection.
+/// The kind of an error where the broker refused the virtual host, or something else about the
+/// connection.
 pub(super) const REFUSED: ErrorKind = ErrorKind::AccessRefused;
 
 /// No method is to blame.
@@ -99,7 +101,8 @@ pub(super) enum Fate {
 pub(super) enum Says {
     /// Nothing: the connection goes on.
     GoesOn,
-    /// `connection.close` with this code and method to blame; then, agreed to, the end of the stream.
+    /// `connection.close` with this code and method to blame; then, agreed to, the end of the
+    /// stream.
     Close(ReplyCode, (u16, u16)),
     /// `connection.close-ok` and the end of the stream.
     CloseOk,
@@ -145,7 +148,8 @@ impl Failed {
         Self { kind, initiator, code, method: error.method_id(), fate, retryable: error.is_retryable() }
     }
 
-    /// Of this kind; who waited cannot tell what became of the request, and who asked for nothing has nothing to tell.
+    /// Of this kind; who waited cannot tell what became of the request, and who asked for nothing
+    /// has nothing to tell.
     fn new(kind: ErrorKind, initiator: Option<Initiator>, when: When) -> Self {
         let fate = match when {
             When::Open => Fate::Neither,
@@ -188,14 +192,16 @@ impl Misbehaviour {
         self.expect(Outcome::Fails(failed), says)
     }
 
-    /// It breaks the protocol: the client closes the connection with this code, and blames this method.
+    /// It breaks the protocol: the client closes the connection with this code, and blames this
+    /// method.
     pub(super) fn breaks(self, code: ReplyCode, blamed: (u16, u16)) -> Case {
         let failed = Failed::new(ErrorKind::Protocol, Some(Initiator::Client), self.when);
         let failed = Failed { code: Some(code), method: method(blamed), ..failed };
         self.expect(Outcome::Fails(failed), Says::Close(code, blamed))
     }
 
-    /// It breaks the protocol on channel 1 alone: the client closes that with this code, and blames this method.
+    /// It breaks the protocol on channel 1 alone: the client closes that with this code, and blames
+    /// this method.
     pub(super) fn breaks_channel(self, code: ReplyCode, blamed: (u16, u16)) -> Case {
         let failed = Failed::new(ErrorKind::Protocol, Some(Initiator::Client), self.when);
         let failed = Failed { code: Some(code), method: method(blamed), ..failed };
@@ -229,8 +235,8 @@ impl Misbehaviour {
         self.expect(Outcome::Fails(failed), Says::GoesOn)
     }
 
-    /// It ends the handshake, for a reason that the client saw by itself, without another word of the client's: a
-    /// connection that is not open is not closed by methods (AMQP 0-9-1 §2.2.4).
+    /// It ends the handshake, for a reason that the client saw by itself, without another word of
+    /// the client's: a connection that is not open is not closed by methods (AMQP 0-9-1 §2.2.4).
     pub(super) fn ends_handshake(self, kind: ErrorKind) -> Case {
         self.fails(kind, Some(Initiator::Client), Says::Ends)
     }
@@ -243,14 +249,16 @@ impl Misbehaviour {
         self.fails(ErrorKind::TimedOut, initiator, says).retryable()
     }
 
-    /// The transport is gone, which is of this kind: worth a retry, unless the end is the broker's way to refuse.
+    /// The transport is gone, which is of this kind: worth a retry, unless the end is the broker's
+    /// way to refuse.
     pub(super) fn loses_transport(self, kind: ErrorKind) -> Case {
         let case = self.fails(kind, Some(Initiator::Transport), Says::Ends);
         let refuses = matches!(kind, ErrorKind::Authentication | ErrorKind::AccessRefused);
         if refuses { case } else { case.retryable() }
     }
 
-    /// The client takes the broker for dead, or of no use, and leaves without a word (AMQP 0-9-1 §4.2.7).
+    /// The client takes the broker for dead, or of no use, and leaves without a word (AMQP 0-9-1
+    /// §4.2.7).
     pub(super) fn gives_up(self) -> Case {
         self.fails(ErrorKind::ConnectionClosed, Some(Initiator::Client), Says::Ends).retryable()
     }
@@ -269,8 +277,8 @@ impl Misbehaviour {
 }
 
 impl Case {
-    /// Whatever the words: an operator's doing or a shutdown, a fault or a lack inside the broker, a lock that is held by whom it
-    /// may not have missed yet, or no consumer for the moment.
+    /// Whatever the words: an operator's doing or a shutdown, a fault or a lack inside the broker,
+    /// a lock that is held by whom it may not have missed yet, or no consumer for the moment.
     fn retryable_if_it_passes(self, code: ReplyCode) -> Self {
         let passing = [
             ReplyCode::NO_CONSUMERS,

@@ -62,7 +62,8 @@ fn channel_close(code: ReplyCode) -> channel::Close {
     channel::Close::default().reply_code(code).reply_text("the broker's words")
 }
 
-/// At each step of the handshake with each code. 403 right after the credentials is about them; a shutdown is no refusal.
+/// At each step of the handshake with each code. 403 right after the credentials is about them; a
+/// shutdown is no refusal.
 fn handshake() -> Vec<Case> {
     let row = |(at, code)| {
         let kind = match code {
@@ -90,7 +91,8 @@ fn every_stage() -> Vec<Case> {
         [(at, "a shutdown", ReplyCode::CONNECTION_FORCED), (at, "a fault of the broker's", ReplyCode::INTERNAL_ERROR)]
     };
     let mut rows: Vec<Case> = WAITING.into_iter().flat_map(causes).map(row).collect();
-    // Both at once: whether the broker has handled what was sent on the channel that is open cannot be told.
+    // Both at once: whether the broker has handled what was sent on the channel that is open cannot
+    // be told.
     let crossing = sends(Closing, "a close at the same time", method(0, close(ReplyCode::CONNECTION_FORCED)));
     rows.push(crossing.closes(ErrorKind::ConnectionClosed, ReplyCode::CONNECTION_FORCED));
     rows
@@ -124,7 +126,8 @@ fn blaming() -> Vec<Case> {
     rows.map(row).into_iter().chain(rows.map(of_channel)).collect()
 }
 
-/// A close of the channel leaves the connection as it is, whatever its code: the method says what is closed.
+/// A close of the channel leaves the connection as it is, whatever its code: the method says what
+/// is closed.
 fn channels() -> Vec<Case> {
     let row = |(at, code): (When, ReplyCode)| {
         sends(at, format!("a close of the channel with {code}"), method(1, channel_close(code))).closes_channel(code)

@@ -1,7 +1,8 @@
 //! Octets on an open connection that are no frame, or a frame of nothing.
 //!
-//! The standard wants a peer that meets an unknown type or a wrong end octet to say nothing more (AMQP 0-9-1 §4.2.3).
-//! RabbitMQ answers with 501 all the same, and so does the client: only that tells the broker's operator what was wrong.
+//! The standard wants a peer that meets an unknown type or a wrong end octet to say nothing more
+//! (AMQP 0-9-1 §4.2.3). RabbitMQ answers with 501 all the same, and so does the client: only that
+//! tells the broker's operator what was wrong.
 
 use leveret::ReplyCode;
 use leveret::protocol::{Method, MethodId};

@@ -1,7 +1,8 @@
-//! Before the connection is open: other protocols, offers that cannot be taken, methods and frames out of turn.
+//! Before the connection is open: other protocols, offers that cannot be taken, methods and frames
+//! out of turn.
 //!
-//! A client that sees an error before open-ok closes the transport without another word (AMQP 0-9-1 §2.2.4), so each of
-//! these ends in silence.
+//! A client that sees an error before open-ok closes the transport without another word (AMQP 0-9-1
+//! §2.2.4), so each of these ends in silence.
 
 use leveret::protocol::{basic, channel, connection, queue};
 use leveret::{ErrorKind, ReplyCode};

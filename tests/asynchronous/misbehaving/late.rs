@@ -1,4 +1,5 @@
-//! What comes after a close of either side, of a channel or the connection, or after a violation; and what may come then.
+//! What comes after a close of either side, of a channel or the connection, or after a violation;
+//! and what may come then.
 
 use leveret::ReplyCode;
 use leveret::protocol::{basic, channel, connection, queue, tx};
@@ -74,7 +75,8 @@ fn closing() -> Vec<Case> {
     cases
 }
 
-/// What comes behind a method out of order: the client has said why it goes, and looks for nothing but the end.
+/// What comes behind a method out of order: the client has said why it goes, and looks for nothing
+/// but the end.
 fn afterwards() -> Vec<Case> {
     let stray = || method(1, tx::SelectOk::default());
     let row = |name, octets: Vec<u8>| sends(Calling, name, octets).breaks(ReplyCode::COMMAND_INVALID, (90, 11));

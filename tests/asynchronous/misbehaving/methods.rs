@@ -1,4 +1,5 @@
-//! Methods whose arguments cannot be read: cut short, too long, with strings that reach beyond them.
+//! Methods whose arguments cannot be read: cut short, too long, with strings that reach beyond
+//! them.
 
 use leveret::ReplyCode;
 use leveret::protocol::{basic, channel, connection, queue};

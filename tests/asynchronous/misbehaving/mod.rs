@@ -1,7 +1,9 @@
-//! The misbehaving broker: a table of what it does where, and what the client makes of it, said and done.
+//! The misbehaving broker: a table of what it does where, and what the client makes of it, said and
+//! done.
 //!
-//! Each row is played in virtual time against a client that is about something. It asserts both sides: what the client's
-//! caller gets, with its kind, initiator, code and fate; and what the client says to the peer, be it nothing.
+//! Each row is played in virtual time against a client that is about something. It asserts both
+//! sides: what the client's caller gets, with its kind, initiator, code and fate; and what the
+//! client says to the peer, be it nothing.
 
 mod case;
 mod closes;
@@ -31,7 +33,8 @@ const CAPACITY: usize = 512 * 1024;
 /// Virtual time in which every case is over. What takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(3600);
 
-/// How late the client may hear, which includes the second for which the peer listens for what should not come.
+/// How late the client may hear, which includes the second for which the peer listens for what
+/// should not come.
 const SOON: Duration = Duration::from_millis(1500);
 
 /// Rows that there are at least.
@@ -127,7 +130,8 @@ const BLOCKED_TIMEOUT: Duration = Duration::from_secs(40);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(50);
 const HEARTBEAT: u16 = 10;
 
-/// A limit to every wait; heartbeats only where the peer is to miss them, and then sooner than those limits.
+/// A limit to every wait; heartbeats only where the peer is to miss them, and then sooner than
+/// those limits.
 fn parameters_of(case: &Case) -> ConnectionParameters {
     match case.does {
         Does::MissesHeartbeats => parameters().heartbeat(HEARTBEAT).call_timeout(LIMIT).close_timeout(LIMIT),

@@ -104,7 +104,8 @@ fn of_the_clients() -> Vec<Case> {
     invalid(Calling, rows)
 }
 
-/// The handshake again, and what belongs to the connection on a channel (AMQP 0-9-1 §4.2.3: 503, whatever the channel).
+/// The handshake again, and what belongs to the connection on a channel (AMQP 0-9-1 §4.2.3: 503,
+/// whatever the channel).
 fn of_the_connection() -> Vec<Case> {
     let rows = vec![
         ("start again", (10, 10), method(0, crate::peer::start("PLAIN"))),

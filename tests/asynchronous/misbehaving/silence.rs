@@ -22,7 +22,8 @@ async fn no_wait_is_for_ever_and_no_end_goes_unheard() {
     play(table()).await;
 }
 
-/// Nothing comes. What has a limit of its own ends at it; the rest waits by its nature, and heartbeats are its limit.
+/// Nothing comes. What has a limit of its own ends at it; the rest waits by its nature, and
+/// heartbeats are its limit.
 fn silent() -> Vec<Case> {
     [Start, Tune, OpenOk, ChannelOpening, Calling, Getting, Subscribing, ChannelClosing, Closing]
         .map(|at| when(at, "silence", Does::Nothing).times_out())

@@ -1,4 +1,5 @@
-//! Both sides at each stage of a connection: how they get there, what the client is about, and what the peer owes it.
+//! Both sides at each stage of a connection: how they get there, what the client is about, and what
+//! the peer owes it.
 
 use std::time::Duration;
 
@@ -122,7 +123,8 @@ async fn watch(connection: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// The peer's part before a stage: all steps of the handshake before this one, or the request that the client makes.
+/// The peer's part before a stage: all steps of the handshake before this one, or the request that
+/// the client makes.
 pub(super) async fn lead_to(when: When, peer: &mut Peer) {
     match when {
         When::Start => peer.expect_protocol_header().await,

@@ -1,4 +1,5 @@
-//! Makes the certificates and keys of the live tests, in a folder: `leveret-test-certificates FOLDER`.
+//! Makes the certificates and keys of the live tests, in a folder:
+//! `leveret-test-certificates FOLDER`.
 //!
 //! | file | what it is |
 //! |---|---|
@@ -94,7 +95,8 @@ fn expired(mut asked: CertificateParams) -> CertificateParams {
     asked
 }
 
-/// A key as `openssl pkcs8 -topk8` encrypts it, with as many rounds: more would be slow in a debug build.
+/// A key as `openssl pkcs8 -topk8` encrypts it, with as many rounds: more would be slow in a debug
+/// build.
 fn encrypted(key: &KeyPair) -> Result<String> {
     // Salt and vector need not be random for a key that guards nothing.
     let how = pbes2::Parameters::pbkdf2_sha256_aes256cbc(2048, &[7; 16], &[9; 16]).map_err(pkcs8::Error::from)?;
@@ -108,7 +110,8 @@ fn encrypted(key: &KeyPair) -> Result<String> {
 struct Folder(PathBuf);
 
 impl Folder {
-    /// Makes a key, has a certificate for it signed, and writes both; `chain` goes behind the certificate.
+    /// Makes a key, has a certificate for it signed, and writes both; `chain` goes behind the
+    /// certificate.
     fn issue(
         &self,
         name: &str,

@@ -1,4 +1,5 @@
-//! Transports that a fault ends: no octet too many, nothing left behind, and whoever drives them is told.
+//! Transports that a fault ends: no octet too many, nothing left behind, and whoever drives them is
+//! told.
 
 use std::time::Duration;
 

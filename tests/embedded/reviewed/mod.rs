@@ -1,4 +1,5 @@
-//! The state by hand, at its edges: signs of life, cut and late octets, silence, who does not read, long texts and long times.
+//! The state by hand, at its edges: signs of life, cut and late octets, silence, who does not read,
+//! long texts and long times.
 
 mod closes;
 mod ends;
@@ -69,7 +70,8 @@ fn names(heard: &[Heard]) -> Vec<&'static str> {
     heard.iter().filter_map(name).collect()
 }
 
-/// Lets time pass, drives the peer as the broker's events demand, and gives what it heard and when its transport was to go.
+/// Lets time pass, drives the peer as the broker's events demand, and gives what it heard and when
+/// its transport was to go.
 fn pass(broker: &mut State, peer: &mut Peer, from: Instant, time: Duration) -> (Vec<Heard>, Option<Duration>) {
     let mut heard = Vec::new();
     while let Some(due) = broker.poll_deadline().filter(|due| *due <= from + time) {

@@ -38,7 +38,8 @@ impl Peer {
         Self { id, encoder: Encoder::new(128 * 1024), input, output, octets: 0 }
     }
 
-    /// An open connection with heartbeats of this many seconds and frames of up to this many octets, and channel 1 on it.
+    /// An open connection with heartbeats of this many seconds and frames of up to this many
+    /// octets, and channel 1 on it.
     pub(super) fn open(broker: &mut State, now: Instant, heartbeat: u16, frame_max: u32) -> Self {
         let mut peer = Self::connect(broker, now);
         peer.say_octets(broker, now, b"AMQP\0\0\x09\x01");

@@ -15,7 +15,8 @@ const SIZE: usize = 100_000;
 /// More octets than the broker may keep for one client.
 const TOO_MANY: usize = 16 * 1024 * 1024;
 
-/// A client that gets a message again and again and reads none of it, until the broker takes no more.
+/// A client that gets a message again and again and reads none of it, until the broker takes no
+/// more.
 fn stalled(broker: &mut State, now: Instant) -> Peer {
     let mut peer = client(broker, now);
     peer.publish(broker, now, QUEUE, &Properties::default(), &[7; SIZE]);

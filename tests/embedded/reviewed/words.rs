@@ -10,7 +10,8 @@ use super::{QUEUE, broker, client};
 
 const DELAY: Duration = Duration::from_millis(100);
 
-/// The peer hears nothing before the delay is over, and its transport stays as long; gives what it hears then.
+/// The peer hears nothing before the delay is over, and its transport stays as long; gives what it
+/// hears then.
 fn late_words(broker: &mut State, peer: &mut Peer, now: Instant) -> Vec<Heard> {
     assert!(peer.hear(broker, now).is_empty());
     assert_eq!(peer.octets, 0);

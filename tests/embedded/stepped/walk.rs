@@ -1,5 +1,5 @@
-//! Random histories: publishers and consumers that come and go under faults. What the broker confirmed is never lost, and
-//! the same seed gives the same history.
+//! Random histories: publishers and consumers that come and go under faults. What the broker
+//! confirmed is never lost, and the same seed gives the same history.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! A random walk of application and broker, seeded: whatever they do, nothing panics, each waiter hears once, and all
-//! that is counted comes back to nothing.
+//! A random walk of application and broker, seeded: whatever they do, nothing panics, each waiter
+//! hears once, and all that is counted comes back to nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

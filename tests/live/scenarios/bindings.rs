@@ -1,4 +1,5 @@
-//! Binding and unbinding: what counts as one binding, how often a message comes, and what goes away with what.
+//! Binding and unbinding: what counts as one binding, how often a message comes, and what goes away
+//! with what.
 
 use leveret::protocol::queue;
 use leveret::{FieldTable, FieldValue, Properties, ReplyCode, Result};

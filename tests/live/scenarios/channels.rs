@@ -1,4 +1,5 @@
-//! The life of a channel: opening, closing from either side, numbers, flow, and what needs no answer.
+//! The life of a channel: opening, closing from either side, numbers, flow, and what needs no
+//! answer.
 
 use leveret::protocol::{
     Method, MethodId, ProtocolMethod, ReplyCode, basic, channel, confirm, connection, exchange, queue,
@@ -13,7 +14,8 @@ async fn expect_open(peer: &mut Raw, channel: u16) {
     peer.call(channel, basic::Qos::default().prefetch_count(1)).await;
 }
 
-/// A channel that the broker has closed, for asking about a queue that is not there; the close is unanswered.
+/// A channel that the broker has closed, for asking about a queue that is not there; the close is
+/// unanswered.
 async fn closing() -> Raw {
     let mut peer = Raw::open_channel().await;
     let queue = unique("missing");

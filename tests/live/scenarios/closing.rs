@@ -4,7 +4,8 @@ use leveret::protocol::{Method, ProtocolMethod, ReplyCode, basic, channel, conne
 use leveret_live_tests::raw::{Close, Raw, method_octets};
 use leveret_live_tests::{connect, eventually, soon, unique};
 
-/// A peer whose connection the broker has closed, for a method that channel 0 does not take; the close is unanswered.
+/// A peer whose connection the broker has closed, for a method that channel 0 does not take; the
+/// close is unanswered.
 async fn closing() -> Raw {
     let mut peer = Raw::open_channel().await;
     peer.send(0, queue::Declare::default()).await;

@@ -45,7 +45,8 @@ async fn a_port_that_nobody_listens_on_is_an_error_of_the_transport() {
     assert!(error.is_retryable());
 }
 
-// Real seconds are the subject here: without heartbeats from this side the broker gives up after nine of them at most.
+// Real seconds are the subject here: without heartbeats from this side the broker gives up after
+// nine of them at most.
 #[tokio::test]
 async fn heartbeats_keep_an_idle_connection() -> Result<()> {
     let connection = soon(Connection::open(parameters().heartbeat(3))).await?;

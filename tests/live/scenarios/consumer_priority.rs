@@ -65,7 +65,8 @@ async fn a_consumer_without_room_is_passed_over() -> Result<()> {
     Ok(())
 }
 
-/// Three consumers that have room for one message each and hold one, settled by the last, the first and the second.
+/// Three consumers that have room for one message each and hold one, settled by the last, the first
+/// and the second.
 async fn settled_out_of_order(connection: &Connection, queue: &str, bodies: &[&str]) -> Vec<Consumer> {
     let channel = soon(connection.open_channel()).await.expect("a channel opens");
     let mut consumers = Vec::new();

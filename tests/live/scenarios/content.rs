@@ -130,7 +130,8 @@ const UNUSUAL_HEADERS: [&[u8]; 4] = [
     b"\x20\x00\0\0\0\x0f\x01aL\0\0\0\0\0\0\0\x01\x01bt\x05",
     // Headers without any.
     b"\x20\x00\0\0\0\0",
-    // A content type of no octets, a message id that is no text, and the reserved property that once was a cluster's id.
+    // A content type of no octets, a message id that is no text, and the reserved property that
+    // once was a cluster's id.
     b"\x80\x84\0\x02\xff\xfe\x01c",
 ];
 

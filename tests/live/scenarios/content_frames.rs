@@ -124,7 +124,8 @@ async fn a_header_with_a_weight_is_none() {
 
 #[tokio::test]
 async fn properties_that_cannot_be_read_are_an_internal_error() {
-    // A string that is cut short, octets too many, a table with a value of an unknown type, and more flags to come.
+    // A string that is cut short, octets too many, a table with a value of an unknown type, and
+    // more flags to come.
     let unreadable = [&b"\x80\0\x05ab"[..], b"\x10\0\x02junk", b"\x20\0\0\0\0\x03\x01a?", b"\0\x01\0\0"];
     for properties in unreadable {
         let mut peer = publishing().await;

@@ -15,7 +15,8 @@ async fn refused(parameters: leveret::ConnectionParameters) -> Error {
     soon(Connection::open(parameters)).await.expect_err("the connection is refused")
 }
 
-/// The port of a server on this machine that answers what it is told with `answer`, or with nothing.
+/// The port of a server on this machine that answers what it is told with `answer`, or with
+/// nothing.
 async fn server(answer: &'static [u8]) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();

@@ -1,4 +1,5 @@
-//! Clients that are not ours, unmodified: each does a job of `tests/foreign` and checks what the broker does.
+//! Clients that are not ours, unmodified: each does a job of `tests/foreign` and checks what the
+//! broker does.
 
 use std::time::Duration;
 

@@ -17,7 +17,8 @@ fn case<'a, const COUNT: usize>(arguments: [(&str, FieldValue); COUNT], takes: &
     Case { arguments: FieldTable::from(arguments), takes }
 }
 
-/// Publishes with each of the headers and asserts what came by each binding, all of one headers exchange.
+/// Publishes with each of the headers and asserts what came by each binding, all of one headers
+/// exchange.
 async fn assert_matches(headers: &[FieldTable], cases: &[Case<'_>]) -> Result<()> {
     let (_connection, channel) = open().await;
     let exchange = exchange(&channel, "headers").await;

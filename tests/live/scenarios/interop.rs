@@ -1,4 +1,5 @@
-//! Messages exchanged with Pika, an independent client. `pika_peer.py` holds the same messages and compares on its side.
+//! Messages exchanged with Pika, an independent client. `pika_peer.py` holds the same messages and
+//! compares on its side.
 
 use leveret::wire::Decimal;
 use leveret::{FieldTable, FieldValue, Properties, Result, Timestamp};

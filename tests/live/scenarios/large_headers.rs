@@ -5,8 +5,8 @@ use leveret_live_tests::{exclusive_queue, next, open, soon};
 
 use crate::messages::{get, put, queue_with};
 
-/// Bytes of a header beside the text that it consists of: class, weight, size, flags, the length of the table, a name of one
-/// letter, its type, the length of the text; and of the frame around it.
+/// Bytes of a header beside the text that it consists of: class, weight, size, flags, the length of
+/// the table, a name of one letter, its type, the length of the text; and of the frame around it.
 const AROUND: usize = 2 + 2 + 8 + 2 + 4 + 2 + 1 + 4 + 8;
 
 #[tokio::test]

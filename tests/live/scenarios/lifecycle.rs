@@ -1,4 +1,5 @@
-//! Drivers on threads of their own, sockets with options, events, renewed secrets: what lives beside calls and messages.
+//! Drivers on threads of their own, sockets with options, events, renewed secrets: what lives
+//! beside calls and messages.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -9,7 +10,8 @@ use leveret::config::{Credentials, Endpoint, Provided};
 use leveret::{ChannelEvent, Connection, ConnectionEvent, ConnectionState, Initiator, Phase, ReplyCode, Result};
 use leveret_live_tests::{Operator, exclusive_queue, next, open, parameters, password, soon, unique, user};
 
-// Real seconds are the subject here: with heartbeats of two seconds the broker gives up after six of silence.
+// Real seconds are the subject here: with heartbeats of two seconds the broker gives up after six
+// of silence.
 #[tokio::test]
 async fn a_driver_on_a_thread_of_its_own_keeps_a_program_connected_that_blocks_its_runtime() -> Result<()> {
     let connection = soon(Connection::open(parameters().heartbeat(2).driver_thread(true))).await?;

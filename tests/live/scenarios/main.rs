@@ -1,4 +1,5 @@
-//! What a program does with a broker, on a real one. `tests/run` runs these; they fail where they are run without it.
+//! What a program does with a broker, on a real one. `tests/run` runs these; they fail where they
+//! are run without it.
 
 #![allow(
     clippy::unwrap_used,

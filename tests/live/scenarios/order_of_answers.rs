@@ -1,5 +1,6 @@
-//! Calls that are in flight together. Brokers do not answer them in the order in which they were sent: a consumer's start and
-//! its end are answered after whatever is asked meanwhile, and nothing may follow an unanswered tx.commit.
+//! Calls that are in flight together. Brokers do not answer them in the order in which they were
+//! sent: a consumer's start and its end are answered after whatever is asked meanwhile, and nothing
+//! may follow an unanswered tx.commit.
 
 use std::time::Duration;
 

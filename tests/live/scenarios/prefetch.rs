@@ -25,7 +25,8 @@ async fn take(consumer: &mut Consumer, expected: &[&str]) {
 /// So many messages stay in the queue.
 async fn assert_left(channel: &Channel, queue: &str, count: u32) {
     eventually(|| async { (ready_messages(channel, queue).await <= count).then_some(()) }).await;
-    // A consumer that has room takes a message at once: whoever asks after this one would find it gone.
+    // A consumer that has room takes a message at once: whoever asks after this one would find it
+    // gone.
     soon(channel.queue_bind(queue, "amq.direct", queue)).await.expect("the queue is there");
     assert_eq!(ready_messages(channel, queue).await, count);
 }

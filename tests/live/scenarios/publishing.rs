@@ -22,7 +22,8 @@ async fn refusal_of_publish(
     soon(publish.confirmed()).await.expect_err("the broker refuses it")
 }
 
-/// Asserts that publishing with these properties to the default exchange is refused with 406 and this text.
+/// Asserts that publishing with these properties to the default exchange is refused with 406 and
+/// this text.
 async fn assert_invalid(connection: &Connection, properties: Properties, text: &str) {
     let error = refusal_of_publish(connection, "", "nobody", &properties).await;
     assert_channel_refusal(&error, "basic.publish", ReplyCode::PRECONDITION_FAILED, text);

@@ -1,4 +1,5 @@
-//! Declaring a queue that exists: what has to be the same, what the broker says where it is not, and what it compares first.
+//! Declaring a queue that exists: what has to be the same, what the broker says where it is not,
+//! and what it compares first.
 
 use leveret::protocol::queue;
 use leveret::{Connection, FieldTable, FieldValue, ReplyCode, Result};
@@ -31,7 +32,8 @@ fn exclusive(arguments: impl Into<FieldTable>) -> queue::Declare {
     plain().arguments(arguments)
 }
 
-/// Each argument that is compared, in the order in which it is, with two values and what the first is called.
+/// Each argument that is compared, in the order in which it is, with two values and what the first
+/// is called.
 fn compared() -> Vec<(&'static str, FieldValue, FieldValue, &'static str)> {
     vec![
         ("x-expires", 100_000.into(), 200_000.into(), "signedint"),

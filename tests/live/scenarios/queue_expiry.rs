@@ -6,7 +6,8 @@ use leveret_live_tests::{connect, eventually, exclusive_queue, open, ready_messa
 use crate::messages::{fill, put, queue_with};
 use crate::refusal::{assert_channel_refusal, no_queue};
 
-/// How long the queues here live unused, in milliseconds: longer than a busy machine takes for one answer.
+/// How long the queues here live unused, in milliseconds: longer than a busy machine takes for one
+/// answer.
 const EXPIRES: i32 = 2_000;
 
 /// Waits until longer has passed than a queue lives unused, doing this all the while.

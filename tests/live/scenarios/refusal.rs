@@ -22,7 +22,8 @@ pub(crate) fn assert_connection_refusal(error: &Error, method: &str, code: Reply
     assert_eq!(error.method(), Some(method), "{error}");
 }
 
-/// Makes a call on a channel of its own, and gives what the broker closed that channel, or the connection, for.
+/// Makes a call on a channel of its own, and gives what the broker closed that channel, or the
+/// connection, for.
 pub(crate) async fn refused<R>(connection: &Connection, request: R) -> Error
 where
     R: Request + ChannelMethod + Into<Method>,

@@ -1,4 +1,5 @@
-//! Frames and methods that close a connection, whoever sends them, and what the broker says about each.
+//! Frames and methods that close a connection, whoever sends them, and what the broker says about
+//! each.
 
 use leveret::protocol::{Method, MethodId, ProtocolMethod, basic, channel, confirm, connection, exchange, queue, tx};
 use leveret_live_tests::raw::{Close, Raw};

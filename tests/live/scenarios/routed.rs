@@ -3,7 +3,8 @@
 use leveret::{Channel, Connection, Delivery, FieldTable};
 use leveret_live_tests::{exclusive_queue, soon, unique};
 
-/// The messages that wait in a queue, in order, after all that was published on this channel before.
+/// The messages that wait in a queue, in order, after all that was published on this channel
+/// before.
 pub(crate) async fn messages(channel: &Channel, queue: &str) -> Vec<Delivery> {
     let mut messages = Vec::new();
     while let Some(delivery) = soon(channel.get(queue).no_ack(true)).await.expect("the queue is there") {
@@ -46,7 +47,8 @@ pub(crate) async fn another_channel(connection: &Connection) -> Channel {
     soon(connection.open_channel()).await.expect("the broker opens a channel")
 }
 
-/// Whether the exchange is there: a passive declare answers, and closes the channel where it is not.
+/// Whether the exchange is there: a passive declare answers, and closes the channel where it is
+/// not.
 pub(crate) async fn exchange_exists(channel: &Channel, exchange: &str) -> bool {
     let channel = another_channel(&channel.connection()).await;
     let declared = soon(channel.exchange_declare(exchange, "").passive(true)).await;

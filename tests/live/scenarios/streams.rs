@@ -65,8 +65,9 @@ async fn a_consumer_of_a_stream_passes_over_a_message_that_is_too_large() -> Res
     let channel = soon(connection.open_channel()).await?;
     let bodies = ["before".to_owned(), "x".repeat(1001), "x".repeat(200_000), "after".to_owned()];
     publish_all(&channel, &stream, bodies).await?;
-    // With a prefetch of one, there is credit for the next only when the one before is settled. What is sent together may be told
-    // of in another order: an error goes before the messages that wait.
+    // With a prefetch of one, there is credit for the next only when the one before is settled.
+    // What is sent together may be told of in another order: an error goes before the messages that
+    // wait.
     let mut consumer = reader(&channel, &stream, 1).await?;
     let (mut taken, mut errors) = (Vec::new(), Vec::new());
     for _ in 0..4 {

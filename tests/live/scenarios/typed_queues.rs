@@ -3,7 +3,8 @@
 use leveret::{Channel, Delivery, ErrorKind, FieldTable, FieldValue, ReplyCode, Result};
 use leveret_live_tests::{assert_closed_by_broker, eventually, open, rabbitmq_version, ready_messages, soon, unique};
 
-/// A durable queue of this type; gives its name. None on an embedded broker, of which it asserts that it refuses such a queue.
+/// A durable queue of this type; gives its name. None on an embedded broker, of which it asserts
+/// that it refuses such a queue.
 pub(crate) async fn typed_queue(kind: &str, arguments: impl Into<FieldTable>) -> Option<String> {
     let (_connection, channel) = open().await;
     let name = unique(kind);

@@ -1,4 +1,5 @@
-//! A mechanism with a challenge: RabbitMQ's own demonstration, which the user's first response does not satisfy.
+//! A mechanism with a challenge: RabbitMQ's own demonstration, which the user's first response does
+//! not satisfy.
 
 use leveret::config::{Exchange, Mechanism, MechanismError, SecretOctets};
 use leveret::{Connection, ConnectionParameters, Credentials, ReplyCode, Result};

@@ -1,4 +1,5 @@
-//! TLS, on the TLS ports of the private broker. `tests/run` runs these; they fail where they are run without it.
+//! TLS, on the TLS ports of the private broker. `tests/run` runs these; they fail where they are
+//! run without it.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,5 @@
-//! A TCP relay between a client and the broker, which keeps what the client sends, and which can be cut.
+//! A TCP relay between a client and the broker, which keeps what the client sends, and which can be
+//! cut.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};

@@ -150,7 +150,8 @@ async fn a_close_by_the_operator_is_told() -> Result<()> {
     Ok(())
 }
 
-// Real seconds are the subject here: without heartbeats from this side the broker gives up after nine of them at most.
+// Real seconds are the subject here: without heartbeats from this side the broker gives up after
+// nine of them at most.
 #[tokio::test]
 async fn heartbeats_keep_an_idle_connection() -> Result<()> {
     let connection = works(TlsPort::Modern.parameters(trusting()).heartbeat(3)).await;

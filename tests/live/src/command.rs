@@ -4,7 +4,8 @@ use std::process::{Command, Stdio};
 
 use crate::variable;
 
-/// Runs a program to its end off the runtime, and gives what it prints; its failure is the scenario's.
+/// Runs a program to its end off the runtime, and gives what it prints; its failure is the
+/// scenario's.
 pub(crate) async fn run(program: String, arguments: Vec<String>) -> String {
     let what = format!("{program} {}", arguments.join(" "));
     let running = move || Command::new(program).args(arguments).stdin(Stdio::null()).output();

@@ -12,8 +12,8 @@ use crate::{disturbed_url, soon};
 
 static TURN: Mutex<()> = Mutex::const_new(());
 
-/// The private broker for alarms, forced closes and stops, which one scenario has at a time; and its operator, whose
-/// methods it has.
+/// The private broker for alarms, forced closes and stops, which one scenario has at a time; and
+/// its operator, whose methods it has.
 pub struct Disturbed {
     operator: Operator,
     parameters: ConnectionParameters,

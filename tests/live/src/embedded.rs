@@ -1,6 +1,8 @@
-//! The embedded brokers that the scenarios run on, where `LEVERET_TEST_BROKER` says so: one for each private node of RabbitMQ.
+//! The embedded brokers that the scenarios run on, where `LEVERET_TEST_BROKER` says so: one for
+//! each private node of RabbitMQ.
 //!
-//! They live in the test process, on a runtime of their own, so that each scenario has a runtime that ends with it.
+//! They live in the test process, on a runtime of their own, so that each scenario has a runtime
+//! that ends with it.
 
 use std::net::SocketAddr;
 use std::sync::{LazyLock, Mutex, PoisonError};

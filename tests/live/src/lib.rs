@@ -1,6 +1,7 @@
 //! How the scenarios reach their brokers, and what they share.
 //!
-//! `tests/run` (or, for one scenario, `tests/broker/with-node`) starts the brokers and names them in the environment:
+//! `tests/run` (or, for one scenario, `tests/broker/with-node`) starts the brokers and names them
+//! in the environment:
 //!
 //! | variable | what it names |
 //! |---|---|
@@ -143,7 +144,8 @@ pub async fn soon<F: IntoFuture>(future: F) -> F::Output {
     }
 }
 
-/// Asks again and again until the answer is there: for what the broker does in its own time and reports to nobody.
+/// Asks again and again until the answer is there: for what the broker does in its own time and
+/// reports to nobody.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() -> F) -> T {
     soon(async {
         loop {

@@ -1,4 +1,5 @@
-//! The TLS ports of the private broker, and the certificates that `tests/certificates` made for both sides.
+//! The TLS ports of the private broker, and the certificates that `tests/certificates` made for
+//! both sides.
 
 use std::path::PathBuf;
 use std::{env, fs};
@@ -9,7 +10,8 @@ use leveret::config::{Pem, Tls};
 use crate::command::run;
 use crate::variable;
 
-/// A TLS port. Each asks for a client's certificate and does without, unless it is asked for [`MUTUAL`].
+/// A TLS port. Each asks for a client's certificate and does without, unless it is asked for
+/// [`MUTUAL`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsPort {
     /// It takes TLS 1.3, and has a certificate for `localhost` and 127.0.0.1.
@@ -18,7 +20,8 @@ pub enum TlsPort {
     Old,
 }
 
-/// The server name at which the broker insists on a client's certificate. Its own is for this name too.
+/// The server name at which the broker insists on a client's certificate. Its own is for this name
+/// too.
 pub const MUTUAL: &str = "mutual.test";
 
 /// The server name at which the broker shows a certificate that has expired.
@@ -70,7 +73,8 @@ pub fn log() -> String {
     String::from_utf8_lossy(&octets).into_owned()
 }
 
-/// Trusts the authority of the broker, and takes its certificate for `localhost`, which every port has.
+/// Trusts the authority of the broker, and takes its certificate for `localhost`, which every port
+/// has.
 pub fn trusting() -> Tls {
     Tls::default().ca(pem("authority.pem")).server_name("localhost")
 }
@@ -80,7 +84,8 @@ pub fn identified_by(name: &str) -> Tls {
     trusting().certificate(pem(&format!("{name}.pem"))).key(pem(&format!("{name}.key")))
 }
 
-/// Runs a scenario once more, in a process of its own with this variable: what a process reads of its system it keeps.
+/// Runs a scenario once more, in a process of its own with this variable: what a process reads of
+/// its system it keeps.
 pub async fn run_again_with(variable: &str, value: &str, scenario: &str) {
     let program = env::current_exe().expect("a test knows where it is");
     let arguments = [&format!("{variable}={value}"), &program.display().to_string(), scenario, "--exact"];

@@ -1,5 +1,5 @@
-//! Bindings of other specifications: a method that is added to the XML can be called without a handwritten line, and what
-//! is generated of any specification compiles and works by itself.
+//! Bindings of other specifications: a method that is added to the XML can be called without a
+//! handwritten line, and what is generated of any specification compiles and works by itself.
 
 #![allow(
     clippy::unwrap_used,

@@ -92,6 +92,9 @@ impl<'a, S: Stream, R: Runtime> Dial<'a, S, R> {
     /// Goes on, until there is something to be started or it is over.
     pub(super) async fn next(&mut self) -> Next<S> {
         loop {
+            // Attempts that all fail at once, such as names that nothing is known of, would keep
+            // the thread from everything else.
+            poll_fn(|context| self.runtime.poll_share(context)).await;
             // All outcomes that are there go first: what has one did not run out of time.
             let mut outcome = self.outcome_now().await;
             if outcome.is_none() {

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -336,6 +337,21 @@ async fn failures_make_way_at_once_and_stand_in_the_order_in_which_they_failed()
     let expected = [(None, Phase::Resolve), (Some(3), Phase::Handshake), (Some(2), Phase::Handshake)];
     assert_eq!(tried, expected);
     assert_eq!(made.log.taken().await[..3], ["0 resolve nowhere", "0 resolve b", "0 connect 2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn others_have_their_turn_while_attempts_fail_at_once() {
+    let made = Made::default();
+    let nowhere = (0..1000).map(|number| Endpoint::new(format!("nowhere{number}")));
+    let parameters = ConnectionParameters::default().endpoints(nowhere);
+    let mut opening = pin!(made.open(&parameters));
+    let polled = poll_fn(|context| Poll::Ready(opening.as_mut().poll(context))).await;
+    assert!(polled.is_pending());
+    // Some were made, and the clock stands still: all that is missing is another turn.
+    let made_so_far = made.log.taken().await.len();
+    assert!((1..1000).contains(&made_so_far), "{made_so_far}");
+    assert_eq!(opening.await.unwrap_err().attempts().len(), 1000);
+    assert_eq!(made.log.0.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]

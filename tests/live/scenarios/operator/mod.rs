@@ -1,5 +1,6 @@
-//! What an operator does to a broker: alarms, forced closes and stops, one scenario at a time on a broker of its own; users,
-//! permissions and virtual hosts on the shared one, which the others do not notice.
+//! What an operator does to a broker: alarms, forced closes and stops, one scenario at a time on a
+//! broker of its own; users, permissions and virtual hosts on the shared one, which the others do
+//! not notice.
 
 mod connections;
 mod permissions;
@@ -14,7 +15,8 @@ use leveret_live_tests::{
     Alarm, Disturbed, assert_closed_by_broker, eventually, exclusive_queue, next, ready_messages, soon, unique,
 };
 
-/// Waits until the broker has told the connection that publishing is blocked. It tells so once something is published.
+/// Waits until the broker has told the connection that publishing is blocked. It tells so once
+/// something is published.
 async fn until_blocked(connection: &Connection) -> String {
     eventually(|| async { connection.blocked() }).await
 }
@@ -67,7 +69,8 @@ async fn closing_a_blocked_connection_ends_within_its_limit() -> Result<()> {
     until_blocked(&connection).await;
     let held_back = tokio::spawn(async move { channel.publish("", &queue, "never sent").await });
 
-    // The broker does not read a blocked connection, so nothing answers; the limit is the client's own.
+    // The broker does not read a blocked connection, so nothing answers; the limit is the client's
+    // own.
     if let Err(error) = soon(connection.close()).await {
         assert!(error.is_timeout(), "{error}");
     }
@@ -94,7 +97,8 @@ async fn a_connection_that_an_operator_closes_resolves_everything_in_flight() ->
     let mut consumer = soon(channel.consume(&queue)).await?;
     let publisher = soon(soon(connection.open_channel()).await?.confirm_select()).await?;
     broker.raise(Alarm::Memory).await;
-    // The broker reads no more from a connection that it has blocked: what comes after this stays in flight.
+    // The broker reads no more from a connection that it has blocked: what comes after this stays
+    // in flight.
     soon(channel.publish("", &queue, "the one that makes the broker block")).await?;
     until_blocked(&connection).await;
     let call = tokio::spawn({

@@ -1,4 +1,5 @@
-//! What a user may do, and how everything else is refused. A name that starts with `mine` is the user's, another is not.
+//! What a user may do, and how everything else is refused. A name that starts with `mine` is the
+//! user's, another is not.
 
 use leveret::protocol::{ProtocolMethod, basic, channel, confirm, exchange, queue};
 use leveret::{FieldTable, Properties};

@@ -5,7 +5,8 @@ use leveret::protocol::{Method, MethodId, ProtocolMethod, basic, channel, exchan
 use leveret_live_tests::raw::{Raw, Received};
 use leveret_live_tests::{Operator, Permissions, parameters, unique};
 
-/// A user of the shared broker with these permissions in the virtual host `/`, and a connection of that user.
+/// A user of the shared broker with these permissions in the virtual host `/`, and a connection of
+/// that user.
 pub(super) struct Restricted {
     pub(super) operator: Operator,
     pub(super) user: String,
@@ -22,7 +23,8 @@ impl Restricted {
         Self { operator, peer: Raw::open_to(parameters).await, user }
     }
 
-    /// Sends a method, and the content where it has one, on a channel of its own; the broker refuses the user this.
+    /// Sends a method, and the content where it has one, on a channel of its own; the broker
+    /// refuses the user this.
     pub(super) async fn expect_refusal(&mut self, method: impl Into<Method>, what: &str) {
         let text = format!("ACCESS_REFUSED - access to {what} in vhost '/' refused for user '{}'", self.user);
         self.expect_close(method.into(), 403, &text).await;

@@ -43,7 +43,8 @@ impl Embedded {
     }
 }
 
-/// Changes the set of alarms. The broker is blocked as long as there is any, for the reasons in RabbitMQ's words.
+/// Changes the set of alarms. The broker is blocked as long as there is any, for the reasons in
+/// RabbitMQ's words.
 fn set(broker: &Broker, change: impl FnOnce(&mut Vec<Alarm>)) {
     let mut alarms = ALARMS.lock().expect("no scenario fails while it changes alarms");
     change(&mut alarms);

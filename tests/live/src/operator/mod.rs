@@ -8,7 +8,8 @@ use rabbitmq::RabbitMq;
 use crate::embedded::{self as brokers, Embedded};
 use crate::variable;
 
-/// Somebody who may do everything to one broker. Each method returns when the broker says that it is done.
+/// Somebody who may do everything to one broker. Each method returns when the broker says that it
+/// is done.
 pub struct Operator(Broker);
 
 enum Broker {
@@ -32,7 +33,8 @@ pub(crate) enum Act<'a> {
     Start,
 }
 
-/// What a user may do in a virtual host: regular expressions, searched for in the names of exchanges and queues.
+/// What a user may do in a virtual host: regular expressions, searched for in the names of
+/// exchanges and queues.
 #[derive(Debug, Clone, Copy)]
 pub struct Permissions<'a> {
     /// What may be declared and deleted.
