@@ -48,7 +48,14 @@ pub struct Connection {
 /// What all handles of a connection hold. Its drop closes the connection.
 pub(super) struct ConnectionHandle {
     pub(super) shared: Arc<Shared>,
+    /// What is done last, behind the close: where the end of the process would end the driver,
+    /// whoever drops the connection waits for that.
+    after_close: Option<AfterClose>,
 }
+
+/// What is done behind the close that dropping the last handle is, and whether anything was to be
+/// written before that.
+pub(crate) type AfterClose = fn(&Arc<Shared>, bool);
 
 impl Connection {
     /// Connects to the broker, or to one of the brokers, that a URL or [`ConnectionParameters`]
@@ -109,7 +116,13 @@ impl Connection {
 
     /// The first handle.
     pub(crate) fn of_shared(shared: Arc<Shared>) -> Self {
-        Self { handle: Arc::new(ConnectionHandle { shared }) }
+        Self { handle: Arc::new(ConnectionHandle { shared, after_close: None }) }
+    }
+
+    /// The first handle of a connection that is closed in this way when the last one is dropped.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn of_shared_with(shared: Arc<Shared>, after_close: AfterClose) -> Self {
+        Self { handle: Arc::new(ConnectionHandle { shared, after_close: Some(after_close) }) }
     }
 
     /// Another handle.
@@ -279,10 +292,13 @@ impl Drop for ConnectionHandle {
     fn drop(&mut self) {
         let now = self.shared.now();
         // A connection that is closed already has nothing to say to that.
-        let closed = self.shared.with(|state| {
-            let code = ReplyCode::REPLY_SUCCESS;
-            state.engine.close(code, "the last handle was dropped", None, now)
+        let (unwritten, closed) = self.shared.with(|state| {
+            let (code, why) = (ReplyCode::REPLY_SUCCESS, "the last handle was dropped");
+            (state.engine.is_unwritten(), state.engine.close(code, why, None, now))
         });
         drop(closed);
+        if let Some(after_close) = self.after_close {
+            after_close(&self.shared, unwritten);
+        }
     }
 }

@@ -117,7 +117,7 @@ pub struct Closed {
 }
 
 impl Closed {
-    pub(super) fn new(shared: &Arc<Shared>, topic: Topic) -> Self {
+    pub(crate) fn new(shared: &Arc<Shared>, topic: Topic) -> Self {
         Self { standing: Standing::observing(shared, topic, Interest::End), why: None }
     }
 }

@@ -11,6 +11,8 @@ mod channel;
 mod connection;
 mod consumer;
 mod delivery;
+#[cfg(feature = "_readiness")]
+mod driven;
 mod events;
 mod get;
 mod passage;

@@ -5,22 +5,26 @@ use std::future::Future;
 #[cfg(unix)]
 use std::io::{Read, Write};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::wait::{wait, wait_until};
 use super::{Channel, ConnectionEvents};
-use crate::asynchronous;
+use crate::asynchronous::{self, Closed};
 use crate::config::{ConnectionParameters, Secret};
 use crate::driver::Opened;
-use crate::driver::mio as driver;
+use crate::driver::mio::on_thread;
 use crate::engine::{ConnectionState, Negotiated};
 use crate::error::{Error, Result};
+use crate::link::{Shared, Topic};
 
 /// A connection to a broker, driven by a thread of its own.
 ///
 /// Clones are handles of the same connection. Dropping the last handle (channels, consumers,
-/// deliveries and confirms hold one too) closes it, after what was queued, and waits until that has
-/// gone out: for at most 3 s, and for nothing where nothing is queued. [`Connection::close`] waits
-/// for the broker's answer too, and tells what it was.
+/// deliveries and confirms hold one too) closes it, after what was queued. It waits until the
+/// broker has agreed, since a thread does not outlive its process: for at most 3 s, or 250 ms where
+/// nothing but the close has to go out. [`Connection::close`] waits longer, and tells what became
+/// of it.
 ///
 /// ```no_run
 /// use leveret::blocking::Connection;
@@ -57,7 +61,7 @@ impl Connection {
     {
         let parameters = parameters.try_into()?;
         parameters.validate()?;
-        Self::of(driver::open(parameters)?)
+        Self::of(on_thread(|reactor| Ok(reactor.begin_open(parameters)))?)
     }
 
     /// The same over a socket of the caller's: a Unix socket, or one with options of its own. It is
@@ -77,12 +81,12 @@ impl Connection {
     {
         let parameters = parameters.try_into()?;
         parameters.validate()?;
-        Self::of(driver::open_on(socket, parameters)?)
+        Self::of(on_thread(|reactor| reactor.begin_open_on_socket(socket, parameters))?)
     }
 
     fn of(opened: Opened) -> Result<Self> {
         let shared = wait(async { Ok(opened.await?) })?;
-        Ok(asynchronous::Connection::of_shared(shared).into())
+        Ok(asynchronous::Connection::of_shared_with(shared, wait_for_end).into())
     }
 
     /// Opens a channel (AMQP 0-9-1 §1.5.2.1).
@@ -177,6 +181,20 @@ impl Connection {
     pub fn into_async(self) -> asynchronous::Connection {
         self.inner
     }
+}
+
+/// How long a process waits for what its last handles have queued.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// The same where nothing waits but the close.
+const SHORT_LIMIT: Duration = Duration::from_millis(250);
+
+/// Waits until a connection that closes is over, unless the driver itself does so: it goes on.
+fn wait_for_end(shared: &Arc<Shared>, unwritten: bool) {
+    let limit = if unwritten { LIMIT } else { SHORT_LIMIT };
+    let mut closed = Closed::new(shared, Topic::Connection);
+    let ended = wait_until(Instant::now().checked_add(limit), |context| Pin::new(&mut closed).poll(context));
+    drop(ended);
 }
 
 impl From<asynchronous::Connection> for Connection {

@@ -33,8 +33,13 @@ impl Wake for Sleeper {
 thread_local! {
     /// One for each thread, however often it waits. Waits do not nest: a future of this crate runs
     /// nothing foreign when it is polled.
-    static SLEEPER: Arc<Sleeper> =
-        Arc::new(Sleeper { thread: thread::current(), woken: AtomicBool::new(false) });
+    static SLEEPER: Arc<Sleeper> = Arc::new(Sleeper::new());
+}
+
+impl Sleeper {
+    fn new() -> Self {
+        Self { thread: thread::current(), woken: AtomicBool::new(false) }
+    }
 }
 
 /// Waits for a future.
@@ -77,7 +82,8 @@ pub(super) fn wait_until<T>(
 }
 
 fn sleep_on<T>(until: Option<Instant>, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
-    let sleeper = SLEEPER.with(Arc::clone);
+    // What is dropped with its thread comes here when the thread has no such values any more.
+    let sleeper = SLEEPER.try_with(Arc::clone).unwrap_or_else(|_| Arc::new(Sleeper::new()));
     let waker = Waker::from(Arc::clone(&sleeper));
     let mut context = Context::from_waker(&waker);
     loop {

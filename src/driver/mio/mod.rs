@@ -5,4 +5,4 @@ mod selector;
 mod thread;
 
 pub(crate) use selector::Selector;
-pub(crate) use thread::{is_driver, open, open_on};
+pub(crate) use thread::{is_driver, on_thread};

@@ -14,6 +14,7 @@
 
 mod apart;
 mod network;
+mod opening;
 mod source;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -32,7 +33,6 @@ use apart::{Apart, elsewhere};
 use source::Source;
 
 pub(crate) use network::Tcp;
-pub(crate) use source::ReadyStream;
 pub use source::{Change, Descriptor, Interest, Token};
 
 /// What drives connections. A handle: clones are of the same.

@@ -1,0 +1,50 @@
+//! Opening connections that a reactor drives.
+
+use std::io::{Read, Write};
+
+use super::source::{Any, Ready, ReadyStream};
+use super::{Reactor, Tcp, Token};
+use crate::config::ConnectionParameters;
+use crate::driver::connect;
+use crate::driver::handing_over::{Opened, open_and_drive, opening};
+
+impl Reactor {
+    /// Opens a connection over the network, and drives it until it is finished.
+    pub(crate) fn begin_open(&self, parameters: ConnectionParameters) -> Opened {
+        let (opener, opened) = opening();
+        let reactor = self.clone();
+        self.spawn(async move {
+            let network = Tcp(reactor.clone());
+            open_and_drive(reactor, connect::open_over(&network, &parameters), opener).await;
+        });
+        opened
+    }
+
+    /// The same on a socket of the caller's, which is made not to block.
+    #[cfg(unix)]
+    pub(crate) fn begin_open_on_socket<T>(&self, socket: T, parameters: ConnectionParameters) -> std::io::Result<Opened>
+    where
+        T: Read + Write + std::os::fd::AsFd + Send + Unpin + 'static,
+    {
+        Ok(self.begin_open_on_ready(ReadyStream::of_given(socket, self)?, parameters))
+    }
+
+    /// The same on any stream of the caller's, who tells when it is ready.
+    pub(crate) fn begin_open_on<T>(&self, stream: T, parameters: ConnectionParameters) -> (Token, Opened)
+    where
+        T: Read + Write + Send + Unpin + 'static,
+    {
+        let stream: ReadyStream<Any<T>> = ReadyStream::of_any(stream, self);
+        (stream.token(), self.begin_open_on_ready(stream, parameters))
+    }
+
+    fn begin_open_on_ready<T: Ready>(&self, stream: ReadyStream<T>, parameters: ConnectionParameters) -> Opened {
+        let (opener, opened) = opening();
+        let reactor = self.clone();
+        self.spawn(async move {
+            let runtime = reactor.clone();
+            open_and_drive(runtime, connect::open_on(&reactor, stream, &parameters), opener).await;
+        });
+        opened
+    }
+}
