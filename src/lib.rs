@@ -111,6 +111,9 @@ pub mod blocking;
 #[cfg(feature = "broker")]
 #[cfg_attr(docsrs, doc(cfg(feature = "broker")))]
 pub mod broker;
+#[cfg(feature = "callback")]
+#[cfg_attr(docsrs, doc(cfg(feature = "callback")))]
+pub mod callback;
 pub mod config;
 #[cfg(feature = "_handles")]
 mod driver;
