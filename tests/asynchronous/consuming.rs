@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use leveret::protocol::basic;
 use leveret::{Consumer, ErrorKind};
+use leveret_test_support::Peer;
 
-use super::peer::{Peer, parameters};
+use super::client::{Connect as _, parameters};
 use super::steps::consumer;
 
 const CAPACITY: usize = 1024 * 1024;

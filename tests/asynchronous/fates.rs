@@ -11,10 +11,12 @@ use std::time::Duration;
 use leveret::frame::{Decoded, Decoder, FrameKind, split_method};
 use leveret::protocol::{ProtocolMethod, connection};
 use leveret::{Connection, ConnectionParameters, Error};
+use leveret_test_support::frames::octets_of_method as method_octets;
+use leveret_test_support::{FRAME_MAX, Peer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-use super::peer::{FRAME_MAX, Peer, method_octets, parameters};
+use super::client::parameters;
 use super::steps::publisher;
 
 const CAPACITY: usize = 64 * 1024;

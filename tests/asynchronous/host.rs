@@ -6,8 +6,8 @@ use bytes::{Buf, BytesMut};
 use leveret::frame::{Decoded, Decoder, FrameKind, split_method};
 use leveret::protocol::{Method, ProtocolMethod, channel, confirm, connection};
 use leveret::wire::Reader;
-
-use super::peer::{FRAME_MAX, method_octets, start};
+use leveret_test_support::frames::octets_of_method as method_octets;
+use leveret_test_support::{FRAME_MAX, start};
 
 /// A stream of frames, beginning with the handshake.
 pub(super) struct Line<S> {

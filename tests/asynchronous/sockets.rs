@@ -11,10 +11,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use leveret::protocol::{Method, connection, queue};
 use leveret::{Connection, ConnectionParameters};
+use leveret_test_support::tune;
 use tokio::runtime::{Builder, Runtime};
 
+use super::client::parameters;
 use super::host::{Frame, Line};
-use super::peer::{parameters, tune};
 
 /// Names the port to the process that is stopped.
 const PORT: &str = "LEVERET_TEST_PORT";

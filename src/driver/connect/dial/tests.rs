@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use leveret_test_support::Peer;
 use tokio::io::DuplexStream;
 use tokio::time::{Instant, sleep};
 
 use super::super::{Network, open_over};
 use super::*;
 use crate::config::Endpoint;
-use crate::driver::tests::peer::Peer;
 use crate::error::{Attempt, ErrorKind};
 
 /// What a broker does with whoever connects.
