@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use leveret::engine::{ChannelKey, ConsumerKey, Settings, Settle};
 use leveret::protocol::{Method, basic};
 
-use crate::peer::{Sent, sent};
-use crate::session::{Session, negotiated};
+use crate::session::{Sent, Session, negotiated, sent};
 
 /// Bytes of a nack on the wire.
 const NACK: usize = 21;

@@ -10,7 +10,6 @@
 
 mod mechanisms;
 mod observing;
-mod peer;
 mod session;
 
 mod abandoned;
