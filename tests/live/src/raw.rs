@@ -15,6 +15,7 @@
 //! ```
 
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
 use leveret::protocol::basic;
 use leveret::{ConnectionParameters, Properties};
@@ -76,6 +77,12 @@ impl Raw {
     /// The same to another broker, user or virtual host.
     pub async fn open_channel_to(parameters: ConnectionParameters) -> Self {
         Self(Self::connect_to(parameters).await.0.open_channel().await)
+    }
+
+    /// The broker hangs up within a time, and sends nothing but heartbeats before.
+    pub async fn expect_end_within(&mut self, within: Duration) {
+        let ended = tokio::time::timeout(within, self.expect_end()).await;
+        assert!(ended.is_ok(), "the broker should hang up within {within:?}");
     }
 
     /// Closes the connection as a client should, and sees that nothing else was on its way.

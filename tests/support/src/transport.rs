@@ -84,7 +84,12 @@ impl<S: Limited> Transport for Blocking<S> {
     async fn read(&mut self, into: &mut BytesMut, within: Duration) -> io::Result<usize> {
         self.0.limit(within)?;
         let mut chunk = [0; 16 * 1024];
-        let count = self.0.read(&mut chunk).map_err(timed_out)?;
+        let count = loop {
+            match self.0.read(&mut chunk) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => break read.map_err(timed_out)?,
+            }
+        };
         into.extend_from_slice(&chunk[..count]);
         Ok(count)
     }

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use leveret::ConnectionParameters;
+use leveret_test_support::broker::obliging;
 use leveret_test_support::client::{Client, Close};
 use leveret_test_support::protocol::{MethodId, ProtocolMethod, basic, channel, connection, queue};
 use leveret_test_support::transport::{Blocking, Transport, run_blocking};
@@ -65,6 +66,28 @@ fn the_same_script_runs_over_a_socket_without_a_runtime() {
     let served = thread::spawn(|| run_blocking(serve(Peer::on(server))));
     run_blocking(ask(Client::on(client, ConnectionParameters::default())));
     served.join().unwrap();
+}
+
+#[test]
+fn a_broker_obliges_on_a_plain_thread() {
+    let (server, client) = sockets();
+    let mut peer = Peer::on(server);
+    let served = thread::spawn(move || {
+        run_blocking(async {
+            peer.shake_hands().await;
+            let (heard, obliging) = obliging(peer, false);
+            obliging.await;
+            heard.answered()
+        })
+    });
+    run_blocking(async {
+        let mut client = Client::on(client, ConnectionParameters::default()).open_channel().await;
+        client.call(1, basic::Consume::default().queue("q").consumer_tag("c")).await;
+        assert_eq!(client.expect_delivery(1).await.1.body, b"pushed");
+        assert_eq!(client.expect_delivery(1).await.0.delivery_tag, 2);
+        client.close().await;
+    });
+    assert_eq!(served.join().unwrap(), ["channel.open", "basic.consume", "connection.close"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod obliging;
 
 use leveret::protocol::{ReplyCode, channel, connection};
 
-pub use obliging::{Heard, oblige, oblige_late};
+pub use obliging::{Heard, oblige, oblige_late, obliging};
 
 use crate::frames::FRAME_MAX;
 use crate::peer::Peer;

@@ -20,22 +20,17 @@ pub struct Heard {
 impl Heard {
     /// All of it.
     pub fn all(&self) -> Vec<(u16, Method)> {
-        self.methods.lock().expect("no test fails while it holds this").clone()
+        self.methods.lock().unwrap().clone()
     }
 
     /// How many methods of this name came.
     pub fn count(&self, name: &str) -> usize {
-        self.methods
-            .lock()
-            .expect("no test fails while it holds this")
-            .iter()
-            .filter(|(_, method)| method.name() == name)
-            .count()
+        self.methods.lock().unwrap().iter().filter(|(_, method)| method.name() == name).count()
     }
 
     /// The names of the calls, in the order of their answers.
     pub fn answered(&self) -> Vec<&'static str> {
-        self.answered.lock().expect("no test fails while it holds this").clone()
+        self.answered.lock().unwrap().clone()
     }
 
     /// The delivery tags that were given back to the queue, on one channel on which nothing else
@@ -47,7 +42,7 @@ impl Heard {
     /// The same where `settled` were settled in another way.
     pub fn requeued_of(&self, settled: &[u64]) -> Vec<u64> {
         let mut tags: Vec<u64> = Vec::new();
-        for (_, method) in &*self.methods.lock().expect("no test fails while it holds this") {
+        for (_, method) in &*self.methods.lock().unwrap() {
             if let Method::BasicNack(nack) = method {
                 assert!(nack.requeue);
                 let first = if nack.multiple { tags.last().map_or(1, |last| last + 1) } else { nack.delivery_tag };
@@ -58,27 +53,32 @@ impl Heard {
     }
 
     fn push(&self, channel: u16, method: Method) {
-        self.methods.lock().expect("no test fails while it holds this").push((channel, method));
+        self.methods.lock().unwrap().push((channel, method));
     }
 }
 
 /// Makes a peer after its handshake answer whatever comes, in the order of the calls, until its
 /// stream ends.
 pub fn oblige<T: Transport + 'static>(peer: Peer<T>) -> Heard {
-    run(peer, false)
+    let (heard, obliging) = obliging(peer, false);
+    tokio::spawn(obliging);
+    heard
 }
 
 /// The same, but `basic.consume` and `basic.cancel` are answered after whatever has arrived after
 /// them, as RabbitMQ does.
 pub fn oblige_late<T: Transport + 'static>(peer: Peer<T>) -> Heard {
-    run(peer, true)
+    let (heard, obliging) = obliging(peer, true);
+    tokio::spawn(obliging);
+    heard
 }
 
-fn run<T: Transport + 'static>(peer: Peer<T>, late: bool) -> Heard {
+/// The same as a script, to be run wherever its stream is; `late` says which of the two.
+pub fn obliging<T: Transport>(peer: Peer<T>, late: bool) -> (Heard, impl Future<Output = ()> + Send) {
     let heard = Heard::default();
     let (published, delivered) = (BTreeMap::new(), BTreeMap::new());
-    tokio::spawn(Broker { peer, heard: heard.clone(), published, delivered, late, put_off: Vec::new() }.run());
-    heard
+    let broker = Broker { peer, heard: heard.clone(), published, delivered, late, put_off: Vec::new() };
+    (heard, broker.run())
 }
 
 struct Broker<T> {
@@ -115,7 +115,7 @@ impl<T: Transport> Broker<T> {
 
     async fn answer(&mut self, channel: u16, method: Method) {
         if !matches!(method, Method::BasicPublish(_) | Method::BasicAck(_) | Method::BasicNack(_)) {
-            self.heard.answered.lock().expect("no test fails while it holds this").push(method.name());
+            self.heard.answered.lock().unwrap().push(method.name());
         }
         match method {
             Method::ChannelOpen(_) => {

@@ -1,7 +1,5 @@
 //! What a client expects of a broker.
 
-use std::time::Duration;
-
 use leveret::protocol::{Method, MethodId, basic, channel, connection};
 
 use super::Client;
@@ -71,11 +69,5 @@ impl<T: Transport> Client<T> {
     pub async fn expect_channel_close(&mut self, channel: u16, code: u16, text: &str, method: MethodId) {
         assert_eq!(self.expect_close().await, Close::channel(channel, code, text, method));
         self.send(channel, channel::CloseOk::default()).await;
-    }
-
-    /// The broker hangs up within a time.
-    pub async fn expect_end_within(&mut self, within: Duration) {
-        let ended = tokio::time::timeout(within, self.expect_end()).await;
-        assert!(ended.is_ok(), "the broker should hang up within {within:?}");
     }
 }
