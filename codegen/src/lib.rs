@@ -122,7 +122,8 @@ pub fn read(specs: &[impl AsRef<Path>]) -> Result<Vec<Source>, Errors> {
 }
 
 /// Generates `protocol.rs`, and the friendly methods of each adapter in `asynchronous.rs` and
-/// `callback.rs`, in `out_dir` from the files of a base and its overlays: what a build script calls.
+/// `callback.rs`, in `out_dir` from the files of a base and its overlays: what a build script
+/// calls.
 ///
 /// # Errors
 ///

@@ -9,8 +9,7 @@ use leveret::engine::{
 use leveret::protocol::{Method, basic, channel, connection};
 use leveret::{ReplyCode, ShortString};
 
-use crate::peer::{Sent, sent};
-use crate::session::{Session, closed, negotiated};
+use crate::session::{Sent, Session, closed, negotiated, sent};
 
 /// Everything that somebody hears of the connection.
 fn heard(session: &mut Session, waiter: WaiterId) -> Vec<ConnectionNotice> {

@@ -22,9 +22,10 @@ use std::time::Duration;
 
 use leveret::protocol::{Method, channel, connection};
 use leveret::{Connection, ConnectionParameters, ErrorKind, Initiator, ReplyCode, Result};
+use leveret_test_support::{Peer, Received};
 use tokio::time::Instant;
 
-use crate::peer::{Peer, Received, parameters};
+use crate::client::{Connect as _, parameters};
 use case::{Case, Does, Failed, Outcome, Reaction, Says, When};
 use stage::{Client, WATCHED, lead_to, oblige};
 

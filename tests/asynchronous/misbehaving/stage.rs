@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use leveret::protocol::{basic, channel, confirm, connection, queue};
 use leveret::{Channel, Connection, Consumer, Delivery, Publisher, Result};
+use leveret_test_support::{Peer, start, tune};
 use tokio::time::Instant;
 
 use super::case::When;
 use super::octets::{body, header, method};
-use crate::peer::{Peer, start, tune};
 
 /// The body of the message that the client gets or is delivered.
 pub(super) const BODY: &[u8] = b"0123456789";

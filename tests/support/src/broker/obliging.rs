@@ -1,43 +1,46 @@
-//! A broker that obliges: it answers whatever is asked, has a message in every queue, and writes down what it heard.
-#![allow(dead_code, reason = "each test crate that includes this uses a part of it")]
+//! A broker that obliges: it answers whatever is asked, has a message in every queue, and writes
+//! down what it heard.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use leveret::ConnectionParameters;
 use leveret::protocol::{Method, basic, channel, confirm, connection, queue};
 
-use super::peer::{Peer, Received};
+use crate::frames::Received;
+use crate::peer::Peer;
+use crate::transport::Transport;
 
 /// What the broker heard: methods and their channels, in order.
-#[derive(Clone, Default)]
-pub(crate) struct Heard {
+#[derive(Debug, Clone, Default)]
+pub struct Heard {
     methods: Arc<Mutex<Vec<(u16, Method)>>>,
     answered: Arc<Mutex<Vec<&'static str>>>,
 }
 
 impl Heard {
-    pub(crate) fn all(&self) -> Vec<(u16, Method)> {
+    /// All of it.
+    pub fn all(&self) -> Vec<(u16, Method)> {
         self.methods.lock().unwrap().clone()
     }
 
     /// How many methods of this name came.
-    pub(crate) fn count(&self, name: &str) -> usize {
+    pub fn count(&self, name: &str) -> usize {
         self.methods.lock().unwrap().iter().filter(|(_, method)| method.name() == name).count()
     }
 
     /// The names of the calls, in the order of their answers.
-    pub(crate) fn answered(&self) -> Vec<&'static str> {
+    pub fn answered(&self) -> Vec<&'static str> {
         self.answered.lock().unwrap().clone()
     }
 
-    /// The delivery tags that were given back to the queue, on one channel on which nothing else was settled.
-    pub(crate) fn requeued(&self) -> Vec<u64> {
+    /// The delivery tags that were given back to the queue, on one channel on which nothing else
+    /// was settled.
+    pub fn requeued(&self) -> Vec<u64> {
         self.requeued_of(&[])
     }
 
     /// The same where `settled` were settled in another way.
-    pub(crate) fn requeued_of(&self, settled: &[u64]) -> Vec<u64> {
+    pub fn requeued_of(&self, settled: &[u64]) -> Vec<u64> {
         let mut tags: Vec<u64> = Vec::new();
         for (_, method) in &*self.methods.lock().unwrap() {
             if let Method::BasicNack(nack) = method {
@@ -54,31 +57,32 @@ impl Heard {
     }
 }
 
-/// Connects a client to a broker that runs until its stream ends.
-pub(crate) async fn connect(capacity: usize, parameters: ConnectionParameters) -> (leveret::Connection, Heard) {
-    let (connection, peer) = Peer::connect(capacity, parameters).await;
-    (connection, oblige(peer))
-}
-
-/// Makes a peer behind its handshake answer whatever comes, in the order of the calls.
-pub(crate) fn oblige(peer: Peer) -> Heard {
-    run(peer, false)
-}
-
-/// The same, but `basic.consume` and `basic.cancel` are answered after whatever has arrived behind them, as RabbitMQ does.
-pub(crate) fn oblige_late(peer: Peer) -> Heard {
-    run(peer, true)
-}
-
-fn run(peer: Peer, late: bool) -> Heard {
-    let heard = Heard::default();
-    let (published, delivered) = (BTreeMap::new(), BTreeMap::new());
-    tokio::spawn(Broker { peer, heard: heard.clone(), published, delivered, late, put_off: Vec::new() }.run());
+/// Makes a peer after its handshake answer whatever comes, in the order of the calls, until its
+/// stream ends.
+pub fn oblige<T: Transport + 'static>(peer: Peer<T>) -> Heard {
+    let (heard, obliging) = obliging(peer, false);
+    tokio::spawn(obliging);
     heard
 }
 
-struct Broker {
-    peer: Peer,
+/// The same, but `basic.consume` and `basic.cancel` are answered after whatever has arrived after
+/// them, as RabbitMQ does.
+pub fn oblige_late<T: Transport + 'static>(peer: Peer<T>) -> Heard {
+    let (heard, obliging) = obliging(peer, true);
+    tokio::spawn(obliging);
+    heard
+}
+
+/// The same as a script, to be run wherever its stream is; `late` says which of the two.
+pub fn obliging<T: Transport>(peer: Peer<T>, late: bool) -> (Heard, impl Future<Output = ()> + Send) {
+    let heard = Heard::default();
+    let (published, delivered) = (BTreeMap::new(), BTreeMap::new());
+    let broker = Broker { peer, heard: heard.clone(), published, delivered, late, put_off: Vec::new() };
+    (heard, broker.run())
+}
+
+struct Broker<T> {
+    peer: Peer<T>,
     heard: Heard,
     /// Publishes on each confirming channel.
     published: BTreeMap<u16, u64>,
@@ -90,7 +94,7 @@ struct Broker {
     put_off: Vec<(u16, Method)>,
 }
 
-impl Broker {
+impl<T: Transport> Broker<T> {
     async fn run(mut self) {
         while let Some(received) = self.peer.receive().await {
             if let Received::Method(channel, method) = received {
