@@ -19,6 +19,8 @@ const ROOMS: &[&str] = &[
     "link",
     "driver",
     "asynchronous",
+    "blocking",
+    "callback",
     "broker",
 ];
 
