@@ -51,8 +51,8 @@
 //!
 //! A handle stands for the same thing as one of the async API, and [converts](Channel::into_async)
 //! into it and back, so that threads and tasks share connections and channels. A thread of a
-//! runtime may use this API where it may block, as in `spawn_blocking`; a task of a runtime holds up
-//! all others of its thread while it waits.
+//! runtime may use this API where it may block, as in `spawn_blocking`; a task of a runtime holds
+//! up all others of its thread while it waits.
 
 mod call;
 mod channel;
