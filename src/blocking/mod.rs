@@ -44,9 +44,6 @@
 //! have for it, such as `call_timeout`; a wait that must have one of its own has a method that
 //! takes it, such as [`Consumer::next_timeout`]. Each call ends when the connection does.
 //!
-//! Handlers on a thread of the application's, called when it asks for that, are in a
-//! [`Dispatcher`].
-//!
 //! # Beside async code
 //!
 //! A handle stands for the same thing as one of the async API, and [converts](Channel::into_async)

@@ -1,5 +1,5 @@
 //! A runtime that is run by whoever waits for descriptors to become ready: the selector of this
-//! crate ([`mio`](super::mio)), or anybody's loop.
+//! crate, or anybody's loop.
 //!
 //! It has tasks, which are the futures that open and drive connections; sources, which are what
 //! they read and write; and alarms. Whoever runs it repeats:
