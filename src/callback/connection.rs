@@ -169,8 +169,8 @@ impl<S: 'static> Connection<S> {
         self.inner.handle.once(closed, move |state, why| handler(state, &handle, why));
     }
 
-    /// Calls `handler` with each thing that happens to the connection from now on, the last of which
-    /// is [`ConnectionEvent::Closed`]. It does not keep the connection open.
+    /// Calls `handler` with each thing that happens to the connection from now on, the last of
+    /// which is [`ConnectionEvent::Closed`]. It does not keep the connection open.
     pub fn on_event(&self, mut handler: impl FnMut(&mut S, &Handle<S>, ConnectionEvent) + 'static) {
         let Ok(connection) = self.inner() else { return };
         let (mut events, handle) = (connection.events(), self.handle().clone());
@@ -178,7 +178,8 @@ impl<S: 'static> Connection<S> {
         self.inner.handle.each(poll, move |state, event| handler(state, &handle, event));
     }
 
-    /// Calls `handler` whenever the broker blocks publishes (`connection.blocked`), with its reason.
+    /// Calls `handler` whenever the broker blocks publishes (`connection.blocked`), with its
+    /// reason.
     #[doc(alias = "add_on_connection_blocked_callback")]
     pub fn on_blocked(&self, mut handler: impl FnMut(&mut S, &Handle<S>, &str) + 'static) {
         self.on_event(move |state, handle, event| {
@@ -198,8 +199,8 @@ impl<S: 'static> Connection<S> {
         });
     }
 
-    /// Calls `handler` for each frame that is queued while more waits than the multiplier allows, by
-    /// the rule of Pika 0.x, with how many octets wait. It is off unless
+    /// Calls `handler` for each frame that is queued while more waits than the multiplier allows,
+    /// by the rule of Pika 0.x, with how many octets wait. It is off unless
     /// [`backpressure_detection`](ConnectionParameters#structfield.backpressure_detection) is on.
     #[doc(alias = "add_backpressure_callback")]
     pub fn on_backpressure(&self, mut handler: impl FnMut(&mut S, &Handle<S>, u64) + 'static) {
