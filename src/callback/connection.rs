@@ -35,8 +35,8 @@ enum Life {
 
 impl<S: 'static> Connection<S> {
     /// Begins to open a connection to the broker, or to one of the brokers, that a URL or
-    /// [`ConnectionParameters`] name. `on_open` is called once: with `Ok` when it is open, else with
-    /// why it could not be opened.
+    /// [`ConnectionParameters`] name. `on_open` is called once: with `Ok` when it is open, else
+    /// with why it could not be opened.
     ///
     /// Endpoints, retries and deadlines are those of the async API's
     /// [`open`](asynchronous::Connection#method.open). Names are resolved, files read and providers
@@ -136,8 +136,8 @@ impl<S: 'static> Connection<S> {
     }
 
     /// Closes the connection: what was queued goes first, then the broker is told. It is over when
-    /// [`on_close`](Connection::on_close) says so, which takes a loop that runs. One that is not open
-    /// yet is given up.
+    /// [`on_close`](Connection::on_close) says so, which takes a loop that runs. One that is not
+    /// open yet is given up.
     pub fn close(&self) {
         self.close_then(|_, _, _| {});
     }
