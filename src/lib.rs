@@ -116,6 +116,10 @@ mod driver;
 #[cfg_attr(not(feature = "engine"), doc(hidden))]
 pub mod engine;
 mod error;
+// Its programs run on the embedded broker, so that is needed to test it, and not to read it.
+#[cfg(all(feature = "tokio", feature = "blocking", feature = "callback", any(feature = "broker", not(doctest))))]
+#[cfg_attr(docsrs, doc(cfg(all(feature = "tokio", feature = "blocking", feature = "callback"))))]
+pub mod for_pika_users;
 #[cfg_attr(not(feature = "engine"), doc(hidden))]
 pub mod frame;
 #[cfg(feature = "_handles")]
