@@ -39,15 +39,17 @@ def members(found):
     names = set()
     for node in found.body:
         if isinstance(node, ast.FunctionDef) and (is_public(node.name) or node.name == "__init__"):
-            # The parameter of a property's setter, and those of static helpers, are no names to look for.
+            # The parameter of a property's setter has no name to look for.
             if not any(isinstance(decorator, ast.Attribute) for decorator in node.decorator_list):
                 names |= parameters(node)
             names |= {node.name} - {"__init__"}
             for inner in ast.walk(node) if node.name == "__init__" else ():
                 names |= {target.attr for target in assigned(inner) if isinstance(target, ast.Attribute)
                           and isinstance(target.value, ast.Name) and target.value.id == "self"}
-        elif isinstance(node, ast.ClassDef):
-            names.add(node.name)
+        elif isinstance(node, ast.ClassDef) and is_public(node.name):
+            # A method of AMQP in its class: its fields are what it is made with.
+            names |= {node.name}.union(*(parameters(inner) for inner in node.body
+                                         if isinstance(inner, ast.FunctionDef) and inner.name == "__init__"))
         names |= {target.id for target in assigned(node) if isinstance(target, ast.Name)}
     return {name for name in names if is_public(name)}
 
