@@ -33,9 +33,10 @@
 //!
 //! # What is different
 //!
-//! * **Publishing.** Pika's `basic_publish` goes on with a broker that does not read, and takes
-//!   memory. Here, a publish waits while too much waits for the socket or while the broker blocks
-//!   the connection: see [`write_high_water`](crate::ConnectionParameters#structfield.write_high_water).
+//! * **Publishing.** `basic_publish` of Pika's `Channel` goes on with a broker that does not read,
+//!   and takes memory. Here, a publish waits while more than
+//!   [`write_high_water`](crate::ConnectionParameters#structfield.write_high_water) waits for the
+//!   socket, or while the broker blocks the connection.
 //! * **Confirms.** On a channel that confirms, each publish has an outcome of its own. There are no
 //!   delivery tags to count.
 //! * **Prefetch.** A consumer has a prefetch of 250 where the program sets none
@@ -64,10 +65,11 @@
 //!
 //! * the number of a channel is not chosen by the program;
 //! * reply code and text of a close are not chosen by the program;
-//! * `immediate`, which RabbitMQ refuses, and a client's `channel.flow`, which RabbitMQ ignores or
-//!   refuses;
+//! * `immediate`, and a client's `channel.flow` that stops deliveries: RabbitMQ refuses both;
 //! * `add_callback` for any method that the broker sends;
-//! * a list of all consumer tags of a channel;
+//! * a list of all consumer tags of a channel, and how many messages wait in a consumer;
+//! * descriptors of the program's own in the built-in event loop: a loop of somebody else's takes
+//!   the connections in;
 //! * settings of OpenSSL: TLS is that of rustls.
 //!
 //! A connection that was lost is not opened again by itself, here as there: [`programs`] shows how
