@@ -169,7 +169,6 @@ impl Channel {
 
     /// Waits until the channel is over, by itself or with its connection; gives why. It holds no
     /// handle while it waits.
-    #[doc(alias = "add_on_close_callback")]
     pub fn wait_closed(self) -> Error {
         let mut closed = self.inner.closed();
         drop(self);

@@ -124,7 +124,6 @@ impl Connection {
     }
 
     /// Waits until the connection is over; gives why. It holds no handle while it waits.
-    #[doc(alias = "add_on_close_callback")]
     pub fn wait_closed(self) -> Error {
         let mut closed = self.inner.closed();
         drop(self);
