@@ -71,6 +71,10 @@
 //! | [`protocol`] | the methods, properties and constants, generated from the specification in `spec/` |
 //! | [`wire`] | the primitive values: strings, names, tables, timestamps |
 //! | `broker` | the embedded broker (feature `broker`) |
+#![cfg_attr(
+    all(feature = "tokio", feature = "blocking", feature = "callback"),
+    doc = "| [`for_pika_users`] | for people who come from Pika: its names and programs beside ours |"
+)]
 //! | `engine`, `frame` | the connection as a state machine without I/O, and its frames (shown with the feature `engine`) |
 //!
 //! What the client makes of a broker that breaks the protocol, or stretches it, is in one table:
@@ -116,6 +120,10 @@ mod driver;
 #[cfg_attr(not(feature = "engine"), doc(hidden))]
 pub mod engine;
 mod error;
+// Its programs run on the embedded broker, so that is needed to test it, and not to read it.
+#[cfg(all(feature = "tokio", feature = "blocking", feature = "callback", any(feature = "broker", not(doctest))))]
+#[cfg_attr(docsrs, doc(cfg(all(feature = "tokio", feature = "blocking", feature = "callback"))))]
+pub mod for_pika_users;
 #[cfg_attr(not(feature = "engine"), doc(hidden))]
 pub mod frame;
 #[cfg(feature = "_handles")]

@@ -146,6 +146,7 @@ impl Channel {
     /// # Errors
     ///
     /// The channel is closed, transactional, or no answer came in time.
+    #[doc(alias = "confirm_delivery")]
     pub async fn confirm_select(&self) -> Result<Publisher> {
         self.call(confirm::Select::default()).await?;
         Ok(Publisher::new(self.clone()))
@@ -206,7 +207,7 @@ impl Channel {
     ///
     /// There is one stream per channel: a later one takes over from an earlier one. Messages that
     /// come while there is none are dropped.
-    #[doc(alias = "basic_return")]
+    #[doc(alias("basic_return", "add_on_return_callback"))]
     pub fn returns(&self) -> Returns {
         Returns::new(self.clone())
     }
@@ -232,12 +233,14 @@ impl Channel {
 
     /// Waits until the channel is over, by itself or with its connection; gives why. It holds no
     /// handle: it does not keep the channel open.
+    #[doc(alias = "add_on_close_callback")]
     pub fn closed(&self) -> Closed {
         Closed::new(self.shared(), Topic::Channel(self.key()))
     }
 
     /// What happens to the channel from now on. It holds no handle: it does not keep the channel
     /// open.
+    #[doc(alias("add_on_cancel_callback", "add_on_flow_callback"))]
     pub fn events(&self) -> ChannelEvents {
         ChannelEvents::new(self.shared(), self.key())
     }
@@ -264,6 +267,7 @@ impl Channel {
     }
 
     /// The number of the channel on its connection. It is used again when the channel is closed.
+    #[doc(alias = "channel_number")]
     pub fn number(&self) -> u16 {
         self.key().number
     }

@@ -40,6 +40,7 @@ use crate::wire::ShortString;
 /// connection.close().await
 /// # }
 /// ```
+#[doc(alias("AsyncioConnection", "TornadoConnection", "TwistedProtocolConnection"))]
 #[derive(Clone)]
 pub struct Connection {
     handle: Arc<ConnectionHandle>,
@@ -136,7 +137,7 @@ impl Connection {
     /// # Errors
     ///
     /// The connection is closed, all negotiated channels are open, or no answer came in time.
-    #[doc(alias("create_channel", "channel_open"))]
+    #[doc(alias("create_channel", "channel_open", "channel"))]
     pub async fn open_channel(&self) -> Result<Channel> {
         let wait = Wait::begin(&self.handle.shared, |state, id, now| state.engine.open_channel(id, now).map(drop))?;
         match wait.await? {
@@ -199,6 +200,7 @@ impl Connection {
     /// # }
     /// # Ok(()) }
     /// ```
+    #[doc(alias = "add_on_close_callback")]
     pub fn closed(&self) -> Closed {
         Closed::new(&self.handle.shared, Topic::Connection)
     }
@@ -219,6 +221,11 @@ impl Connection {
     /// # }
     /// # Ok(()) }
     /// ```
+    #[doc(alias(
+        "add_on_connection_blocked_callback",
+        "add_on_connection_unblocked_callback",
+        "add_backpressure_callback"
+    ))]
     pub fn events(&self) -> ConnectionEvents {
         ConnectionEvents::new(&self.handle.shared)
     }
@@ -254,6 +261,7 @@ impl Connection {
     }
 
     /// What was agreed on with the broker, and what it tells of itself.
+    #[doc(alias = "server_properties")]
     pub fn negotiated(&self) -> Negotiated {
         self.handle.shared.with(|state| state.engine.negotiated().clone())
     }

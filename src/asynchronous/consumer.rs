@@ -66,6 +66,7 @@ impl<'a> Consume<'a> {
     /// The broker takes each message as handled when it has sent it: faster, and a message that is
     /// lost on the way is lost. No prefetch bounds what it sends: see [slow
     /// consumers](Consumer#slow-consumers).
+    #[doc(alias = "auto_ack")]
     pub fn no_ack(mut self, no_ack: bool) -> Self {
         self.request = self.request.no_ack(no_ack);
         self

@@ -29,6 +29,7 @@ impl<'a> Get<'a> {
     }
 
     /// The broker takes the message as handled when it has sent it.
+    #[doc(alias = "auto_ack")]
     pub fn no_ack(mut self, no_ack: bool) -> Self {
         self.request = self.request.no_ack(no_ack);
         self

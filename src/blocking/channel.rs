@@ -37,6 +37,7 @@ use crate::wire::{Name, ShortString};
 /// Clones are handles of the same channel. Dropping the last one (consumers, deliveries and
 /// confirms hold one too) closes it in the background, after what was queued: see the async API's
 /// [`Channel`](asynchronous::Channel#dropping) for what that does to deliveries.
+#[doc(alias = "BlockingChannel")]
 #[derive(Clone)]
 pub struct Channel {
     inner: asynchronous::Channel,
@@ -112,6 +113,7 @@ impl Channel {
     /// # Errors
     ///
     /// The channel is closed, transactional, or no answer came in time.
+    #[doc(alias = "confirm_delivery")]
     pub fn confirm_select(&self) -> Result<Publisher> {
         Ok(wait(self.inner.confirm_select())?.into())
     }
@@ -147,7 +149,7 @@ impl Channel {
 
     /// The messages that come back on this channel (`basic.return`) and belong to no confirm that
     /// somebody waits for: see the async API's [`returns`](asynchronous::Channel::returns).
-    #[doc(alias = "basic_return")]
+    #[doc(alias("basic_return", "add_on_return_callback"))]
     pub fn returns(&self) -> Returns {
         self.inner.returns().into()
     }
@@ -176,6 +178,7 @@ impl Channel {
 
     /// What happens to the channel from now on. It holds no handle: it does not keep the channel
     /// open.
+    #[doc(alias("add_on_cancel_callback", "add_on_flow_callback"))]
     pub fn events(&self) -> ChannelEvents {
         self.inner.events().into()
     }
@@ -201,6 +204,7 @@ impl Channel {
     }
 
     /// The number of the channel on its connection. It is used again when the channel is closed.
+    #[doc(alias = "channel_number")]
     pub fn number(&self) -> u16 {
         self.inner.number()
     }

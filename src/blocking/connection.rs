@@ -36,6 +36,7 @@ use crate::link::{Shared, Topic};
 /// connection.close()
 /// # }
 /// ```
+#[doc(alias = "BlockingConnection")]
 #[derive(Clone)]
 pub struct Connection {
     inner: asynchronous::Connection,
@@ -94,7 +95,7 @@ impl Connection {
     /// # Errors
     ///
     /// The connection is closed, all negotiated channels are open, or no answer came in time.
-    #[doc(alias("create_channel", "channel_open"))]
+    #[doc(alias("create_channel", "channel_open", "channel"))]
     pub fn open_channel(&self) -> Result<Channel> {
         Ok(wait(self.inner.open_channel())?.into())
     }
@@ -132,6 +133,11 @@ impl Connection {
 
     /// What happens to the connection from now on. It holds no handle: it does not keep the
     /// connection open.
+    #[doc(alias(
+        "add_on_connection_blocked_callback",
+        "add_on_connection_unblocked_callback",
+        "add_backpressure_callback"
+    ))]
     pub fn events(&self) -> ConnectionEvents {
         self.inner.events().into()
     }

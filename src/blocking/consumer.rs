@@ -37,6 +37,7 @@ impl<'a> Consume<'a> {
 
     /// The broker takes each message as handled when it has sent it: faster, and a message that is
     /// lost on the way is lost.
+    #[doc(alias = "auto_ack")]
     pub fn no_ack(self, no_ack: bool) -> Self {
         Self { inner: self.inner.no_ack(no_ack) }
     }
@@ -157,6 +158,7 @@ impl Consumer {
     /// consumer.close()
     /// # }
     /// ```
+    #[doc(alias = "inactivity_timeout")]
     pub fn iter_timeout(&mut self, inactivity: Duration) -> IterTimeout<'_> {
         IterTimeout { consumer: self, inactivity }
     }
@@ -167,7 +169,7 @@ impl Consumer {
     /// # Errors
     ///
     /// Its channel is closed, or no answer came in time.
-    #[doc(alias = "basic_cancel")]
+    #[doc(alias("basic_cancel", "stop_consuming"))]
     pub fn cancel(&mut self) -> Result<()> {
         wait(self.inner.cancel())
     }

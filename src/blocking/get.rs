@@ -21,6 +21,7 @@ impl<'a> Get<'a> {
     }
 
     /// The broker takes the message as handled when it has sent it.
+    #[doc(alias = "auto_ack")]
     pub fn no_ack(self, no_ack: bool) -> Self {
         Self { inner: self.inner.no_ack(no_ack) }
     }

@@ -172,6 +172,7 @@ impl<S: 'static> Channel<S> {
     }
 
     /// The number of the channel on its connection. It is used again when the channel is closed.
+    #[doc(alias = "channel_number")]
     pub fn number(&self) -> u16 {
         self.inner.number()
     }

@@ -15,6 +15,7 @@ use crate::error::{ConnectionEvent, Error, Result};
 ///
 /// Clones are handles of the same connection. Dropping the last handle closes it in the background,
 /// while the loop runs; handlers that wait hold one too, and so do channels and deliveries.
+#[doc(alias = "SelectConnection")]
 pub struct Connection<S> {
     inner: Rc<Inner<S>>,
 }
@@ -50,7 +51,7 @@ impl<S: 'static> Connection<S> {
     /// # Errors
     ///
     /// Wrong parameters, or no thread could be had; `on_open` is not called then.
-    #[doc(alias = "SelectConnection")]
+    #[doc(alias("SelectConnection", "add_on_open_callback", "add_on_open_error_callback"))]
     pub fn open<P>(
         event_loop: &mut EventLoop<S>,
         parameters: P,

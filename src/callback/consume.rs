@@ -48,6 +48,7 @@ impl<'a, S: 'static> Consume<'a, S> {
 
     /// The broker takes each message as handled when it has sent it: faster, and a message that is
     /// lost on the way is lost.
+    #[doc(alias = "auto_ack")]
     pub fn no_ack(self, no_ack: bool) -> Self {
         self.map(|inner| inner.no_ack(no_ack))
     }

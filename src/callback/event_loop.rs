@@ -16,6 +16,7 @@ use crate::driver::readiness::Reactor;
 ///
 /// Dropped, it drops what waits on it, and loses its connections; what they had queued still goes
 /// out, for at most 3 s of each.
+#[doc(alias = "ioloop")]
 pub struct EventLoop<S: 'static> {
     selector: Selector,
     handle: Handle<S>,
@@ -48,6 +49,7 @@ impl<S: 'static> EventLoop<S> {
     /// # Errors
     ///
     /// The system's: nothing can be waited for.
+    #[doc(alias = "start")]
     pub fn run(&mut self, state: &mut S) -> io::Result<()> {
         self.run_until(state, |_| false)
     }
@@ -70,6 +72,7 @@ impl<S: 'static> EventLoop<S> {
     /// # Errors
     ///
     /// As [`EventLoop::run`].
+    #[doc(alias = "poll")]
     pub fn pass(&mut self, state: &mut S, limit: Option<Duration>) -> io::Result<()> {
         self.handle.set_waiting();
         let until = limit.and_then(|limit| Instant::now().checked_add(limit));

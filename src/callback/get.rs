@@ -29,6 +29,7 @@ impl<'a, S: 'static> Get<'a, S> {
     }
 
     /// The broker takes the message as handled when it has sent it.
+    #[doc(alias = "auto_ack")]
     pub fn no_ack(self, no_ack: bool) -> Self {
         Self { no_ack, ..self }
     }

@@ -64,6 +64,7 @@ impl<S: 'static> Handle<S> {
 
     /// Calls a handler after a time: in a later pass of the loop than this, whatever the time.
     /// [`cancel`](Handle::cancel) takes it back, from another handler of the same pass too.
+    #[doc(alias = "add_timeout")]
     pub fn call_later(&self, delay: Duration, handler: impl FnOnce(&mut S, &Self) + 'static) -> Timer {
         let now = self.now();
         // A time that is out of reach never comes.
@@ -74,6 +75,7 @@ impl<S: 'static> Handle<S> {
     }
 
     /// Takes a handler back. Whether it was not called before.
+    #[doc(alias = "remove_timeout")]
     pub fn cancel(&self, timer: Timer) -> bool {
         self.inner.timers.remove(timer).is_some()
     }
@@ -196,6 +198,7 @@ pub struct Remote<S> {
 impl<S> Remote<S> {
     /// Has the loop call a handler, soon. Whether there is a loop any more; if not, the handler is
     /// dropped.
+    #[doc(alias = "add_callback_threadsafe")]
     pub fn call(&self, handler: impl FnOnce(&mut S, &Handle<S>) + Send + 'static) -> bool {
         let mut inbox = self.jobs.inbox();
         if inbox.over {

@@ -23,6 +23,7 @@ use super::{Secret, SecretOctets, Setting};
 /// # }
 /// # Ok::<(), leveret::config::ParametersError>(())
 /// ```
+#[doc(alias = "SSLOptions")]
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Tls {

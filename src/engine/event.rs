@@ -119,6 +119,7 @@ impl Settled {
 }
 
 /// A message that came back (`basic.return`).
+#[doc(alias = "ReturnedMessage")]
 #[derive(Debug, Clone)]
 pub struct Returned {
     /// Why: 312 where no queue took it.

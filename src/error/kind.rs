@@ -17,16 +17,21 @@ pub enum ErrorKind {
     /// A wait took longer than its parameter allows.
     TimedOut,
     /// The other side does not speak AMQP 0-9-1, or broke the protocol.
+    #[doc(alias("ProtocolSyntaxError", "IncompatibleProtocolError"))]
     Protocol,
     /// The broker refused the credentials, there is no mechanism in common, or a provider has no
     /// credentials.
+    #[doc(alias("AuthenticationError", "ProbableAuthenticationError"))]
     Authentication,
     /// The broker refused the virtual host, or something else about the connection, when it was
     /// opened.
+    #[doc(alias = "ProbableAccessDeniedError")]
     AccessRefused,
     /// The connection is closed, or was while this was in flight.
+    #[doc(alias("AMQPConnectionError", "StreamLostError"))]
     ConnectionClosed,
     /// The channel is closed, or was while this was in flight.
+    #[doc(alias = "AMQPChannelError")]
     ChannelClosed,
     /// The broker cancelled the consumer: its queue is gone or its node down, or a delivery was
     /// held longer than the consumer timeout (RabbitMQ 4.3).
@@ -37,8 +42,10 @@ pub enum ErrorKind {
     /// them.
     ConsumerOverflowed,
     /// The broker could not take responsibility for a message (`basic.nack`).
+    #[doc(alias = "NackError")]
     Nacked,
     /// No queue took a mandatory message (`basic.return`).
+    #[doc(alias = "UnroutableError")]
     Returned,
     /// A value cannot be encoded; nothing was sent.
     Encode,
@@ -47,6 +54,7 @@ pub enum ErrorKind {
     /// The request makes no sense as it is; nothing was sent.
     Usage,
     /// As many channels are open as were negotiated.
+    #[doc(alias = "NoFreeChannels")]
     ChannelsExhausted,
     /// A message came that is larger than `max_message_size`, or whose properties are larger than
     /// `max_header_size`; it was rejected without requeue, and the consumer goes on.

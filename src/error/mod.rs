@@ -50,6 +50,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// assert!(error.to_string().contains("heartbeat"), "it names the nearest key");
 /// # });
 /// ```
+#[doc(alias = "AMQPError")]
 #[derive(Clone)]
 pub struct Error {
     cause: Arc<Cause>,

@@ -96,16 +96,19 @@ impl Error {
     }
 
     /// Nothing came from the broker for two heartbeat intervals.
+    #[doc(alias = "AMQPHeartbeatTimeout")]
     pub fn is_heartbeat_missed(&self) -> bool {
         self.close_reason() == Some(&Reason::HeartbeatsMissed)
     }
 
     /// The broker blocked the connection for longer than `blocked_connection_timeout`.
+    #[doc(alias = "ConnectionBlockedTimeout")]
     pub fn is_blocked_too_long(&self) -> bool {
         self.close_reason() == Some(&Reason::BlockedTooLong)
     }
 
     /// The application closed it, or dropped its last handle: nothing went wrong.
+    #[doc(alias("ConnectionClosedByClient", "ChannelClosedByClient"))]
     pub fn is_requested(&self) -> bool {
         self.close_reason() == Some(&Reason::Requested)
     }

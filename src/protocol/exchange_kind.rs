@@ -20,6 +20,7 @@ use crate::wire::ShortString;
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias = "ExchangeType")]
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ExchangeKind(Cow<'static, str>);
 

@@ -22,6 +22,7 @@ const ROOMS: &[&str] = &[
     "blocking",
     "callback",
     "broker",
+    "for_pika_users",
 ];
 
 /// What the embedded broker uses. It shares no code with the client that it tests, but what moves

@@ -57,6 +57,7 @@ pub(crate) struct Offer {
 impl Credentials {
     /// A user and a password, for the mechanism `PLAIN` (RFC 4616), which every broker has. Either
     /// may be empty; neither may hold a NUL, which separates them.
+    #[doc(alias = "PlainCredentials")]
     pub fn plain(user: impl Into<String>, password: impl Into<Secret>) -> Self {
         Self::with(user, password, Choice::Plain)
     }
@@ -70,6 +71,7 @@ impl Credentials {
     /// TLS. RabbitMQ needs its plug-in
     /// [`rabbitmq_auth_mechanism_ssl`](https://www.rabbitmq.com/docs/ssl#peer-verification-configuration)
     /// for that.
+    #[doc(alias = "ExternalCredentials")]
     pub fn external() -> Self {
         Self::with("", "", Choice::External)
     }

@@ -46,6 +46,7 @@ impl ConnectionParameters {
     ///
     /// The first thing in it that is wrong. It shows no part of the URL that may belong to a
     /// password.
+    #[doc(alias = "URLParameters")]
     pub fn from_url(url: &str) -> Result<Self, ParametersError> {
         Self::from_url_beside(url, Beside::default())
     }
