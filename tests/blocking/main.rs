@@ -1,5 +1,16 @@
-//! The blocking API against the embedded broker at a TCP port.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
+//! The blocking API against the embedded broker at a TCP port, and against scripted peers.
+#![allow(dead_code, reason="wip")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
 
 mod basics;
+mod client;
 mod host;
+mod misbehaving;
+mod peer;
+mod within;
