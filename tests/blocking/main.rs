@@ -1,5 +1,5 @@
 //! The blocking API against the embedded broker at a TCP port, and against scripted peers.
-#![allow(dead_code, reason="wip")]
+#![allow(dead_code, reason = "wip")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,8 +9,12 @@
 )]
 
 mod basics;
+mod calling;
 mod client;
+mod consuming;
 mod host;
 mod misbehaving;
+mod opening;
 mod peer;
+mod publishing;
 mod within;

@@ -108,7 +108,7 @@ fn play_one(case: Case) {
             // The peer hears nothing before it.
             assert!(client.connection.open_channel().unwrap().is_open());
         } else {
-            let ended = client.connection.clone().wait_closed();
+            let ended = client.connection.wait_closed();
             assert!(!client.connection.is_open(), "{ended}");
             client.hear_ends();
         }

@@ -48,7 +48,7 @@ impl Client {
     /// go on for a while.
     pub(super) fn act(&mut self, when: When, ends: bool) -> Result<()> {
         match when {
-            When::Open if ends => Err(self.connection.clone().wait_closed()),
+            When::Open if ends => Err(self.connection.wait_closed()),
             When::Open => {
                 self.connection.events().next_timeout(WATCHED)?;
                 self.connection.closed_by().map_or(Ok(()), Err)
