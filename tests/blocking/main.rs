@@ -12,6 +12,7 @@ mod basics;
 mod calling;
 mod client;
 mod consuming;
+mod ending;
 mod host;
 mod misbehaving;
 mod opening;

@@ -180,7 +180,7 @@ fn publishers_wait_while_more_than_a_mark_waits_for_the_socket() {
     in_time(|| {
         let (read, may_read) = std::sync::mpsc::channel::<()>();
         let (connection, channel, script) = connect_channel(
-            |parameters| parameters.write_high_water(1_000_000).tcp_send_buffer(10_000),
+            |parameters| parameters.write_high_water(1_000_000),
             async move |mut peer: SocketPeer| {
                 may_read.recv().unwrap();
                 let mut count = 0;
