@@ -65,6 +65,8 @@ mod publish;
 mod publisher;
 mod requests;
 mod returns;
+#[cfg(all(test, feature = "tokio", feature = "broker"))]
+mod tests;
 mod wait;
 
 pub use call::{Call, SendMethod};

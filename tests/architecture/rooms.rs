@@ -19,6 +19,7 @@ const ROOMS: &[&str] = &[
     "link",
     "driver",
     "asynchronous",
+    "blocking",
     "broker",
 ];
 

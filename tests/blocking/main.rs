@@ -5,7 +5,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test may panic"
+    clippy::print_stdout,
+    reason = "a test may panic, and a stress test says what it did"
 )]
 
 mod basics;
@@ -20,5 +21,6 @@ mod opening;
 mod peer;
 mod publishing;
 mod secure;
+mod stress;
 mod threads;
 mod within;
