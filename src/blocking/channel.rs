@@ -165,8 +165,8 @@ impl Channel {
         wait(self.inner.close())
     }
 
-    /// Waits until the channel is over, by itself or with its connection; gives why. To wait without a handle, which
-    /// keeps the channel open, take its [`events`](Self::events).
+    /// Waits until the channel is over, by itself or with its connection; gives why. To wait
+    /// without a handle, which keeps the channel open, take its [`events`](Self::events).
     pub fn wait_closed(&self) -> Error {
         let mut closed = self.inner.closed();
         let closed = wait_until(None, |context| Pin::new(&mut closed).poll(context));

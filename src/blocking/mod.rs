@@ -44,15 +44,12 @@
 //! have for it, such as `call_timeout`; a wait that must have one of its own has a method that
 //! takes it, such as [`Consumer::next_timeout`]. Each call ends when the connection does.
 //!
-//! Handlers on a thread of the application's, called when it asks for that, are in a
-//! [`Dispatcher`].
-//!
 //! # Beside async code
 //!
 //! A handle stands for the same thing as one of the async API, and [converts](Channel::into_async)
 //! into it and back, so that threads and tasks share connections and channels. A thread of a
-//! runtime may use this API where it may block, as in `spawn_blocking`; a task of a runtime holds up
-//! all others of its thread while it waits.
+//! runtime may use this API where it may block, as in `spawn_blocking`; a task of a runtime holds
+//! up all others of its thread while it waits.
 
 mod call;
 mod channel;
@@ -65,8 +62,6 @@ mod publish;
 mod publisher;
 mod requests;
 mod returns;
-#[cfg(all(test, feature = "tokio", feature = "broker"))]
-mod tests;
 mod wait;
 
 pub use call::{Call, SendMethod};

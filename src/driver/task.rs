@@ -138,7 +138,8 @@ impl<S: Stream, R: Runtime> Driver<S, R> {
     }
 
     /// Reads, and notes the time up to which everything was read. A pause says nothing about that,
-    /// nor does a runtime that lets nothing be read when a task has had its share, whatever has come.
+    /// nor does a runtime that lets nothing be read when a task has had its share, whatever has
+    /// come.
     fn poll_read_noted(&mut self, context: &mut Context<'_>, now: Instant) -> Moved {
         let read = self.poll_read(context, now);
         if read != Moved::Nothing || self.runtime.reads_what_is_there() {

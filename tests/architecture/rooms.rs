@@ -23,7 +23,8 @@ const ROOMS: &[&str] = &[
     "broker",
 ];
 
-/// What the embedded broker uses. It shares no code with the client that it tests, but what moves octets.
+/// What the embedded broker uses. It shares no code with the client that it tests, but what moves
+/// octets.
 const OF_BROKER: &[&str] = &["wire", "protocol", "frame", "transport"];
 
 /// Uses against the order that exist today: the room that uses, the room that is used. To go: an

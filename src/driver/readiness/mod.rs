@@ -82,8 +82,8 @@ struct TaskWaker {
 }
 
 impl Reactor {
-    /// A reactor whose owner `wake` wakes, from any thread: it ends the wait that the owner is in, or
-    /// else the next one.
+    /// A reactor whose owner `wake` wakes, from any thread: it ends the wait that the owner is in,
+    /// or else the next one.
     pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
         Self::with_clock(Instant::now, wake)
     }

@@ -1,5 +1,5 @@
-//! The misbehaving broker once more, for the blocking API: the table of the async API's tests, played
-//! over sockets on threads, in real time.
+//! The misbehaving broker once more, for the blocking API: the table of the async API's tests,
+//! played over sockets on threads, in real time.
 //!
 //! Each row asserts both sides, as there. What only time shows, such as silence, is shown by what
 //! comes next: the rows are played many at a time, with short deadlines.

@@ -1,6 +1,5 @@
-//! Threads that wait on a connection whose time a test turns: a reactor in memory, with the state of
-//! the embedded broker at the other end.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+//! Threads that wait on a connection whose time a test turns: a reactor in memory, with the state
+//! of the embedded broker at the other end.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -10,13 +9,12 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use leveret::blocking::Connection;
 use leveret::broker::{ConnectionId, Fault, Settings, State, Target};
+use leveret::readiness::{Reactor, Token};
+use leveret::{ConnectionParameters, ErrorKind};
 
-use super::Connection;
-use crate::asynchronous;
-use crate::config::ConnectionParameters;
-use crate::driver::readiness::{Reactor, Token};
-use crate::error::ErrorKind;
+use super::within::in_time;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -70,18 +68,18 @@ impl Turned {
         let reactor = Reactor::with_clock(move || *read.lock().unwrap(), || {});
         let (to_client, to_broker) = (Octets::default(), Octets::default());
         let pipe = Pipe { inbound: Arc::clone(&to_client), outbound: Arc::clone(&to_broker) };
-        let (token, opened) = reactor.begin_open_on(pipe, parameters);
+        let (token, opened) = reactor.open_on(pipe, parameters).unwrap();
         let mut broker = State::new(Settings::default(), now);
         let id = broker.handle_connect(now);
         let mut turned = Self { clock, reactor, token, broker, id, to_client, to_broker, sent: 0 };
         let mut opened = pin!(opened);
-        let shared = loop {
+        let connection = loop {
             turned.settle();
-            if let Poll::Ready(shared) = opened.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                break shared.map_err(crate::error::Error::from).unwrap();
+            if let Poll::Ready(opened) = opened.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                break opened.unwrap();
             }
         };
-        (turned, asynchronous::Connection::of_shared(shared).into())
+        (turned, connection.into())
     }
 
     fn now(&self) -> Instant {
@@ -114,7 +112,7 @@ impl Turned {
             while !outbound.is_empty() {
                 let mut slices = [io::IoSlice::new(&[]); 16];
                 let filled = outbound.slices(&mut slices);
-                let count = self.to_client.lock().unwrap().write_vectored(slices.get(..filled).unwrap()).unwrap();
+                let count = self.to_client.lock().unwrap().write_vectored(&slices[..filled]).unwrap();
                 outbound.advance(count);
             }
             answered = true;
@@ -156,72 +154,80 @@ const HEARTBEAT: usize = 8;
 
 #[test]
 fn heartbeats_flow_for_an_hour_in_which_the_application_computes() {
-    let (mut turned, connection) = Turned::open(ConnectionParameters::default().heartbeat(10));
-    turned.settle();
-    turned.sent = 0;
-    turned.pass(HOUR);
-    assert!(connection.is_open(), "{:?}", connection.closed_by());
-    let beats = turned.sent / HEARTBEAT;
-    assert!((360..=1440).contains(&beats), "{beats} heartbeats in an hour");
-    assert_eq!(turned.sent, beats * HEARTBEAT, "and nothing else");
-    assert_eq!(turned.broker.connections().len(), 1);
-    let declared = turned.serve(|| connection.open_channel()?.queue_declare("q").call());
-    assert_eq!(declared.unwrap().queue, "q");
+    in_time(|| {
+        let (mut turned, connection) = Turned::open(ConnectionParameters::default().heartbeat(10));
+        turned.settle();
+        turned.sent = 0;
+        turned.pass(HOUR);
+        assert!(connection.is_open(), "{:?}", connection.closed_by());
+        let beats = turned.sent / HEARTBEAT;
+        assert!((360..=1440).contains(&beats), "{beats} heartbeats in an hour");
+        assert_eq!(turned.sent, beats * HEARTBEAT, "and nothing else");
+        assert_eq!(turned.broker.connections().len(), 1);
+        let declared = turned.serve(|| connection.open_channel()?.queue_declare("q").call());
+        assert_eq!(declared.unwrap().queue, "q");
+    });
 }
 
 #[test]
 fn a_consumer_waits_for_hours_and_hears_of_the_message_that_comes_then() {
-    let (mut turned, connection) = Turned::open(ConnectionParameters::default().heartbeat(10));
-    let (mut consumer, channel) = turned.serve(|| {
-        let channel = connection.open_channel().unwrap();
-        channel.queue_declare("q").call().unwrap();
-        (channel.consume("q").call().unwrap(), channel)
-    });
-    thread::scope(|scope| {
-        let waiting = scope.spawn(move || consumer.try_next().unwrap().unwrap().body().to_vec());
-        turned.pass(3 * HOUR);
-        assert!(!waiting.is_finished());
-        channel.publish("", "q", "at last").send().unwrap();
-        while !waiting.is_finished() {
-            turned.settle();
-        }
-        assert_eq!(waiting.join().unwrap(), b"at last");
+    in_time(|| {
+        let (mut turned, connection) = Turned::open(ConnectionParameters::default().heartbeat(10));
+        let (mut consumer, channel) = turned.serve(|| {
+            let channel = connection.open_channel().unwrap();
+            channel.queue_declare("q").call().unwrap();
+            (channel.consume("q").call().unwrap(), channel)
+        });
+        thread::scope(|scope| {
+            let waiting = scope.spawn(move || consumer.try_next().unwrap().unwrap().body().to_vec());
+            turned.pass(3 * HOUR);
+            assert!(!waiting.is_finished());
+            channel.publish("", "q", "at last").send().unwrap();
+            while !waiting.is_finished() {
+                turned.settle();
+            }
+            assert_eq!(waiting.join().unwrap(), b"at last");
+        });
     });
 }
 
 #[test]
 fn a_broker_that_falls_silent_is_given_up_after_two_intervals_and_each_wait_ends() {
-    let (mut turned, connection) = Turned::open(ConnectionParameters::default().heartbeat(10));
-    let channel = turned.serve(|| connection.open_channel()).unwrap();
-    turned.broker.inject(Target::All, Fault::Silence);
-    thread::scope(|scope| {
-        let calling = scope.spawn(|| channel.queue_declare("q").call());
-        let closing = scope.spawn(|| connection.wait_closed());
-        turned.pass(Duration::from_secs(19));
-        assert!(connection.is_open() && !calling.is_finished() && !closing.is_finished());
-        turned.pass(Duration::from_secs(2));
-        assert!(!connection.is_open());
-        for error in [calling.join().unwrap().unwrap_err(), closing.join().unwrap()] {
-            assert_eq!(error.kind(), ErrorKind::ConnectionClosed, "{error}");
-        }
+    in_time(|| {
+        let (mut turned, connection) = Turned::open(ConnectionParameters::default().heartbeat(10));
+        let channel = turned.serve(|| connection.open_channel()).unwrap();
+        turned.broker.inject(Target::All, Fault::Silence);
+        thread::scope(|scope| {
+            let calling = scope.spawn(|| channel.queue_declare("q").call());
+            let closing = scope.spawn(|| connection.wait_closed());
+            turned.pass(Duration::from_secs(19));
+            assert!(connection.is_open() && !calling.is_finished() && !closing.is_finished());
+            turned.pass(Duration::from_secs(2));
+            assert!(!connection.is_open());
+            for error in [calling.join().unwrap().unwrap_err(), closing.join().unwrap()] {
+                assert_eq!(error.kind(), ErrorKind::ConnectionClosed, "{error}");
+            }
+        });
     });
 }
 
 #[test]
 fn a_call_that_nobody_answers_ends_at_its_deadline_and_not_before() {
-    let (mut turned, connection) = Turned::open(ConnectionParameters::default().heartbeat(0));
-    let channel = turned.serve(|| connection.open_channel()).unwrap();
-    turned.broker.inject(Target::All, Fault::Silence);
-    turned.sent = 0;
-    thread::scope(|scope| {
-        let calling = scope.spawn(|| channel.queue_declare("q").call());
-        while turned.sent == 0 {
-            turned.settle();
-        }
-        turned.pass(Duration::from_secs(74));
-        assert!(!calling.is_finished());
-        turned.pass(Duration::from_secs(1));
-        let error = calling.join().unwrap().unwrap_err();
-        assert!(error.is_timeout() && error.is_unknown(), "{error}");
+    in_time(|| {
+        let (mut turned, connection) = Turned::open(ConnectionParameters::default().heartbeat(0));
+        let channel = turned.serve(|| connection.open_channel()).unwrap();
+        turned.broker.inject(Target::All, Fault::Silence);
+        turned.sent = 0;
+        thread::scope(|scope| {
+            let calling = scope.spawn(|| channel.queue_declare("q").call());
+            while turned.sent == 0 {
+                turned.settle();
+            }
+            turned.pass(Duration::from_secs(74));
+            assert!(!calling.is_finished());
+            turned.pass(Duration::from_secs(1));
+            let error = calling.join().unwrap().unwrap_err();
+            assert!(error.is_timeout() && error.is_unknown(), "{error}");
+        });
     });
 }
