@@ -98,10 +98,6 @@
     allow(dead_code, unused_imports, reason = "the adapters use what is in the rooms below")
 )]
 
-// Unit tests share their scripted broker with tests/, where the crate has this name.
-#[cfg(all(test, feature = "tokio"))]
-extern crate self as leveret;
-
 #[cfg(feature = "_handles")]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "tokio", feature = "blocking", feature = "callback"))))]
 pub mod asynchronous;
@@ -111,6 +107,9 @@ pub mod blocking;
 #[cfg(feature = "broker")]
 #[cfg_attr(docsrs, doc(cfg(feature = "broker")))]
 pub mod broker;
+#[cfg(feature = "callback")]
+#[cfg_attr(docsrs, doc(cfg(feature = "callback")))]
+pub mod callback;
 pub mod config;
 #[cfg(feature = "_handles")]
 mod driver;

@@ -121,15 +121,20 @@ pub fn read(specs: &[impl AsRef<Path>]) -> Result<Vec<Source>, Errors> {
     Ok(sources)
 }
 
-/// Generates `protocol.rs` and `asynchronous.rs` in `out_dir` from the files of a base and its
-/// overlays: what a build script calls.
+/// Generates `protocol.rs`, and the friendly methods of each adapter in `asynchronous.rs` and
+/// `callback.rs`, in `out_dir` from the files of a base and its overlays: what a build script
+/// calls.
 ///
 /// # Errors
 ///
 /// Everything that is wrong with the specification, at once; a file that cannot be read or written.
 pub fn generate_into(specs: &[impl AsRef<Path>], out_dir: &Path) -> Result<(), Errors> {
     let protocol = load(&read(specs)?)?;
-    let files = [("protocol.rs", emit::protocol(&protocol)?), ("asynchronous.rs", emit::asynchronous(&protocol)?)];
+    let files = [
+        ("protocol.rs", emit::protocol(&protocol)?),
+        ("asynchronous.rs", emit::asynchronous(&protocol)?),
+        ("callback.rs", emit::callback(&protocol)?),
+    ];
     for (name, text) in files {
         let path = out_dir.join(name);
         std::fs::write(&path, text)

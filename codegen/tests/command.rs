@@ -127,6 +127,11 @@ fn generate_prints_the_methods_of_an_adapter() {
     assert_eq!(run.code, Some(0));
     assert!(run.out.contains("pub fn queue_move"));
     assert!(!run.out.contains("pub struct Move"));
+    let with_state = self::run(&folder("adapter"), &["generate", "base.xml", "--adapter", "callback"]);
+    assert_eq!(with_state.code, Some(0));
+    let stateless = with_state.out.replace("<S: 'static>", "").replace("Channel<S>", "Channel").replace("S, ", "");
+    assert!(with_state.out.contains("impl<S: 'static> Channel<S>"));
+    assert_eq!(stateless, run.out);
 }
 
 #[test]

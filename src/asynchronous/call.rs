@@ -25,8 +25,14 @@ pub struct Call<'a, R> {
 }
 
 impl<'a, R> Call<'a, R> {
-    pub(super) fn new(channel: &'a Channel, request: R) -> Self {
+    pub(crate) fn new(channel: &'a Channel, request: R) -> Self {
         Self { channel, request }
+    }
+
+    /// What is asked, without the channel.
+    #[cfg(feature = "callback")]
+    pub(crate) fn into_request(self) -> R {
+        self.request
     }
 
     /// Changes the request.

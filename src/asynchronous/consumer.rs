@@ -31,6 +31,18 @@ impl<'a> Consume<'a> {
         Self { channel, request: basic::Consume::default().queue(queue), prefetch: None }
     }
 
+    /// What is asked, without the channel.
+    #[cfg(feature = "callback")]
+    pub(crate) fn into_request(self) -> (basic::Consume, Option<u16>) {
+        (self.request, self.prefetch)
+    }
+
+    /// The same on a channel.
+    #[cfg(feature = "callback")]
+    pub(crate) fn of_request(channel: &'a Channel, (request, prefetch): (basic::Consume, Option<u16>)) -> Self {
+        Self { channel, request, prefetch }
+    }
+
     /// How many unsettled messages the broker sends at most to this consumer (`basic.qos`); 0 for
     /// no limit.
     ///
@@ -217,6 +229,12 @@ impl Consumer {
     pub async fn cancel(&mut self) -> Result<()> {
         self.deliveries.cancel()?.await?;
         Ok(())
+    }
+
+    /// Asks for that, and gives what waits for it.
+    #[cfg(feature = "callback")]
+    pub(crate) fn begin_cancel(&mut self) -> Result<crate::link::Wait> {
+        Ok(self.deliveries.cancel()?)
     }
 
     /// Lets go of the consumer as dropping it does, and waits until that is done: the broker has

@@ -249,7 +249,9 @@ mod tests {
 
     use super::*;
     use crate::config::ConnectionParameters;
-    use crate::driver::tests::peer::{Peer, parameters};
+    use leveret_test_support::Peer;
+
+    use crate::driver::tests::parameters;
     use crate::driver::tokio::{OnTokioRuntime, agree as open_on, drive};
 
     /// A transport that has an answer of its own to whatever it reads, as TLS has at times.

@@ -16,23 +16,22 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use self::attention::{Attention, drop_after, in_turn, let_others_run_once};
-use self::broker::Heard;
-use self::peer::{Peer, Received, parameters};
+use leveret_test_support::attention::{Attention, drop_after, in_turn, let_others_run_once};
+use leveret_test_support::frames::method_octets;
+use leveret_test_support::protocol::{basic, channel};
+use leveret_test_support::{Peer, endings, oblige, tune};
 
 use super::Driver;
 use super::tokio::{OnTokioRuntime, agree as open_on, drive};
 use crate::link::Shared;
-use crate::protocol::{Method, Request, basic, channel, connection};
+use crate::protocol::{Method, Request, basic::Consume};
 use crate::transport::Stream;
-use crate::{Channel, Connection, ErrorKind, Publisher};
+use crate::{Channel, Connection, ConnectionParameters, ErrorKind, Publisher};
 
-#[path = "../../tests/asynchronous/attention.rs"]
-mod attention;
-#[path = "../../tests/asynchronous/broker.rs"]
-mod broker;
-#[path = "../../tests/asynchronous/peer.rs"]
-pub(super) mod peer;
+/// Parameters of which scripts need to answer nothing unasked.
+pub(super) fn parameters() -> ConnectionParameters {
+    ConnectionParameters::default().heartbeat(0).default_prefetch(0)
+}
 
 /// How often foreign code ran, with the lock free and with the lock held.
 #[derive(Debug, Default)]
@@ -102,15 +101,19 @@ struct World {
     connection: Connection,
     channel: Channel,
     publisher: Publisher,
-    _heard: Heard,
 }
 
 impl World {
     async fn new(capacity: usize, high_water: usize) -> Self {
-        let (connection, heard) = broker::connect(capacity, parameters().write_high_water(high_water)).await;
+        let (transport, mut peer) = Peer::new(capacity);
+        let opening = Connection::open_on(transport, parameters().write_high_water(high_water));
+        let (connection, ()) = tokio::join!(opening, peer.shake_hands());
+        let connection = connection.unwrap();
+        endings::watch(connection.leftovers());
+        oblige(peer);
         let channel = connection.open_channel().await.unwrap();
         let publisher = connection.open_channel().await.unwrap().confirm_select().await.unwrap();
-        Self { connection, channel, publisher, _heard: heard }
+        Self { connection, channel, publisher }
     }
 
     fn lose(&self) {
@@ -355,9 +358,8 @@ async fn an_idle_connection_gives_its_buffers_back_and_takes_them_again() {
 #[tokio::test(start_paused = true)]
 async fn of_a_frame_that_is_only_declared_a_few_times_what_has_arrived_is_reserved() {
     // Four gibibytes less one, in each kind of frame; a body and a header are due.
-    let deliver = basic::Deliver::default().consumer_tag("c").delivery_tag(1);
-    let deliver = peer::method_octets(1, &deliver);
-    let consume_ok = peer::method_octets(1, &basic::ConsumeOk::default().consumer_tag("c"));
+    let deliver = method_octets(1, basic::Deliver::default().consumer_tag("c").delivery_tag(1));
+    let consume_ok = method_octets(1, basic::ConsumeOk::default().consumer_tag("c"));
     let header = [&[2, 0, 1, 0, 0, 0, 14, 0, 60, 0, 0][..], &u64::MAX.to_be_bytes(), &[0, 0, 0xCE]].concat();
     let head = |kind: u8| [&[kind, 0, 1][..], &(u32::MAX - 8).to_be_bytes()].concat();
     let streams = [
@@ -389,27 +391,20 @@ async fn unlimited() -> (Arc<Shared>, Driver<impl Stream, OnTokioRuntime>, Peer)
     let parameters = parameters().frame_max(u32::MAX);
     let script = async {
         peer.expect_protocol_header().await;
-        peer.send(0, peer::start("PLAIN")).await;
-        peer.receive().await;
-        peer.send(0, peer::tune().frame_max(u32::MAX)).await;
-        let Some(Received::Method(0, Method::ConnectionTuneOk(agreed))) = peer.receive().await else {
-            panic!("tune-ok")
-        };
-        assert_eq!(agreed.frame_max, u32::MAX);
-        peer.receive().await;
-        peer.send(0, connection::OpenOk::default()).await;
+        peer.agree_on(tune().frame_max(u32::MAX)).await
     };
-    let (agreed, ()) = tokio::join!(open_on(transport, &parameters), script);
+    let (agreed, tuned) = tokio::join!(open_on(transport, &parameters), script);
     let Ok(agreed) = agreed else { panic!("the handshake fails") };
+    assert_eq!(tuned.frame_max, u32::MAX);
     let (shared, driver) = drive(agreed);
     let now = tokio::time::Instant::now().into_std();
     shared.with(|state| {
         let (opens, starts) = (state.waiters.insert(), state.waiters.insert());
         let key = state.engine.open_channel(opens, now).unwrap();
-        let mut open_ok = bytes::BytesMut::from(&peer::method_octets(1, &channel::OpenOk::default())[..]);
+        let mut open_ok = bytes::BytesMut::from(&method_octets(1, channel::OpenOk::default())[..]);
         state.engine.handle_bytes(&mut open_ok, now);
-        let consume = Method::from(basic::Consume::default().consumer_tag("c"));
-        state.engine.call(key, &consume, basic::Consume::REPLIES, starts, now).unwrap();
+        let consume = Method::from(Consume::default().consumer_tag("c"));
+        state.engine.call(key, &consume, Consume::REPLIES, starts, now).unwrap();
     });
     (shared, driver, peer)
 }

@@ -26,6 +26,8 @@ pub enum ConnectionEvent {
         /// Octets of an average frame, rounded down.
         average: u64,
     },
+    /// Nothing waits for the socket any more, after [`Backpressure`](Self::Backpressure).
+    Relieved,
     /// More than [`read_limit`] bytes of messages wait for consumers. Until
     /// [`ReadingResumed`](Self::ReadingResumed), the connection is read only when they have taken
     /// some, and while something is awaited that only reading can bring. If that lasts for longer
@@ -76,6 +78,7 @@ impl fmt::Display for ConnectionEvent {
             Self::Backpressure { queued, average } => {
                 write!(f, "{queued} octets wait for the socket, with frames of {average} on average")
             }
+            Self::Relieved => f.write_str("nothing waits for the socket any more"),
             Self::ReadingPaused { waiting } => {
                 write!(f, "reading is paused: {waiting} bytes of messages wait for consumers")
             }
@@ -108,6 +111,7 @@ impl From<ConnectionNotice> for ConnectionEvent {
             ConnectionNotice::Blocked(reason) => Self::Blocked(reason),
             ConnectionNotice::Unblocked => Self::Unblocked,
             ConnectionNotice::Backpressure { queued, average } => Self::Backpressure { queued, average },
+            ConnectionNotice::Relieved => Self::Relieved,
             ConnectionNotice::ReadingPaused { waiting } => Self::ReadingPaused { waiting },
             ConnectionNotice::ReadingResumed => Self::ReadingResumed,
             ConnectionNotice::SecretUpdated => Self::SecretUpdated,

@@ -39,7 +39,9 @@ impl Error {
                 "open the connection on a runtime that was built with enable_all, or set driver_thread, which needs none"
             }
             Cause::WaitsOnDriver => "hand the work to another thread, and wait there",
+            Cause::NotOpen => "begin in the handler of the open, which is called when it is",
             Cause::Parameters(_)
+            | Cause::GivenUp
             | Cause::Decode(_)
             | Cause::PerhapsReturned
             | Cause::Unsettled(_)

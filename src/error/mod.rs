@@ -78,6 +78,10 @@ enum Cause {
     NoRuntime(&'static str),
     /// A wait on the thread that drives a connection.
     WaitsOnDriver,
+    /// Something was asked of a connection that is not open yet.
+    NotOpen,
+    /// An open was given up by the application.
+    GivenUp,
 }
 
 impl Error {
@@ -98,7 +102,8 @@ impl Error {
             Cause::Nacked => ErrorKind::Nacked,
             Cause::Unsettled(settled) if settled.nacked > 0 => ErrorKind::Nacked,
             Cause::Returned(_) | Cause::PerhapsReturned | Cause::Unsettled(_) => ErrorKind::Returned,
-            Cause::NothingToSettle | Cause::NoRuntime(_) | Cause::WaitsOnDriver => ErrorKind::Usage,
+            Cause::NothingToSettle | Cause::NoRuntime(_) | Cause::WaitsOnDriver | Cause::NotOpen => ErrorKind::Usage,
+            Cause::GivenUp => ErrorKind::ConnectionClosed,
         }
     }
 
@@ -225,6 +230,16 @@ impl Error {
     /// Who waits on the thread that drives a connection would wait for ever.
     pub(crate) fn waits_on_driver() -> Self {
         Self::new(Cause::WaitsOnDriver)
+    }
+
+    /// A connection does nothing before it is open.
+    pub(crate) fn not_open() -> Self {
+        Self::new(Cause::NotOpen)
+    }
+
+    /// Whoever opened a connection did not want it any more.
+    pub(crate) fn given_up() -> Self {
+        Self::new(Cause::GivenUp)
     }
 
     /// A completion of another kind than was asked for: a bug of this crate's, told instead of a

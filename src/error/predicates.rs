@@ -33,7 +33,9 @@ impl Error {
             | Cause::Connect(_)
             | Cause::Failure(_)
             | Cause::NothingToSettle
-            | Cause::NoRuntime(_) => Some(Fate::NotSent),
+            | Cause::NoRuntime(_)
+            | Cause::NotOpen
+            | Cause::GivenUp => Some(Fate::NotSent),
             Cause::Nacked | Cause::Returned(_) => Some(Fate::Refused),
             Cause::Closed(_)
             | Cause::Decode(_)

@@ -45,6 +45,8 @@ impl fmt::Display for Cause {
                 f.write_str("the message came without acknowledgement: there is nothing to settle")
             }
             Self::NoRuntime(lack) => f.write_str(lack),
+            Self::NotOpen => f.write_str("the connection is not open yet"),
+            Self::GivenUp => f.write_str("the connection was closed by the application before it was open"),
             Self::WaitsOnDriver => {
                 f.write_str("this thread drives a connection, which could not go on while it waits here")
             }

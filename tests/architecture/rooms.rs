@@ -20,6 +20,7 @@ const ROOMS: &[&str] = &[
     "driver",
     "asynchronous",
     "blocking",
+    "callback",
     "broker",
 ];
 

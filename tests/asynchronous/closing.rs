@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use leveret::protocol::{basic, channel, connection, queue};
 use leveret::{Channel, Connection, ErrorKind, Initiator, ReplyCode};
+use leveret_test_support::Peer;
 
-use super::peer::{Peer, parameters};
+use super::client::{Connect as _, parameters};
 use super::steps::consumer;
 
 const CAPACITY: usize = 64 * 1024;

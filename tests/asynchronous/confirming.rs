@@ -7,8 +7,9 @@ use leveret::asynchronous::{Confirmed, Publish, PublishKind};
 use leveret::protocol::{basic, channel, confirm, connection};
 use leveret::wire::ShortString;
 use leveret::{Confirm, Connection, ErrorKind, Properties, Publisher, Requeue};
+use leveret_test_support::Peer;
 
-use super::peer::{Peer, parameters};
+use super::client::{Connect as _, parameters};
 use super::steps::publisher;
 
 const CAPACITY: usize = 64 * 1024;

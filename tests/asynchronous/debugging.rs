@@ -4,8 +4,9 @@ use std::fmt::Debug;
 
 use leveret::frame::{self, Body, Decoded, Decoder};
 use leveret::protocol::{Method, connection};
+use leveret_test_support::Peer;
 
-use super::peer::{Peer, parameters};
+use super::client::{Connect as _, parameters};
 
 const CAPACITY: usize = 64 * 1024;
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use leveret::protocol::Method;
 use leveret::{Channel, Connection, Publisher};
+use leveret_test_support::attention::{Attention, drop_after, in_turn};
+use leveret_test_support::{Heard, Peer, Received};
 
-use super::attention::{Attention, drop_after, in_turn};
-use super::broker::{self, Heard};
-use super::peer::{Peer, Received, parameters};
+use super::client::{connect_obliged, parameters};
 
 /// More turns than anything takes that does not wait for time.
 pub(super) const TURNS: usize = 256;
@@ -58,7 +58,7 @@ pub(super) struct World {
 impl World {
     pub(super) async fn new() -> Self {
         let (connection, heard) =
-            broker::connect(64 * 1024, parameters().write_high_water(64).max_unconfirmed(1)).await;
+            connect_obliged(64 * 1024, parameters().write_high_water(64).max_unconfirmed(1)).await;
         let channel = connection.open_channel().await.unwrap();
         let publisher = connection.open_channel().await.unwrap().confirm_select().await.unwrap();
         Self { connection, channel, publisher, heard }
@@ -264,7 +264,7 @@ async fn open() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_tasks_on_many_threads_drop_what_they_like() {
-    let (connection, heard) = broker::connect(100, parameters().write_high_water(64).max_unconfirmed(3)).await;
+    let (connection, heard) = connect_obliged(100, parameters().write_high_water(64).max_unconfirmed(3)).await;
     let tasks: Vec<_> = (0..16_usize)
         .map(|task| {
             let connection = connection.clone();

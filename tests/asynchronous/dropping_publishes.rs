@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use leveret::protocol::{basic, channel, connection};
+use leveret_test_support::Peer;
+use leveret_test_support::attention::{Attention, drop_after, in_turn};
 
-use super::attention::{Attention, drop_after, in_turn};
+use super::client::{Connect as _, parameters};
 use super::dropping::{TURNS, World, drop_at_every_point, settle};
-use super::peer::{Peer, parameters};
 use super::steps::publisher;
 
 #[tokio::test(start_paused = true)]

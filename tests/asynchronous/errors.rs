@@ -13,8 +13,9 @@ use leveret::{
     Attempt, ChannelEvent, Connection, ConnectionEvent, ConnectionParameters, Credentials, Error, ErrorKind, Fate,
     ReplyCode,
 };
+use leveret_test_support::{Peer, start, tune};
 
-use super::peer::{Peer, parameters, start, tune};
+use super::client::{Connect as _, parameters};
 
 const CAPACITY: usize = 64 * 1024;
 

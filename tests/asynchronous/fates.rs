@@ -1,5 +1,6 @@
-//! Transports that take little, that pass a part on and fail, and that are cut at each place while the client closes: nothing that
-//! the peer has read was "not sent", and a close that is `Ok` lost nothing.
+//! Transports that take little, that pass a part on and fail, and that are cut at each place while
+//! the client closes: nothing that the peer has read was "not sent", and a close that is `Ok` lost
+//! nothing.
 
 use std::io;
 use std::pin::Pin;
@@ -11,10 +12,12 @@ use std::time::Duration;
 use leveret::frame::{Decoded, Decoder, FrameKind, split_method};
 use leveret::protocol::{ProtocolMethod, connection};
 use leveret::{Connection, ConnectionParameters, Error};
+use leveret_test_support::frames::octets_of_method as method_octets;
+use leveret_test_support::{FRAME_MAX, Peer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-use super::peer::{FRAME_MAX, Peer, method_octets, parameters};
+use super::client::parameters;
 use super::steps::publisher;
 
 const CAPACITY: usize = 64 * 1024;
@@ -124,7 +127,8 @@ async fn read_all(mut stream: DuplexStream) -> Read {
 /// What came of a client that published some messages and closed.
 struct Outcome {
     close: leveret::Result<()>,
-    /// What the confirm of each said, and of one more that was published when all of them had left or could not.
+    /// What the confirm of each said, and of one more that was published when all of them had left
+    /// or could not.
     confirms: Vec<Error>,
     read: Read,
     /// Bytes of the allowance that were used.
@@ -136,7 +140,8 @@ fn body(number: usize) -> String {
 }
 
 impl Outcome {
-    /// Publishes `messages` and one more, and closes, over a transport with this allowance from then on.
+    /// Publishes `messages` and one more, and closes, over a transport with this allowance from
+    /// then on.
     async fn of(messages: usize, over: Over, allowance: usize, parameters: ConnectionParameters) -> Self {
         Self::on(Peer::new(CAPACITY), messages, over, allowance, parameters).await
     }
@@ -217,8 +222,9 @@ async fn a_close_that_times_out_over_a_transport_that_takes_little_leaves_nothin
     assert!(seen.0 > 0 && seen.1 > 0, "some arrive and some do not: {seen:?}");
 }
 
-/// Cuts the output of a client that publishes three messages, one more, and closes, at these places in these ways. Gives how many
-/// messages arrived, how many were lost, and how many "not sent" were said.
+/// Cuts the output of a client that publishes three messages, one more, and closes, at these places
+/// in these ways. Gives how many messages arrived, how many were lost, and how many "not sent" were
+/// said.
 async fn cut(
     pipe: impl Fn() -> (DuplexStream, Peer),
     parameters: &ConnectionParameters,

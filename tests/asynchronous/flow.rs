@@ -5,9 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use leveret::protocol::{basic, channel, connection, queue};
 use leveret::{Channel, ErrorKind, Initiator};
+use leveret_test_support::{Peer, Received};
 use tokio::time::Instant;
 
-use super::peer::{Peer, parameters};
+use super::client::{Connect as _, connect_obliged, parameters};
 use super::steps::{consumer, poll_once, publisher};
 
 /// A pipe that is full with less than one of the messages here.
@@ -51,7 +52,7 @@ async fn heartbeats_are_sent_however_quiet_the_application_is() {
     let (connection, mut peer) = Peer::connect(NARROW, parameters().heartbeat(10)).await;
     for _ in 0..20 {
         let before = Instant::now();
-        assert_eq!(peer.receive().await, Some(super::peer::Received::Heartbeat));
+        assert_eq!(peer.receive().await, Some(Received::Heartbeat));
         assert!(before.elapsed() <= Duration::from_secs(6));
         peer.send_heartbeat().await;
     }
@@ -194,7 +195,7 @@ async fn a_channel_publishes_now_while_a_publish_waits_on_another_whose_flow_is_
 
 #[tokio::test(start_paused = true)]
 async fn publishes_that_nobody_polls_again_hold_up_nobody() {
-    let (connection, heard) = super::broker::connect(64 * 1024, parameters().max_unconfirmed(1)).await;
+    let (connection, heard) = connect_obliged(64 * 1024, parameters().max_unconfirmed(1)).await;
     let publisher = connection.open_channel().await.unwrap().confirm_select().await.unwrap();
     let mut kept = Vec::new();
     for _ in 0..3 {

@@ -6,8 +6,8 @@ use bytes::{Buf, BytesMut};
 use leveret::frame::{Decoded, Decoder, FrameKind, split_method};
 use leveret::protocol::{Method, ProtocolMethod, channel, confirm, connection};
 use leveret::wire::Reader;
-
-use super::peer::{FRAME_MAX, method_octets, start};
+use leveret_test_support::frames::octets_of_method as method_octets;
+use leveret_test_support::{FRAME_MAX, start};
 
 /// A stream of frames, beginning with the handshake.
 pub(super) struct Line<S> {
@@ -64,7 +64,8 @@ impl<S: Read + Write> Line<S> {
         Some(frame)
     }
 
-    /// Goes on with the handshake, opens channels, and has them confirm. False where the frame is for something else.
+    /// Goes on with the handshake, opens channels, and has them confirm. False where the frame is
+    /// for something else.
     pub(super) fn oblige(&mut self, frame: &Frame, tune: &connection::Tune) -> bool {
         match frame.method {
             Some(Method::ConnectionStartOk(_)) => self.send(0, tune),

@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use leveret::protocol::{basic, channel, confirm, connection, queue, tx};
-use leveret::{ErrorKind, ReplyCode};
+use leveret::{ErrorKind, Properties, ReplyCode};
+use leveret_test_support::Peer;
+use leveret_test_support::frames::{BODY, METHOD, header_octets, method_octets, raw_frame};
 
-use super::broker;
-use super::peer::{Peer, method_octets, parameters};
+use super::client::{Connect as _, connect_obliged, parameters};
 
 const CAPACITY: usize = 64 * 1024;
 
 #[tokio::test(start_paused = true)]
 async fn a_pipe_of_one_octet_carries_everything() {
-    let (connection, heard) = broker::connect(1, parameters()).await;
+    let (connection, heard) = connect_obliged(1, parameters()).await;
     let channel = connection.open_channel().await.unwrap();
     assert_eq!(channel.queue_declare("q").await.unwrap().queue, "q");
     let publisher = channel.confirm_select().await.unwrap();
@@ -35,11 +36,11 @@ async fn large_and_empty_messages_come_whole_however_they_are_split() {
         peer.send(1, basic::ConsumeOk::default().consumer_tag("c")).await;
         for (delivery_tag, body) in (1..).zip(&bodies) {
             let deliver = basic::Deliver::default().consumer_tag("c").delivery_tag(delivery_tag);
-            let mut octets = method_octets(1, &deliver);
-            octets.extend(content_header(body.len()));
+            let mut octets = method_octets(1, deliver);
+            octets.extend(header_octets(1, body.len(), &Properties::default()));
             // As a broker may: in pieces of any size up to the limit, an empty one among them.
             for piece in body.chunks(4000) {
-                octets.extend(body_frame(piece));
+                octets.extend(raw_frame(BODY, 1, piece));
             }
             peer.send_octets(&octets).await;
         }
@@ -60,22 +61,6 @@ async fn large_and_empty_messages_come_whole_however_they_are_split() {
     }
 }
 
-fn content_header(len: usize) -> Vec<u8> {
-    let mut payload = vec![0, 60, 0, 0];
-    payload.extend((len as u64).to_be_bytes());
-    payload.extend([0, 0]);
-    frame(2, &payload)
-}
-
-fn body_frame(payload: &[u8]) -> Vec<u8> {
-    frame(3, payload)
-}
-
-fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
-    let size = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    [&[kind, 0, 1][..], &size, payload, &[0xCE]].concat()
-}
-
 /// What breaks the protocol, and the code that the client's close has to tell.
 fn violations() -> Vec<(&'static str, Vec<u8>, ReplyCode)> {
     vec![
@@ -83,13 +68,13 @@ fn violations() -> Vec<(&'static str, Vec<u8>, ReplyCode)> {
         ("a frame one octet over the limit", vec![3, 0, 1, 0, 1, 0xFF, 0xF9], ReplyCode::FRAME_ERROR),
         ("a frame of no known type", vec![9, 0, 0, 0, 0, 0, 0, 0xCE], ReplyCode::FRAME_ERROR),
         ("a frame without its end", vec![8, 0, 0, 0, 0, 0, 0, 0], ReplyCode::FRAME_ERROR),
-        ("a reply that nobody asked for", method_octets(1, &tx::SelectOk::default()), ReplyCode::COMMAND_INVALID),
-        ("a method of the client's", method_octets(1, &queue::Declare::default()), ReplyCode::COMMAND_INVALID),
-        ("a channel that is not open", method_octets(9, &queue::DeclareOk::default()), ReplyCode::CHANNEL_ERROR),
-        ("a confirm of nothing", method_octets(1, &basic::Ack::default().delivery_tag(1)), ReplyCode::COMMAND_INVALID),
-        ("a body without a header", body_frame(b"x"), ReplyCode::UNEXPECTED_FRAME),
-        ("a method that does not exist", frame(1, &[0, 60, 0, 250]), ReplyCode::NOT_IMPLEMENTED),
-        ("arguments that end too soon", frame(1, &[0, 50, 0, 11, 200]), ReplyCode::SYNTAX_ERROR),
+        ("a reply that nobody asked for", method_octets(1, tx::SelectOk::default()), ReplyCode::COMMAND_INVALID),
+        ("a method of the client's", method_octets(1, queue::Declare::default()), ReplyCode::COMMAND_INVALID),
+        ("a channel that is not open", method_octets(9, queue::DeclareOk::default()), ReplyCode::CHANNEL_ERROR),
+        ("a confirm of nothing", method_octets(1, basic::Ack::default().delivery_tag(1)), ReplyCode::COMMAND_INVALID),
+        ("a body without a header", raw_frame(BODY, 1, b"x"), ReplyCode::UNEXPECTED_FRAME),
+        ("a method that does not exist", raw_frame(METHOD, 1, &[0, 60, 0, 250]), ReplyCode::NOT_IMPLEMENTED),
+        ("arguments that end too soon", raw_frame(METHOD, 1, &[0, 50, 0, 11, 200]), ReplyCode::SYNTAX_ERROR),
     ]
 }
 
@@ -115,7 +100,7 @@ async fn a_broker_that_breaks_the_protocol_is_told_so_and_left() {
 
 #[tokio::test(start_paused = true)]
 async fn a_thousand_channels_are_opened_and_dropped_and_their_numbers_used_again() {
-    let (connection, heard) = broker::connect(CAPACITY, parameters()).await;
+    let (connection, heard) = connect_obliged(CAPACITY, parameters()).await;
     let opening: Vec<_> = (0..1000)
         .map(|_| {
             let connection = connection.clone();
@@ -137,7 +122,7 @@ async fn a_thousand_channels_are_opened_and_dropped_and_their_numbers_used_again
 
 #[tokio::test(start_paused = true)]
 async fn no_more_channels_are_opened_than_were_negotiated() {
-    let (connection, _heard) = broker::connect(CAPACITY, parameters().channel_max(2)).await;
+    let (connection, _heard) = connect_obliged(CAPACITY, parameters().channel_max(2)).await;
     let _one = connection.open_channel().await.unwrap();
     let two = connection.open_channel().await.unwrap();
     let error = connection.open_channel().await.unwrap_err();

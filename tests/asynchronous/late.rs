@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use leveret::Connection;
 use leveret::protocol::{connection, queue};
+use leveret_test_support::Peer;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::time::Instant;
 
-use super::peer::{Peer, parameters};
+use super::client::parameters;
 
 /// A transport of which the reactor reports nothing as long as its thread is blocked.
 struct Watched {

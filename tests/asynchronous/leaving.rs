@@ -9,10 +9,11 @@ use std::thread::JoinHandle;
 use leveret::frame::FrameKind;
 use leveret::protocol::{Method, basic, connection};
 use leveret::{Confirm, Connection, ConnectionParameters, ErrorKind};
+use leveret_test_support::{Peer, tune};
 use tokio::runtime::{Builder, Runtime};
 
+use super::client::{Connect as _, parameters};
 use super::host::Line;
-use super::peer::{Peer, parameters, tune};
 
 /// Messages that are more than sockets on loopback hold.
 const MESSAGES: usize = 10_000;

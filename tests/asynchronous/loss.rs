@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use leveret::protocol::{basic, channel, connection, queue};
 use leveret::{Connection, Error, ErrorKind, Initiator, ReplyCode};
+use leveret_test_support::frames::octets_of_method;
+use leveret_test_support::{Peer, oblige, start, tune};
 
-use super::broker;
-use super::peer::{Peer, method_octets, parameters, start, tune};
+use super::client::{Connect as _, parameters};
 use super::steps::{consumer, publisher};
 
 const CAPACITY: usize = 64 * 1024;
@@ -109,7 +110,7 @@ async fn a_stream_that_is_cut_after_any_octet_ends_every_wait() {
         let opening = Connection::open_on(transport, parameters());
         let (opened, ()) = tokio::join!(opening, peer.shake_hands_as_far_as_it_goes());
         let connection = opened?;
-        broker::oblige(peer);
+        oblige(peer);
         use_everything(&connection).await.map_err(|error| {
             assert_eq!(error.kind(), ErrorKind::ConnectionClosed, "{error:?}");
             assert_eq!(error.initiator(), Some(Initiator::Transport), "{error:?}");
@@ -142,7 +143,7 @@ trait Length {
 
 impl<M: leveret::protocol::ProtocolMethod> Length for M {
     fn len(&self) -> usize {
-        method_octets(0, self).len()
+        octets_of_method(0, self).len()
     }
 }
 

@@ -7,8 +7,7 @@
     reason = "a test may panic"
 )]
 
-mod attention;
-mod broker;
+mod client;
 mod closing;
 mod confirming;
 mod consuming;
@@ -28,7 +27,6 @@ mod observing;
 mod opening;
 mod out_of_order;
 mod overflowing;
-mod peer;
 mod prefetch;
 mod program;
 mod promises;

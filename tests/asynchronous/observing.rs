@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use leveret::protocol::{basic, channel, connection};
 use leveret::{ChannelEvent, ChannelState, ConnectionEvent, ConnectionState, ErrorKind, Initiator, ReplyCode};
+use leveret_test_support::Peer;
 
-use super::broker;
-use super::peer::{Peer, parameters};
+use super::client::{Connect as _, connect_obliged, parameters};
 
 const CAPACITY: usize = 64 * 1024;
 
@@ -69,7 +69,7 @@ async fn who_waits_for_the_end_hears_why_before_and_after_it() {
 
 #[tokio::test(start_paused = true)]
 async fn the_end_may_be_asked_for_again_and_by_reference() {
-    let (connection, heard) = broker::connect(CAPACITY, parameters()).await;
+    let (connection, heard) = connect_obliged(CAPACITY, parameters()).await;
     let mut closed = connection.closed();
     assert!(tokio::time::timeout(Duration::from_secs(1), &mut closed).await.is_err());
     connection.close().await.unwrap();

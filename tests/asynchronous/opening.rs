@@ -10,11 +10,13 @@ use std::time::Duration;
 use leveret::config::{Endpoint, EndpointOrder};
 use leveret::protocol::connection;
 use leveret::{Connection, ConnectionParameters, Credentials, Error, ErrorKind, Initiator, Phase, ReplyCode};
+use leveret_test_support::frames::method_octets;
+use leveret_test_support::{start, tune};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::Instant;
 
-use super::peer::{method_octets, parameters, start, tune};
+use super::client::parameters;
 
 /// What a server does with each of its clients.
 #[derive(Clone, Copy)]
@@ -65,18 +67,18 @@ impl Server {
 
 /// Serves a client until that hangs up; what it says is waited for and not looked at.
 async fn serve(mut stream: TcpStream, does: Does) {
-    let close = |code| method_octets(0, &connection::Close::default().reply_code(code).reply_text("its words"));
+    let close = |code| method_octets(0, connection::Close::default().reply_code(code).reply_text("its words"));
     let say: &[Vec<u8>] = match does {
         Does::Obliges => &[
-            method_octets(0, &start("PLAIN")),
-            method_octets(0, &tune()),
-            method_octets(0, &connection::OpenOk::default()),
+            method_octets(0, start("PLAIN")),
+            method_octets(0, tune()),
+            method_octets(0, connection::OpenOk::default()),
         ],
-        Does::RefusesCredentials => &[method_octets(0, &start("PLAIN")), close(ReplyCode::ACCESS_REFUSED)],
+        Does::RefusesCredentials => &[method_octets(0, start("PLAIN")), close(ReplyCode::ACCESS_REFUSED)],
         Does::RefusesVirtualHost => {
-            &[method_octets(0, &start("PLAIN")), method_octets(0, &tune()), close(ReplyCode::NOT_ALLOWED)]
+            &[method_octets(0, start("PLAIN")), method_octets(0, tune()), close(ReplyCode::NOT_ALLOWED)]
         }
-        Does::ShutsDown => &[method_octets(0, &start("PLAIN")), close(ReplyCode::CONNECTION_FORCED)],
+        Does::ShutsDown => &[method_octets(0, start("PLAIN")), close(ReplyCode::CONNECTION_FORCED)],
         Does::SpeaksHttp => &[b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()],
         Does::KeepsSilent => &[],
     };

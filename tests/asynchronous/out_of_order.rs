@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use leveret::protocol::{basic, queue};
 use leveret::{Channel, Connection, ErrorKind};
+use leveret_test_support::{Heard, Peer, broker};
 
-use super::broker::{self, Heard};
-use super::peer::{Peer, parameters};
+use super::client::{Connect as _, parameters};
 use super::steps::{consumer, deliver, next};
 
 const CAPACITY: usize = 64 * 1024;

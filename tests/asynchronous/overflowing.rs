@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use leveret::protocol::{basic, queue};
 use leveret::{Channel, ChannelEvent, ConnectionEvent, ConnectionParameters, Consumer, ErrorKind};
+use leveret_test_support::{Peer, Received};
 
-use super::peer::{Peer, Received, parameters};
+use super::client::{Connect as _, parameters};
 use super::steps::{deliver, started};
 
 const CAPACITY: usize = 64 * 1024;

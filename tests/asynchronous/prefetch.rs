@@ -3,8 +3,9 @@
 use leveret::ConnectionParameters;
 use leveret::asynchronous::Consume;
 use leveret::protocol::{Method, basic, queue};
+use leveret_test_support::Peer;
 
-use super::peer::{Peer, parameters};
+use super::client::{Connect as _, parameters};
 use super::steps::{deliver, next, started};
 
 const CAPACITY: usize = 64 * 1024;

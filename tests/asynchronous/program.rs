@@ -8,8 +8,9 @@ use leveret::{
     Channel, Confirm, Connection, ConnectionParameters, Consumer, Credentials, Delivery, Error, ErrorKind, FieldTable,
     Properties, Publisher, Returns,
 };
+use leveret_test_support::{Peer, start};
 
-use super::peer::{Peer, parameters};
+use super::client::{Connect as _, parameters};
 
 const CAPACITY: usize = 64 * 1024;
 
@@ -256,7 +257,7 @@ async fn debug_shows_no_secrets() {
     let (transport, mut peer) = Peer::new(CAPACITY);
     let refuse = async {
         peer.expect_protocol_header().await;
-        peer.send(0, super::peer::start("EXTERNAL")).await;
+        peer.send(0, start("EXTERNAL")).await;
     };
     let (refused, ()) = tokio::join!(Connection::open_on(transport, parameters), refuse);
     let error = refused.unwrap_err();

@@ -14,6 +14,9 @@ use leveret::{
     FieldTable, FieldValue, GetMessage, Initiator, Message, Negotiated, Phase, Properties, Publisher, Reason,
     ReplyCode, Requeue, Returned, Returns, Settled, ShortString, Timestamp, Violation,
 };
+use leveret_test_support::Peer;
+
+use super::client::{Connect as _, parameters};
 
 /// Any thread may have it, and anybody may print it.
 fn goes_anywhere<T: Debug + Send + Sync>() {}
@@ -40,7 +43,7 @@ fn size<F: IntoFuture>(what: &str, future: F) -> usize {
 
 #[tokio::test(start_paused = true)]
 async fn futures_are_no_larger_than_they_need_to_be() {
-    let (connection, channel, _peer) = super::peer::Peer::connect_channel(64 * 1024, super::peer::parameters()).await;
+    let (connection, channel, _peer) = Peer::connect_channel(64 * 1024, parameters()).await;
     let small = [
         size("open_channel", connection.open_channel()),
         size("queue_declare", channel.queue_declare("q")),

@@ -10,10 +10,10 @@ use leveret::config::{
 };
 use leveret::protocol::connection;
 use leveret::{Connection, ConnectionEvent, ErrorKind, Phase, ReplyCode};
+use leveret_test_support::{Peer, Received, start, tune};
 use tokio::time::Instant;
 
-use super::broker;
-use super::peer::{Peer, Received, parameters, start, tune};
+use super::client::{Connect as _, connect_obliged, parameters};
 
 const CAPACITY: usize = 64 * 1024;
 const HOUR: Duration = Duration::from_secs(3600);
@@ -386,6 +386,6 @@ async fn a_renewal_that_is_on_its_way_when_the_connection_is_lost_leaves_nothing
     assert!(connection.closed().await.is_retryable());
     tokio::time::sleep(10 * HOUR).await;
     assert_eq!(asked.load(Ordering::Relaxed), 2);
-    let (connection, heard) = broker::connect(CAPACITY, parameters()).await;
+    let (connection, heard) = connect_obliged(CAPACITY, parameters()).await;
     assert_eq!((connection.is_open(), heard.count("connection.update-secret")), (true, 0));
 }

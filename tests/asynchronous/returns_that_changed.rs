@@ -3,8 +3,9 @@
 
 use leveret::protocol::basic;
 use leveret::{Confirm, Error, ErrorKind, Properties, Publisher, ReplyCode, Returns, Timestamp};
+use leveret_test_support::Peer;
 
-use super::peer::{Peer, parameters};
+use super::client::{Connect as _, parameters};
 use super::steps::publisher;
 
 /// A message that a test publishes, to the exchange `x`.
@@ -30,8 +31,7 @@ async fn come_back(peer: &mut Peer, Message { routing_key, id, body }: &Message,
     if stamped {
         properties = properties.timestamp(Timestamp::from_secs(1_764_000_000)).header("timestamp_in_ms", 1_i64);
     }
-    let method = back.routing_key(*routing_key);
-    peer.send_octets(&super::peer::content_octets(1, &method, &properties, body.as_bytes())).await;
+    peer.send_content_with(1, back.routing_key(*routing_key), &properties, body.as_bytes()).await;
 }
 
 /// What somebody who published hears.

@@ -5,9 +5,10 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use leveret::{Connection, ErrorKind};
+use leveret_test_support::Peer;
 use tokio::runtime::{Builder, Runtime};
 
-use super::peer::parameters;
+use super::client::{Connect as _, parameters};
 
 /// What a future comes to that is polled once, outside any runtime.
 fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
@@ -59,7 +60,7 @@ fn with_a_driver_thread_no_runtime_is_needed() {
 #[test]
 fn handles_may_be_used_and_dropped_where_there_is_no_runtime() {
     let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    let (connection, channel, peer) = runtime.block_on(super::peer::Peer::connect_channel(64 * 1024, parameters()));
+    let (connection, channel, peer) = runtime.block_on(Peer::connect_channel(64 * 1024, parameters()));
     let Poll::Ready(published) = poll_once(channel.publish("", "q", "body").into_future()) else { panic!("it waits") };
     published.unwrap();
     assert!(poll_once(channel.queue_declare("q").into_future()).is_pending());

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use leveret::config::{Pem, Tls};
 use leveret::{Connection, ConnectionParameters, Error, ErrorKind, Phase};
+use leveret_test_support::attention::{Attention, drop_after, in_turn};
+use leveret_test_support::{Peer, oblige};
 use rcgen::{Certificate, CertificateParams, KeyPair};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
@@ -13,9 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, copy_bidirectional};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
-use super::attention::{Attention, drop_after, in_turn};
-use super::broker;
-use super::peer::{Peer, parameters};
+use super::client::parameters;
 
 const CAPACITY: usize = 64 * 1024;
 pub(super) const NAME: &str = "broker.test";
@@ -85,7 +85,7 @@ async fn tls_is_spoken_on_any_transport_and_carries_everything() {
     let opening = Connection::open_on(transport, identity.parameters());
     let (opened, ()) = tokio::join!(opening, peer.shake_hands());
     let connection = opened.unwrap();
-    let heard = broker::oblige(peer);
+    let heard = oblige(peer);
     let channel = connection.open_channel().await.unwrap();
     let publisher = channel.confirm_select().await.unwrap();
     publisher.publish("", "q", vec![7; 1_000_000]).confirmed().await.unwrap();

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use leveret::protocol::connection;
 use leveret::{Connection, Credentials, Error, ErrorKind, ReplyCode};
+use leveret_test_support::frames::method_octets;
+use leveret_test_support::{FRAME_MAX, Peer, start, tune};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::time::Instant;
 
-use super::peer::{FRAME_MAX, Peer, method_octets, parameters, start, tune};
+use super::client::parameters;
 
 const CAPACITY: usize = 64 * 1024;
 
@@ -85,7 +87,7 @@ impl AsyncWrite for Strict {
 }
 
 fn close(code: ReplyCode) -> Vec<u8> {
-    method_octets(0, &connection::Close::default().reply_code(code).reply_text("the broker's words"))
+    method_octets(0, connection::Close::default().reply_code(code).reply_text("the broker's words"))
 }
 
 #[tokio::test(start_paused = true)]
@@ -212,15 +214,15 @@ async fn a_mechanism_that_is_not_offered_sends_no_credentials() {
 
 #[tokio::test(start_paused = true)]
 async fn a_challenge_that_plain_cannot_answer_is_an_error_of_authentication() {
-    let error = met(Until::Tune, &method_octets(0, &connection::Secure::default().challenge("?"))).await;
+    let error = met(Until::Tune, &method_octets(0, connection::Secure::default().challenge("?"))).await;
     assert!(error.is_authentication());
 }
 
 #[tokio::test(start_paused = true)]
 async fn methods_and_frames_out_of_turn_are_an_error_of_the_protocol() {
-    assert_eq!(met(Until::Start, &method_octets(0, &tune())).await.kind(), ErrorKind::Protocol);
-    assert_eq!(met(Until::Tune, &method_octets(0, &connection::OpenOk::default())).await.kind(), ErrorKind::Protocol);
-    assert_eq!(met(Until::OpenOk, &method_octets(1, &connection::OpenOk::default())).await.kind(), ErrorKind::Protocol);
+    assert_eq!(met(Until::Start, &method_octets(0, tune())).await.kind(), ErrorKind::Protocol);
+    assert_eq!(met(Until::Tune, &method_octets(0, connection::OpenOk::default())).await.kind(), ErrorKind::Protocol);
+    assert_eq!(met(Until::OpenOk, &method_octets(1, connection::OpenOk::default())).await.kind(), ErrorKind::Protocol);
     let huge = [1, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF];
     assert_eq!(met(Until::Start, &huge).await.kind(), ErrorKind::Protocol);
 }
@@ -256,8 +258,8 @@ async fn what_comes_right_behind_open_ok_is_not_lost() {
     let (transport, mut peer) = Peer::new(CAPACITY);
     let script = async {
         shake_hands_until(&mut peer, Until::OpenOk).await;
-        let mut octets = method_octets(0, &connection::OpenOk::default());
-        octets.extend(method_octets(0, &connection::Blocked::default().reason("disk")));
+        let mut octets = method_octets(0, connection::OpenOk::default());
+        octets.extend(method_octets(0, connection::Blocked::default().reason("disk")));
         // And the beginning of a frame whose end comes later.
         octets.extend([8, 0, 0]);
         peer.send_octets(&octets).await;

@@ -1,7 +1,9 @@
-//! Real sockets, in real time: a broker that dies without reading, and a client that does not run for a while.
+//! Real sockets, in real time: a broker that dies without reading, and a client that does not run
+//! for a while.
 //!
-//! What a thread that is blocked, or a process that is stopped, finds in its socket cannot be shown in virtual time. The two tests of
-//! that take some four seconds each, and are the only ones of this folder that wait.
+//! What a thread that is blocked, or a process that is stopped, finds in its socket cannot be shown
+//! in virtual time. The two tests of that take some four seconds each, and are the only ones of
+//! this folder that wait.
 
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
@@ -11,10 +13,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use leveret::protocol::{Method, connection, queue};
 use leveret::{Connection, ConnectionParameters};
+use leveret_test_support::tune;
 use tokio::runtime::{Builder, Runtime};
 
+use super::client::parameters;
 use super::host::{Frame, Line};
-use super::peer::{parameters, tune};
 
 /// Makes a test the process that is stopped, and names the port to it.
 #[cfg(unix)]
@@ -42,7 +45,8 @@ fn host<T: Send + 'static>(talk: impl FnOnce(Line<TcpStream>) -> T + Send + 'sta
     (port, thread)
 }
 
-/// Answers whatever opens connections and channels; gives the first frame that is for something else.
+/// Answers whatever opens connections and channels; gives the first frame that is for something
+/// else.
 fn oblige(line: &mut Line<TcpStream>, tune: &connection::Tune) -> Frame {
     loop {
         let frame = line.receive().unwrap().unwrap();
@@ -163,7 +167,8 @@ fn declare_in_a_process_that_is_stopped(port: u16) {
     });
 }
 
-/// This program once more, for a single test. It is killed where it has not ended by the end of the test.
+/// This program once more, for a single test. It is killed where it has not ended by the end of the
+/// test.
 #[cfg(unix)]
 struct Process(std::process::Child);
 

@@ -7,8 +7,7 @@ use std::task::Poll;
 use leveret::asynchronous::Consume;
 use leveret::protocol::{basic, confirm};
 use leveret::{Channel, Consumer, Publisher};
-
-use super::peer::Peer;
+use leveret_test_support::Peer;
 
 /// A consumer of the tag `c`, which nobody has sent anything.
 pub(super) async fn consumer(channel: &Channel, peer: &mut Peer) -> Consumer {

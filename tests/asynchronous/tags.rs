@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use leveret::ErrorKind;
 use leveret::protocol::basic;
+use leveret_test_support::Peer;
 
-use super::peer::{Peer, parameters};
+use super::client::{Connect as _, parameters};
 use super::steps::{consumer, deliver, next, poll_once};
 
 const CAPACITY: usize = 64 * 1024;

@@ -5,7 +5,7 @@ use leveret::{Connection, ErrorKind};
 use rcgen::{BasicConstraints, CertificateParams, IsCa};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
-use super::peer::parameters;
+use super::client::parameters;
 use super::secure::{Identity, NAME, refused};
 
 /// What `openssl req -x509` makes by default: its own authority, and marked as one.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use leveret::protocol::{Method, basic, channel};
 use leveret::{Delivery, ErrorKind, ReplyCode};
+use leveret_test_support::{Peer, Received};
 
-use super::peer::{Peer, Received, parameters};
+use super::client::{Connect as _, parameters};
 use super::steps::consumer;
 
 /// A pipe that holds some fifty acknowledgements.

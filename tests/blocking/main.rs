@@ -19,7 +19,6 @@ mod examples;
 mod host;
 mod misbehaving;
 mod opening;
-mod peer;
 mod publishing;
 mod secure;
 mod stress;

@@ -7,9 +7,6 @@
     reason = "a test may panic"
 )]
 
-mod by_hand;
-#[path = "../asynchronous/endings.rs"]
-mod endings;
 mod faults;
 mod guards;
 mod handles;
@@ -23,15 +20,22 @@ mod transports;
 
 use std::time::Duration;
 
-use leveret::broker::Broker;
-use leveret::{Channel, Connection};
+use leveret::broker::{Broker, Stream};
+use leveret::{Channel, Connection, ConnectionParameters};
+use leveret_test_support::client::Client;
+use leveret_test_support::endings;
 
 /// A connection within the process, and a channel on it.
 async fn open(broker: &Broker) -> (Connection, Channel) {
     let connection = Connection::open_on(broker.connect(), "amqp://localhost").await.unwrap();
-    endings::watch(&connection);
+    endings::watch(connection.leftovers());
     let channel = connection.open_channel().await.unwrap();
     (connection, channel)
+}
+
+/// A client of that broker, on which each octet is a test's.
+fn by_hand(broker: &Broker) -> Client<Stream> {
+    Client::on(broker.connect(), ConnectionParameters::default())
 }
 
 /// Awaits what has to happen; longer is a failure, not a hanging test. It is less than the interval

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use leveret::broker::{Broker, Fault, Target};
+use leveret::protocol::basic;
 use leveret::{Connection, Initiator};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::by_hand::{frame, handshake, hear, say};
-use super::{open, ready, soon};
+use super::{by_hand, open, ready, soon};
 
 /// Octets in the bodies of these tests.
 const BODY: usize = 64 * 1024;
@@ -112,16 +112,13 @@ async fn a_blocked_publisher_is_not_read_and_goes_on_when_it_is_unblocked() {
 #[tokio::test(start_paused = true)]
 async fn what_a_blocked_client_says_waits_in_its_transport() {
     let broker = Broker::new();
-    let mut stream = broker.connect();
-    handshake(&mut stream, 0).await;
-    say(&mut stream, 1, b"\0\x14\0\x0a\0").await;
-    hear(&mut stream).await;
+    let mut client = by_hand(&broker).open_channel().await;
     broker.state().block("low on memory");
     // It publishes, to nobody, and is not read from the header of the content on.
-    say(&mut stream, 1, b"\0\x3c\0\x28\0\0\0\x01q\0").await;
-    stream.write_all(&frame(2, 1, b"\0\x3c\0\0\0\0\0\0\0\0\0\x01\0\0")).await.unwrap();
+    client.send(1, basic::Publish::default().routing_key("q")).await;
+    client.send_header(1, 1).await;
     soon(broker.until(|state| state.connections().iter().any(|connection| connection.blocked))).await;
-    let more = stream.write_all(&[0; 1024 * 1024]);
+    let more = client.send_octets(&[0; 1024 * 1024]);
     assert!(tokio::time::timeout(Duration::from_secs(1), more).await.is_err(), "a megabyte was taken");
 }
 

@@ -7,8 +7,7 @@ use leveret::{Channel, Connection, ErrorKind, FieldTable, Initiator, Properties}
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
-use super::by_hand::handshake;
-use super::{open, ready, soon};
+use super::{by_hand, open, ready, soon};
 
 #[tokio::test(start_paused = true)]
 async fn heartbeats_keep_an_idle_connection_for_a_day() {
@@ -25,9 +24,10 @@ async fn a_client_that_says_nothing_any_more_is_given_up_after_two_heartbeats() 
     let broker = Broker::new();
     // The stream lives, and nobody moves it on the client's side: a runtime of its own that does
     // not run.
-    let mut stream = broker.connect();
+    let client = by_hand(&broker);
     let began = Instant::now();
-    handshake(&mut stream, 10).await;
+    let tune_ok = client.tune_ok().heartbeat(10);
+    let _client = client.open_with(tune_ok).await;
     broker.until(|state| state.connections().is_empty()).await;
     let took = began.elapsed();
     assert!((20..=30).contains(&took.as_secs()), "{took:?}");

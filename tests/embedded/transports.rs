@@ -1,12 +1,13 @@
 //! The two ways to the broker: within the process, and by TCP.
 
 use leveret::broker::{Broker, Settings, User};
-use leveret::{Connection, ErrorKind};
+use leveret::protocol::{basic, confirm, queue};
+use leveret::{Connection, ErrorKind, Properties};
+use leveret_test_support::frames::content_octets;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::by_hand::{frame, handshake, hear, say};
-use super::{open, ready, soon};
+use super::{by_hand, open, ready, soon};
 
 #[tokio::test]
 async fn many_connections_work_at_a_time() {
@@ -58,24 +59,19 @@ async fn a_stream_that_is_dropped_is_a_lost_connection() {
 async fn what_a_client_said_before_it_went_still_counts() {
     const MESSAGES: usize = 1000;
     let broker = Broker::new();
-    let mut stream = broker.connect();
-    handshake(&mut stream, 0).await;
-    // channel.open, queue.declare of "q", confirm.select.
-    for method in [&b"\0\x14\0\x0a\0"[..], b"\0\x32\0\x0a\0\0\x01q\0\0\0\0\0", b"\0\x55\0\x0a\0"] {
-        say(&mut stream, 1, method).await;
-        hear(&mut stream).await;
-    }
+    let mut client = by_hand(&broker).open_channel().await;
+    client.call(1, queue::Declare::default().queue("q")).await;
+    client.call(1, confirm::Select::default()).await;
     // Each with a confirm that nobody will read: telling it fails before all is read.
-    let publish = frame(1, 1, b"\0\x3c\0\x28\0\0\0\x01q\0");
-    let header = frame(2, 1, b"\0\x3c\0\0\0\0\0\0\0\0\0\x01\0\0");
-    let burst = [publish, header, frame(3, 1, b"x")].concat().repeat(MESSAGES);
+    let publish = basic::Publish::default().routing_key("q");
+    let burst = content_octets(1, publish, &Properties::default(), b"x", 1).repeat(MESSAGES);
     assert!(
         burst.len() > 32 * 1024 && burst.len() < 64 * 1024,
         "{} octets: more than one read, and one write",
         burst.len()
     );
-    stream.write_all(&burst).await.unwrap();
-    drop(stream);
+    client.send_octets(&burst).await;
+    drop(client);
     soon(broker.until(|state| state.connections().is_empty())).await;
     assert_eq!(ready(&broker, "q"), MESSAGES);
 }

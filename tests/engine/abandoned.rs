@@ -6,8 +6,7 @@ use leveret::engine::Completion;
 use leveret::protocol::basic::{self, Properties};
 use leveret::protocol::{channel, connection, queue};
 
-use crate::peer::{Sent, sent};
-use crate::session::{Session, negotiated};
+use crate::session::{Sent, Session, negotiated, sent};
 
 fn requeue(delivery_tag: u64) -> Sent {
     sent(1, basic::Nack::default().delivery_tag(delivery_tag).requeue(true))

@@ -6,9 +6,9 @@ use std::time::Duration;
 use leveret::ReplyCode;
 use leveret::engine::{Completion, Failure, Fate, Reason, WaiterId};
 use leveret::protocol::{channel, connection, tx};
+use leveret_test_support::frames::raw_frame;
 
-use crate::peer::{raw_frame, sent};
-use crate::session::Session;
+use crate::session::{Session, sent};
 
 fn internal_error() -> connection::Close {
     connection::Close::default().reply_code(ReplyCode::INTERNAL_ERROR).reply_text("INTERNAL_ERROR")

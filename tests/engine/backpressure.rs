@@ -6,8 +6,7 @@ use leveret::engine::{Admission, ChannelKey, Completion, Confirmation, Fate, Gat
 use leveret::frame::{Body, Publish};
 use leveret::protocol::{basic, channel, connection, tx};
 
-use crate::peer::Sent;
-use crate::session::{Session, negotiated};
+use crate::session::{Sent, Session, negotiated};
 
 fn limited(high: usize, low: usize, max_unconfirmed: Option<u32>) -> Session {
     Session::with(negotiated(), |settings| {

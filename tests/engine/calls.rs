@@ -6,8 +6,7 @@ use leveret::ReplyCode;
 use leveret::engine::{Completion, Failure};
 use leveret::protocol::{Method, Request, basic, channel, confirm, exchange, queue};
 
-use crate::peer::sent;
-use crate::session::{Session, negotiated};
+use crate::session::{Session, negotiated, sent};
 
 fn declare(name: &str) -> queue::Declare {
     queue::Declare::default().queue(name)

@@ -3,8 +3,7 @@
 use leveret::engine::{ChannelKey, ConsumerEnd, ConsumerKey, Taken};
 use leveret::protocol::{basic, channel};
 
-use crate::peer::{Sent, sent};
-use crate::session::Session;
+use crate::session::{Sent, Session, sent};
 
 fn cancel() -> basic::Cancel {
     basic::Cancel::default().consumer_tag("c")

@@ -6,9 +6,9 @@ use std::time::Duration;
 use leveret::ReplyCode;
 use leveret::engine::{ChannelKey, Completion, Failure, Fate, Initiator, Negotiated, Reason, Scope, Settle};
 use leveret::protocol::{MethodId, ProtocolMethod, Request, basic, channel, queue, tx};
+use leveret_test_support::frames::raw_frame;
 
-use crate::peer::{raw_frame, sent};
-use crate::session::{Session, closed, negotiated};
+use crate::session::{Session, closed, negotiated, sent};
 
 fn close_channel(session: &mut Session, key: ChannelKey) -> leveret::engine::WaiterId {
     let waiter = session.waiter();

@@ -6,9 +6,9 @@ use std::time::Duration;
 use leveret::ReplyCode;
 use leveret::engine::{Completion, Failure, Fate, Initiator, Reason, Scope, Settle};
 use leveret::protocol::{MethodId, basic, channel, connection, queue};
+use leveret_test_support::frames::raw_frame;
 
-use crate::peer::{Sent, raw_frame, sent};
-use crate::session::{Session, closed};
+use crate::session::{Sent, Session, closed, sent};
 
 fn bye() -> connection::Close {
     connection::Close::default().reply_code(ReplyCode::REPLY_SUCCESS).reply_text("bye")

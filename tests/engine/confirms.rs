@@ -5,6 +5,7 @@ use leveret::ReplyCode;
 use leveret::engine::{Completion, Confirmation, Fate, Initiator, Reason, Settled};
 use leveret::frame::{Body, Publish};
 use leveret::protocol::{ProtocolMethod, basic, channel, confirm, connection};
+use leveret_test_support::frames::method_octets;
 
 use crate::session::Session;
 
@@ -203,7 +204,7 @@ fn a_hard_error_resolves_everything_on_all_channels_with_its_code() {
 fn what_still_goes_out_ahead_of_a_close_for_a_violation_is_not_called_not_sent() {
     // Ours to close, because of a reply that nobody asked for, and because the stream lost its
     // step.
-    let stray = crate::peer::method_octets(1, channel::OpenOk::default());
+    let stray = method_octets(1, channel::OpenOk::default());
     for octets in [stray, b"garbage".to_vec()] {
         let mut session = Session::open();
         let key = session.confirming();

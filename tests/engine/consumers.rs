@@ -4,9 +4,9 @@ use leveret::ReplyCode;
 use leveret::engine::{Completion, ConsumerEnd, Failure, Settle, Taken};
 use leveret::protocol::basic::{self, Properties};
 use leveret::protocol::{Method, Request, channel};
+use leveret_test_support::frames::{body_octets, header_octets};
 
-use crate::peer::{Sent, sent};
-use crate::session::Session;
+use crate::session::{Sent, Session, sent};
 
 fn cancel(tag: &str) -> basic::Cancel {
     basic::Cancel::default().consumer_tag(tag)
@@ -165,10 +165,10 @@ fn a_consumer_dropped_in_the_middle_of_a_delivery_requeues_that_too() {
     let key = session.channel();
     let consumer = session.consumer(key, "c", false);
     session.say(1, basic::Deliver::default().consumer_tag("c").delivery_tag(5));
-    session.octets(&crate::peer::header_octets(1, 4, &Properties::default()));
+    session.octets(&header_octets(1, 4, &Properties::default()));
     session.engine.drop_consumer(consumer, [], None);
     assert_eq!(session.sent(), [sent(1, cancel("c"))]);
-    session.octets(&crate::peer::body_octets(1, b"body", 3));
+    session.octets(&body_octets(1, b"body", 3));
     session.say(1, basic::CancelOk::default().consumer_tag("c"));
     assert_eq!(session.sent(), [sent(1, requeue(5))]);
 }

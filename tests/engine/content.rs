@@ -4,9 +4,9 @@ use bytes::Bytes;
 use leveret::engine::{Completion, Failure, Message, Taken};
 use leveret::frame::{Body, Publish};
 use leveret::protocol::basic::{self, Properties};
+use leveret_test_support::frames::{body_octets, content_octets, header_octets, method_octets, raw_frame};
 
-use crate::peer::{Sent, body_octets, content_octets, header_octets, method_octets, raw_frame, sent};
-use crate::session::{Session, negotiated};
+use crate::session::{Sent, Session, negotiated, sent};
 
 fn deliver(delivery_tag: u64) -> basic::Deliver {
     basic::Deliver::default().consumer_tag("c").delivery_tag(delivery_tag).exchange("ex").routing_key("key")

@@ -6,9 +6,9 @@ use std::time::Duration;
 use leveret::ReplyCode;
 use leveret::engine::{Completion, Fate, Negotiated, Reason, WaiterId};
 use leveret::protocol::{Method, channel, connection, queue, tx};
+use leveret_test_support::frames::{octets_of, raw_frame, read_all};
 
-use crate::peer::{Sent, octets_of, raw_frame, sent};
-use crate::session::{Session, closed, negotiated};
+use crate::session::{Sent, Session, closed, negotiated, sent};
 
 /// How a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -176,7 +176,7 @@ fn a_driver_that_leaves_is_given_what_waits_and_a_close_once() {
     let mut session = Session::open();
     let key = session.channel();
     session.publish(key, "last words");
-    let frames = crate::peer::read_frames(&octets_of(session.engine.leave().unwrap()), 4096);
+    let frames = read_all(&octets_of(session.engine.leave().unwrap()), 4096);
     assert_eq!(frames.len(), 4);
     assert_eq!(frames[2], Sent::Body(1, "last words".into()));
     assert!(
@@ -190,7 +190,7 @@ fn a_driver_that_leaves_is_given_what_waits_and_a_close_once() {
 fn a_driver_that_leaves_a_connection_that_is_closing_or_closed_adds_no_close() {
     let mut session = Session::open();
     let closing = session.close();
-    let frames = crate::peer::read_frames(&octets_of(session.engine.leave().unwrap()), 4096);
+    let frames = read_all(&octets_of(session.engine.leave().unwrap()), 4096);
     assert!(matches!(&frames[..], [Sent::Method(0, Method::ConnectionClose(_))]));
     let (closure, fate) = session.closed(closing);
     assert_eq!((closure.reason, fate), (Reason::DriverGone, Fate::Unknown));
@@ -203,7 +203,7 @@ fn a_driver_that_leaves_a_connection_that_is_closing_or_closed_adds_no_close() {
 
     let mut session = Session::open();
     session.say(0, connection::Close::default());
-    let frames = crate::peer::read_frames(&octets_of(session.engine.leave().unwrap()), 4096);
+    let frames = read_all(&octets_of(session.engine.leave().unwrap()), 4096);
     assert_eq!(frames, [sent(0, connection::CloseOk::default())]);
 }
 

@@ -1,17 +1,18 @@
-//! What a dropped consumer gives back where its channel has other consumers: all of its own, and nothing of theirs.
+//! What a dropped consumer gives back where its channel has other consumers: all of its own, and
+//! nothing of theirs.
 
 use std::collections::BTreeSet;
 
 use leveret::engine::{ChannelKey, ConsumerKey, Settings, Settle};
 use leveret::protocol::{Method, basic};
 
-use crate::peer::{Sent, sent};
-use crate::session::{Session, negotiated};
+use crate::session::{Sent, Session, negotiated, sent};
 
 /// Bytes of a nack on the wire.
 const NACK: usize = 21;
 
-/// A channel with two consumers; messages go to the one named by each letter, with delivery tags from 1 on.
+/// A channel with two consumers; messages go to the one named by each letter, with delivery tags
+/// from 1 on.
 fn interleaved(pattern: impl IntoIterator<Item = char>) -> (Session, ChannelKey, [ConsumerKey; 2]) {
     let mut session = Session::open();
     let key = session.channel();
@@ -34,7 +35,8 @@ fn drop_a(session: &mut Session, a: ConsumerKey) -> Vec<basic::Nack> {
     nacks.collect()
 }
 
-/// What the broker takes back at these nacks, of which each has to be of something that is unsettled.
+/// What the broker takes back at these nacks, of which each has to be of something that is
+/// unsettled.
 fn taken_back(unsettled: &mut BTreeSet<u64>, nacks: &[basic::Nack]) -> BTreeSet<u64> {
     let mut back = BTreeSet::new();
     for nack in nacks {

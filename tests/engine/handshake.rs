@@ -7,8 +7,9 @@ use leveret::engine::{Handshake, HandshakeError, HandshakeParameters, HandshakeS
 use leveret::frame::FrameError;
 use leveret::protocol::{Method, connection, queue};
 use leveret::wire::FieldTable;
+use leveret_test_support::frames::{method_octets, octets_of, raw_frame, read_all};
 
-use crate::peer::{Sent, method_octets, octets_of, raw_frame, read_frames, sent};
+use crate::session::{Sent, sent};
 
 pub(super) fn parameters() -> HandshakeParameters {
     let mut client_properties = FieldTable::new();
@@ -60,7 +61,7 @@ impl Talk {
     }
 
     pub(super) fn sent(&mut self) -> Vec<Sent> {
-        self.handshake.poll_transmit().map_or(Vec::new(), |outbound| read_frames(&octets_of(outbound), 131_072))
+        self.handshake.poll_transmit().map_or(Vec::new(), |outbound| read_all(&octets_of(outbound), 131_072))
     }
 
     /// A handshake that has come to `step`, everything written.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use leveret::engine::{Fate, Initiator, Negotiated, Reason};
 use leveret::protocol::{queue, tx};
+use leveret_test_support::frames::raw_frame;
 
-use crate::peer::{Sent, raw_frame};
-use crate::session::{Session, negotiated};
+use crate::session::{Sent, Session, negotiated};
 
 fn beating() -> Session {
     Session::with(Negotiated { heartbeat: 10, ..negotiated() }, |_| {})

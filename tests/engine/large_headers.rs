@@ -3,10 +3,10 @@
 use leveret::engine::{Completion, Failure, Taken};
 use leveret::protocol::basic::{self, Properties};
 use leveret::wire::FieldTable;
+use leveret_test_support::frames::{content_octets, method_octets};
 
 use crate::memory::deliver;
-use crate::peer::{Sent, content_octets, sent};
-use crate::session::{Session, negotiated};
+use crate::session::{Sent, Session, negotiated, sent};
 
 fn properties(len: usize) -> Properties {
     let mut headers = FieldTable::new();
@@ -108,7 +108,7 @@ fn a_header_that_fits_a_frame_is_taken_whatever_the_limit() {
 #[test]
 fn a_header_over_the_limit_where_none_is_due_still_breaks_the_protocol() {
     let stream = content_octets(1, deliver(1), &properties(50_000), b"", 4088);
-    let method = crate::peer::method_octets(1, deliver(1)).len();
+    let method = method_octets(1, deliver(1)).len();
     let mut session = limited();
     let key = session.channel();
     session.consumer(key, "c", true);

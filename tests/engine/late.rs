@@ -7,7 +7,7 @@ use leveret::config::Secret;
 use leveret::engine::{Completion, Failure, Negotiated, Reason};
 use leveret::protocol::{channel, connection, queue};
 
-use crate::session::{Session, negotiated};
+use crate::session::{Sent, Session, negotiated};
 
 const LATE: Duration = Duration::from_secs(3600);
 
@@ -84,7 +84,7 @@ fn heartbeats_are_sent_on_time_whether_or_not_anything_is_read() {
     let drained = session.now;
     session.now += Duration::from_secs(5);
     session.engine.handle_timeout(session.now, drained);
-    assert_eq!(session.sent(), [crate::peer::Sent::Heartbeat]);
+    assert_eq!(session.sent(), [Sent::Heartbeat]);
 }
 
 #[test]

@@ -11,7 +11,6 @@
 
 mod mechanisms;
 mod observing;
-mod peer;
 mod session;
 
 mod abandoned;

@@ -5,7 +5,7 @@ use leveret::engine::{HandshakeError, HandshakeParameters, HandshakeStep, Violat
 use leveret::protocol::{Method, connection};
 
 use crate::handshake::{Talk, parameters, start, tune};
-use crate::peer::{Sent, sent};
+use crate::session::{Sent, sent};
 
 #[test]
 fn a_mechanism_that_the_server_does_not_offer_ends_the_handshake_and_no_secret_is_sent() {

@@ -7,8 +7,8 @@ use leveret::engine::{Message, Negotiated};
 use leveret::frame::Publish;
 use leveret::protocol::basic::{self, Properties};
 use leveret::wire::FieldTable;
+use leveret_test_support::frames::{content_octets, header_octets, method_octets, raw_frame};
 
-use crate::peer::{content_octets, header_octets, method_octets, raw_frame};
 use crate::session::{Session, negotiated};
 
 pub(crate) const FRAME_MAX: u32 = 131_072;

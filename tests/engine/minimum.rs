@@ -42,7 +42,7 @@ fn what_the_broker_takes_is_asked_for() {
         let sent = talk.sent();
         let agreed = if frame_max == 0 { proposed } else { frame_max.min(proposed) };
         let expected = connection::TuneOk::default().frame_max(agreed);
-        assert_eq!(sent[0], crate::peer::sent(0, expected));
+        assert_eq!(sent[0], crate::session::sent(0, expected));
     }
 }
 

@@ -9,8 +9,7 @@ use leveret::engine::{
 use leveret::protocol::{Method, basic, channel, connection};
 use leveret::{ReplyCode, ShortString};
 
-use crate::peer::{Sent, sent};
-use crate::session::{Session, closed, negotiated};
+use crate::session::{Sent, Session, closed, negotiated, sent};
 
 /// Everything that somebody hears of the connection.
 fn heard(session: &mut Session, waiter: WaiterId) -> Vec<ConnectionNotice> {
@@ -197,10 +196,11 @@ fn a_limit_of_zero_gives_a_blocked_connection_up_at_once() {
 fn detected(session: &mut Session, waiter: WaiterId) -> Vec<(u64, u64)> {
     session.gather();
     let numbers = |notice| match notice {
-        ConnectionNotice::Backpressure { queued, average } => (queued, average),
+        ConnectionNotice::Backpressure { queued, average } => Some((queued, average)),
+        ConnectionNotice::Relieved => None,
         other => panic!("{other:?}"),
     };
-    heard(session, waiter).into_iter().map(numbers).collect()
+    heard(session, waiter).into_iter().filter_map(numbers).collect()
 }
 
 /// A connection whose detector is on, and somebody who hears it.
@@ -246,6 +246,25 @@ fn the_detector_counts_what_a_driver_took_and_the_transport_did_not_accept() {
         session.written(count);
     }
     assert_eq!(detected(&mut session, waiter), [], "what is drained is never too much");
+}
+
+#[test]
+fn who_heard_of_backpressure_hears_once_when_nothing_waits_any_more() {
+    let (mut session, waiter) = detecting(2);
+    for _ in 0..4 {
+        queue_a_frame(&mut session);
+    }
+    let waiting = session.take();
+    session.written(waiting - 1);
+    assert_eq!(detected(&mut session, waiter), [(39, 13), (52, 13)]);
+    session.written(1);
+    session.gather();
+    assert!(matches!(heard(&mut session, waiter)[..], [ConnectionNotice::Relieved]));
+    queue_a_frame(&mut session);
+    let waiting = session.take();
+    session.written(waiting);
+    session.gather();
+    assert!(heard(&mut session, waiter).is_empty(), "nobody heard of backpressure since");
 }
 
 #[test]

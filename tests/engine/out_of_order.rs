@@ -5,8 +5,7 @@ use std::time::Duration;
 use leveret::engine::{ChannelKey, Completion, ConsumerEnd, Settle, Taken};
 use leveret::protocol::{Method, basic, channel, queue, tx};
 
-use crate::peer::{Sent, sent};
-use crate::session::{Session, negotiated};
+use crate::session::{Sent, Session, negotiated, sent};
 
 fn consume(tag: &str) -> basic::Consume {
     basic::Consume::default().queue("q").consumer_tag(tag)

@@ -4,9 +4,9 @@
 use leveret::engine::{ChannelKey, ConsumerEnd, ConsumerKey, Failure, Taken, WaiterId};
 use leveret::protocol::basic::{self, Properties};
 use leveret::protocol::queue;
+use leveret_test_support::frames::{body_octets, header_octets, method_octets};
 
-use crate::peer::{body_octets, header_octets, method_octets, sent};
-use crate::session::{Session, negotiated};
+use crate::session::{Session, negotiated, sent};
 
 /// Bytes that may wait for consumers.
 const LIMIT: usize = 10_000;

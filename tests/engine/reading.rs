@@ -11,9 +11,9 @@ use leveret::engine::{
 use leveret::frame::{Body, Publish};
 use leveret::protocol::{basic, channel, connection, queue};
 use leveret::{ReplyCode, ShortString};
+use leveret_test_support::frames::raw_frame;
 
-use crate::peer::{Sent, raw_frame, sent};
-use crate::session::{Session, negotiated};
+use crate::session::{Sent, Session, negotiated, sent};
 
 const LIMIT: usize = 10_000;
 

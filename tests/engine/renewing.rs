@@ -6,8 +6,7 @@ use leveret::config::Secret;
 use leveret::engine::{Completion, ConnectionNotice, Interest, WaiterId, Wanted};
 use leveret::protocol::{Method, connection};
 
-use crate::peer::Sent;
-use crate::session::{Session, negotiated};
+use crate::session::{Sent, Session, negotiated};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// How long the first secret is good for.

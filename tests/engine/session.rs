@@ -13,8 +13,15 @@ use leveret::frame::{Body, Publish};
 use leveret::protocol::basic::Properties;
 use leveret::protocol::{Method, Request, basic, channel, confirm, connection};
 use leveret::wire::FieldTable;
+use leveret_test_support::frames::{content_octets, method_octets, octets_of, read_all};
 
-use crate::peer::{Sent, content_octets, method_octets, octets_of, read_frames, sent};
+/// What the client sent, as its peer has received it.
+pub(crate) use leveret_test_support::Received as Sent;
+
+/// A method of the client's, as it shows in [`Sent`].
+pub(crate) fn sent(channel: u16, method: impl Into<Method>) -> Sent {
+    Sent::Method(channel, method.into())
+}
 
 /// A connection behind its handshake.
 pub(crate) struct Session {
@@ -141,7 +148,7 @@ impl Session {
         }
         self.accepted = 0;
         let frame_max = self.engine.negotiated().frame_max;
-        read_frames(&std::mem::take(&mut self.taken), frame_max)
+        read_all(&std::mem::take(&mut self.taken), frame_max)
     }
 
     pub(crate) fn lose(&mut self) {

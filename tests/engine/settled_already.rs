@@ -4,8 +4,7 @@
 use leveret::engine::{ChannelKey, Failure, Settle};
 use leveret::protocol::{Method, basic, tx};
 
-use crate::peer::sent;
-use crate::session::Session;
+use crate::session::{Session, sent};
 
 const ACK: Settle = Settle::Ack { multiple: false };
 const ACK_MULTIPLE: Settle = Settle::Ack { multiple: true };

@@ -7,8 +7,8 @@ use leveret::ReplyCode;
 use leveret::engine::{ChannelKey, Completion, ConsumerKey, Negotiated};
 use leveret::protocol::basic::{self, Properties};
 use leveret::protocol::{channel, connection, queue};
+use leveret_test_support::frames::{content_octets, method_octets, raw_frame};
 
-use crate::peer::{content_octets, method_octets, raw_frame};
 use crate::session::{Session, negotiated};
 
 /// What the application does before the broker says anything: two channels, each kind of thing that

@@ -4,8 +4,7 @@ use leveret::FieldTable;
 use leveret::engine::{ChannelKey, ConsumerKey, Negotiated, Taken};
 use leveret::protocol::basic::{self, Properties};
 
-use crate::peer::{Sent, sent};
-use crate::session::{Session, negotiated};
+use crate::session::{Sent, Session, negotiated, sent};
 
 const VERSIONS: [&str; 3] = ["3.10.8", "4.0.5", "4.3.6"];
 

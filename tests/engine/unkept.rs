@@ -5,10 +5,10 @@ use leveret::ReplyCode;
 use leveret::engine::{Confirmation, Failure, Negotiated, Settings, Taken};
 use leveret::protocol::basic::{self, Properties};
 use leveret::wire::FieldTable;
+use leveret_test_support::frames::content_octets;
 
 use crate::memory::{FRAME_MAX, deliver, read};
-use crate::peer::{content_octets, sent};
-use crate::session::{Session, negotiated};
+use crate::session::{Session, negotiated, sent};
 
 /// What is read at a time; a body frame has some 128 KiB.
 const CHUNKS: [usize; 4] = [1000, 50_000, 65_536, 1_000_000];

@@ -6,9 +6,9 @@ use leveret::ReplyCode;
 use leveret::engine::{Failure, Initiator, Reason};
 use leveret::protocol::basic::{self, Properties};
 use leveret::protocol::{Method, channel, connection, queue, tx};
+use leveret_test_support::frames::{body_octets, content_octets, header_octets, method_octets, raw_frame};
 
-use crate::peer::{body_octets, content_octets, header_octets, method_octets, raw_frame, sent};
-use crate::session::{Session, closed};
+use crate::session::{Session, closed, sent};
 
 /// A connection with channel 1, which confirms, has the consumer `c` and one call waiting.
 fn session() -> Session {

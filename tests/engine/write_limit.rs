@@ -6,8 +6,7 @@ use leveret::engine::{ChannelKey, Completion, ConsumerKey, Failure, Negotiated, 
 use leveret::protocol::{Method, Request, basic, channel, queue, tx};
 
 use crate::memory::publish;
-use crate::peer::Sent;
-use crate::session::{Session, negotiated};
+use crate::session::{Sent, Session, negotiated};
 
 const LIMIT: usize = 1000;
 

@@ -18,7 +18,9 @@ const ALONE: [(&str, &[&str]); 5] = [
 
 fn main() -> Result<(), Box<dyn Error>> {
     // Features of leveret that this package lacks.
-    println!("cargo::rustc-check-cfg=cfg(feature, values(\"broker\", \"tls\"))");
+    println!(
+        "cargo::rustc-check-cfg=cfg(feature, values(\"_readiness\", \"blocking\", \"broker\", \"callback\", \"tls\"))"
+    );
     let out = env::var("OUT_DIR")?;
     let out = Path::new(&out);
     let extended = ["spec/amqp0-9-1.xml", "spec/rabbitmq.xml", "invented-overlay.xml"];

@@ -12,8 +12,10 @@ use super::{FINE, Failure, specification};
 /// The adapters that have generated methods.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum Adapter {
-    /// The async API.
+    /// The async API, and the blocking one.
     Asynchronous,
+    /// The API of callbacks.
+    Callback,
 }
 
 /// Generates into `file`, else to `out`.
@@ -28,6 +30,7 @@ pub(super) fn run(
     let text = match adapter {
         None => emit::protocol(&protocol),
         Some(Adapter::Asynchronous) => emit::asynchronous(&protocol),
+        Some(Adapter::Callback) => emit::callback(&protocol),
     }
     .map_err(Errors::from)?;
     match file {

@@ -29,11 +29,30 @@ const BY_HAND: &[(&str, &str)] = &[
 /// Arguments by position that clippy accepts beside `self`.
 const FEW_ARGUMENTS: usize = 6;
 
+/// The types that the functions are for, as an adapter has them.
+#[derive(Clone, Copy)]
+pub(super) enum Types {
+    /// `Channel`, and `Call<'_, Request>`.
+    Plain,
+    /// `Channel<S>`, and `Call<'_, S, Request>`: with the state that handlers are lent.
+    WithState,
+}
+
+impl Types {
+    /// Behind `impl`, behind `Channel`, and before the request.
+    fn parameters(self) -> [TokenStream; 3] {
+        match self {
+            Self::Plain => [quote!(), quote!(), quote!()],
+            Self::WithState => [quote!(<S: 'static>), quote!(<S>), quote!(S,)],
+        }
+    }
+}
+
 /// The functions of `Channel`, and the setters of what they return; the bindings are in `module`.
-pub(super) fn channel(protocol: &Protocol, module: &TokenStream) -> TokenStream {
+pub(super) fn channel(protocol: &Protocol, module: &TokenStream, types: Types) -> TokenStream {
     let all = protocol.classes.iter().flat_map(|class| class.methods.iter().map(move |method| (class, method)));
     all.filter(|(class, method)| is_friendly(class, method))
-        .map(|(class, method)| items(class, method, module))
+        .map(|(class, method)| items(class, method, module, types))
         .collect()
 }
 
@@ -45,7 +64,8 @@ fn is_friendly(class: &Class, method: &Method) -> bool {
     is_channel_method(class, method) && !by_hand && !answers
 }
 
-fn items(class: &Class, method: &Method, module: &TokenStream) -> TokenStream {
+fn items(class: &Class, method: &Method, module: &TokenStream, types: Types) -> TokenStream {
+    let [generics, state, before] = types.parameters();
     let (class_module, name) = (ident::module(&class.name), ident::type_name(&method.name));
     let request = quote!(#module::#class_module::#name);
     let (wrapper, verb) =
@@ -53,12 +73,12 @@ fn items(class: &Class, method: &Method, module: &TokenStream) -> TokenStream {
     let fields: Vec<&Field> = types::shown(method).collect();
     let leading = fields.iter().take_while(|field| types::is_string(field)).count();
     let (positional, optional) = fields.split_at_checked(leading).unwrap_or((&fields, &[]));
-    let function = function(class, method, positional, &quote!(#wrapper<'_, #request>), &verb, &request);
+    let function = function(class, method, positional, &quote!(#wrapper<'_, #before #request>), &verb, &request);
     let setters: Vec<_> =
         optional.iter().filter(|field| !types::is_no_wait(field)).map(|field| setter(field, module)).collect();
-    let setters = (!setters.is_empty()).then(|| quote!(impl #wrapper<'_, #request> { #(#setters)* }));
+    let setters = (!setters.is_empty()).then(|| quote!(impl #generics #wrapper<'_, #before #request> { #(#setters)* }));
     quote! {
-        impl Channel { #function }
+        impl #generics Channel #state { #function }
         #setters
     }
 }

@@ -66,7 +66,21 @@ pub fn asynchronous(protocol: &Protocol) -> Result<String, EmitError> {
 /// `module` is no path, or a fault of the generator.
 pub fn asynchronous_for(protocol: &Protocol, module: &str) -> Result<String, EmitError> {
     let path = module.parse().map_err(|error| EmitError::new("the path of a module", syn::Error::from(error)))?;
-    print(friendly::channel(protocol, &path))
+    print(friendly::channel(protocol, &path, friendly::Types::Plain))
+}
+
+/// The friendly methods of the `Channel` of callbacks, for bindings in `crate::protocol`.
+///
+/// The text is a file to be included where `Channel`, `Call` and `SendMethod` are in scope, each
+/// with the type of the state that handlers are lent.
+///
+/// # Errors
+///
+/// A fault of the generator: what it made is not Rust.
+pub fn callback(protocol: &Protocol) -> Result<String, EmitError> {
+    let path =
+        DEFAULT_MODULE.parse().map_err(|error| EmitError::new("the path of a module", syn::Error::from(error)))?;
+    print(friendly::channel(protocol, &path, friendly::Types::WithState))
 }
 
 fn print(tokens: TokenStream) -> Result<String, EmitError> {

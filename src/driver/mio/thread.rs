@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io;
 use std::thread;
 
-use super::Selector;
+use super::{Selector, Waited};
 use crate::driver::Opened;
 use crate::driver::readiness::Reactor;
 use crate::error::ConnectError;
@@ -32,7 +32,14 @@ pub(crate) fn on_thread(open: impl FnOnce(&Reactor) -> io::Result<Opened>) -> Re
 /// Until there is nothing to be driven any more.
 fn run(mut selector: Selector) {
     IS_DRIVER.set(true);
-    // Where nothing can be waited for, connections are lost, and say so.
-    while selector.reactor().connections() > 0 && selector.pass(None).is_ok() {}
-    selector.reactor().close();
+    let reactor = selector.reactor().clone();
+    while reactor.connections() > 0 {
+        match selector.wait(None) {
+            Ok(Waited::Looked) => reactor.turn(),
+            Ok(Waited::Interrupted) => {}
+            // Where nothing can be waited for, connections are lost, and say so.
+            Err(_) => break,
+        }
+    }
+    reactor.close();
 }

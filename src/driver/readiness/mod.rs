@@ -1,5 +1,5 @@
 //! A runtime that is run by whoever waits for descriptors to become ready: the selector of this
-//! crate ([`mio`](super::mio)), or anybody's loop.
+//! crate, or anybody's loop.
 //!
 //! It has tasks, which are the futures that open and drive connections; sources, which are what
 //! they read and write; and alarms. Whoever runs it repeats:
@@ -15,6 +15,7 @@
 mod apart;
 mod network;
 mod opening;
+mod run_queue;
 mod source;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -22,8 +23,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
@@ -34,6 +34,7 @@ use apart::{Apart, ask, elsewhere};
 use source::Source;
 
 pub(crate) use network::Tcp;
+pub(crate) use run_queue::{Named, RunQueue};
 pub use source::{Change, Descriptor, Interest, Token};
 
 /// What drives connections. A handle: clones are of the same.
@@ -42,8 +43,7 @@ pub struct Reactor(Arc<Inner>);
 
 struct Inner {
     clock: Clock,
-    /// Ends the wait of whoever runs this.
-    wake: Box<dyn Fn() + Send + Sync>,
+    queue: Arc<RunQueue<usize>>,
     state: Mutex<State>,
     /// Where octets are read to first: one buffer for all sources.
     scratch: Mutex<Vec<u8>>,
@@ -57,28 +57,18 @@ struct State {
     tasks: BTreeMap<usize, Task>,
     /// How many tasks there are, those that are polled included.
     count: usize,
-    runnable: VecDeque<usize>,
     sources: BTreeMap<usize, Source>,
     changes: VecDeque<Change>,
     /// By when they fire, and their names.
     alarms: BTreeMap<(Instant, usize), Waker>,
     /// When the last turn ended: what is waited for has been looked at since then.
     looked: Option<Instant>,
-    /// Whoever runs this waits, and has not been woken.
-    waiting: bool,
 }
 
 /// A future that opens or drives a connection, and who wakes it.
 struct Task {
     future: Pin<Box<dyn Future<Output = ()> + Send>>,
-    waker: Arc<TaskWaker>,
-}
-
-struct TaskWaker {
-    name: usize,
-    reactor: Weak<Inner>,
-    /// It is among those that are to be run.
-    queued: AtomicBool,
+    waker: Arc<Named<usize>>,
 }
 
 impl Reactor {
@@ -94,18 +84,23 @@ impl Reactor {
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Self {
         let (clock, state, scratch) = (Clock::new(clock), Mutex::default(), Mutex::default());
-        Self(Arc::new(Inner { clock, wake: Box::new(wake), state, scratch }))
+        Self(Arc::new(Inner { clock, queue: RunQueue::new(wake), state, scratch }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state()
     }
 
+    /// The time that alarms go by.
+    pub(crate) fn now(&self) -> Instant {
+        self.0.clock.now()
+    }
+
     /// Runs a future from the next turn on.
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
         let mut state = self.state();
         let name = state.name();
-        let waker = Arc::new(TaskWaker { name, reactor: Arc::downgrade(&self.0), queued: AtomicBool::new(false) });
+        let waker = self.0.queue.named(name);
         state.tasks.insert(name, Task { future: Box::pin(future), waker: Arc::clone(&waker) });
         state.count += 1;
         drop(state);
@@ -135,21 +130,18 @@ impl Reactor {
     pub fn deadline(&self) -> Option<Instant> {
         let state = self.state();
         let next = state.alarms.keys().next().map(|(at, _)| *at);
-        if state.runnable.is_empty() { next } else { Some(self.0.clock.now()) }
+        if self.0.queue.len() == 0 { next } else { Some(self.0.clock.now()) }
     }
 
     /// Runs what can be run, once each.
     pub fn turn(&self) {
-        let woken = {
-            let mut state = self.state();
-            state.waiting = false;
-            state.due()
-        };
-        woken.into_iter().for_each(Waker::wake);
-        let mut left = self.state().runnable.len();
-        while left > 0 {
-            left -= 1;
-            let Some((name, mut task)) = self.state().next_runnable() else { break };
+        self.0.queue.set_awake();
+        let due = self.state().due();
+        due.into_iter().for_each(Waker::wake);
+        for _ in 0..self.0.queue.len() {
+            let Some(name) = self.0.queue.pop() else { break };
+            let Some(mut task) = self.state().tasks.remove(&name) else { continue };
+            task.waker.set_running();
             let waker = Waker::from(Arc::clone(&task.waker));
             let gone = Gone { reactor: self };
             let polled = task.future.as_mut().poll(&mut Context::from_waker(&waker));
@@ -165,7 +157,8 @@ impl Reactor {
         let mut state = self.state();
         state.publish_interests();
         state.looked = Some(now);
-        state.waiting = state.runnable.is_empty();
+        drop(state);
+        self.0.queue.set_waiting();
     }
 
     /// Ends all tasks: what waits to be written still goes out.
@@ -197,15 +190,6 @@ impl Inner {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Something is to be done: whoever runs this goes on with it.
-    fn wake(&self, mut state: MutexGuard<'_, State>) {
-        let waits = std::mem::take(&mut state.waiting);
-        drop(state);
-        if waits {
-            (self.wake)();
-        }
-    }
 }
 
 impl State {
@@ -221,38 +205,11 @@ impl State {
         std::mem::replace(&mut self.alarms, later).into_values().collect()
     }
 
-    fn next_runnable(&mut self) -> Option<(usize, Task)> {
-        loop {
-            let name = self.runnable.pop_front()?;
-            if let Some(task) = self.tasks.remove(&name) {
-                // What wakes it from here on wakes it once more.
-                task.waker.queued.store(false, Ordering::Release);
-                return Some((name, task));
-            }
-        }
-    }
-
     fn publish_interests(&mut self) {
         let changed = self.sources.iter_mut().filter_map(|(name, source)| {
             source.changed_interest().map(|interest| Change::Modify(Token(*name), interest))
         });
         self.changes.extend(changed);
-    }
-}
-
-impl Wake for TaskWaker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if self.queued.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let Some(reactor) = self.reactor.upgrade() else { return };
-        let mut state = reactor.state();
-        state.runnable.push_back(self.name);
-        reactor.wake(state);
     }
 }
 

@@ -297,7 +297,8 @@ impl<T> Drop for ReadyStream<T> {
         if self.is_told {
             state.changes.push_back(Change::Remove(self.token));
         }
-        self.reactor.0.wake(state);
+        drop(state);
+        self.reactor.0.queue.wake_owner();
     }
 }
 

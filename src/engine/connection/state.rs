@@ -88,6 +88,8 @@ pub enum ConnectionNotice {
         /// Octets of an average frame, rounded down.
         average: u64,
     },
+    /// Nothing waits for the socket any more, after the classic detector has spoken.
+    Relieved,
     /// More messages wait for consumers than may wait, and nothing more is read until some are
     /// taken.
     ReadingPaused {

@@ -65,6 +65,7 @@ impl Engine {
         }
         self.let_pass();
         self.admit();
+        self.relieve();
     }
 
     #[inline]

@@ -12,11 +12,13 @@ pub(in crate::engine) struct Detector {
     octets: u64,
     /// How far the outbound buffer has been looked at.
     seen: FrameWalk,
+    /// It has spoken since everything was written.
+    spoke: bool,
 }
 
 impl Detector {
     pub(in crate::engine) fn new(multiplier: Option<u32>) -> Self {
-        Self { multiplier, frames: 0, octets: 0, seen: FrameWalk::default() }
+        Self { multiplier, frames: 0, octets: 0, seen: FrameWalk::default(), spoke: false }
     }
 
     /// A frame of this length was queued, with which so many octets wait: gives the average frame
@@ -57,6 +59,15 @@ impl Engine {
         self.detector.seen = FrameWalk::default();
     }
 
+    /// Something was written: tells whoever heard of backpressure when it was all.
+    #[inline]
+    pub(in crate::engine) fn relieve(&mut self) {
+        if self.detector.spoke && self.queued() == 0 {
+            self.detector.spoke = false;
+            self.tell_connection(&ConnectionNotice::Relieved);
+        }
+    }
+
     #[cold]
     fn look_at_frames(&mut self) {
         let lengths = self.outbound.walk_frames(&mut self.detector.seen);
@@ -64,6 +75,7 @@ impl Engine {
         for length in lengths {
             queued += length;
             if let Some(average) = self.detector.count(length, queued) {
+                self.detector.spoke = true;
                 self.tell_connection(&ConnectionNotice::Backpressure { queued, average });
             }
         }

@@ -6,6 +6,7 @@
 
 use leveret::protocol::{basic, channel, connection, queue};
 use leveret::{ErrorKind, ReplyCode};
+use leveret_test_support::{Peer, start, tune};
 
 use super::case::When::{OpenOk, Start, Tune};
 use super::case::{Case, Says, sends};
@@ -13,8 +14,8 @@ use super::octets::{
     BODY, HEADER, HEARTBEAT, MAX_PAYLOAD, METHOD, SIGN_OF_LIFE, ended, frame, head, method, nested, raw_method, sized,
     table_of,
 };
-use super::{lead_to, play};
-use crate::peer::{Peer, start, tune};
+use super::play;
+use super::script::lead_to;
 
 const PROTOCOL: ErrorKind = ErrorKind::Protocol;
 
@@ -212,7 +213,7 @@ async fn a_stream_that_ends_within_a_frame_of_the_handshake_is_an_error_of_the_t
                 peer.end().await;
                 peer.expect_end().await;
             };
-            let opening = leveret::Connection::open_on(transport, crate::peer::parameters());
+            let opening = leveret::Connection::open_on(transport, crate::client::parameters());
             let (opened, ()) = tokio::join!(opening, script);
             let error = opened.unwrap_err();
             // Neither the credentials nor the virtual host can be to blame for half of an answer.

@@ -2,12 +2,13 @@
 
 use leveret::protocol::{basic, channel, confirm, connection, exchange, queue, tx};
 use leveret::{ErrorKind, ReplyCode};
+use leveret_test_support::{start, tune};
 
 use super::case::When::{Calling, ChannelOpening, Confirming, Consuming, Getting, Open, Subscribing};
 use super::case::{Case, NO_METHOD, Says, When, sends};
 use super::octets::{body, header, method};
 use super::play;
-use super::stage::{BODY, deliver};
+use super::script::{BODY, deliver};
 
 const INVALID: ReplyCode = ReplyCode::COMMAND_INVALID;
 
@@ -108,9 +109,9 @@ fn of_the_clients() -> Vec<Case> {
 /// whatever the channel).
 fn of_the_connection() -> Vec<Case> {
     let rows = vec![
-        ("start again", (10, 10), method(0, crate::peer::start("PLAIN"))),
+        ("start again", (10, 10), method(0, start("PLAIN"))),
         ("secure again", (10, 20), method(0, connection::Secure::default())),
-        ("tune again", (10, 30), method(0, crate::peer::tune())),
+        ("tune again", (10, 30), method(0, tune())),
         ("open-ok again", (10, 41), method(0, connection::OpenOk::default())),
         ("connection.close-ok that agrees to nothing", (10, 51), method(0, connection::CloseOk::default())),
         ("update-secret-ok that nobody asked for", (10, 71), method(0, connection::UpdateSecretOk::default())),

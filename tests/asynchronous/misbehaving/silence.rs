@@ -2,6 +2,7 @@
 
 use leveret::protocol::{basic, channel, connection, queue};
 use leveret::{ErrorKind, ReplyCode};
+use leveret_test_support::{start, tune};
 
 use super::case::When::{
     BodyBegun, BodyDue, Calling, ChannelClosing, ChannelOpening, Closing, Confirming, Consuming, Getting, HeaderDue,
@@ -10,8 +11,7 @@ use super::case::When::{
 use super::case::{Case, Does, REFUSED, Says, When, sends, when};
 use super::octets::{SIGN_OF_LIFE, header, method};
 use super::play;
-use super::stage::deliver;
-use crate::peer::{start, tune};
+use super::script::deliver;
 
 pub(super) fn table() -> Vec<Case> {
     [silent(), slow(), blocked(), dead(), gone(), gone_within_a_frame(), last_words()].into_iter().flatten().collect()

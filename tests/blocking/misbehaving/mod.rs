@@ -22,6 +22,8 @@ mod methods;
 mod octets;
 #[path = "../../asynchronous/misbehaving/order.rs"]
 mod order;
+#[path = "../../asynchronous/misbehaving/script.rs"]
+mod script;
 #[path = "../../asynchronous/misbehaving/silence.rs"]
 mod silence;
 mod stage;
@@ -38,7 +40,8 @@ use leveret::{ConnectionParameters, ErrorKind, Initiator, ReplyCode, Result};
 use leveret_test_support::Received;
 
 use self::case::{Case, Does, Failed, Outcome, Reaction, Says, When};
-use self::stage::{Client, lead_to, oblige, prepare};
+use self::script::{lead_to, oblige, prepare};
+use self::stage::Client;
 use crate::client::{SocketPeer, peer};
 use crate::within::{PATIENCE, within};
 

@@ -2,8 +2,9 @@
 
 use leveret::broker::Transport;
 use leveret::protocol::{Method, ReplyCode, basic, channel, queue};
+use leveret_test_support::Received;
 
-use super::peer::{Heard, content};
+use super::peer::content;
 use super::{QUEUE, broker, client, counts};
 
 #[test]
@@ -18,14 +19,14 @@ fn a_channel_may_be_closed_at_any_octet_of_a_content() {
         // And one more, which the client had on its way.
         peer.say_octets(&mut broker, now, &octets);
         let heard = peer.hear(&mut broker, now);
-        assert!(matches!(heard[..], [Heard::Method(1, Method::ChannelClose(_))]), "at {at}: {heard:?}");
+        assert!(matches!(heard[..], [Received::Method(1, Method::ChannelClose(_))]), "at {at}: {heard:?}");
 
         peer.say(&mut broker, now, 1, &channel::CloseOk::default());
         peer.say(&mut broker, now, 1, &channel::Open::default());
         peer.say_octets(&mut broker, now, &octets);
         peer.say(&mut broker, now, 1, &queue::Declare::default().queue(QUEUE).passive(true));
         let heard = peer.hear(&mut broker, now);
-        let [Heard::Method(1, Method::ChannelOpenOk(_)), Heard::Method(1, Method::QueueDeclareOk(declared))] =
+        let [Received::Method(1, Method::ChannelOpenOk(_)), Received::Method(1, Method::QueueDeclareOk(declared))] =
             &heard[..]
         else {
             panic!("at {at}: {heard:?}")

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use leveret::broker::{Fault, State, Target, Transport};
 use leveret::protocol::{basic, queue};
+use leveret_test_support::Received;
 
-use super::peer::{Heard, Peer};
+use super::peer::Peer;
 use super::{FRAME_MAX, QUEUE, broker, client, counts, fill, pass};
 
 const HEARTBEAT: u16 = 2;
@@ -31,7 +32,7 @@ fn a_part_of_a_frame_is_a_sign_of_life_when_it_comes_and_not_while_it_lies_about
     let (heard, gone) = pass(&mut broker, &mut peer, later, MINUTE);
     assert_eq!(gone, Some(Duration::from_secs(4)), "two intervals after the last octet");
     assert_eq!(broker.transport(peer.id), Transport::Gone);
-    assert!(heard.len() >= 3 && heard.iter().all(|heard| matches!(heard, Heard::Heartbeat)), "{heard:?}");
+    assert!(heard.len() >= 3 && heard.iter().all(|heard| matches!(heard, Received::Heartbeat)), "{heard:?}");
 }
 
 #[test]

@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 
 use leveret::broker::{Settings, State, Transport};
 use leveret::protocol::{basic, queue};
+use leveret_test_support::Received;
 
-use peer::{Heard, Peer, events};
+use peer::{Peer, events};
 
 const QUEUE: &str = "jobs";
 
@@ -62,9 +63,9 @@ fn counts(broker: &State) -> (usize, usize) {
 }
 
 /// The names of the methods that were heard, in order.
-fn names(heard: &[Heard]) -> Vec<&'static str> {
-    let name = |heard: &Heard| match heard {
-        Heard::Method(_, method) => Some(method.name()),
+fn names(heard: &[Received]) -> Vec<&'static str> {
+    let name = |heard: &Received| match heard {
+        Received::Method(_, method) => Some(method.name()),
         _ => None,
     };
     heard.iter().filter_map(name).collect()
@@ -72,7 +73,7 @@ fn names(heard: &[Heard]) -> Vec<&'static str> {
 
 /// Lets time pass, drives the peer as the broker's events demand, and gives what it heard and when
 /// its transport was to go.
-fn pass(broker: &mut State, peer: &mut Peer, from: Instant, time: Duration) -> (Vec<Heard>, Option<Duration>) {
+fn pass(broker: &mut State, peer: &mut Peer, from: Instant, time: Duration) -> (Vec<Received>, Option<Duration>) {
     let mut heard = Vec::new();
     while let Some(due) = broker.poll_deadline().filter(|due| *due <= from + time) {
         broker.handle_timeout(due);

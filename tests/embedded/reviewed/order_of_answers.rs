@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use leveret::broker::{State, Transport};
 use leveret::protocol::{Method, ReplyCode, basic, channel, confirm, exchange, queue, tx};
+use leveret_test_support::Received;
 
-use super::peer::{Heard, Peer, content, frame};
+use super::peer::{Peer, content, frame};
 use super::{QUEUE, broker_with, client, counts, fill, names};
 
 const COMMIT: &str = "CHANNEL_ERROR - unexpected command while processing 'tx.commit'";
@@ -88,7 +89,8 @@ fn consumers_are_answered_in_the_order_of_their_calls() {
     let mut peer = client(&mut broker, now);
     peer.say_octets(&mut broker, now, &[consume("a"), consume("b"), passive()].concat());
     let heard = peer.hear(&mut broker, now);
-    let [_, Heard::Method(1, Method::BasicConsumeOk(a)), Heard::Method(1, Method::BasicConsumeOk(b))] = &heard[..]
+    let [_, Received::Method(1, Method::BasicConsumeOk(a)), Received::Method(1, Method::BasicConsumeOk(b))] =
+        &heard[..]
     else {
         panic!("{heard:?}")
     };
@@ -142,8 +144,8 @@ fn a_consumer_takes_its_messages_at_once_and_hears_of_them_after_a_get() {
     let heard = peer.hear(&mut broker, now);
     assert_eq!(names(&heard), ["basic.get-ok", "basic.get-empty", "basic.consume-ok", "basic.deliver"]);
     let tags = heard.iter().filter_map(|heard| match heard {
-        Heard::Method(_, Method::BasicGetOk(ok)) => Some(ok.delivery_tag),
-        Heard::Method(_, Method::BasicDeliver(deliver)) => Some(deliver.delivery_tag),
+        Received::Method(_, Method::BasicGetOk(ok)) => Some(ok.delivery_tag),
+        Received::Method(_, Method::BasicDeliver(deliver)) => Some(deliver.delivery_tag),
         _ => None,
     });
     assert_eq!(tags.collect::<Vec<_>>(), [1, 2], "numbered as they leave");
@@ -216,7 +218,7 @@ fn cancelling_before_consume_ok_closes_the_connection() {
     peer.say_octets(&mut broker, now, &[consume("a"), cancel("a")].concat());
     let heard = peer.hear(&mut broker, now);
     assert_eq!(names(&heard), ["basic.consume-ok", "connection.close"]);
-    let Some(Heard::Method(0, Method::ConnectionClose(close))) = heard.last() else { panic!("{heard:?}") };
+    let Some(Received::Method(0, Method::ConnectionClose(close))) = heard.last() else { panic!("{heard:?}") };
     assert_eq!(close.reply_code, ReplyCode::INTERNAL_ERROR);
 }
 
@@ -245,7 +247,7 @@ fn whatever_arrives_behind_an_unanswered_commit_closes_the_connection() {
         let mut peer = transaction(&mut broker, now);
         peer.say_octets(&mut broker, now, &[commit.clone(), frames].concat());
         let heard = peer.hear(&mut broker, now);
-        let [Heard::Method(0, Method::ConnectionClose(close))] = &heard[..] else { panic!("{heard:?}") };
+        let [Received::Method(0, Method::ConnectionClose(close))] = &heard[..] else { panic!("{heard:?}") };
         assert_eq!((close.reply_code, close.reply_text.as_bytes()), (ReplyCode::CHANNEL_ERROR, COMMIT.as_bytes()));
         assert_eq!(counts(&broker), (1, 0), "what was committed is there");
     }

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use leveret::Properties;
 use leveret::broker::{Event, State, Transport};
 use leveret::protocol::{Method, basic};
+use leveret_test_support::Received;
 
-use super::peer::{Heard, Peer, events};
+use super::peer::{Peer, events};
 use super::{QUEUE, broker, client, pass};
 
 /// Octets of a message.
@@ -37,14 +38,14 @@ fn who_does_not_read_answers_is_not_read_and_goes_on_when_it_has_read() {
     events(&mut broker);
     let heard = peer.hear(&mut broker, now);
     assert!(peer.octets > SIZE, "something was kept for it");
-    let gets = heard.iter().filter(|heard| matches!(heard, Heard::Method(1, Method::BasicGetOk(_)))).count();
+    let gets = heard.iter().filter(|heard| matches!(heard, Received::Method(1, Method::BasicGetOk(_)))).count();
     assert!(gets > 1, "{gets}");
     assert!(broker.wants_input(peer.id));
     assert_eq!(events(&mut broker), [Event::Ready(peer.id)], "whoever reads from it is told");
 
     peer.say(&mut broker, now, 1, &basic::Qos::default());
     let heard = peer.hear(&mut broker, now);
-    assert!(matches!(heard.last(), Some(Heard::Method(1, Method::BasicQosOk(_)))), "{heard:?}");
+    assert!(matches!(heard.last(), Some(Received::Method(1, Method::BasicQosOk(_)))), "{heard:?}");
 }
 
 #[test]
@@ -54,7 +55,7 @@ fn others_go_on_while_somebody_does_not_read() {
     let mut other = client(&mut broker, now);
     other.say(&mut broker, now, 1, &basic::Qos::default());
     let heard = other.hear(&mut broker, now);
-    assert!(matches!(heard[..], [Heard::Method(1, Method::BasicQosOk(_))]), "{heard:?}");
+    assert!(matches!(heard[..], [Received::Method(1, Method::BasicQosOk(_))]), "{heard:?}");
 }
 
 #[test]

@@ -5,8 +5,9 @@ use std::time::Duration;
 use leveret::FieldTable;
 use leveret::broker::{Fault, Target, Transport};
 use leveret::protocol::{Method, ReplyCode, basic, queue};
+use leveret_test_support::Received;
 
-use super::peer::{Heard, Peer, frame};
+use super::peer::{Peer, frame};
 use super::{QUEUE, broker, client, counts, fill, names, pass};
 
 #[test]
@@ -41,7 +42,7 @@ fn a_cancel_of_the_brokers_may_be_answered_where_it_asks_for_that_and_nowhere_el
         assert!(broker.cancel_consumer(peer.id, 1, "a", no_wait));
         assert!(!broker.cancel_consumer(peer.id, 1, "a", no_wait), "it is gone");
         let heard = peer.hear(&mut broker, now);
-        let [Heard::Method(1, Method::BasicCancel(cancel))] = &heard[..] else { panic!("{heard:?}") };
+        let [Received::Method(1, Method::BasicCancel(cancel))] = &heard[..] else { panic!("{heard:?}") };
         assert_eq!(cancel.no_wait, no_wait);
         assert!(broker.consumers("/").is_empty());
 
@@ -50,7 +51,7 @@ fn a_cancel_of_the_brokers_may_be_answered_where_it_asks_for_that_and_nowhere_el
         peer.say(&mut broker, now, 1, &basic::CancelOk::default().consumer_tag("a"));
         let heard = peer.hear(&mut broker, now);
         if no_wait {
-            let [Heard::Method(0, Method::ConnectionClose(close))] = &heard[..] else { panic!("{heard:?}") };
+            let [Received::Method(0, Method::ConnectionClose(close))] = &heard[..] else { panic!("{heard:?}") };
             assert_eq!(close.reply_code, ReplyCode::COMMAND_INVALID);
         } else {
             assert!(heard.is_empty(), "{heard:?}");
@@ -93,7 +94,7 @@ fn a_dead_letter_has_a_header_that_exceeds_the_frames_that_were_agreed_on() {
     peer.octets = 0;
     peer.say_octets(&mut broker, now, &frame(basic::Get::default().queue(QUEUE)));
     let heard = peer.hear(&mut broker, now);
-    assert!(matches!(heard[..], [Heard::Method(1, Method::BasicGetOk(_)), Heard::Header]), "{heard:?}");
+    assert!(matches!(heard[..], [Received::Method(1, Method::BasicGetOk(_)), Received::Header(..)]), "{heard:?}");
     assert!(peer.octets > 4096 + 100, "{}", peer.octets);
 }
 
@@ -108,7 +109,7 @@ fn a_slow_broker_reads_no_more_than_it_can_and_misses_no_heartbeats() {
     assert_eq!(names(&peer.hear(&mut broker, now)), ["basic.qos-ok"], "a frame at a time");
     assert!(!broker.wants_input(peer.id));
     let whole = Duration::from_micros(10_000 * qos.len() as u64);
-    let answers = |heard: &[Heard]| names(heard).len();
+    let answers = |heard: &[Received]| names(heard).len();
     let (heard, ended) = pass(&mut broker, &mut peer, now, whole * 50);
     assert_eq!((answers(&heard), ended), (50, None));
     let (heard, ended) = pass(&mut broker, &mut peer, now + whole * 50, whole * 49 - Duration::from_micros(1));

@@ -4,15 +4,16 @@ use std::time::{Duration, Instant};
 
 use leveret::broker::{Event, Fault, Settings, State, Target, Transport};
 use leveret::protocol::{Method, ReplyCode, basic};
+use leveret_test_support::Received;
 
-use super::peer::{Heard, Peer, events};
+use super::peer::{Peer, events};
 use super::{QUEUE, broker, client};
 
 const DELAY: Duration = Duration::from_millis(100);
 
 /// The peer hears nothing before the delay is over, and its transport stays as long; gives what it
 /// hears then.
-fn late_words(broker: &mut State, peer: &mut Peer, now: Instant) -> Vec<Heard> {
+fn late_words(broker: &mut State, peer: &mut Peer, now: Instant) -> Vec<Received> {
     assert!(peer.hear(broker, now).is_empty());
     assert_eq!(peer.octets, 0);
     assert_eq!((broker.transport(peer.id), broker.poll_deadline()), (Transport::Open, Some(now + DELAY)));
@@ -36,7 +37,7 @@ fn a_transport_is_not_closed_before_late_words_are_out() {
     broker.inject(Target::Connection(peer.id), Fault::Delay(DELAY));
     broker.delete_virtual_host("/");
     let heard = late_words(&mut broker, &mut peer, now);
-    let [Heard::Method(0, Method::ConnectionClose(close))] = &heard[..] else { panic!("{heard:?}") };
+    let [Received::Method(0, Method::ConnectionClose(close))] = &heard[..] else { panic!("{heard:?}") };
     assert_eq!(close.reply_code, ReplyCode::CONNECTION_FORCED);
 }
 
@@ -86,12 +87,12 @@ fn a_long_text_of_a_close_is_cut_as_the_brokers_own_are() {
         let mut peer = client(&mut broker, now);
         assert!(broker.close_channel(peer.id, 1, ReplyCode::NOT_FOUND, &text));
         let heard = peer.hear(&mut broker, now);
-        let [Heard::Method(1, Method::ChannelClose(close))] = &heard[..] else { panic!("{heard:?}") };
+        let [Received::Method(1, Method::ChannelClose(close))] = &heard[..] else { panic!("{heard:?}") };
         assert_eq!(close.reply_text, *cut.as_str());
 
         assert!(broker.close_connection(peer.id, ReplyCode::CONNECTION_FORCED, &text));
         let heard = peer.hear(&mut broker, now);
-        let [Heard::Method(0, Method::ConnectionClose(close))] = &heard[..] else { panic!("{heard:?}") };
+        let [Received::Method(0, Method::ConnectionClose(close))] = &heard[..] else { panic!("{heard:?}") };
         assert_eq!(close.reply_text, *cut.as_str());
         assert_eq!(broker.transport(peer.id), Transport::Open, "it waits for an answer");
     }
@@ -105,7 +106,7 @@ fn a_long_reason_of_an_alarm_is_cut() {
         broker.block(text);
         peer.publish(&mut broker, now, QUEUE, &basic::Properties::default(), b"hello");
         let heard = peer.hear(&mut broker, now);
-        let [Heard::Method(0, Method::ConnectionBlocked(blocked))] = &heard[..] else { panic!("{heard:?}") };
+        let [Received::Method(0, Method::ConnectionBlocked(blocked))] = &heard[..] else { panic!("{heard:?}") };
         assert_eq!(blocked.reason, *cut.as_str());
         assert_eq!(broker.transport(peer.id), Transport::Open);
     }

@@ -10,8 +10,9 @@ use leveret::broker::ConnectionId;
 use leveret::engine::{
     ChannelKey, Completion, Confirmation, ConsumerKey, Delivery, Engine, Event, Handshake, Settings, WaiterId,
 };
-use leveret::frame::{Body, Outbound, Publish};
+use leveret::frame::{Body, Publish};
 use leveret::protocol::{Method, Request, basic};
+use leveret_test_support::frames::octets_of;
 
 /// How far the client has come.
 pub(super) enum Side {
@@ -59,7 +60,7 @@ impl Client {
             Side::Failed(_) => None,
         };
         let Some(said) = said.filter(|said| !said.is_empty()) else { return false };
-        let octets = octets(said);
+        let octets = octets_of(said);
         if let Side::Open(engine) = &mut self.side {
             engine.handle_written(octets.len(), now);
         }
@@ -195,19 +196,6 @@ pub(super) fn consume(queue: &str, prefetch: u16) -> (basic::Qos, basic::Consume
         basic::Qos::default().prefetch_count(prefetch),
         basic::Consume::default().queue(queue.to_owned()).consumer_tag("c"),
     )
-}
-
-/// What is to be written, in one piece.
-pub(super) fn octets(mut said: Outbound) -> Vec<u8> {
-    let mut octets = Vec::with_capacity(said.len());
-    while !said.is_empty() {
-        let mut slices = [std::io::IoSlice::new(&[])];
-        said.slices(&mut slices);
-        octets.extend_from_slice(&slices[0]);
-        let taken = slices[0].len();
-        said.advance(taken);
-    }
-    octets
 }
 
 /// How many octets to let through, at most all.

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use leveret::broker::{Settings, State, Transport};
 use leveret::engine::{ChannelKey, Completion, WaiterId};
 use leveret::protocol::{Method, Request};
+use leveret_test_support::frames::octets_of;
 
-use super::client::{Client, octets, portion};
+use super::client::{Client, portion};
 
 /// Everything there is. The same seed and the same requests give the same history.
 pub(super) struct World {
@@ -125,7 +126,7 @@ impl World {
             moved |= !arriving.is_empty() || client.at_broker.len() < before;
         }
         while let Some(said) = self.broker.poll_transmit(client.id, now) {
-            client.to_client.extend_from_slice(&octets(said));
+            client.to_client.extend_from_slice(&octets_of(said));
             moved = true;
         }
         let arriving = portion(&client.to_client, most);

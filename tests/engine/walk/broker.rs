@@ -5,9 +5,10 @@ use std::collections::{BTreeSet, VecDeque};
 use leveret::ReplyCode;
 use leveret::protocol::basic::{self, Properties};
 use leveret::protocol::{Method, channel, confirm, connection, queue};
+use leveret_test_support::frames::{content_octets, method_octets};
 
 use super::Walk;
-use crate::peer::{Sent, content_octets, method_octets};
+use crate::session::Sent;
 
 /// The broker's view of a channel.
 #[derive(Default)]

@@ -1,4 +1,5 @@
-//! Mandatory messages that no queue takes and that the broker changes before they come back: confirms of which none is Ok.
+//! Mandatory messages that no queue takes and that the broker changes before they come back:
+//! confirms of which none is Ok.
 
 use leveret::{
     Channel, Confirm, Connection, ErrorKind, FieldTable, FieldValue, Properties, Publisher, ReplyCode, Result,
@@ -6,7 +7,8 @@ use leveret::{
 };
 use leveret_live_tests::{exclusive_queue, open, soon, unique};
 
-/// Headers in an order that 4.0 and later change, of all widths of numbers, one name twice, and one that the broker takes out.
+/// Headers in an order that 4.0 and later change, of all widths of numbers, one name twice, and one
+/// that the broker takes out.
 fn headers() -> FieldTable {
     let mut headers = FieldTable::from([
         ("z", FieldValue::I8(-1)),

@@ -36,7 +36,7 @@ async fn a_channel_is_opened_before_it_is_used() {
     ];
     for method in methods {
         let mut peer = Raw::open_channel().await;
-        peer.send_any(2, &method).await;
+        peer.send(2, method.clone()).await;
         peer.expect_connection_close(504, NOT_OPEN, method.id()).await;
     }
 }
@@ -147,7 +147,7 @@ async fn the_brokers_close_is_answered_once() {
     for again in [Method::from(channel::CloseOk::default()), Method::from(channel::Close::default())] {
         let mut peer = closing().await;
         peer.send(1, channel::CloseOk::default()).await;
-        peer.send_any(1, &again).await;
+        peer.send(1, again.clone()).await;
         peer.expect_connection_close(504, NOT_OPEN, again.id()).await;
     }
 }
@@ -257,7 +257,7 @@ async fn what_fails_closes_the_channel_though_no_answer_was_asked_for() {
     let mut peer = Raw::open().await;
     for (method, text) in methods {
         peer.call(1, channel::Open::default()).await;
-        peer.send_any(1, &method).await;
+        peer.send(1, method.clone()).await;
         peer.expect_channel_close(1, 404, text, method.id()).await;
     }
     peer.close().await;

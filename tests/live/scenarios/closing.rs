@@ -108,7 +108,7 @@ async fn frames_that_arrive_in_pieces_are_put_together() {
     }
     peer.expect::<basic::QosOk>(1).await;
     let method: Method = basic::Qos::default().into();
-    peer.send_any(1, &method).await;
+    peer.send(1, method.clone()).await;
     peer.expect::<basic::QosOk>(1).await;
     peer.close().await;
 }

@@ -82,7 +82,7 @@ async fn behind_a_publish_nothing_comes_but_a_header() {
     ];
     for method in methods {
         let mut peer = publishing().await;
-        peer.send_any(1, &method).await;
+        peer.send(1, method.clone()).await;
         peer.expect_connection_close(505, NO_HEADER, basic::Publish::ID).await;
     }
     let mut peer = publishing().await;
@@ -95,7 +95,7 @@ async fn behind_a_header_nothing_comes_but_a_body() {
     for method in [Method::from(queue::Declare::default()), Method::from(channel::Close::default())] {
         let mut peer = publishing().await;
         peer.send_header(1, 5).await;
-        peer.send_any(1, &method).await;
+        peer.send(1, method.clone()).await;
         peer.expect_connection_close(505, NO_BODY, basic::Publish::ID).await;
     }
     let mut peer = publishing().await;

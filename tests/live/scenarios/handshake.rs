@@ -122,7 +122,7 @@ async fn whatever_else_comes_for_a_start_ok_ends_the_connection_without_a_word()
     let mut peers = Vec::new();
     for (channel, method) in methods {
         let mut peer = started().await;
-        peer.send_any(channel, &method).await;
+        peer.send(channel, method.clone()).await;
         peers.push(peer);
     }
     expect_silent_ends(peers).await;
@@ -154,7 +154,7 @@ async fn whatever_else_comes_for_a_tune_ok_ends_the_connection_without_a_word() 
     ];
     for (channel, method) in methods {
         let mut peer = tuning().await;
-        peer.send_any(channel, &method).await;
+        peer.send(channel, method.clone()).await;
         peers.push(peer);
     }
     let mut truncated = tuning().await;
@@ -199,7 +199,7 @@ async fn any_other_method_than_open_is_unexpected_after_tuning() {
     ];
     for method in methods {
         let mut peer = tuned().await;
-        peer.send_any(0, &method).await;
+        peer.send(0, method.clone()).await;
         let text = "CHANNEL_ERROR - unexpected method in connection state opening";
         peer.expect_connection_close(504, text, method.id()).await;
     }
@@ -289,7 +289,7 @@ async fn the_steps_of_the_handshake_are_not_repeated_on_an_open_connection() {
     ];
     for method in methods {
         let mut peer = Raw::open().await;
-        peer.send_any(0, &method).await;
+        peer.send(0, method.clone()).await;
         let text = "CHANNEL_ERROR - unexpected method in connection state running";
         peer.expect_connection_close(504, text, method.id()).await;
     }

@@ -1,4 +1,5 @@
-//! Consumers of quorum queues, which count how often a message was delivered and end a consumer that holds one for too long.
+//! Consumers of quorum queues, which count how often a message was delivered and end a consumer
+//! that holds one for too long.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +10,8 @@ use crate::typed_queues::{number, publish_all, typed_queue, until_ready};
 
 const MESSAGES: u32 = 20;
 
-/// Publishes, lets go of so many consumers that have got all and handed out nothing, and takes each message.
-/// Gives the largest count of deliveries that one of them says.
+/// Publishes, lets go of so many consumers that have got all and handed out nothing, and takes each
+/// message. Gives the largest count of deliveries that one of them says.
 async fn deliveries_after_drops(queue: &str, drops: u32) -> Result<i64> {
     let (connection, channel) = open().await;
     publish_all(&channel, queue, (0..MESSAGES).map(|number| number.to_string())).await?;
@@ -51,7 +52,8 @@ async fn as_many_drops_as_the_delivery_limit_lose_nothing_that_nobody_saw() -> R
     Ok(())
 }
 
-/// From 4.3 on, a quorum queue itself ends the consumer. Before, its argument changes nothing within the time of this scenario.
+/// From 4.3 on, a quorum queue itself ends the consumer. Before, its argument changes nothing
+/// within the time of this scenario.
 #[tokio::test]
 async fn a_message_that_was_held_for_too_long_goes_to_the_next_consumer() -> Result<()> {
     let Some(queue) = typed_queue("quorum", [("x-consumer-timeout", 5000)]).await else { return Ok(()) };

@@ -25,7 +25,7 @@ async fn channel_0_takes_nothing_but_close_and_a_new_secret() {
     ];
     for method in methods {
         let mut peer = Raw::open().await;
-        peer.send_any(0, &method).await;
+        peer.send(0, method.clone()).await;
         let text = "CHANNEL_ERROR - unexpected method in connection state running";
         peer.expect_connection_close(504, text, method.id()).await;
     }
@@ -215,7 +215,7 @@ async fn what_brokers_alone_send_is_not_for_clients() {
     ];
     for method in methods {
         let mut peer = Raw::open_channel().await;
-        peer.send_any(1, &method).await;
+        peer.send(1, method.clone()).await;
         peer.expect_connection_close(503, "COMMAND_INVALID - unimplemented method", method.id()).await;
     }
 }
@@ -229,7 +229,7 @@ async fn what_brokers_alone_send_with_content_is_refused_once_the_content_is_the
     ];
     for method in methods {
         let mut peer = Raw::open_channel().await;
-        peer.send_any(1, &method).await;
+        peer.send(1, method.clone()).await;
         peer.send_header(1, 2).await;
         peer.send_body(1, b"hi").await;
         peer.expect_connection_close(503, "COMMAND_INVALID - unimplemented method", method.id()).await;
@@ -245,7 +245,7 @@ async fn methods_of_the_connection_are_not_for_channels() {
     ];
     for method in methods {
         let mut peer = Raw::open_channel().await;
-        peer.send_any(1, &method).await;
+        peer.send(1, method.clone()).await;
         peer.expect_connection_close(503, "COMMAND_INVALID - unimplemented method", method.id()).await;
     }
 }

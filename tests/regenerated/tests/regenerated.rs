@@ -16,6 +16,9 @@ use leveret::{protocol, wire};
 
 use leveret::protocol::{ContentProperties, MethodId, ProtocolMethod, Request, SentBy};
 use leveret::wire::{DecodeErrorKind, FieldTable, Reader, Timestamp, Writer};
+use leveret::{Channel, Connection, ConnectionParameters};
+use leveret_test_support::frames::METHOD;
+use leveret_test_support::{Peer, endings};
 
 /// What build.rs made of specifications by themselves.
 #[allow(dead_code, unused_imports, unreachable_pub, clippy::enum_variant_names, reason = "most of it is only compiled")]
@@ -23,12 +26,27 @@ mod alone {
     include!(concat!(env!("OUT_DIR"), "/alone.rs"));
 }
 
-/// The scripted broker of the async tests.
-#[path = "../../asynchronous/peer.rs"]
-mod peer;
-
 use alone::{invented, standard};
-use peer::Peer;
+
+/// A client that is connected to a scripted broker, with channel 1 open.
+async fn connect() -> (Connection, Channel, Peer) {
+    let (transport, mut peer) = Peer::new(4096);
+    let parameters = ConnectionParameters::default().heartbeat(0).default_prefetch(0);
+    let (connection, ()) = tokio::join!(Connection::open_on(transport, parameters), peer.shake_hands());
+    let connection = connection.unwrap();
+    endings::watch(connection.leftovers());
+    let (channel, ()) = tokio::join!(connection.open_channel(), peer.open_channel(1));
+    (connection, channel.unwrap(), peer)
+}
+
+/// The peer has received this method on channel 1. Its bindings know no such method: it is read as
+/// octets.
+async fn expect<M: ProtocolMethod>(peer: &mut Peer, method: &M) {
+    let frame = peer.receive_frame().await.unwrap();
+    let (class, id) = (M::ID.class.to_be_bytes(), M::ID.method.to_be_bytes());
+    assert_eq!((frame.kind, frame.channel), (METHOD, 1));
+    assert_eq!(frame.payload, [&class[..], &id, &encoded(method)].concat());
+}
 
 fn encoded<M: ProtocolMethod>(method: &M) -> Vec<u8> {
     let mut octets = Vec::new();
@@ -49,11 +67,10 @@ fn a_method_added_by_an_overlay_is_in_the_dispatch() {
 
 #[tokio::test(start_paused = true)]
 async fn a_method_added_by_an_overlay_is_called_without_a_handwritten_line() {
-    let (_connection, channel, mut peer) = Peer::connect_channel(4096, peer::parameters()).await;
+    let (_connection, channel, mut peer) = connect().await;
     let script = async {
-        let moved = peer.expect::<protocol::queue::Move>(1).await;
-        assert_eq!(moved, protocol::queue::Move::default().source("a").destination("b").limit(7));
-        peer.send(1, protocol::queue::MoveOk::default().message_count(3)).await;
+        expect(&mut peer, &protocol::queue::Move::default().source("a").destination("b").limit(7)).await;
+        peer.send_frame(METHOD, 1, b"\0\x32\0\x3d\0\0\0\x03").await;
     };
     let (moved, ()) = tokio::join!(channel.queue_move("a", "b").limit(7).into_future(), script);
     assert_eq!(moved.unwrap().message_count, 3);
@@ -61,9 +78,9 @@ async fn a_method_added_by_an_overlay_is_called_without_a_handwritten_line() {
 
 #[tokio::test(start_paused = true)]
 async fn a_method_that_nothing_answers_is_sent_without_a_handwritten_line() {
-    let (_connection, channel, mut peer) = Peer::connect_channel(4096, peer::parameters()).await;
+    let (_connection, channel, mut peer) = connect().await;
     channel.queue_touch("a").await.unwrap();
-    assert_eq!(peer.expect::<protocol::queue::Touch>(1).await, protocol::queue::Touch::default().queue("a"));
+    expect(&mut peer, &protocol::queue::Touch::default().queue("a")).await;
 }
 
 #[test]

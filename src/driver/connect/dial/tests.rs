@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use leveret_test_support::Peer;
 use tokio::io::DuplexStream;
 use tokio::time::{Instant, sleep};
 
@@ -19,7 +20,6 @@ use super::super::open_over;
 use super::*;
 use crate::config::Endpoint;
 use crate::driver::runtime::Network;
-use crate::driver::tests::peer::Peer;
 use crate::driver::tokio::OnTokioRuntime;
 use crate::error::{Attempt, ErrorKind};
 use crate::transport::OnTokio;

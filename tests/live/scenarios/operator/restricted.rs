@@ -32,7 +32,7 @@ impl Restricted {
 
     pub(super) async fn expect_close(&mut self, method: Method, code: u16, text: &str) {
         self.peer.call(1, channel::Open::default()).await;
-        self.peer.send_any(1, &method).await;
+        self.peer.send(1, method.clone()).await;
         if method.id() == basic::Publish::ID {
             self.peer.send_header(1, 0).await;
         }
@@ -42,7 +42,7 @@ impl Restricted {
     /// Sends a method on a channel of its own; the broker answers with this one.
     pub(super) async fn expect_answer(&mut self, method: impl Into<Method>, answer: MethodId) {
         self.peer.call(2, channel::Open::default()).await;
-        self.peer.send_any(2, &method.into()).await;
+        self.peer.send(2, method).await;
         match self.peer.receive().await {
             Some(Received::Method(2, method)) => assert_eq!(method.id(), answer, "{method:?}"),
             other => panic!("expected a method, got {other:?}"),

@@ -7,7 +7,8 @@ use tokio::join;
 use super::methods::mode;
 use super::table::{Row, rows};
 
-/// The names of the table that are calls; channel.flow is none, since RabbitMQ refuses the half of it that stops.
+/// The names of the table that are calls; channel.flow is none, since RabbitMQ refuses the half of
+/// it that stops.
 const CALLS: [&str; 20] = [
     "exchange.declare",
     "exchange.delete",
@@ -110,8 +111,8 @@ impl<'a> Half<'a> {
     }
 }
 
-/// The pairs of the table that close nothing; and all behind a commit, which end the connection on the wire and are no rows: the
-/// channel holds them back until the commit is answered.
+/// The pairs of the table that close nothing; and all behind a commit, which end the connection on
+/// the wire and are no rows: the channel holds them back until the commit is answered.
 fn pairs(version: Option<&str>) -> Vec<(&'static str, &'static str)> {
     const COMMIT: &str = "tx.commit (publish)";
     let are_calls = |row: &Row| CALLS.contains(&row.first) && CALLS.contains(&row.second) && row.is_harmless();

@@ -1,4 +1,5 @@
-//! What the table's names stand for: what has to be there before, what is sent, and what answers it.
+//! What the table's names stand for: what has to be there before, what is sent, and what answers
+//! it.
 
 use leveret::Properties;
 use leveret::protocol::{ProtocolMethod, basic, channel, confirm, exchange, queue, tx};
@@ -214,7 +215,8 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// What a channel has to be before a pair: a mode comes from the second's name, unless the first gives it.
+/// What a channel has to be before a pair: a mode comes from the second's name, unless the first
+/// gives it.
 pub(super) fn mode(first: &str, second: &str) -> Option<&'static str> {
     let of = |title: &str| match title {
         "basic.publish (confirmed)" | "basic.publish (confirmed, returned)" => Some("confirm"),

@@ -1,5 +1,6 @@
-//! Every pair of methods, sent in one write: the answers arrive as the table of `tests/live/order` says, which is not always in
-//! the order of the methods. The same pairs as calls of one channel lose nothing.
+//! Every pair of methods, sent in one write: the answers arrive as the table of `tests/live/order`
+//! says, which is not always in the order of the methods. The same pairs as calls of one channel
+//! lose nothing.
 
 mod calls;
 mod methods;
@@ -106,7 +107,8 @@ impl Peer {
         assert_eq!(self.take(trial.asked).await.len(), trial.asked, "what pairs declare can be deleted");
     }
 
-    /// Ends what the pair leaves, so that it takes nothing from the next: consumers, and messages that are unsettled.
+    /// Ends what the pair leaves, so that it takes nothing from the next: consumers, and messages
+    /// that are unsettled.
     async fn leave(&mut self, channel: u16, arrived: &[Arrived]) {
         let has = |name: &str| arrived.iter().any(|method| method.name == name);
         if has(channel::Close::NAME) {

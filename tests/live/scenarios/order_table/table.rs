@@ -1,4 +1,5 @@
-//! The table that `tests/live/order` measured: which answers come in which order, by version of RabbitMQ.
+//! The table that `tests/live/order` measured: which answers come in which order, by version of
+//! RabbitMQ.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,8 @@ use super::methods::mode;
 
 const CLASSIC: &str = include_str!("../../order/classic.tsv");
 
-/// Two methods by the names that the table gives them, and the orders of their answers that were seen.
+/// Two methods by the names that the table gives them, and the orders of their answers that were
+/// seen.
 pub(super) struct Row {
     pub(super) first: &'static str,
     pub(super) second: &'static str,
@@ -14,16 +16,19 @@ pub(super) struct Row {
     pub(super) orders: Vec<Vec<Token>>,
     /// How some end, when one of the broker's processes comes before another for once.
     pub(super) races: Vec<Vec<Token>>,
-    /// They are of the version that was asked for. Of one that nobody has measured, the answers are known, and not their order.
+    /// They are of the version that was asked for. Of one that nobody has measured, the answers are
+    /// known, and not their order.
     pub(super) is_measured: bool,
 }
 
 /// Something that arrives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Token {
-    /// An answer: the place of what it answers, 0 or 1; and its name, where one method is answered by several.
+    /// An answer: the place of what it answers, 0 or 1; and its name, where one method is answered
+    /// by several.
     Answer(usize, Option<&'static str>),
-    /// A close of the channel or the connection: the code and the text, with the names of queues taken out.
+    /// A close of the channel or the connection: the code and the text, with the names of queues
+    /// taken out.
     Close { connection: bool, code: u16, text: &'static str },
 }
 
@@ -39,7 +44,8 @@ impl Row {
     }
 }
 
-/// The rows of one version, such as `4.0`; of all of them together, where it was not measured or none is asked for.
+/// The rows of one version, such as `4.0`; of all of them together, where it was not measured or
+/// none is asked for.
 pub(super) fn rows(version: Option<&str>) -> Vec<Row> {
     let lines = || CLASSIC.lines().filter(|line| !line.starts_with('#')).map(fields);
     let of = |versions: &str| version.is_some_and(|version| versions.split(',').any(|of| of == version));
@@ -69,8 +75,9 @@ fn is_usual(times: &str) -> bool {
     times.parse::<u32>().expect("a number") * 2 > tries.parse::<u32>().expect("a number")
 }
 
-/// What another process of the broker than the channel's answers races against what the channel answers, and the channel nearly
-/// always wins. Some of these races were seen in a hundred tries of each pair; all the pairs of their kinds have them.
+/// What another process of the broker than the channel's answers races against what the channel
+/// answers, and the channel nearly always wins. Some of these races were seen in a hundred tries of
+/// each pair; all the pairs of their kinds have them.
 fn add_races(pairs: &mut BTreeMap<(&'static str, &'static str), Row>) {
     let of_nothing = |second| pairs.get(&("tx.commit", second)).map(|row| row.orders.clone()).unwrap_or_default();
     let races = pairs.iter().flat_map(|(pair, row)| {
@@ -106,15 +113,16 @@ fn is_answered_by_a_queue(first: &str, second: &str) -> bool {
     }
 }
 
-/// How a commit ends that is done before the second method is read: as one of nothing does, and that one never is too late.
+/// How a commit ends that is done before the second method is read: as one of nothing does, and
+/// that one never is too late.
 fn in_time(of_nothing: Vec<Vec<Token>>) -> Vec<Vec<Token>> {
     let both = vec![Token::Answer(0, None), Token::Answer(1, None)];
     let closes = |order: &[Token]| order.iter().any(|token| matches!(token, Token::Close { connection: true, .. }));
     of_nothing.into_iter().map(|order| if closes(&order) { both.clone() } else { order }).collect()
 }
 
-/// The orders in which the first method's answer stands earlier than in this one; or stands at all, before a close that it mostly
-/// is lost with.
+/// The orders in which the first method's answer stands earlier than in this one; or stands at all,
+/// before a close that it mostly is lost with.
 fn at_an_earlier_place(order: &[Token]) -> Vec<Vec<Token>> {
     let answer = Token::Answer(0, None);
     let others: Vec<_> = order.iter().filter(|token| **token != answer).cloned().collect();

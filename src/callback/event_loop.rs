@@ -1,0 +1,151 @@
+//! The loop: it waits for sockets and times, and calls handlers.
+
+use std::fmt;
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::Handle;
+use crate::driver::mio::{Selector, Waited};
+use crate::driver::readiness::Reactor;
+
+/// A loop on one thread that drives connections and calls handlers, each lent `&mut S`: the state
+/// of the application. Any number of connections share a loop.
+///
+/// It is Pika's `ioloop`. What a handler does holds up everything else on the loop, heartbeats
+/// included: see [the module](super#slow-handlers).
+///
+/// Dropped, it drops what waits on it, and loses its connections; what they had queued still goes
+/// out, for at most 3 s of each.
+pub struct EventLoop<S: 'static> {
+    selector: Selector,
+    handle: Handle<S>,
+}
+
+impl<S: 'static> EventLoop<S> {
+    /// A loop.
+    ///
+    /// # Errors
+    ///
+    /// The system's: it has no descriptors left, say.
+    pub fn new() -> io::Result<Self> {
+        let selector = Selector::new()?;
+        let handle = Handle::new(selector.reactor().clone(), selector.waker());
+        Ok(Self { selector, handle })
+    }
+
+    /// A handle of this loop.
+    pub fn handle(&self) -> &Handle<S> {
+        &self.handle
+    }
+
+    /// Runs until somebody [stops](Handle::stop) it, or there is nothing left that could happen: no
+    /// connection, no timer, nothing that waits for anything. One that was stopped can be run
+    /// again, and goes on where it was.
+    ///
+    /// A handler that panics unwinds out of this, and the loop can be run again: what the handler
+    /// was called for counts as handled.
+    ///
+    /// # Errors
+    ///
+    /// The system's: nothing can be waited for.
+    pub fn run(&mut self, state: &mut S) -> io::Result<()> {
+        self.run_until(state, |_| false)
+    }
+
+    /// The same, and until `done` says so of the state. It is asked before each pass.
+    ///
+    /// # Errors
+    ///
+    /// As [`EventLoop::run`].
+    pub fn run_until(&mut self, state: &mut S, mut done: impl FnMut(&S) -> bool) -> io::Result<()> {
+        while !self.handle.takes_stop() && !done(state) && !self.handle.is_idle() {
+            self.pass(state, None)?;
+        }
+        Ok(())
+    }
+
+    /// One pass: waits until something is to be done, for at most `limit`, and does it. With zero
+    /// it does what can be done at once. What a handler adds is called by a later pass.
+    ///
+    /// # Errors
+    ///
+    /// As [`EventLoop::run`].
+    pub fn pass(&mut self, state: &mut S, limit: Option<Duration>) -> io::Result<()> {
+        self.handle.set_waiting();
+        let until = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let waited = self.selector.wait(self.handle.deadline().into_iter().chain(until).min())?;
+        self.handle.set_awake();
+        if waited == Waited::Looked {
+            self.selector.reactor().turn();
+        }
+        self.handle.pass(state);
+        Ok(())
+    }
+}
+
+impl<S: 'static> Drop for EventLoop<S> {
+    fn drop(&mut self) {
+        self.handle.close();
+    }
+}
+
+impl<S: 'static> fmt::Debug for EventLoop<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventLoop").field("reactor", self.selector.reactor()).finish_non_exhaustive()
+    }
+}
+
+/// The handlers of a loop of somebody else's, which drives a [`Reactor`]: see
+/// [`readiness`](crate::readiness).
+///
+/// After each [turn](Reactor::turn) of the reactor, a [`pass`](Handlers::pass) of this is due, and
+/// at [`deadline`](Handlers::deadline).
+pub struct Handlers<S: 'static> {
+    handle: Handle<S>,
+}
+
+impl<S: 'static> Handlers<S> {
+    /// Handlers of connections that `reactor` drives. `wake` ends the wait that the loop is in, or
+    /// else the next one, from any thread.
+    pub fn new(reactor: &Reactor, wake: impl Fn() + Send + Sync + Clone + 'static) -> Self {
+        Self { handle: Handle::new(reactor.clone(), wake) }
+    }
+
+    /// A handle of these.
+    pub fn handle(&self) -> &Handle<S> {
+        &self.handle
+    }
+
+    /// When the next pass is due, at the latest: a time that has come where one is due now.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.handle.set_waiting();
+        self.handle.deadline()
+    }
+
+    /// Calls the handlers that are due, once each.
+    pub fn pass(&self, state: &mut S) {
+        self.handle.pass(state);
+    }
+
+    /// Somebody has asked to [stop](Handle::stop) since this was last asked.
+    pub fn takes_stop(&self) -> bool {
+        self.handle.takes_stop()
+    }
+
+    /// There is nothing left that could happen: no connection, no timer, nothing that waits.
+    pub fn is_idle(&self) -> bool {
+        self.handle.is_idle()
+    }
+}
+
+impl<S: 'static> Drop for Handlers<S> {
+    fn drop(&mut self) {
+        self.handle.close();
+    }
+}
+
+impl<S: 'static> fmt::Debug for Handlers<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handlers").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,7 @@
+//! The API of callbacks against the embedded broker at a TCP port.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
+
+mod basics;
+#[path = "../blocking/host.rs"]
+#[allow(dead_code, reason = "the blocking tests use the rest")]
+mod host;
