@@ -180,7 +180,7 @@ impl Ending {
 
 fn end_of(waiting: &Waiting, ending: Ending) {
     let broker = Lazy::new();
-    let gate = parameters().write_high_water(50_000).close_timeout(Duration::from_millis(300));
+    let gate = parameters().write_high_water(50_000);
     let connection = Connection::open(gate.host("127.0.0.1").port(broker.port)).unwrap();
     let stream = broker.stream.recv().unwrap();
     let publisher = connection.open_channel().unwrap().confirm_select().unwrap();
@@ -201,8 +201,9 @@ fn end_of(waiting: &Waiting, ending: Ending) {
     }
     drop((publisher, channel));
     drop(connection);
-    drop(stream.shutdown(Shutdown::Both));
-    broker.thread.join().unwrap();
+    let served = broker.thread.join();
+    // A cut may come within a frame.
+    assert!(served.is_ok() || ending == Ending::Cut);
 }
 
 fn every_wait_ends_with(endings: &[Ending]) {

@@ -1,5 +1,6 @@
 //! Threads: many of them on one handle, those of runtimes, and the one that drives.
 
+use std::net::TcpListener;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
@@ -12,9 +13,9 @@ use leveret::blocking::{
     Returns,
 };
 use leveret::config::{Exchange, Mechanism, MechanismError, SecretOctets};
-use leveret::protocol::{confirm, connection};
+use leveret::protocol::{Method, confirm, connection, queue};
 use leveret::{ConnectionParameters, Credentials, Error, ErrorKind};
-use leveret_test_support::{start, tune};
+use leveret_test_support::{Received, start, tune};
 
 use super::client::{SocketPeer, connect_channel, peer};
 use super::host::Host;
@@ -113,6 +114,13 @@ fn handles_that_are_dropped_with_a_runtime_panic_nowhere() {
     });
 }
 
+/// A port at which somebody connects, and nobody ever answers.
+fn silent() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("amqp://{}", listener.local_addr().unwrap());
+    (listener, url)
+}
+
 /// What a call came to on the thread that drives a connection.
 type Tried = mpsc::Receiver<Result<(), Error>>;
 
@@ -126,6 +134,7 @@ fn expect_refusal(tried: &Tried) {
 /// Tries calls that would have to wait, when it is woken.
 struct CallsWhenWoken {
     channel: Channel,
+    silent: String,
     tried: mpsc::Sender<Result<(), Error>>,
 }
 
@@ -136,7 +145,7 @@ impl Wake for CallsWhenWoken {
         self.tried.send(channel.connection().open_channel().map(drop)).unwrap();
         self.tried.send(channel.events().next_timeout(Duration::MAX).map(drop)).unwrap();
         self.tried.send(Err(channel.wait_closed())).unwrap();
-        self.tried.send(Connection::open("amqp://127.0.0.1:1").map(drop)).unwrap();
+        self.tried.send(Connection::open(self.silent.as_str()).map(drop)).unwrap();
     }
 }
 
@@ -148,22 +157,24 @@ fn a_waker_that_calls_is_refused_on_the_thread_that_drives_and_harms_nothing() {
         let channel = connection.open_channel().unwrap();
         channel.queue_declare("q").call().unwrap();
         let (sender, tried) = mpsc::channel();
-        let waker = Waker::from(Arc::new(CallsWhenWoken { channel: channel.clone(), tried: sender }));
-        let of_tasks = channel.clone().into_async();
-        let mut consuming = Box::pin(of_tasks.consume("q").into_future());
-        assert!(consuming.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        let (_listener, silent) = silent();
+        let waker = Waker::from(Arc::new(CallsWhenWoken { channel: channel.clone(), silent, tried: sender }));
+        let mut consumer = channel.consume("q").call().unwrap().into_async();
+        let mut next = Box::pin(consumer.try_next());
+        assert!(next.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         drop(waker);
+        connection.open_channel().unwrap().publish("", "q", "x").send().unwrap();
         for _ in 0..5 {
             expect_refusal(&tried);
         }
-        drop(consuming);
+        drop(next);
         assert_eq!(channel.queue_declare("q").call().unwrap().queue, "q");
     });
 }
 
 /// A mechanism that would need another connection.
 struct Calls {
-    url: String,
+    silent: String,
     other: Channel,
     tried: mpsc::Sender<Result<(), Error>>,
 }
@@ -174,8 +185,8 @@ impl Mechanism for Calls {
     }
 
     fn begin(&self) -> Box<dyn Exchange> {
-        self.tried.send(Connection::open(self.url.as_str()).map(drop)).unwrap();
-        self.tried.send(self.other.get("q").call().map(drop)).unwrap();
+        self.tried.send(Connection::open(self.silent.as_str()).map(drop)).unwrap();
+        self.tried.send(self.other.returns().next_timeout(Duration::MAX).map(drop)).unwrap();
         Box::new(|_: Option<&[u8]>| -> Result<SecretOctets, MechanismError> { Ok("response".into()) })
     }
 }
@@ -197,7 +208,8 @@ fn a_mechanism_that_calls_is_refused_and_the_open_goes_on() {
             peer.agree_to_close().await;
         });
         let (tried, refused) = mpsc::channel();
-        let mechanism = Calls { url: host.url.clone(), other: other.clone(), tried };
+        let (_listener, silent) = silent();
+        let mechanism = Calls { silent, other: other.clone(), tried };
         let connection = Connection::open(parameters.credentials(Credentials::mechanism(mechanism))).unwrap();
         connection.close().unwrap();
         expect_refusal(&refused);
@@ -239,8 +251,12 @@ fn the_last_handle_may_go_on_the_thread_that_drives() {
                 peer.expect_publish(1).await;
                 // The handles that are left are in the body, which goes when it is written.
                 while let Some(received) = peer.receive().await {
-                    if matches!(received, leveret_test_support::Received::Method(0, _)) {
-                        peer.send(0, connection::CloseOk::default()).await;
+                    match received {
+                        Received::Method(0, _) => peer.send(0, connection::CloseOk::default()).await,
+                        Received::Method(1, Method::QueueDeclare(_)) => {
+                            peer.send(1, queue::DeclareOk::default()).await;
+                        }
+                        _ => {}
                     }
                 }
             },
