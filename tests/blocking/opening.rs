@@ -216,6 +216,17 @@ fn a_socket_whose_other_end_is_gone_fails_the_open() {
 }
 
 #[test]
+fn a_file_that_nobody_can_wait_for_fails_the_open_and_says_so() {
+    in_time(|| {
+        // One that reads and writes, and that no system waits for.
+        let file = std::fs::File::options().read(true).write(true).open("/dev/null").unwrap();
+        let error = Connection::open_on(file, parameters()).unwrap_err();
+        assert_eq!(phases(&error), [(Phase::Handshake, ErrorKind::Io)], "{error}");
+        assert!(error.to_string().contains("os error"), "{error}");
+    });
+}
+
+#[test]
 fn a_provider_is_asked_on_each_open_and_before_its_secret_expires() {
     in_time(|| {
         let asked = Arc::new(AtomicUsize::new(0));

@@ -126,6 +126,16 @@ impl Reactor {
         woken.into_iter().flatten().for_each(Waker::wake);
     }
 
+    /// A source cannot be waited for: what goes on on it fails with this error, and nothing else
+    /// does.
+    pub fn handle_failed(&self, token: Token, error: io::Error) {
+        let mut woken = [None, None];
+        if let Some(source) = self.state().sources.get_mut(&token.0) {
+            woken = source.handle_failed(error);
+        }
+        woken.into_iter().flatten().for_each(Waker::wake);
+    }
+
     /// When the next turn is due: a time that has come where one is due now.
     pub fn deadline(&self) -> Option<Instant> {
         let state = self.state();
