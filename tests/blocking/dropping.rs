@@ -212,7 +212,7 @@ fn a_channel_whose_handles_are_gone_is_closed_after_what_was_queued() {
 fn a_thread_that_gives_a_wait_up_leaves_its_place_to_others() {
     in_time(|| {
         let (connection, channel, script) = connect_channel(
-            |parameters| parameters.call_timeout(Duration::from_millis(50)),
+            |parameters| parameters.call_timeout(Duration::from_secs(1)),
             async |mut peer: SocketPeer| {
                 // The answer comes after the thread has gone, and the message goes back.
                 peer.expect::<basic::Get>(1).await;
