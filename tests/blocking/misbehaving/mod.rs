@@ -176,7 +176,8 @@ fn limit_of(case: &Case) -> Duration {
             _ => CALL_TIMEOUT,
         },
         _ if matches!(case.does, Does::MissesHeartbeats) => MISSED,
-        (Outcome::Fails(failed), _) if is_given_up(failed) => BLOCKED_TIMEOUT,
+        // It was blocked before the client was about it.
+        (Outcome::Fails(failed), _) if is_given_up(failed) => BLOCKED_TIMEOUT / 2,
         _ => Duration::ZERO,
     }
 }
