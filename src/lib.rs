@@ -154,6 +154,6 @@ pub use protocol::{DeliveryMode, ExchangeKind, Expiration, ReplyCode, basic::Pro
 pub use wire::{FieldTable, FieldValue, LongString, Name, ShortString, Timestamp};
 
 /// The programs of the README compile; one of them is about the embedded broker.
-#[cfg(all(doctest, feature = "broker"))]
+#[cfg(all(doctest, feature = "broker", feature = "blocking"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -167,11 +167,10 @@ impl Channel {
         wait(self.inner.close())
     }
 
-    /// Waits until the channel is over, by itself or with its connection; gives why. It holds no
-    /// handle while it waits.
-    pub fn wait_closed(self) -> Error {
+    /// Waits until the channel is over, by itself or with its connection; gives why. To wait
+    /// without a handle, which keeps the channel open, take its [`events`](Self::events).
+    pub fn wait_closed(&self) -> Error {
         let mut closed = self.inner.closed();
-        drop(self);
         let closed = wait_until(None, |context| Pin::new(&mut closed).poll(context));
         closed.ok().flatten().unwrap_or_else(Error::waits_on_driver)
     }

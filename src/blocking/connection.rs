@@ -123,10 +123,10 @@ impl Connection {
         wait(self.inner.update_secret(secret, reason))
     }
 
-    /// Waits until the connection is over; gives why. It holds no handle while it waits.
-    pub fn wait_closed(self) -> Error {
+    /// Waits until the connection is over; gives why. To wait without a handle, which
+    /// keeps the connection open, take its [`events`](Self::events).
+    pub fn wait_closed(&self) -> Error {
         let mut closed = self.inner.closed();
-        drop(self);
         let closed = wait_until(None, |context| Pin::new(&mut closed).poll(context));
         closed.ok().flatten().unwrap_or_else(Error::waits_on_driver)
     }

@@ -74,3 +74,5 @@ pub use get::{Get, GetMessage};
 pub use publish::Publish;
 pub use publisher::{Confirm, Publisher};
 pub use returns::Returns;
+
+pub use crate::asynchronous::Requeue;

@@ -3,10 +3,11 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use crate::config::{ConnectionParameters, Endpoint};
+use crate::config::{ConnectionParameters, CredentialsProvider, Endpoint, Provided, ProviderError};
 use crate::error::ConnectCause;
 use crate::link::Clock;
 use crate::transport::Stream;
@@ -29,6 +30,12 @@ pub(crate) trait Runtime: Clone + Send + Sync + Unpin + 'static {
         &self,
         work: impl FnOnce() -> R + Send + 'static,
     ) -> impl Future<Output = io::Result<R>> + Send + 'static;
+
+    /// Asks a provider of credentials, where it holds up nothing but what opens the connection.
+    fn provide(
+        &self,
+        provider: Arc<dyn CredentialsProvider>,
+    ) -> impl Future<Output = Result<Provided, ProviderError>> + Send;
 
     /// Ready where the task may go on, and not when it has had its share and others are to run.
     fn poll_share(&self, context: &mut Context<'_>) -> Poll<()>;

@@ -102,11 +102,12 @@ async fn secure<S, R>(_: R, _: S, _: &crate::config::Tls, _: &str) -> Result<Tra
 }
 
 /// The credentials that a provider has now, and how they are renewed.
-async fn fetch_credentials(
+async fn fetch_credentials<R: Runtime>(
+    runtime: &R,
     provider: &Arc<dyn CredentialsProvider>,
     parameters: &ConnectionParameters,
 ) -> Result<(Credentials, Option<Renewal>), ConnectCause> {
-    let provided = provider.provide().await.map_err(ConnectCause::Provider)?;
+    let provided = runtime.provide(Arc::clone(provider)).await.map_err(ConnectCause::Provider)?;
     if provided.credentials.provider().is_some() {
         return Err(ConnectCause::Provider("the provider gave another provider, and no credentials".into()));
     }

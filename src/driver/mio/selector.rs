@@ -67,7 +67,7 @@ impl Selector {
     /// The system's, by which nothing can be waited for.
     pub(crate) fn wait(&mut self, until: Option<Instant>) -> io::Result<Waited> {
         while let Some(change) = self.reactor.poll_change() {
-            self.apply(change)?;
+            self.apply(change);
         }
         let deadline = self.reactor.deadline().into_iter().chain(until).min();
         let limit = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -84,12 +84,12 @@ impl Selector {
         Ok(Waited::Looked)
     }
 
-    fn apply(&mut self, change: Change) -> io::Result<()> {
+    fn apply(&mut self, change: Change) {
         match change {
-            Change::Add(token, descriptor, _) => {
-                let registered = Registered::new(self.poll.registry(), token, descriptor)?;
-                self.sources.insert(token, registered);
-            }
+            Change::Add(token, descriptor, _) => match Registered::new(self.poll.registry(), token, descriptor) {
+                Ok(registered) => drop(self.sources.insert(token, registered)),
+                Err(error) => self.reactor.handle_failed(token, error),
+            },
             // Both directions are waited for all the time, and edges are told.
             Change::Modify(..) => {}
             Change::Remove(token) => {
@@ -98,7 +98,6 @@ impl Selector {
                 }
             }
         }
-        Ok(())
     }
 }
 

@@ -28,8 +28,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
 use super::runtime::{Alarm, Runtime};
+use crate::config::{CredentialsProvider, Provided, ProviderError};
 use crate::link::Clock;
-use apart::{Apart, elsewhere};
+use apart::{Apart, ask, elsewhere};
 use source::Source;
 
 pub(crate) use network::Tcp;
@@ -121,6 +122,16 @@ impl Reactor {
         let mut woken = [None, None];
         if let Some(source) = self.state().sources.get_mut(&token.0) {
             woken = source.handle_ready(readable, writable);
+        }
+        woken.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// A source cannot be waited for: what goes on on it fails with this error, and nothing else
+    /// does.
+    pub fn handle_failed(&self, token: Token, error: io::Error) {
+        let mut woken = [None, None];
+        if let Some(source) = self.state().sources.get_mut(&token.0) {
+            woken = source.handle_failed(error);
         }
         woken.into_iter().flatten().for_each(Waker::wake);
     }
@@ -230,6 +241,15 @@ impl Runtime for Reactor {
         work: impl FnOnce() -> R + Send + 'static,
     ) -> impl Future<Output = io::Result<R>> + Send + 'static {
         elsewhere(work)
+    }
+
+    /// Its loop drives other connections, and keeps the time that a provider may take: one that
+    /// blocks does it on a thread of its own.
+    fn provide(
+        &self,
+        provider: Arc<dyn CredentialsProvider>,
+    ) -> impl Future<Output = Result<Provided, ProviderError>> + Send {
+        ask(provider)
     }
 
     /// Each task is polled once a turn.

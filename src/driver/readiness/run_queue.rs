@@ -73,9 +73,10 @@ impl<N: Copy + Send + Sync + 'static> RunQueue<N> {
 }
 
 impl<N> Named<N> {
-    /// It is run: what wakes it from here on wakes it once more.
+    /// It is run: what wakes it from here on wakes it once more, and what woke it before is seen by
+    /// the run.
     pub(crate) fn set_running(&self) {
-        self.queued.store(false, Ordering::Release);
+        self.queued.swap(false, Ordering::AcqRel);
     }
 }
 

@@ -52,6 +52,8 @@ pub(super) struct Source {
     writable: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
+    /// Why nobody can wait for it.
+    failure: Option<Arc<io::Error>>,
     /// What was told last.
     interest: Interest,
     /// It has a descriptor that loops are to be told of.
@@ -62,7 +64,13 @@ impl Source {
     /// Whether it is ready was not looked at: it is tried.
     fn new(is_told: bool) -> Self {
         let interest = Interest::default();
-        Self { readable: true, writable: true, reader: None, writer: None, interest, is_told }
+        Self { readable: true, writable: true, reader: None, writer: None, failure: None, interest, is_told }
+    }
+
+    /// Gives whom to wake.
+    pub(super) fn handle_failed(&mut self, error: io::Error) -> [Option<Waker>; 2] {
+        self.failure = Some(Arc::new(error));
+        self.handle_ready(true, true)
     }
 
     /// Gives whom to wake.
@@ -168,7 +176,7 @@ impl ReadyStream<Socket> {
     /// Waits until a socket that is being connected is connected.
     pub(super) fn poll_connected(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            ready!(self.poll_ready(Way::Out, context));
+            ready!(self.poll_ready(Way::Out, context))?;
             if let Some(error) = self.io.0.take_error()? {
                 return Poll::Ready(Err(error));
             }
@@ -213,17 +221,20 @@ impl<T> ReadyStream<T> {
         self.token
     }
 
-    fn poll_ready(&self, way: Way, context: &Context<'_>) -> Poll<()> {
+    fn poll_ready(&self, way: Way, context: &Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.reactor.state();
         // It has a source as long as it is there.
-        let Some(source) = state.sources.get_mut(&self.token.0) else { return Poll::Ready(()) };
+        let Some(source) = state.sources.get_mut(&self.token.0) else { return Poll::Ready(Ok(())) };
+        if let Some(failure) = &source.failure {
+            return Poll::Ready(Err(io::Error::new(failure.kind(), Arc::clone(failure))));
+        }
         let (is_ready, waiting) = match way {
             Way::In => (source.readable, &mut source.reader),
             Way::Out => (source.writable, &mut source.writer),
         };
         // Nothing foreign runs under the lock: whoever polls a stream is a task of the reactor's.
         *waiting = (!is_ready).then(|| context.waker().clone());
-        if is_ready { Poll::Ready(()) } else { Poll::Pending }
+        if is_ready { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
     fn clear(&self, way: Way) {
@@ -243,7 +254,7 @@ impl<T> ReadyStream<T> {
         mut attempt: impl FnMut(&mut T) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
         loop {
-            ready!(self.poll_ready(way, context));
+            ready!(self.poll_ready(way, context))?;
             match attempt(&mut self.io) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.clear(way),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

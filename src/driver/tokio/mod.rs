@@ -19,7 +19,7 @@ use tokio::time::Sleep;
 use super::connect::{self, Agreed};
 use super::runtime::{Alarm, Runtime};
 use super::task::Driver;
-use crate::config::ConnectionParameters;
+use crate::config::{ConnectionParameters, CredentialsProvider, Provided, ProviderError};
 use crate::error::{ConnectError, Result};
 use crate::link::{Clock, Shared};
 use crate::transport::{OnTokio, Stream};
@@ -93,6 +93,11 @@ impl Runtime for OnTokioRuntime {
     ) -> impl Future<Output = io::Result<R>> + Send + 'static {
         let work = tokio::task::spawn_blocking(work);
         async move { work.await.map_err(io::Error::other) }
+    }
+
+    /// In the task of whoever opens.
+    async fn provide(&self, provider: Arc<dyn CredentialsProvider>) -> Result<Provided, ProviderError> {
+        provider.provide().await
     }
 
     fn poll_share(&self, context: &mut Context<'_>) -> Poll<()> {

@@ -34,7 +34,7 @@ pub(super) enum When {
     Consuming,
     /// The same, and `basic.deliver` has come.
     HeaderDue,
-    /// The same, and the header of [`BODY`](super::stage::BODY) has come.
+    /// The same, and the header of [`BODY`](super::script::BODY) has come.
     BodyDue,
     /// The same, and the first four octets of it have come.
     BodyBegun,

@@ -7,7 +7,7 @@ use super::case::When::{BodyBegun, BodyDue, Calling, Confirming, Consuming, Gett
 use super::case::{Case, NO_METHOD, When, sends};
 use super::octets::{BODY, HEADER, MAX_PAYLOAD, body, frame, header, method, nested, raw_header, raw_method, table_of};
 use super::play;
-use super::stage::{BODY as CONTENT, deliver};
+use super::script::{BODY as CONTENT, deliver};
 
 pub(super) fn table() -> Vec<Case> {
     [misplaced(), interrupted(), wrong_header(), wrong_body(), wrong_properties(), borne()]

@@ -14,7 +14,8 @@ use super::octets::{
     BODY, HEADER, HEARTBEAT, MAX_PAYLOAD, METHOD, SIGN_OF_LIFE, ended, frame, head, method, nested, raw_method, sized,
     table_of,
 };
-use super::{lead_to, play};
+use super::play;
+use super::script::lead_to;
 
 const PROTOCOL: ErrorKind = ErrorKind::Protocol;
 

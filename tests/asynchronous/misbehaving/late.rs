@@ -8,7 +8,7 @@ use super::case::When::{Calling, ChannelClosing, Closing, Confirming, Open};
 use super::case::{Case, NO_METHOD, Reaction, Says, sends};
 use super::octets::{body, header, method, raw_method};
 use super::play;
-use super::stage::{BODY, deliver};
+use super::script::{BODY, deliver};
 
 pub(super) fn table() -> Vec<Case> {
     [closing_a_channel(), closing(), afterwards(), borne()].into_iter().flatten().collect()

@@ -10,7 +10,7 @@ use super::case::When::{
 use super::case::{Case, When, sends};
 use super::octets::{method, raw_method};
 use super::play;
-use super::stage::deliver;
+use super::script::deliver;
 
 pub(super) fn table() -> Vec<Case> {
     [cut_short(), too_long(), strings(), odd()].into_iter().flatten().collect()

@@ -14,6 +14,7 @@ mod late;
 mod methods;
 mod octets;
 mod order;
+mod script;
 mod silence;
 mod stage;
 
@@ -27,7 +28,8 @@ use tokio::time::Instant;
 
 use crate::client::{Connect as _, parameters};
 use case::{Case, Does, Failed, Outcome, Reaction, Says, When};
-use stage::{Client, WATCHED, lead_to, oblige};
+use script::{lead_to, oblige, prepare};
+use stage::{Client, WATCHED};
 
 const CAPACITY: usize = 512 * 1024;
 
@@ -115,7 +117,7 @@ async fn shake_hands(case: &Case) -> Played {
 async fn live(case: &Case) -> Played {
     let (connection, mut peer) = Peer::connect(CAPACITY, parameters_of(case)).await;
     let mut client = Client::new(connection);
-    client.prepare(case.when, &mut peer).await;
+    tokio::join!(client.prepare(case.when), prepare(case.when, &mut peer));
     let ((outcome, waited), ()) = tokio::join!(timed(client.act(case.when)), misbehave(case, &mut peer));
     Played { outcome, waited, client: Some(client), peer }
 }

@@ -8,7 +8,7 @@ use super::case::When::{Calling, ChannelOpening, Confirming, Consuming, Getting,
 use super::case::{Case, NO_METHOD, Says, When, sends};
 use super::octets::{body, header, method};
 use super::play;
-use super::stage::{BODY, deliver};
+use super::script::{BODY, deliver};
 
 const INVALID: ReplyCode = ReplyCode::COMMAND_INVALID;
 

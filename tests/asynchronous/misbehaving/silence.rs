@@ -11,7 +11,7 @@ use super::case::When::{
 use super::case::{Case, Does, REFUSED, Says, When, sends, when};
 use super::octets::{SIGN_OF_LIFE, header, method};
 use super::play;
-use super::stage::deliver;
+use super::script::deliver;
 
 pub(super) fn table() -> Vec<Case> {
     [silent(), slow(), blocked(), dead(), gone(), gone_within_a_frame(), last_words()].into_iter().flatten().collect()

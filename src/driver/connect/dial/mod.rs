@@ -178,13 +178,13 @@ impl<'a, S: Stream, R: Runtime> Dial<'a, S, R> {
 
     /// The credentials of the parameters, or those that their provider has now.
     fn provide(&mut self, target: Target, transport: Transport<S>) {
-        let parameters = self.parameters;
+        let Self { runtime, parameters, .. } = *self;
         let Some(provider) = parameters.credentials.provider() else {
             return self.shake_hands(target, transport, parameters.credentials.clone(), None);
         };
         self.plan.enter(target, Phase::Credentials, self.clock.now());
         self.begin(target, async move {
-            let (credentials, renewal) = fetch_credentials(provider, parameters).await?;
+            let (credentials, renewal) = fetch_credentials(runtime, provider, parameters).await?;
             Ok(Done::Provided(transport, credentials, renewal))
         });
     }
