@@ -99,7 +99,7 @@
 )]
 
 #[cfg(feature = "_handles")]
-#[cfg_attr(docsrs, doc(cfg(any(feature = "tokio", feature = "blocking", feature = "callback"))))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "tokio", feature = "readiness", feature = "blocking", feature = "callback"))))]
 pub mod asynchronous;
 #[cfg(feature = "blocking")]
 #[cfg_attr(docsrs, doc(cfg(feature = "blocking")))]
@@ -134,8 +134,8 @@ pub use asynchronous::{
     Acker, Channel, Confirm, Connection, Consumer, Delivery, GetMessage, Publisher, Requeue, Returns,
 };
 pub use config::{ConnectionParameters, Credentials};
-#[cfg(feature = "_readiness")]
-#[cfg_attr(docsrs, doc(cfg(any(feature = "blocking", feature = "callback"))))]
+#[cfg(feature = "readiness")]
+#[cfg_attr(docsrs, doc(cfg(feature = "readiness")))]
 pub use driver::readiness;
 pub use engine::{
     ChannelState, ConnectionState, Fate, Initiator, Message, Negotiated, Reason, Returned, Settled, Violation,
