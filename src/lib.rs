@@ -70,6 +70,7 @@
 //! | [`config`] | connection parameters, URLs, credentials, TLS settings |
 //! | [`protocol`] | the methods, properties and constants, generated from the specification in `spec/` |
 //! | [`wire`] | the primitive values: strings, names, tables, timestamps |
+//! | `readiness` | connections in an event loop of somebody else's (feature `readiness`) |
 //! | `broker` | the embedded broker (feature `broker`) |
 //! | `engine`, `frame` | the connection as a state machine without I/O, and its frames (shown with the feature `engine`) |
 //!
@@ -79,6 +80,7 @@
 //! # Features
 //!
 //! * `tokio` (on by default): the async API, and connections to the embedded broker.
+//! * `readiness`: connections in an event loop of somebody else's, in the module `readiness`.
 //! * `broker`: an in-memory broker for the tests of applications, in the module `broker`.
 //! * `tls`: connections over TLS (`amqps`), by rustls.
 //! * `serde`: `Serialize` and `Deserialize` for the values of [`wire`], for [`Properties`] and for
