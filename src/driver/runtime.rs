@@ -42,8 +42,8 @@ pub(crate) trait Runtime: Clone + Send + Sync + Unpin + 'static {
 }
 
 /// A timer. When it has fired, what arrived before the time that it was set to is read by whoever
-/// reads until there is nothing: whatever reports readiness has looked at the streams at that time or
-/// later, or they are tried without a report.
+/// reads until there is nothing: whatever reports readiness has looked at the streams at that time
+/// or later, or they are tried without a report.
 pub(crate) trait Alarm: Send + Unpin + 'static {
     /// Sets it anew.
     fn set(&mut self, at: Instant);

@@ -1,9 +1,9 @@
 //! Alarms of a reactor.
 //!
 //! A driver gives a broker up when an alarm has fired and nothing was read after it. Whether there
-//! is something to read is not left to what the loop has reported by then: it may have been blocked,
-//! report late, or report one source at a time. So an alarm that fires has all streams tried again,
-//! and what lies in a socket is read before anybody is judged.
+//! is something to read is not left to what the loop has reported by then: it may have been
+//! blocked, report late, or report one source at a time. So an alarm that fires has all streams
+//! tried again, and what lies in a socket is read before anybody is judged.
 
 use std::task::{Context, Poll};
 use std::time::Instant;

@@ -93,32 +93,33 @@
 //! # Races to avoid
 //!
 //! * **A wake between the deadline and the wait.** Another thread may publish just before the loop
-//!   begins to wait. `wake` has to leave something behind that ends the wait that begins after it: a
-//!   byte in a pipe, an `eventfd`, a ping of calloop, a waker of mio. A condition that is signalled
-//!   while nobody waits is lost.
-//! * **A deadline that is read too early.** A turn and handlers change it, and what they leave to be
-//!   done makes the next turn due at once. Ask for it last, each time. From then on, and not before,
-//!   `wake` is called.
+//!   begins to wait. `wake` has to leave something behind that ends the wait that begins after it:
+//!   a byte in a pipe, an `eventfd`, a ping of calloop, a waker of mio. A condition that is
+//!   signalled while nobody waits is lost.
+//! * **A deadline that is read too early.** A turn and handlers change it, and what they leave to
+//!   be done makes the next turn due at once. Ask for it last, each time. From then on, and not
+//!   before, `wake` is called.
 //! * **A change that is applied too late.** A turn that ends a connection removes its sources, and
 //!   one that opens another adds some. Apply all changes before each wait.
 //! * **A descriptor that is dropped too early.** It keeps its number as long as the [`Descriptor`]
 //!   is held. Take it out of the selector first, at [`Change::Remove`], and drop it then: else
 //!   another file may get the number, and events of one are taken for those of the other.
 //!
-//! What does no harm: readiness that is not true, that is reported twice, late, or for a source that
-//! is gone; a turn that nothing is due for; a wake without a reason; a turn before all sources of a
-//! wait were reported. When something is about to be judged by the time (a heartbeat is missing, a
-//! call takes too long), the stream is tried first, whatever was reported: what lies in a socket
-//! is read before its broker is given up, in a loop that was blocked too.
+//! What does no harm: readiness that is not true, that is reported twice, late, or for a source
+//! that is gone; a turn that nothing is due for; a wake without a reason; a turn before all sources
+//! of a wait were reported. When something is about to be judged by the time (a heartbeat is
+//! missing, a call takes too long), the stream is tried first, whatever was reported: what lies in
+//! a socket is read before its broker is given up, in a loop that was blocked too.
 //!
-//! A loop that takes no turns sends no heartbeats, and a broker gives up a client that is silent for
-//! two intervals. Handlers and everything else on the loop are to be shorter than that.
+//! A loop that takes no turns sends no heartbeats, and a broker gives up a client that is silent
+//! for two intervals. Handlers and everything else on the loop are to be shorter than that.
 //!
 //! # Level, edge, one event
 //!
-//! * A **level-triggered** loop follows each [`Interest`]. A connection that does not read, because a
-//!   consumer is slow, has no interest in reading, so that what lies in its socket wakes nobody. While an interest is empty, take the source out of the
-//!   selector altogether: systems report errors and hang-ups of whatever is registered.
+//! * A **level-triggered** loop follows each [`Interest`]. A connection that does not read, because
+//!   a consumer is slow, has no interest in reading, so that what lies in its socket wakes nobody.
+//!   While an interest is empty, take the source out of the selector altogether: systems report
+//!   errors and hang-ups of whatever is registered.
 //! * An **edge-triggered** loop registers both directions at [`Change::Add`] and passes over
 //!   [`Change::Modify`]. A stream is read and written until it says `WouldBlock`, now or in a later
 //!   turn that is then due by itself, TLS included, in which decrypted bytes may be left when the
@@ -129,8 +130,8 @@
 //! # Streams without a descriptor
 //!
 //! [`Reactor::open_on`] takes anything that implements [`Read`](std::io::Read) and
-//! [`Write`](std::io::Write), and says `WouldBlock` where it would have to wait: a pipe in memory, a
-//! tunnel, a serial line. No change tells of it; whoever knows it reports it as ready, from any
+//! [`Write`](std::io::Write), and says `WouldBlock` where it would have to wait: a pipe in memory,
+//! a tunnel, a serial line. No change tells of it; whoever knows it reports it as ready, from any
 //! thread. Reporting it before each turn will do where trying costs little.
 //!
 //! # Virtual time
@@ -141,9 +142,9 @@
 //!
 //! # The end
 //!
-//! Close connections, and take turns until there are [none](Reactor::connections). A reactor that is
-//! [closed](Reactor::close) or dropped before that loses its connections, which their handles hear
-//! of; what they had queued still goes out.
+//! Close connections, and take turns until there are [none](Reactor::connections). A reactor that
+//! is [closed](Reactor::close) or dropped before that loses its connections, which their handles
+//! hear of; what they had queued still goes out.
 //!
 //! Names are resolved, files read and providers of credentials asked on threads that are there for
 //! it and end by themselves; nothing else is done elsewhere than in turns.
