@@ -140,11 +140,11 @@ impl Core {
     pub(super) fn deadline(&self) -> Option<Instant> {
         // From here on whatever is to be done has to wake the owner, who is about to wait.
         self.0.queue.set_waiting();
-        let state = self.state();
-        if self.0.queue.len() > 0 || !state.woken.is_empty() {
-            return Some(self.now());
-        }
-        state.alarms.keys().next().map(|(at, _)| *at)
+        let (is_due, next) = {
+            let state = self.state();
+            (!state.woken.is_empty(), state.alarms.keys().next().map(|(at, _)| *at))
+        };
+        if is_due || self.0.queue.len() > 0 { Some(self.now()) } else { next }
     }
 
     pub(super) fn turn(&self) {
@@ -154,7 +154,8 @@ impl Core {
             Err(TryLockError::WouldBlock) => return,
         };
         self.0.queue.set_awake();
-        let woken = self.state().begin_turn(self.now());
+        let now = self.now();
+        let woken = self.state().begin_turn(now);
         woken.into_iter().for_each(Waker::wake);
         for _ in 0..self.0.queue.len() {
             let Some(name) = self.0.queue.pop() else { break };
