@@ -9,8 +9,8 @@ use leveret::readiness::{Reactor, Token};
 use super::memory::{End, Report, World};
 use super::session::session;
 
-/// A stream that has nothing when it is tried, and is reported by another thread right then, before
-/// the attempt has said so.
+/// A stream that first has nothing whenever it has something, and is reported by another thread
+/// right then, before the attempt has said so: nothing reports it again.
 struct Raced {
     end: End,
     reactor: Weak<Reactor>,
@@ -20,7 +20,7 @@ struct Raced {
 
 impl Read for Raced {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.has_nothing = !self.has_nothing;
+        self.has_nothing = !self.has_nothing && self.end.has_input();
         if !self.has_nothing {
             return self.end.read(buffer);
         }

@@ -48,6 +48,12 @@ pub(crate) fn pipe(capacity: usize) -> (End, End) {
     (end(&one, &other), end(&other, &one))
 }
 
+impl End {
+    pub(crate) fn has_input(&self) -> bool {
+        !self.input.lock().unwrap().bytes.is_empty()
+    }
+}
+
 impl Drop for End {
     fn drop(&mut self) {
         self.output.lock().unwrap().ended = true;
