@@ -70,6 +70,7 @@
 //! | [`config`] | connection parameters, URLs, credentials, TLS settings |
 //! | [`protocol`] | the methods, properties and constants, generated from the specification in `spec/` |
 //! | [`wire`] | the primitive values: strings, names, tables, timestamps |
+//! | `readiness` | connections in an event loop of somebody else's (feature `readiness`) |
 //! | `broker` | the embedded broker (feature `broker`) |
 #![cfg_attr(
     all(feature = "tokio", feature = "blocking", feature = "callback"),
@@ -83,6 +84,7 @@
 //! # Features
 //!
 //! * `tokio` (on by default): the async API, and connections to the embedded broker.
+//! * `readiness`: connections in an event loop of somebody else's, in the module `readiness`.
 //! * `broker`: an in-memory broker for the tests of applications, in the module `broker`.
 //! * `tls`: connections over TLS (`amqps`), by rustls.
 //! * `serde`: `Serialize` and `Deserialize` for the values of [`wire`], for [`Properties`] and for
@@ -103,7 +105,7 @@
 )]
 
 #[cfg(feature = "_handles")]
-#[cfg_attr(docsrs, doc(cfg(any(feature = "tokio", feature = "blocking", feature = "callback"))))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "tokio", feature = "readiness", feature = "blocking", feature = "callback"))))]
 pub mod asynchronous;
 #[cfg(feature = "blocking")]
 #[cfg_attr(docsrs, doc(cfg(feature = "blocking")))]
@@ -142,8 +144,8 @@ pub use asynchronous::{
     Acker, Channel, Confirm, Connection, Consumer, Delivery, GetMessage, Publisher, Requeue, Returns,
 };
 pub use config::{ConnectionParameters, Credentials};
-#[cfg(feature = "_readiness")]
-#[cfg_attr(docsrs, doc(cfg(any(feature = "blocking", feature = "callback"))))]
+#[cfg(feature = "readiness")]
+#[cfg_attr(docsrs, doc(cfg(feature = "readiness")))]
 pub use driver::readiness;
 pub use engine::{
     ChannelState, ConnectionState, Fate, Initiator, Message, Negotiated, Reason, Returned, Settled, Violation,

@@ -21,7 +21,7 @@ impl Reactor {
         P: TryInto<ConnectionParameters>,
         Error: From<P::Error>,
     {
-        let opened = valid(parameters).map(|parameters| self.begin_open(parameters));
+        let opened = valid(parameters).map(|parameters| self.core().begin_open(parameters));
         async move { finish(opened?).await }
     }
 
@@ -43,7 +43,7 @@ impl Reactor {
         Error: From<P::Error>,
     {
         let opened = valid(parameters).and_then(|parameters| {
-            let opened = self.begin_open_on_socket(socket, parameters);
+            let opened = self.core().begin_open_on_socket(socket, parameters);
             opened.map_err(|error| crate::error::ConnectError::no_thread(&error).into())
         });
         async move { finish(opened?).await }
@@ -68,7 +68,7 @@ impl Reactor {
         P: TryInto<ConnectionParameters>,
         Error: From<P::Error>,
     {
-        let (token, opened) = self.begin_open_on(stream, valid(parameters)?);
+        let (token, opened) = self.core().begin_open_on(stream, valid(parameters)?);
         Ok((token, finish(opened)))
     }
 }

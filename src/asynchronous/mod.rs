@@ -11,7 +11,7 @@ mod channel;
 mod connection;
 mod consumer;
 mod delivery;
-#[cfg(feature = "_readiness")]
+#[cfg(feature = "readiness")]
 mod driven;
 mod events;
 mod get;

@@ -5,7 +5,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::Handle;
-use crate::driver::mio::{Selector, Waited};
+use crate::driver::mio::Selector;
 use crate::driver::readiness::Reactor;
 
 /// A loop on one thread that drives connections and calls handlers, each lent `&mut S`: the state
@@ -30,7 +30,7 @@ impl<S: 'static> EventLoop<S> {
     /// The system's: it has no descriptors left, say.
     pub fn new() -> io::Result<Self> {
         let selector = Selector::new()?;
-        let handle = Handle::new(selector.reactor().clone(), selector.waker());
+        let handle = Handle::new(selector.reactor().core().clone());
         Ok(Self { selector, handle })
     }
 
@@ -76,11 +76,9 @@ impl<S: 'static> EventLoop<S> {
     pub fn pass(&mut self, state: &mut S, limit: Option<Duration>) -> io::Result<()> {
         self.handle.set_waiting();
         let until = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let waited = self.selector.wait(self.handle.deadline().into_iter().chain(until).min())?;
+        self.selector.wait(self.handle.deadline().into_iter().chain(until).min())?;
         self.handle.set_awake();
-        if waited == Waited::Looked {
-            self.selector.reactor().turn();
-        }
+        self.selector.reactor().turn();
         self.handle.pass(state);
         Ok(())
     }
@@ -103,15 +101,17 @@ impl<S: 'static> fmt::Debug for EventLoop<S> {
 ///
 /// After each [turn](Reactor::turn) of the reactor, a [`pass`](Handlers::pass) of this is due, and
 /// at [`deadline`](Handlers::deadline).
+///
+/// Dropped, it drops what waits for handlers. Connections that nobody else has a handle of close,
+/// while the reactor is driven.
 pub struct Handlers<S: 'static> {
     handle: Handle<S>,
 }
 
 impl<S: 'static> Handlers<S> {
-    /// Handlers of connections that `reactor` drives. `wake` ends the wait that the loop is in, or
-    /// else the next one, from any thread.
-    pub fn new(reactor: &Reactor, wake: impl Fn() + Send + Sync + Clone + 'static) -> Self {
-        Self { handle: Handle::new(reactor.clone(), wake) }
+    /// Handlers of connections that `reactor` drives. What wakes its loop is called for these too.
+    pub fn new(reactor: &Reactor) -> Self {
+        Self { handle: Handle::new(reactor.core().clone()) }
     }
 
     /// A handle of these.
@@ -119,7 +119,8 @@ impl<S: 'static> Handlers<S> {
         &self.handle
     }
 
-    /// When the next pass is due, at the latest: a time that has come where one is due now.
+    /// When the next pass is due, at the latest: a time that has come where one is due now. It is
+    /// asked as [`Reactor::deadline`] is, before each wait.
     pub fn deadline(&self) -> Option<Instant> {
         self.handle.set_waiting();
         self.handle.deadline()

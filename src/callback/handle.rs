@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::tasks::{Each, Once, Task, Tasks};
 use super::timers::{Timer, Timers};
-use crate::driver::readiness::Reactor;
+use crate::driver::readiness::Core;
 use crate::engine::slots::Place;
 
 /// A handler that is called once.
@@ -27,7 +27,7 @@ pub struct Handle<S> {
 }
 
 struct Inner<S> {
-    reactor: Reactor,
+    reactor: Core,
     tasks: Tasks<S>,
     timers: Timers<Handler<S>>,
     remote: Arc<Jobs<S>>,
@@ -38,7 +38,7 @@ struct Inner<S> {
 /// What other threads hand in.
 struct Jobs<S> {
     jobs: Mutex<Inbox<S>>,
-    wake: Box<dyn Fn() + Send + Sync>,
+    wake: Arc<dyn Fn() + Send + Sync>,
 }
 
 struct Inbox<S> {
@@ -48,11 +48,18 @@ struct Inbox<S> {
 }
 
 impl<S: 'static> Handle<S> {
-    /// What a loop has, and runs; `wake` wakes the loop, from any thread.
-    pub(super) fn new(reactor: Reactor, wake: impl Fn() + Send + Sync + Clone + 'static) -> Self {
+    /// What a loop has, and runs.
+    pub(super) fn new(reactor: Core) -> Self {
+        let (wake, wakes) = (reactor.wake(), reactor.wake());
         let inbox = Mutex::new(Inbox { jobs: Vec::new(), stops: false, over: false });
-        let remote = Arc::new(Jobs { jobs: inbox, wake: Box::new(wake.clone()) });
-        let inner = Inner { reactor, tasks: Tasks::new(wake), timers: Timers::new(), remote, over: Cell::new(false) };
+        let remote = Arc::new(Jobs { jobs: inbox, wake });
+        let inner = Inner {
+            reactor,
+            tasks: Tasks::new(move || wakes()),
+            timers: Timers::new(),
+            remote,
+            over: Cell::new(false),
+        };
         Self { inner: Rc::new(inner) }
     }
 
@@ -85,7 +92,7 @@ impl<S: 'static> Handle<S> {
         Remote { jobs: Arc::clone(&self.inner.remote) }
     }
 
-    pub(super) fn reactor(&self) -> &Reactor {
+    pub(super) fn reactor(&self) -> &Core {
         &self.inner.reactor
     }
 
@@ -169,7 +176,6 @@ impl<S: 'static> Handle<S> {
         drop(jobs);
         self.inner.timers.clear();
         self.inner.tasks.clear();
-        self.inner.reactor.close();
     }
 }
 

@@ -19,7 +19,7 @@ use crate::transport::Stream;
 /// Who hears what an open comes to.
 pub(super) type Opener = Sender<Result<HandedOver, ConnectError>>;
 
-/// What an open comes to; cancelled where what opens it is gone, with a panic for instance.
+/// What an open comes to; cancelled where what opens it is gone.
 pub(crate) struct Opened(Receiver<Result<HandedOver, ConnectError>>);
 
 impl Future for Opened {
@@ -27,12 +27,14 @@ impl Future for Opened {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let opened = ready!(Pin::new(&mut self.0).poll(context));
-        Poll::Ready(opened.unwrap_or_else(|_| Err(panicked())).map(HandedOver::take))
+        Poll::Ready(opened.unwrap_or_else(|_| Err(gone())).map(HandedOver::take))
     }
 }
 
-fn panicked() -> ConnectError {
-    ConnectError::no_thread(&io::Error::other("it panicked, in a provider or mechanism perhaps"))
+fn gone() -> ConnectError {
+    ConnectError::no_thread(&io::Error::other(
+        "what opens it is gone: it was closed, or a provider or mechanism panicked",
+    ))
 }
 
 /// The two ends of an open.

@@ -11,10 +11,10 @@
 mod connect;
 mod handing_over;
 mod leaving;
-#[cfg(feature = "_readiness")]
+#[cfg(any(feature = "blocking", feature = "callback"))]
 pub(crate) mod mio;
 mod pump;
-#[cfg(feature = "_readiness")]
+#[cfg(feature = "readiness")]
 pub mod readiness;
 mod renewal;
 mod runtime;
@@ -27,7 +27,7 @@ pub(crate) mod tokio;
 
 use std::sync::Arc;
 
-#[cfg(feature = "_readiness")]
+#[cfg(feature = "readiness")]
 pub(crate) use self::handing_over::Opened;
 
 use self::connect::Agreed;

@@ -48,9 +48,9 @@ pub(crate) trait Runtime: Clone + Send + Sync + Unpin + 'static {
     fn apart(&self, work: impl Future<Output = ()> + Send + 'static) -> Self::Apart;
 }
 
-/// A timer. It fires after whatever reports readiness has looked at the streams at the time that it
-/// was set to, or later; what arrived before that time is read by whoever reads until there is
-/// nothing.
+/// A timer. When it has fired, what arrived before the time that it was set to is read by whoever
+/// reads until there is nothing: whatever reports readiness has looked at the streams at that time
+/// or later, or they are tried without a report.
 pub(crate) trait Alarm: Send + Unpin + 'static {
     /// Sets it anew.
     fn set(&mut self, at: Instant);

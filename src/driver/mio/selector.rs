@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Registry};
@@ -13,19 +12,10 @@ use crate::driver::readiness::{Change, Descriptor, Reactor, Token};
 #[derive(Debug)]
 pub(crate) struct Selector {
     poll: Poll,
-    waker: Arc<mio::Waker>,
     events: Events,
     reactor: Reactor,
     /// What is registered. A descriptor stays open as long as it is.
     sources: BTreeMap<Token, Registered>,
-}
-
-/// What a wait came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Waited {
-    /// The reactor's turn is due.
-    Looked,
-    Interrupted,
 }
 
 /// Events taken at a time.
@@ -42,30 +32,23 @@ impl Selector {
     /// The system's.
     pub(crate) fn new() -> io::Result<Self> {
         let poll = Poll::new()?;
-        let waker = Arc::new(mio::Waker::new(poll.registry(), WOKEN)?);
-        let wakes = Arc::clone(&waker);
-        let reactor = Reactor::new(move || wake(&wakes));
-        Ok(Self { poll, waker, events: Events::with_capacity(EVENTS), reactor, sources: BTreeMap::new() })
-    }
-
-    /// Wakes the selector, from any thread.
-    pub(crate) fn waker(&self) -> impl Fn() + Send + Sync + Clone + 'static {
-        let waker = Arc::clone(&self.waker);
-        move || wake(&waker)
+        let waker = mio::Waker::new(poll.registry(), WOKEN)?;
+        // One that fails has a system that has lost its descriptors: nothing would help.
+        let reactor = Reactor::new(move || drop(waker.wake()));
+        Ok(Self { poll, events: Events::with_capacity(EVENTS), reactor, sources: BTreeMap::new() })
     }
 
     pub(crate) fn reactor(&self) -> &Reactor {
         &self.reactor
     }
 
-    /// Waits until there is something to do, at most until `until`, and tells the reactor what is
-    /// ready: its turn comes next. Where the wait was interrupted, nothing was looked at, and
-    /// nothing is due.
+    /// Waits until there is something to do, at most until `until`, and reports to the reactor
+    /// what is ready: its turn comes next.
     ///
     /// # Errors
     ///
     /// The system's, by which nothing can be waited for.
-    pub(crate) fn wait(&mut self, until: Option<Instant>) -> io::Result<Waited> {
+    pub(crate) fn wait(&mut self, until: Option<Instant>) -> io::Result<()> {
         while let Some(change) = self.reactor.poll_change() {
             self.apply(change);
         }
@@ -73,7 +56,7 @@ impl Selector {
         let limit = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         match self.poll.poll(&mut self.events, limit.map(round_up)) {
             Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Waited::Interrupted),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             Err(error) => return Err(error),
         }
         for event in self.events.iter().filter(|event| event.token() != WOKEN) {
@@ -81,7 +64,7 @@ impl Selector {
             let writable = event.is_writable() || event.is_write_closed() || event.is_error();
             self.reactor.handle_ready(Token(event.token().0), readable, writable);
         }
-        Ok(Waited::Looked)
+        Ok(())
     }
 
     fn apply(&mut self, change: Change) {
@@ -99,11 +82,6 @@ impl Selector {
             }
         }
     }
-}
-
-/// One that fails has a system that has lost its descriptors: nothing would help.
-fn wake(waker: &mio::Waker) {
-    drop(waker.wake());
 }
 
 /// The system counts in milliseconds, and would wake too early.

@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::io;
 use std::thread;
 
-use super::{Selector, Waited};
+use super::Selector;
 use crate::driver::Opened;
-use crate::driver::readiness::Reactor;
+use crate::driver::readiness::Core;
 use crate::error::ConnectError;
 
 thread_local! {
@@ -19,10 +19,10 @@ pub(crate) fn is_driver() -> bool {
 }
 
 /// Opens a connection on a thread of its own, which drives it until it is finished.
-pub(crate) fn on_thread(open: impl FnOnce(&Reactor) -> io::Result<Opened>) -> Result<Opened, ConnectError> {
+pub(crate) fn on_thread(open: impl FnOnce(&Core) -> io::Result<Opened>) -> Result<Opened, ConnectError> {
     let start = || {
         let selector = Selector::new()?;
-        let opened = open(selector.reactor())?;
+        let opened = open(selector.reactor().core())?;
         thread::Builder::new().name("leveret-driver".to_owned()).spawn(move || run(selector))?;
         Ok(opened)
     };
@@ -32,14 +32,11 @@ pub(crate) fn on_thread(open: impl FnOnce(&Reactor) -> io::Result<Opened>) -> Re
 /// Until there is nothing to be driven any more.
 fn run(mut selector: Selector) {
     IS_DRIVER.set(true);
-    let reactor = selector.reactor().clone();
-    while reactor.connections() > 0 {
-        match selector.wait(None) {
-            Ok(Waited::Looked) => reactor.turn(),
-            Ok(Waited::Interrupted) => {}
-            // Where nothing can be waited for, connections are lost, and say so.
-            Err(_) => break,
+    while selector.reactor().connections() > 0 {
+        // Where nothing can be waited for, connections are lost, and say so.
+        if selector.wait(None).is_err() {
+            break;
         }
+        selector.reactor().turn();
     }
-    reactor.close();
 }

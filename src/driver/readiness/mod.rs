@@ -1,311 +1,269 @@
-//! A runtime that is run by whoever waits for descriptors to become ready: the selector of this
-//! crate, or anybody's loop.
+//! Connections in an event loop of somebody else's, which waits for descriptors to become ready
+//! (feature `readiness`, and with `callback` and `blocking`).
 //!
-//! It has tasks, which are the futures that open and drive connections; sources, which are what
-//! they read and write; and alarms. Whoever runs it repeats:
+//! A [`Reactor`] drives any number of connections, without a thread, a timer or a selector of its
+//! own: it says what to wait for and until when, and does what there is to do when it is given a
+//! turn. The loops of the modules `callback` and `blocking` use nothing else.
 //!
-//! 1. take the [changes](Reactor::poll_change) of what is to be waited for;
-//! 2. wait until a source is ready, until [`Reactor::deadline`], or until it is woken;
-//! 3. hand in which sources are [ready](Reactor::handle_ready), all that are;
-//! 4. take a [`turn`](Reactor::turn).
+//! Its connections are those of the [async API](crate::asynchronous), from [`Reactor::open`], whose
+//! handles work from any thread and on any executor; or those of the module `callback`, whose
+//! `Handlers` call handlers in the same loop.
 //!
-//! An alarm fires in a turn only if it was due when the turn before ended: between the two all
-//! sources were looked at, so what had arrived by then is read before anything is judged by it.
+//! # The loop
+//!
+//! Whoever has the loop repeats:
+//!
+//! 1. apply each [change](Reactor::poll_change) of what is to be waited for;
+//! 2. ask for the [deadline](Reactor::deadline), and wait: until a source is ready, until the
+//!    deadline, or until the reactor's `wake` is called;
+//! 3. report each source that is [ready](Reactor::handle_ready);
+//! 4. take a [turn](Reactor::turn), then let handlers run.
+//!
+//! Here with `poll(2)`, by the crate `rustix`:
+//!
+//! ```no_run
+//! # #[cfg(not(all(feature = "callback", unix)))] fn main() {}
+//! # #[cfg(all(feature = "callback", unix))]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::collections::BTreeMap;
+//! use std::io::{self, Read, Write};
+//! use std::time::Instant;
+//!
+//! use leveret::callback::{Connection, Handlers};
+//! use leveret::readiness::{Change, Reactor};
+//! use rustix::event::{PollFd, PollFlags, Timespec, poll};
+//!
+//! // A byte in a pipe ends the wait, and the next one where there is none now.
+//! let (woken, wake) = io::pipe()?;
+//! let reactor = Reactor::new(move || drop((&wake).write(&[0])));
+//! let handlers = Handlers::new(&reactor);
+//! Connection::open_in(handlers.handle(), "amqp://localhost", |_: &mut (), connection, opened| {
+//!     println!("{opened:?}");
+//!     connection.close();
+//! })?;
+//!
+//! let mut sources = BTreeMap::new();
+//! while !handlers.is_idle() {
+//!     // 1. What to wait for.
+//!     while let Some(change) = reactor.poll_change() {
+//!         match change {
+//!             Change::Add(token, descriptor, interest) => drop(sources.insert(token, (descriptor, interest))),
+//!             Change::Modify(token, interest) => {
+//!                 sources.entry(token).and_modify(|source| source.1 = interest);
+//!             }
+//!             Change::Remove(token) => drop(sources.remove(&token)),
+//!         }
+//!     }
+//!     // 2. Wait, for the sources that have an interest and for the pipe.
+//!     let (tokens, mut polled): (Vec<_>, Vec<_>) = sources
+//!         .iter()
+//!         .filter(|(_, (_, interest))| !interest.is_empty())
+//!         .map(|(token, (descriptor, interest))| {
+//!             let mut flags = PollFlags::empty();
+//!             flags.set(PollFlags::IN, interest.readable);
+//!             flags.set(PollFlags::OUT, interest.writable);
+//!             (*token, PollFd::new(descriptor, flags))
+//!         })
+//!         .unzip();
+//!     polled.push(PollFd::new(&woken, PollFlags::IN));
+//!     let deadline = reactor.deadline().into_iter().chain(handlers.deadline()).min();
+//!     let limit = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+//!     poll(&mut polled, limit.map(Timespec::try_from).transpose()?.as_ref())?;
+//!     // 3. What is ready. An error or a hang-up counts as both.
+//!     let both = PollFlags::ERR | PollFlags::HUP;
+//!     for (token, polled) in tokens.into_iter().zip(&polled) {
+//!         let ready = polled.revents();
+//!         let (readable, writable) = (PollFlags::IN | both, PollFlags::OUT | both);
+//!         reactor.handle_ready(token, ready.intersects(readable), ready.intersects(writable));
+//!     }
+//!     if polled.last().is_some_and(|woken| !woken.revents().is_empty()) {
+//!         (&woken).read(&mut [0])?;
+//!     }
+//!     // 4. What there is to do; then whoever waits for it is called.
+//!     reactor.turn();
+//!     handlers.pass(&mut ());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The examples `foreign_loop_poll`, `foreign_loop_calloop`, `foreign_loop_async_io` and
+//! `foreign_loop_in_memory` are whole programs.
+//!
+//! # Races to avoid
+//!
+//! * **A wake between the deadline and the wait.** Another thread may publish just before the loop
+//!   begins to wait. `wake` has to leave something behind that ends the wait that begins after it:
+//!   a byte in a pipe, an `eventfd`, a ping of calloop, a waker of mio. A condition that is
+//!   signalled while nobody waits is lost.
+//! * **A deadline that is read too early.** A turn and handlers change it, and what they leave to
+//!   be done makes the next turn due at once. Ask for it last, each time. From then on, and not
+//!   before, `wake` is called.
+//! * **A change that is applied too late.** A turn that ends a connection removes its sources, and
+//!   one that opens another adds some. Apply all changes before each wait.
+//! * **A descriptor that is dropped too early.** It keeps its number as long as the [`Descriptor`]
+//!   is held. Take it out of the selector first, at [`Change::Remove`], and drop it then: else
+//!   another file may get the number, and events of one are taken for those of the other.
+//!
+//! What does no harm: readiness that is not true, that is reported twice, late, or for a source
+//! that is gone; a turn that nothing is due for; a wake without a reason; a turn before all sources
+//! of a wait were reported. When something is about to be judged by the time (a heartbeat is
+//! missing, a call takes too long), the stream is tried first, whatever was reported: what lies in
+//! a socket is read before its broker is given up, in a loop that was blocked too.
+//!
+//! A loop that takes no turns sends no heartbeats, and a broker gives up a client that is silent
+//! for two intervals. Handlers and everything else on the loop are to be shorter than that.
+//!
+//! # Level, edge, one event
+//!
+//! * A **level-triggered** loop follows each [`Interest`]. A connection that does not read, because
+//!   a consumer is slow, has no interest in reading, so that what lies in its socket wakes nobody.
+//!   While an interest is empty, take the source out of the selector altogether: systems report
+//!   errors and hang-ups of whatever is registered.
+//! * An **edge-triggered** loop registers both directions at [`Change::Add`] and passes over
+//!   [`Change::Modify`]. A stream is read and written until it says `WouldBlock`, now or in a later
+//!   turn that is then due by itself, TLS included, in which decrypted bytes may be left when the
+//!   socket is empty.
+//! * A **one-shot** loop (the usual mode of `polling`) arms a source at [`Change::Add`] and at each
+//!   [`Change::Modify`], of which there is one after each event.
+//!
+//! # Streams without a descriptor
+//!
+//! [`Reactor::open_on`] takes anything that implements [`Read`](std::io::Read) and
+//! [`Write`](std::io::Write), and says `WouldBlock` where it would have to wait: a pipe in memory,
+//! a tunnel, a serial line. No change tells of it; whoever knows it reports it as ready, from any
+//! thread. Reporting it before each turn will do where trying costs little.
+//!
+//! # Virtual time
+//!
+//! With [`Reactor::with_clock`], time is what the clock says. A test turns it to the deadline when
+//! there is nothing else to do, and a day passes at once: see the example `foreign_loop_in_memory`,
+//! in which client and embedded broker take turns.
+//!
+//! # The end
+//!
+//! Close connections, and take turns until there are [none](Reactor::connections). A reactor that
+//! is [closed](Reactor::close) or dropped before that loses its connections, which their handles
+//! hear of; what they had queued still goes out.
+//!
+//! Names are resolved, files read and providers of credentials asked on threads that are there for
+//! it and end by themselves; nothing else is done elsewhere than in turns.
+//!
+//! # Still less
+//!
+//! Below this is the connection as a state machine, for whoever wants to move the bytes too: see
+//! the [run loop](crate::engine#the-run-loop) of the module `engine`, which is not promised.
 
+mod alarm;
 mod apart;
+mod core;
 mod network;
 mod opening;
 mod run_queue;
 mod source;
+mod stream;
 
-use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::future::Future;
 use std::io;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
-use super::runtime::{Alarm, Runtime};
-use crate::config::{CredentialsProvider, Provided, ProviderError};
 use crate::link::Clock;
-use apart::{Apart, ask, elsewhere};
-use source::Source;
 
-pub(crate) use network::Tcp;
+pub(crate) use self::core::Core;
 pub(crate) use run_queue::{Named, RunQueue};
 pub use source::{Change, Descriptor, Interest, Token};
 
-/// What drives connections. A handle: clones are of the same.
-#[derive(Clone)]
-pub struct Reactor(Arc<Inner>);
-
-struct Inner {
-    clock: Clock,
-    queue: Arc<RunQueue<usize>>,
-    state: Mutex<State>,
-    /// Where octets are read to first: one buffer for all sources.
-    scratch: Mutex<Vec<u8>>,
-}
-
-#[derive(Default)]
-struct State {
-    /// Names are never used again.
-    last_name: usize,
-    /// A task that is being polled is not here.
-    tasks: BTreeMap<usize, Task>,
-    /// How many tasks there are, those that are polled included.
-    count: usize,
-    sources: BTreeMap<usize, Source>,
-    changes: VecDeque<Change>,
-    /// By when they fire, and their names.
-    alarms: BTreeMap<(Instant, usize), Waker>,
-    /// When the last turn ended: what is waited for has been looked at since then.
-    looked: Option<Instant>,
-}
-
-/// A future that opens or drives a connection, and who wakes it.
-struct Task {
-    future: Pin<Box<dyn Future<Output = ()> + Send>>,
-    waker: Arc<Named<usize>>,
+/// What drives connections, for a loop that waits for what they want to be waited for: see [the
+/// module](self).
+///
+/// All methods work from any thread, [`turn`](Reactor::turn) on one at a time. Share it by
+/// [`Arc`](std::sync::Arc) to open connections from elsewhere than the loop.
+///
+/// Dropped, it loses its connections, as [`close`](Reactor::close) does.
+pub struct Reactor {
+    core: Core,
 }
 
 impl Reactor {
-    /// A reactor whose owner `wake` wakes, from any thread: it ends the wait that the owner is in,
-    /// or else the next one.
+    /// A reactor whose loop `wake` wakes, from any thread: it ends the wait that the loop is in, or
+    /// else the next one. It is called when something is to be done after
+    /// [`deadline`](Reactor::deadline) was last asked and before the next turn, once.
     pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
         Self::with_clock(Instant::now, wake)
     }
 
-    /// The same with a clock of the caller's, which tests turn.
+    /// The same with a clock of the caller's, such as one that a test turns. All times of its
+    /// connections are by this clock.
     pub fn with_clock(
         clock: impl Fn() -> Instant + Send + Sync + 'static,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Self {
-        let (clock, state, scratch) = (Clock::new(clock), Mutex::default(), Mutex::default());
-        Self(Arc::new(Inner { clock, queue: RunQueue::new(wake), state, scratch }))
+        Self { core: Core::new(Clock::new(clock), wake) }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state()
-    }
-
-    /// The time that alarms go by.
-    pub(crate) fn now(&self) -> Instant {
-        self.0.clock.now()
-    }
-
-    /// Runs a future from the next turn on.
-    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        let mut state = self.state();
-        let name = state.name();
-        let waker = self.0.queue.named(name);
-        state.tasks.insert(name, Task { future: Box::pin(future), waker: Arc::clone(&waker) });
-        state.count += 1;
-        drop(state);
-        waker.wake();
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
     }
 
     /// How many connections are being opened or driven.
     pub fn connections(&self) -> usize {
-        self.state().count
+        self.core.connections()
     }
 
-    /// Something else to wait for, or not to wait for any more, in this order.
+    /// Something else to wait for, or not to wait for any more. Changes are to be applied in this
+    /// order, until there are none, before each wait.
     pub fn poll_change(&self) -> Option<Change> {
-        self.state().changes.pop_front()
+        self.core.poll_change()
     }
 
-    /// A source may be read or written. What is not true does no harm.
+    /// A source may be read or written: it is tried in the next turn. What is not true does no
+    /// harm, nor does a source that is gone. An error or a hang-up counts as both.
+    ///
+    /// The next turn is due now, and nothing wakes the loop, which is awake: this is for the loop.
+    /// That a stream of [`open_on`](Reactor::open_on) is ready may be said from anywhere, and wakes
+    /// the loop.
     pub fn handle_ready(&self, token: Token, readable: bool, writable: bool) {
-        let mut woken = [None, None];
-        if let Some(source) = self.state().sources.get_mut(&token.0) {
-            woken = source.handle_ready(readable, writable);
-        }
-        woken.into_iter().flatten().for_each(Waker::wake);
+        self.core.handle_ready(token, readable, writable);
     }
 
     /// A source cannot be waited for: what goes on on it fails with this error, and nothing else
     /// does.
     pub fn handle_failed(&self, token: Token, error: io::Error) {
-        let mut woken = [None, None];
-        if let Some(source) = self.state().sources.get_mut(&token.0) {
-            woken = source.handle_failed(error);
-        }
-        woken.into_iter().flatten().for_each(Waker::wake);
+        self.core.handle_failed(token, error);
     }
 
-    /// When the next turn is due: a time that has come where one is due now.
+    /// Until when to wait at most for something to become ready: a time that has come where a turn
+    /// is due at once, none where nothing but readiness or a wake makes one due.
+    ///
+    /// It is asked last before each wait, and each time anew: from here on whatever is to be done
+    /// wakes the loop.
     pub fn deadline(&self) -> Option<Instant> {
-        let state = self.state();
-        let next = state.alarms.keys().next().map(|(at, _)| *at);
-        if self.0.queue.len() == 0 { next } else { Some(self.0.clock.now()) }
+        self.core.deadline()
     }
 
-    /// Runs what can be run, once each.
+    /// Moves what can be moved and does what is due, without waiting for anything. Each connection
+    /// gets its share; where one could go on, the next turn is due at once.
+    ///
+    /// A turn that nothing was due for does no harm. One within another, or on a second thread at
+    /// the same time, does nothing.
     pub fn turn(&self) {
-        self.0.queue.set_awake();
-        let due = self.state().due();
-        due.into_iter().for_each(Waker::wake);
-        for _ in 0..self.0.queue.len() {
-            let Some(name) = self.0.queue.pop() else { break };
-            let Some(mut task) = self.state().tasks.remove(&name) else { continue };
-            task.waker.set_running();
-            let waker = Waker::from(Arc::clone(&task.waker));
-            let gone = Gone { reactor: self };
-            let polled = task.future.as_mut().poll(&mut Context::from_waker(&waker));
-            match polled {
-                Poll::Ready(()) => drop(task),
-                Poll::Pending => {
-                    std::mem::forget(gone);
-                    self.state().tasks.insert(name, task);
-                }
-            }
-        }
-        let now = self.0.clock.now();
-        let mut state = self.state();
-        state.publish_interests();
-        state.looked = Some(now);
-        drop(state);
-        self.0.queue.set_waiting();
+        self.core.turn();
     }
 
-    /// Ends all tasks: what waits to be written still goes out.
+    /// Loses all connections, and gives up those that are being opened. What they have queued still
+    /// goes out: it is written to a socket by calls that block, for at most 3 s each; another
+    /// stream is offered it once. Close connections first where the broker is to hear of it, and
+    /// take turns until there are none.
+    ///
+    /// Sources that are gone by that are told as [changes](Reactor::poll_change).
     pub fn close(&self) {
-        let tasks = {
-            let mut state = self.state();
-            state.count -= state.tasks.len();
-            std::mem::take(&mut state.tasks)
-        };
-        drop(tasks);
+        self.core.close(false);
     }
 }
 
-/// A task that is polled is over, unless it says otherwise: a panic in it, which is some
-/// application's, ends it too.
-struct Gone<'a> {
-    reactor: &'a Reactor,
-}
-
-impl Drop for Gone<'_> {
+impl Drop for Reactor {
     fn drop(&mut self) {
-        self.reactor.state().count -= 1;
-    }
-}
-
-impl Inner {
-    /// Nothing panics under this lock, and nothing foreign runs there: wakers in it are those of
-    /// tasks of this reactor.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn name(&mut self) -> usize {
-        self.last_name += 1;
-        self.last_name
-    }
-
-    /// Alarms that were due when all sources were looked at last.
-    fn due(&mut self) -> Vec<Waker> {
-        let Some(looked) = self.looked else { return Vec::new() };
-        let later = self.alarms.split_off(&(looked, usize::MAX));
-        std::mem::replace(&mut self.alarms, later).into_values().collect()
-    }
-
-    fn publish_interests(&mut self) {
-        let changed = self.sources.iter_mut().filter_map(|(name, source)| {
-            source.changed_interest().map(|interest| Change::Modify(Token(*name), interest))
-        });
-        self.changes.extend(changed);
-    }
-}
-
-impl Runtime for Reactor {
-    type Alarm = ReactorAlarm;
-    type Apart = Apart;
-
-    fn clock(&self) -> Clock {
-        self.0.clock.clone()
-    }
-
-    fn alarm(&self) -> ReactorAlarm {
-        let name = self.state().name();
-        ReactorAlarm { reactor: self.clone(), name, at: None }
-    }
-
-    fn elsewhere<R: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> R + Send + 'static,
-    ) -> impl Future<Output = io::Result<R>> + Send + 'static {
-        elsewhere(work)
-    }
-
-    /// Its loop drives other connections, and keeps the time that a provider may take: one that
-    /// blocks does it on a thread of its own.
-    fn provide(
-        &self,
-        provider: Arc<dyn CredentialsProvider>,
-    ) -> impl Future<Output = Result<Provided, ProviderError>> + Send {
-        ask(provider)
-    }
-
-    /// Each task is polled once a turn.
-    fn poll_share(&self, _: &mut Context<'_>) -> Poll<()> {
-        Poll::Ready(())
-    }
-
-    fn reads_what_is_there(&self) -> bool {
-        true
-    }
-
-    fn apart(&self, work: impl Future<Output = ()> + Send + 'static) -> Apart {
-        Apart::new(work)
-    }
-}
-
-/// An alarm of a reactor's.
-pub(crate) struct ReactorAlarm {
-    reactor: Reactor,
-    name: usize,
-    /// When it fires; none once it has.
-    at: Option<Instant>,
-}
-
-impl ReactorAlarm {
-    /// Not among those that fire any more.
-    fn unset(&self, at: Instant) {
-        self.reactor.state().alarms.remove(&(at, self.name));
-    }
-}
-
-impl Alarm for ReactorAlarm {
-    fn set(&mut self, at: Instant) {
-        if let Some(before) = self.at.replace(at) {
-            self.unset(before);
-        }
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Some(at) = self.at else { return Poll::Ready(()) };
-        let mut state = self.reactor.state();
-        if state.looked.is_some_and(|looked| at <= looked) {
-            state.alarms.remove(&(at, self.name));
-            self.at = None;
-            return Poll::Ready(());
-        }
-        state.alarms.insert((at, self.name), context.waker().clone());
-        Poll::Pending
-    }
-}
-
-impl Drop for ReactorAlarm {
-    fn drop(&mut self) {
-        if let Some(at) = self.at {
-            self.unset(at);
-        }
+        self.core.close(true);
     }
 }
 

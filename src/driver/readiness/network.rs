@@ -5,21 +5,21 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use super::Reactor;
-use super::source::{ReadyStream, Socket};
+use super::core::Core;
+use super::stream::{ReadyStream, Socket};
 use crate::config::{ConnectionParameters, Endpoint};
 use crate::driver::connect::{prepare, reachable};
 use crate::driver::runtime::{Network, Runtime};
 use crate::error::ConnectCause;
 
 /// This machine's network.
-pub(crate) struct Tcp(pub(crate) Reactor);
+pub(crate) struct Tcp(pub(super) Core);
 
 impl Network for Tcp {
-    type Runtime = Reactor;
+    type Runtime = Core;
     type Stream = ReadyStream<Socket>;
 
-    fn runtime(&self) -> &Reactor {
+    fn runtime(&self) -> &Core {
         &self.0
     }
 

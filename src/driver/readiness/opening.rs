@@ -2,20 +2,22 @@
 
 use std::io::{Read, Write};
 
-use super::source::{Any, Ready, ReadyStream};
-use super::{Reactor, Tcp, Token};
+use super::core::Core;
+use super::network::Tcp;
+use super::source::Token;
+use super::stream::{Any, Ready, ReadyStream};
 use crate::config::ConnectionParameters;
 use crate::driver::connect;
 use crate::driver::handing_over::{Opened, open_and_drive, opening};
 
-impl Reactor {
+impl Core {
     /// Opens a connection over the network, and drives it until it is finished.
     pub(crate) fn begin_open(&self, parameters: ConnectionParameters) -> Opened {
         let (opener, opened) = opening();
-        let reactor = self.clone();
+        let core = self.clone();
         self.spawn(async move {
-            let network = Tcp(reactor.clone());
-            open_and_drive(reactor, connect::open_over(&network, &parameters), opener).await;
+            let network = Tcp(core.clone());
+            open_and_drive(core, connect::open_over(&network, &parameters), opener).await;
         });
         opened
     }
@@ -29,7 +31,7 @@ impl Reactor {
         Ok(self.begin_open_on_ready(ReadyStream::of_given(socket, self)?, parameters))
     }
 
-    /// The same on any stream of the caller's, who tells when it is ready.
+    /// The same on any stream of the caller's, who reports when it is ready.
     pub(crate) fn begin_open_on<T>(&self, stream: T, parameters: ConnectionParameters) -> (Token, Opened)
     where
         T: Read + Write + Send + Unpin + 'static,
@@ -40,10 +42,10 @@ impl Reactor {
 
     fn begin_open_on_ready<T: Ready>(&self, stream: ReadyStream<T>, parameters: ConnectionParameters) -> Opened {
         let (opener, opened) = opening();
-        let reactor = self.clone();
+        let core = self.clone();
         self.spawn(async move {
-            let runtime = reactor.clone();
-            open_and_drive(runtime, connect::open_on(&reactor, stream, &parameters), opener).await;
+            let runtime = core.clone();
+            open_and_drive(runtime, connect::open_on(&core, stream, &parameters), opener).await;
         });
         opened
     }

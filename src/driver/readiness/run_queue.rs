@@ -8,7 +8,7 @@ use std::task::Wake;
 /// Names of tasks that are to be run. Whoever runs them is woken where it waits.
 pub(crate) struct RunQueue<N> {
     woken: Mutex<Woken<N>>,
-    wake: Box<dyn Fn() + Send + Sync>,
+    wake: Arc<dyn Fn() + Send + Sync>,
 }
 
 struct Woken<N> {
@@ -28,13 +28,18 @@ pub(crate) struct Named<N> {
 impl<N: Copy + Send + Sync + 'static> RunQueue<N> {
     /// A queue whose owner `wake` wakes, from any thread.
     pub(crate) fn new(wake: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
-        let woken = Mutex::new(Woken { names: VecDeque::new(), waiting: false });
-        Arc::new(Self { woken, wake: Box::new(wake) })
+        let woken = Mutex::new(Woken { names: VecDeque::new(), waiting: true });
+        Arc::new(Self { woken, wake: Arc::new(wake) })
     }
 
     /// Nothing panics under this lock, and nothing foreign runs there.
     fn woken(&self) -> MutexGuard<'_, Woken<N>> {
         self.woken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What wakes the owner.
+    pub(crate) fn wake(&self) -> Arc<dyn Fn() + Send + Sync> {
+        Arc::clone(&self.wake)
     }
 
     /// What wakes the task of this name.

@@ -1,0 +1,240 @@
+//! What is read and written: streams that are tried when they may be ready.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use socket2::SockRef;
+
+use super::core::Core;
+use super::source::{Descriptor, Direction, Source, Token};
+use crate::transport::{Room, Stream};
+
+/// A direction.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    In,
+    Out,
+}
+
+impl Way {
+    fn of(self, source: &mut Source) -> &mut Direction {
+        match self {
+            Self::In => &mut source.input,
+            Self::Out => &mut source.output,
+        }
+    }
+}
+
+/// What lies under a stream of a reactor's.
+pub(crate) trait Ready: Send + Unpin + 'static {
+    /// Reads and writes at once, or says `WouldBlock`.
+    fn io(&mut self) -> impl Read + Write;
+
+    /// Tells the other side that nothing more comes.
+    fn end(&mut self) -> io::Result<()>;
+
+    fn socket(&self) -> Option<SockRef<'_>>;
+}
+
+/// A socket of this crate's.
+pub(crate) struct Socket(Arc<TcpStream>);
+
+impl Ready for Socket {
+    fn io(&mut self) -> impl Read + Write {
+        &*self.0
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.0.shutdown(Shutdown::Write)
+    }
+
+    fn socket(&self) -> Option<SockRef<'_>> {
+        Some(SockRef::from(&*self.0))
+    }
+}
+
+/// A socket of the caller's.
+#[cfg(unix)]
+pub(crate) struct Given<T>(T);
+
+#[cfg(unix)]
+impl<T: Read + Write + std::os::fd::AsFd + Send + Unpin + 'static> Ready for Given<T> {
+    fn io(&mut self) -> impl Read + Write {
+        &mut self.0
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        SockRef::from(&self.0).shutdown(Shutdown::Write)
+    }
+
+    fn socket(&self) -> Option<SockRef<'_>> {
+        Some(SockRef::from(&self.0))
+    }
+}
+
+/// A stream of the caller's, of which nothing else is known.
+pub(crate) struct Any<T>(T);
+
+impl<T: Read + Write + Send + Unpin + 'static> Ready for Any<T> {
+    fn io(&mut self) -> impl Read + Write {
+        &mut self.0
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+
+    fn socket(&self) -> Option<SockRef<'_>> {
+        None
+    }
+}
+
+/// A stream that is driven by a reactor.
+pub(crate) struct ReadyStream<T> {
+    io: T,
+    token: Token,
+    core: Core,
+}
+
+impl ReadyStream<Socket> {
+    /// A socket of this crate's.
+    pub(super) fn of_socket(socket: TcpStream, core: &Core) -> Self {
+        let socket = Arc::new(socket);
+        Self::new(Socket(Arc::clone(&socket)), core, Some(Descriptor(socket)))
+    }
+
+    /// Waits until a socket that is being connected is connected.
+    pub(super) fn poll_connected(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let report = ready!(self.poll_ready(Way::Out, context))?;
+            if let Some(error) = self.io.0.take_error()? {
+                return Poll::Ready(Err(error));
+            }
+            match self.io.0.peer_addr() {
+                Ok(_) => return Poll::Ready(Ok(())),
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => self.set_exhausted(Way::Out, report),
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+impl<T: Read + Write + std::os::fd::AsFd + Send + Unpin + 'static> ReadyStream<Given<T>> {
+    /// A socket of the caller's, which is made not to block.
+    pub(crate) fn of_given(io: T, core: &Core) -> io::Result<Self> {
+        SockRef::from(&io).set_nonblocking(true)?;
+        let descriptor = io.as_fd().try_clone_to_owned()?;
+        Ok(Self::new(Given(io), core, Some(Descriptor(Arc::new(descriptor)))))
+    }
+}
+
+impl<T: Read + Write + Send + Unpin + 'static> ReadyStream<Any<T>> {
+    /// A stream of the caller's, who reports when it is ready.
+    pub(crate) fn of_any(io: T, core: &Core) -> Self {
+        Self::new(Any(io), core, None)
+    }
+}
+
+impl<T> ReadyStream<T> {
+    fn new(io: T, core: &Core, descriptor: Option<Descriptor>) -> Self {
+        let mut state = core.state();
+        let token = Token(state.name());
+        let report = state.reports.next();
+        state.sources.insert(token.0, Source::new(descriptor, report));
+        state.touch(token);
+        drop(state);
+        Self { io, token, core: core.clone() }
+    }
+
+    pub(super) fn token(&self) -> Token {
+        self.token
+    }
+
+    /// Ready with the last report, where it may be ready; or with why it cannot be waited for.
+    fn poll_ready(&self, way: Way, context: &Context<'_>) -> Poll<io::Result<u64>> {
+        let mut state = self.core.state();
+        state.touch(self.token);
+        let (last, all) = (state.reports.last(), state.reports.all());
+        // It has a source as long as it is there.
+        let Some(source) = state.sources.get_mut(&self.token.0) else { return Poll::Ready(Ok(last)) };
+        if let Some(failure) = source.failure() {
+            return Poll::Ready(Err(failure));
+        }
+        // Nothing foreign runs under the lock: whoever polls a stream is a task of the reactor's.
+        let is_ready = way.of(source).is_ready_or_wakes(all, context.waker());
+        if is_ready { Poll::Ready(Ok(last)) } else { Poll::Pending }
+    }
+
+    fn set_exhausted(&self, way: Way, report: u64) {
+        if let Some(source) = self.core.state().sources.get_mut(&self.token.0) {
+            way.of(source).set_exhausted(report);
+        }
+    }
+
+    /// Does something as soon as the stream is ready for it.
+    fn poll_io<R>(
+        &mut self,
+        way: Way,
+        context: &mut Context<'_>,
+        mut attempt: impl FnMut(&mut T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        loop {
+            let report = ready!(self.poll_ready(way, context))?;
+            match attempt(&mut self.io) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.set_exhausted(way, report),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                done => return Poll::Ready(done),
+            }
+        }
+    }
+}
+
+impl<T: Ready> Stream for ReadyStream<T> {
+    fn poll_read(&mut self, context: &mut Context<'_>, octets: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.poll_io(Way::In, context, |io| io.io().read(octets))
+    }
+
+    fn poll_fill(&mut self, context: &mut Context<'_>, room: &mut Room<'_>) -> Poll<io::Result<usize>> {
+        let core = self.core.clone();
+        let mut scratch = core.scratch();
+        let most = room.remaining().min(MOST_AT_A_TIME);
+        if scratch.len() < most {
+            scratch.resize(most, 0);
+        }
+        let Some(octets) = scratch.get_mut(..most) else { return Poll::Ready(Ok(0)) };
+        let count = ready!(self.poll_read(context, octets))?;
+        Poll::Ready(Ok(room.put(octets.get(..count).unwrap_or_default())))
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.poll_io(Way::Out, context, |io| io.io().write_vectored(slices))
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_io(Way::Out, context, |io| io.io().flush())
+    }
+
+    fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_io(Way::Out, context, Ready::end)
+    }
+
+    fn socket(&self) -> Option<SockRef<'_>> {
+        self.io.socket()
+    }
+}
+
+/// Octets read in one call.
+const MOST_AT_A_TIME: usize = 64 * 1024;
+
+impl<T> Drop for ReadyStream<T> {
+    fn drop(&mut self) {
+        let is_announced = self.core.state().remove(self.token);
+        if is_announced {
+            // The loop has the descriptor, and drops it.
+            self.core.wake_owner();
+        }
+    }
+}
