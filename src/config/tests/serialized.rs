@@ -177,7 +177,7 @@ fn a_name_that_comes_twice_is_refused_by_name_wherever_it_stands() {
     ];
     for (map, name) in cases {
         let error = from_str::<ConnectionParameters>(map).unwrap_err().to_string();
-        assert!(error.starts_with(&format!("the key {name} comes twice: give it once")), "{map}: {error}");
+        assert!(error.starts_with(&format!("the key {name} is given twice: give it once")), "{map}: {error}");
     }
 }
 

@@ -103,8 +103,8 @@ fn an_error_says_what_was_given_and_what_to_do() {
             "amqp://h?max_unconfirmed=x",
             "max_unconfirmed cannot be \"x\": allowed is a whole number from 1 to 4294967295, or none",
         ),
-        ("amqp://h?locale=", "locale is empty: allowed is a name of 1 to 255 octets, such as en_US"),
-        ("amqp://h?locale=a&locale=b", "the key locale comes twice: give it once"),
+        ("amqp://h?locale=", "locale is empty: allowed is a name of 1 to 255 bytes, such as en_US"),
+        ("amqp://h?locale=a&locale=b", "the key locale is given twice: give it once"),
         (
             "amqp://h?verify=verify_none",
             "verify is not valid: it is about TLS: begin the URL with amqps://, or leave it out",

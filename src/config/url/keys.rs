@@ -1,4 +1,4 @@
-//! The keys of a URL's query that are more than one value of one field, and how keys are found.
+//! The keys of a URL's query that do not map to one value of one field, and the search for keys.
 
 use std::time::Duration;
 
@@ -14,26 +14,27 @@ pub(in crate::config) fn keys() -> impl Iterator<Item = &'static Key> {
     ROWS.iter().flat_map(|row| row.keys)
 }
 
-/// The key that is called so.
+/// The key of this name.
 pub(in crate::config) fn find(name: &str) -> Option<&'static Key> {
     keys().find(|key| key.name == name)
 }
 
-/// The keys that a mistyped name may mean.
+/// The keys of which a name may be a misspelling.
 pub(super) fn nearest(name: &str) -> Vec<&'static str> {
     nearest_of(name, keys().map(|key| key.name))
 }
 
-/// The known names that take the fewest changes to get to, where these are few; a neighbour that
-/// changed places is one change, upper or lower case and words apart or together are none.
+/// The known names with the smallest edit distance from `name`, if that distance is small. Two
+/// swapped neighbours count as one change; upper or lower case and separators between words do not
+/// count.
 pub(in crate::config) fn nearest_of<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let plain = |name: &str| -> String {
-        // What is much longer than any name is near none.
+        // A bound on the cost: what is much longer than any known name is near none.
         let letters = name.chars().take(64).filter(|letter| !matches!(letter, '_' | '-'));
         letters.map(|letter| letter.to_ascii_lowercase()).collect()
     };
     let wanted = plain(name);
-    // One mistake in four letters: beyond that, `foo` is near `locale`.
+    // One change per four letters: with more, `foo` would be near `locale`.
     let mut fewest = (wanted.chars().count() / 4).clamp(1, 3);
     let mut nearest = Vec::new();
     for known in known {
@@ -58,7 +59,8 @@ pub(in crate::config) const SOCKET_TIMEOUT: Access = Access {
     ..Access::PLAIN
 };
 
-/// It checks its bounds itself, so that an error names this key and not the other one of its field.
+/// It checks its bounds when it reads, so that an error names this key and not `socket_timeout`,
+/// the other key of its field.
 pub(in crate::config) const CONNECTION_TIMEOUT: Access = Access {
     read: |p, text| {
         let timeout = optional(text, |text| whole(text).map(Duration::from_millis))?;
@@ -73,7 +75,7 @@ pub(in crate::config) const CONNECTION_TIMEOUT: Access = Access {
     ..Access::PLAIN
 };
 
-/// Lower case, as RabbitMQ's URIs have them.
+/// Names are in lower case, as in RabbitMQ's URIs.
 pub(in crate::config) const AUTH_MECHANISM: Access = Access {
     read: |p, text| {
         let choice = |name| match name {
@@ -94,10 +96,10 @@ pub(in crate::config) const AUTH_MECHANISM: Access = Access {
     ..Access::PLAIN
 };
 
-/// What stands between the texts of a key that came several times.
+/// The separator of the texts of a key that was given several times.
 pub(super) const REPEATED: char = ',';
 
-/// What a URL calls a mechanism; it has no name for an application's own.
+/// The name of a mechanism in a URL. A custom mechanism has none.
 fn named(choice: &Choice) -> Option<&'static str> {
     match choice {
         Choice::Plain => Some("plain"),
@@ -118,12 +120,12 @@ pub(in crate::config) const ERASE_ON_CONNECT: Access = Access {
     ..Access::PLAIN
 };
 
-/// The settings of TLS, which a URL has that begins with amqps.
+/// The settings of TLS, which exist if the URL begins with `amqps`.
 fn tls(parameters: &mut ConnectionParameters) -> Result<&mut Tls, Refusal> {
     parameters.tls.as_mut().ok_or(Refusal::NeedsTls)
 }
 
-/// The path of a file; what is in memory has none.
+/// The path of a file. PEM in memory has none.
 fn path(pem: Option<&Pem>) -> Vec<String> {
     match pem {
         Some(pem) if pem.is_misplaced() => Vec::new(),
@@ -191,7 +193,7 @@ pub(in crate::config) const FAIL_IF_NO_PEER_CERT: Access = Access {
     ..Access::PLAIN
 };
 
-/// Erlang's word for telling no name.
+/// Erlang's word for not sending a name.
 pub(in crate::config) const DISABLE: &str = "disable";
 
 pub(in crate::config) const SERVER_NAME: Access = Access {
@@ -212,7 +214,8 @@ pub(in crate::config) const SERVER_NAME: Access = Access {
     ..Access::PLAIN
 };
 
-/// For a name that is checked and not told; without one, [`SERVER_NAME`] says it all.
+/// Printed only for a name that is verified and not sent. If no name is set, [`SERVER_NAME`]
+/// expresses both.
 pub(in crate::config) const SEND_SERVER_NAME: Access = Access {
     read: |p, text| {
         let send = either(text, "false", "true")?;
