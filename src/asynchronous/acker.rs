@@ -1,4 +1,4 @@
-//! The settlement of a delivery.
+//! The settlement of a delivery: its acknowledgement or rejection.
 
 use std::fmt;
 use std::future::Future;
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::link::Wait;
 use crate::wire::ShortString;
 
-/// Where deliveries come from. All deliveries of a consumer share one, so that a delivery costs one
+/// The origin of deliveries. All deliveries of a consumer share one, so that a delivery costs one
 /// increment of a reference count.
 pub(super) struct Source {
     pub(super) channel: Channel,
@@ -38,7 +38,7 @@ impl Requeue {
     }
 }
 
-/// The right to settle one delivery, without its message: returned by
+/// The right to settle one delivery (to acknowledge or reject it), without its message: returned by
 /// [`Delivery::into_parts`](super::Delivery::into_parts).
 ///
 /// The methods that settle take `self`, so that a delivery cannot be settled twice. Dropping an
@@ -53,7 +53,7 @@ impl Requeue {
 /// acker.ack().await
 /// # }
 /// ```
-#[must_use = "a delivery that nobody settles is delivered again"]
+#[must_use = "a delivery that is not settled is delivered again"]
 pub struct Acker {
     source: Arc<Source>,
     delivery_tag: u64,
@@ -148,6 +148,7 @@ impl Future for SettleFuture {
         if *no_ack {
             return Poll::Ready(Err(Error::nothing_to_settle()));
         }
+        // In a loop, because others may fill the room again before this task runs.
         loop {
             if let Some(waiting) = room {
                 let waited = ready!(Pin::new(&mut **waiting).poll(context));

@@ -41,7 +41,7 @@ use crate::wire::{Name, ShortString};
 /// Clones are handles of the same channel. Consumers, deliveries and confirms hold a handle too.
 /// Dropping the last handle closes the channel in the background, after what was queued is sent.
 /// When a channel is closed, by that or by [`Channel::close`], the broker takes back what was
-/// delivered on it and not settled:
+/// delivered on it and not settled (neither acknowledged nor rejected):
 ///
 /// * A message of a classic or quorum queue returns to its queue, and is delivered again as
 ///   redelivered. A quorum queue counts that as one delivery of the message (`x-delivery-count`).
@@ -202,7 +202,7 @@ impl Channel {
     }
 
     /// Returns a stream of the messages that are returned on this channel (`basic.return`) and that
-    /// no [`Confirm`](super::Confirm) reports.
+    /// do not clearly belong to one [`Confirm`](super::Confirm) that still exists.
     ///
     /// On a channel that is not in confirm mode, these are all returned messages. On a channel in
     /// [confirm mode](Channel::confirm_select), the [`Confirm`](super::Confirm) of a returned

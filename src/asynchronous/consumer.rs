@@ -43,8 +43,8 @@ impl<'a> Consume<'a> {
         Self { channel, request, prefetch }
     }
 
-    /// Sets how many unsettled messages the broker sends to this consumer at most (`basic.qos`); 0
-    /// means no limit.
+    /// Sets how many unsettled messages (neither acknowledged nor rejected) the broker sends to
+    /// this consumer at most (`basic.qos`); 0 means no limit.
     ///
     /// Without it, the limit that `basic_qos` set for the channel applies, or, if there is none,
     /// [`default_prefetch`](crate::ConnectionParameters#structfield.default_prefetch). A program
@@ -150,8 +150,8 @@ const YIELD_EVERY: usize = 256;
 /// wait in memory until the program takes them. When more than
 /// [`read_limit`](crate::ConnectionParameters#structfield.read_limit) bytes wait for the consumers
 /// of a connection, the client stops reading. TCP then holds the broker back, for all channels of
-/// the connection, until consumers have taken some. A consumer that is slow but steady is slowed
-/// down in this way and loses nothing.
+/// the connection, until consumers have taken some. A consumer that takes its messages slowly but
+/// steadily loses nothing.
 ///
 /// A consumer that takes no messages at all would block the others without end. Therefore, when
 /// more than the limit has waited for
@@ -263,6 +263,8 @@ impl Consumer {
     }
 
     pub(crate) fn poll_delivery(&mut self, context: &Context<'_>) -> Poll<Option<Result<Delivery>>> {
+        // Yields only between batches: a delivery that is here already is given at once. The task
+        // wakes itself, because no event may follow.
         if self.handed_out >= YIELD_EVERY && self.deliveries.held() == 0 {
             self.handed_out = 0;
             context.waker().wake_by_ref();

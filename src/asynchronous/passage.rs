@@ -60,6 +60,8 @@ impl<'a, K: PublishKind> Passage<'a, K> {
         match channel.shared().publish(channel.key(), &self.publish.frames(), K::CONFIRMED)? {
             Passed::Through { confirm, yields: false } => Poll::Ready(Ok(K::output(channel, confirm))),
             Passed::Through { confirm, yields: true } => {
+                // The message is queued, so dropping the future here loses only its output.
+                // Yielding lets the driver write before this task queues more.
                 self.stage = Stage::Yielding(K::output(channel, confirm));
                 context.waker().wake_by_ref();
                 Poll::Pending

@@ -120,7 +120,7 @@ impl Publisher {
 /// It keeps the channel open until it resolves. If it is dropped before that, the decision is
 /// ignored, and the message is still published.
 #[derive(Debug)]
-#[must_use = "only awaiting a confirm tells whether the broker has the message"]
+#[must_use = "only awaiting a confirm shows whether the broker has the message"]
 pub struct Confirm {
     /// Keeps the channel open: closing it would end the wait for the decision.
     channel: Channel,

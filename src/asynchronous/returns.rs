@@ -11,9 +11,9 @@ use super::Channel;
 use crate::engine::Returned;
 use crate::link::{Standing, Topic};
 
-/// A stream of the messages that are returned on a channel (`basic.return`) and that no
-/// [`Confirm`](super::Confirm) reports: returned by [`Channel::returns`]. It ends with the channel,
-/// or when a later stream replaces it.
+/// A stream of the messages that are returned on a channel (`basic.return`) and that do not clearly
+/// belong to one [`Confirm`](super::Confirm): returned by [`Channel::returns`]. It ends with the
+/// channel, or when a later stream replaces it.
 ///
 /// It keeps up to 4096 messages that were not taken, of at most 16 MiB together (the latest is kept
 /// whatever its size). When there are more, the oldest are dropped, and [`Returns::lost`] counts

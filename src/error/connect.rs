@@ -297,12 +297,12 @@ impl ConnectError {
     }
 
     /// The most significant attempt: the last one of those that progressed furthest.
-    pub(crate) fn telling(&self) -> Option<&Attempt> {
+    pub(crate) fn most_significant(&self) -> Option<&Attempt> {
         self.attempts.iter().max_by_key(|attempt| attempt.phase)
     }
 
     pub(crate) fn kind(&self) -> ErrorKind {
-        match (&self.out_of_time, self.telling()) {
+        match (&self.out_of_time, self.most_significant()) {
             (Some(_), _) | (None, None) => ErrorKind::TimedOut,
             (None, Some(attempt)) => attempt.kind(),
         }
@@ -311,7 +311,7 @@ impl ConnectError {
     /// Which side caused the failure. It is the client if the time was over, or if the client could
     /// not accept what the peer sent.
     pub(crate) fn initiator(&self) -> Option<Initiator> {
-        match (&self.out_of_time, self.telling()) {
+        match (&self.out_of_time, self.most_significant()) {
             (Some(_), _) => Some(Initiator::Client),
             (None, attempt) => Some(attempt?.cause.initiator()),
         }
@@ -322,11 +322,11 @@ impl ConnectError {
     }
 
     pub(crate) fn hint(&self) -> Option<&'static str> {
-        self.telling()?.hint()
+        self.most_significant()?.hint()
     }
 
     pub(crate) fn refusal(&self) -> Option<(ReplyCode, &ShortString)> {
-        self.telling()?.cause.refusal()
+        self.most_significant()?.cause.refusal()
     }
 }
 

@@ -56,7 +56,7 @@ fn failure_hint(failure: &Failure) -> Option<&'static str> {
             "the connection is given up; what was queued may not have arrived"
         }
         Failure::TimedOutBlocked { .. } => "the broker may still carry it out when its memory or disk alarm ends",
-        Failure::TimedOut(_) => "the broker may still carry it out; raise call_timeout if it needs more time",
+        Failure::TimedOut(_) => "the broker may still carry it out; allow it more time if it needs more",
         Failure::ChannelsExhausted { .. } => "close some, or raise channel_max",
         Failure::NoWaitCall(_) => "send it instead of calling it",
         Failure::ReplyExpected(_) => "call it, or set no-wait",

@@ -119,7 +119,7 @@ impl Error {
     fn transport_kind(&self) -> Option<io::ErrorKind> {
         match (&*self.cause, self.close_reason()) {
             (Cause::Connect(error), _) if error.kind() == ErrorKind::Io => {
-                error.telling()?.get_ref()?.downcast_ref::<io::Error>().map(io::Error::kind)
+                error.most_significant()?.get_ref()?.downcast_ref::<io::Error>().map(io::Error::kind)
             }
             (_, Some(Reason::Io(kind, _))) => Some(*kind),
             _ => None,
@@ -197,7 +197,7 @@ impl Error {
     pub fn get_ref(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &*self.cause {
             Cause::Parameters(error) => Some(error),
-            Cause::Connect(error) => error.telling().map(|attempt| attempt as _),
+            Cause::Connect(error) => error.most_significant().map(|attempt| attempt as _),
             Cause::Failure(Failure::Encode(error)) => Some(error),
             Cause::Decode(error) => Some(error),
             _ => match self.close_reason() {

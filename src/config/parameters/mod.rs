@@ -307,11 +307,12 @@ parameters! {
         keys { "max_header_size" "a whole number of bytes, at least 1" codec POSITIVE_USIZE; }
 
     default_prefetch: u16 = 250, "250",
-        "How many unsettled messages the broker sends at most to a consumer if neither the consumer nor its channel has a \
-         limit; 0 means no limit. It bounds how much a slow consumer holds, and leaves messages for other consumers of the \
-         queue. A program that collects more messages than this before it settles them has to set a higher limit; otherwise it \
-         waits for ever. Pika and lapin have no default limit, so that one process may hold a whole queue. RabbitMQ's guide to \
-         consumers finds that 100 to 300 usually give the best throughput, and that more gains little.",
+        "How many unsettled messages (neither acknowledged nor rejected) the broker sends at most to a consumer if neither the \
+         consumer nor its channel has a limit; 0 means no limit. It bounds how much a slow consumer holds, and leaves messages \
+         for other consumers of the queue. A program that collects more messages than this before it settles them has to set a \
+         higher limit; otherwise it waits for ever. Pika and lapin have no default limit, so that one process may hold a whole \
+         queue. RabbitMQ's guide to consumers finds that 100 to 300 usually give the best throughput, and that more gains \
+         little.",
         set |default_prefetch: u16| default_prefetch,
         keys { "default_prefetch" "a whole number from 0 to 65535" codec ANY_U16; }
 

@@ -38,15 +38,15 @@ impl ConnectionParameters {
     /// ```
     pub fn announced_properties(&self) -> FieldTable {
         let mut properties = FieldTable::new();
-        let mut tell = |key: &'static str, value: FieldValue| properties.insert(ShortString::from_static(key), value);
-        tell("product", FieldValue::from("leveret"));
-        tell("version", FieldValue::from(env!("CARGO_PKG_VERSION")));
-        tell("platform", FieldValue::from("Rust"));
-        tell(CAPABILITIES_KEY, FieldValue::Table(capabilities()));
+        let mut set = |key: &'static str, value: FieldValue| properties.insert(ShortString::from_static(key), value);
+        set("product", FieldValue::from("leveret"));
+        set("version", FieldValue::from(env!("CARGO_PKG_VERSION")));
+        set("platform", FieldValue::from("Rust"));
+        set(CAPABILITIES_KEY, FieldValue::Table(capabilities()));
         if let Some(name) = &self.connection_name {
-            tell("connection_name", FieldValue::from(name.as_str()));
+            set("connection_name", FieldValue::from(name.as_str()));
         }
-        lay_over(&mut properties, &self.client_properties);
+        merge(&mut properties, &self.client_properties);
         properties
     }
 }
@@ -57,7 +57,7 @@ fn capabilities() -> FieldTable {
 }
 
 /// Merges the user's properties into the defaults.
-fn lay_over(properties: &mut FieldTable, theirs: &FieldTable) {
+fn merge(properties: &mut FieldTable, theirs: &FieldTable) {
     for (key, value) in theirs {
         match (properties.get_mut(CAPABILITIES_KEY), value) {
             (Some(FieldValue::Table(ours)), FieldValue::Table(theirs)) if *key == CAPABILITIES_KEY => {

@@ -61,7 +61,7 @@ pub(in crate::config) struct Access {
     /// be repeated.
     pub(in crate::config) print: fn(&ConnectionParameters) -> Vec<String>,
     /// Keys that set the same field, and that cannot be given together with this one.
-    pub(in crate::config) rivals: &'static [&'static str],
+    pub(in crate::config) conflicts: &'static [&'static str],
     /// Whether the key may be given more than once.
     pub(in crate::config) repeats: bool,
     /// Whether the value must never be shown.
@@ -159,13 +159,13 @@ macro_rules! parameters {
 pub(super) use parameters;
 
 impl Access {
-    /// The base of most keys: a text that is given once and is no secret, without rivals. It reads
-    /// and prints nothing.
+    /// The base of most keys: a text that is given once and is no secret, without conflicts. It
+    /// reads and prints nothing.
     pub(in crate::config) const PLAIN: Self = Self {
         read: |_, _| Err(Refusal::Malformed),
         check: |_| true,
         print: |_| Vec::new(),
-        rivals: &[],
+        conflicts: &[],
         repeats: false,
         secret: false,
         form: Form::Text,

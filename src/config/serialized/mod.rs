@@ -11,8 +11,8 @@ use serde::ser::{Serialize, Serializer};
 use super::credentials::REDACTED;
 use super::parameters::{Key, ROWS};
 use super::url::{
-    Beside, Given, KEY_PASSWORD_NAME, NO_TLS, REDACTED_ADVICE, find, keys, nearest_of, read_endpoint, read_endpoints,
-    read_port,
+    Given, KEY_PASSWORD_NAME, NO_TLS, REDACTED_ADVICE, SeparateSecrets, find, keys, nearest_of, read_endpoint,
+    read_endpoints, read_port,
 };
 use super::{ConnectionParameters, Endpoint, ParametersError, ParametersErrorKind, Secret};
 
@@ -166,14 +166,14 @@ impl Written {
         Ok(())
     }
 
-    fn beside(&self) -> Beside {
+    fn separate_secrets(&self) -> SeparateSecrets {
         let key_password = find(KEY_PASSWORD_NAME).is_some_and(|key| self.given.get(key).is_some());
-        Beside { password: self.password.is_some(), key_password }
+        SeparateSecrets { password: self.password.is_some(), key_password }
     }
 
     fn into_parameters(self) -> Result<ConnectionParameters, ParametersError> {
         let mut parameters = match &self.url {
-            Some(url) => ConnectionParameters::from_url_beside(url, self.beside())?,
+            Some(url) => ConnectionParameters::from_url_with(url, self.separate_secrets())?,
             None => ConnectionParameters::default(),
         };
         if let Some(wanted) = self.tls {

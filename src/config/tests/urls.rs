@@ -1,4 +1,4 @@
-//! What URLs give: the lines of `urls.txt`, and how errors tell what is wrong.
+//! Tests of URLs: the lines of `urls.txt`, and the texts of errors.
 
 use std::collections::BTreeMap;
 
@@ -67,7 +67,7 @@ fn every_url_of_the_data_file_is_printed_so_that_it_reads_back() {
     for (url, expectation) in lines().filter(|(_, expectation)| !expectation.contains('!')) {
         let parameters = from_url(url);
         let printed = parameters.to_string();
-        // Only the secrets are not there.
+        // Only the secrets are missing.
         let password = parameters.credentials.password().expose(|text| text.replace('%', "%25").replace('/', "%2F"));
         let complete = printed.replacen(":<redacted>@", &format!(":{password}@"), 1).replace("=<redacted>", "=secret");
         let again = from_url(&complete);

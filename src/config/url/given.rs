@@ -18,10 +18,10 @@ pub(in crate::config) struct Given(BTreeMap<&'static str, Zeroizing<String>>);
 impl Given {
     /// Adds a key, which must not conflict with those that were added before.
     pub(in crate::config) fn add(&mut self, key: &'static Key, text: Zeroizing<String>) -> Result<(), ParametersError> {
-        let are_rivals =
-            |other: &&Key| key.access.rivals.contains(&other.name) || other.access.rivals.contains(&key.name);
-        if let Some(rival) = self.0.keys().filter_map(|name| find(name)).find(are_rivals) {
-            let advice = format!("{} sets the same; give one of them", rival.name);
+        let is_conflict =
+            |other: &&Key| key.access.conflicts.contains(&other.name) || other.access.conflicts.contains(&key.name);
+        if let Some(conflicting) = self.0.keys().filter_map(|name| find(name)).find(is_conflict) {
+            let advice = format!("{} sets the same; give one of them", conflicting.name);
             return Err(ParametersError::new(Conflict, key.name, advice));
         }
         if key.access.repeats && text.contains(REPEATED) {

@@ -54,7 +54,7 @@ pub(in crate::config) const SOCKET_TIMEOUT: Access = Access {
     read: |p, text| optional(text, seconds).map(|value| p.connect_timeout = value),
     check: |p| p.connect_timeout.is_none_or(is_deadline),
     print: |p| vec![p.connect_timeout.map_or_else(|| NONE.to_owned(), print_seconds)],
-    rivals: &["connection_timeout"],
+    conflicts: &["connection_timeout"],
     form: Form::NumberOrNone,
     ..Access::PLAIN
 };
@@ -70,7 +70,7 @@ pub(in crate::config) const CONNECTION_TIMEOUT: Access = Access {
         p.connect_timeout = timeout;
         Ok(())
     },
-    rivals: &["socket_timeout"],
+    conflicts: &["socket_timeout"],
     form: Form::NumberOrNone,
     ..Access::PLAIN
 };
@@ -143,21 +143,21 @@ const ALL_TLS: &[&str] = &["ssl_options"];
 pub(in crate::config) const CA_FILE: Access = Access {
     read: |p, text| tls(p).map(|tls| tls.ca = Some(Pem::file(text))),
     print: |p| tls_text(p, |tls| path(tls.ca.as_ref())),
-    rivals: ALL_TLS,
+    conflicts: ALL_TLS,
     ..Access::PLAIN
 };
 
 pub(in crate::config) const CERTIFICATE_FILE: Access = Access {
     read: |p, text| tls(p).map(|tls| tls.certificate = Some(Pem::file(text))),
     print: |p| tls_text(p, |tls| path(tls.certificate.as_ref())),
-    rivals: ALL_TLS,
+    conflicts: ALL_TLS,
     ..Access::PLAIN
 };
 
 pub(in crate::config) const KEY_FILE: Access = Access {
     read: |p, text| tls(p).map(|tls| tls.key = Some(Pem::file(text))),
     print: |p| tls_text(p, |tls| path(tls.key.as_ref())),
-    rivals: ALL_TLS,
+    conflicts: ALL_TLS,
     ..Access::PLAIN
 };
 
@@ -169,7 +169,7 @@ pub(in crate::config) const KEY_PASSWORD: Access = Access {
         tls(p).map(|tls| tls.key_password = Some(Secret::from(text)))
     },
     print: |p| tls_text(p, |tls| tls.key_password.iter().map(ToString::to_string).collect()),
-    rivals: ALL_TLS,
+    conflicts: ALL_TLS,
     secret: true,
     ..Access::PLAIN
 };
@@ -210,7 +210,7 @@ pub(in crate::config) const SERVER_NAME: Access = Access {
             None => Vec::new(),
         })
     },
-    rivals: ALL_TLS,
+    conflicts: ALL_TLS,
     ..Access::PLAIN
 };
 
@@ -233,7 +233,7 @@ pub(in crate::config) const SEND_SERVER_NAME: Access = Access {
 
 pub(in crate::config) const SSL_OPTIONS: Access = Access {
     read: |p, text| json::read_tls(tls(p)?, text),
-    rivals: &["cacertfile", "certfile", "keyfile", "password", "server_name_indication"],
+    conflicts: &["cacertfile", "certfile", "keyfile", "password", "server_name_indication"],
     secret: true,
     form: Form::Object,
     ..Access::PLAIN
@@ -241,7 +241,7 @@ pub(in crate::config) const SSL_OPTIONS: Access = Access {
 
 pub(in crate::config) const TCP_OPTIONS: Access = Access {
     read: json::read_tcp_options,
-    rivals: &["tcp_keepalive_idle", "tcp_keepalive_interval", "tcp_keepalive_count", "tcp_user_timeout"],
+    conflicts: &["tcp_keepalive_idle", "tcp_keepalive_interval", "tcp_keepalive_count", "tcp_user_timeout"],
     form: Form::Object,
     ..Access::PLAIN
 };
@@ -283,11 +283,11 @@ mod tests {
     }
 
     #[test]
-    fn names_are_unique_and_rivals_are_keys() {
+    fn names_are_unique_and_conflicts_are_keys() {
         for (index, key) in keys().enumerate() {
             assert_eq!(keys().position(|other| other.name == key.name), Some(index), "{}", key.name);
-            for rival in key.access.rivals {
-                assert!(find(rival).is_some(), "{rival}");
+            for conflict in key.access.conflicts {
+                assert!(find(conflict).is_some(), "{conflict}");
             }
         }
     }

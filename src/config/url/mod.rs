@@ -47,36 +47,36 @@ impl ConnectionParameters {
     /// Returns the first error in the URL. The error shows no part of the URL that may belong to a
     /// password.
     pub fn from_url(url: &str) -> Result<Self, ParametersError> {
-        Self::from_url_beside(url, Beside::default())
+        Self::from_url_with(url, SeparateSecrets::default())
     }
 
     /// Reads a URL that may have redacted secrets if they are given separately.
-    pub(super) fn from_url_beside(url: &str, beside: Beside) -> Result<Self, ParametersError> {
-        Self::read(url, beside).map_err(|error| if may_show_query(url) { error } else { error.redacted() })
+    pub(super) fn from_url_with(url: &str, separate: SeparateSecrets) -> Result<Self, ParametersError> {
+        Self::read(url, separate).map_err(|error| if may_show_query(url) { error } else { error.redacted() })
     }
 
-    fn read(url: &str, beside: Beside) -> Result<Self, ParametersError> {
+    fn read(url: &str, separate: SeparateSecrets) -> Result<Self, ParametersError> {
         let (has_tls, rest) = after_scheme(url)?;
         let (before, query) = rest.split_once('?').map_or((rest, None), |(before, query)| (before, Some(query)));
         let (authority, path) = before.split_at(before.find('/').unwrap_or(before.len()));
         refuse_stray_characters(rest, authority)?;
 
         let mut parameters = Self { tls: has_tls.then(Tls::default), ..Self::default() };
-        parameters.read_authority(authority, beside)?;
+        parameters.read_authority(authority, separate)?;
         if let Some(virtual_host) = read_path(path)? {
             parameters.virtual_host = virtual_host;
         }
         if let Some(query) = query.filter(|query| !query.is_empty()) {
-            parameters.read_query(query, beside)?;
+            parameters.read_query(query, separate)?;
         }
         parameters.validate()?;
         Ok(parameters)
     }
 
-    fn read_authority(&mut self, authority: &str, beside: Beside) -> Result<(), ParametersError> {
+    fn read_authority(&mut self, authority: &str, separate: SeparateSecrets) -> Result<(), ParametersError> {
         let endpoints = match authority.split_once('@') {
             Some((user_info, endpoints)) => {
-                let (user, password) = read_user_info(user_info, beside)?;
+                let (user, password) = read_user_info(user_info, separate)?;
                 self.credentials.set_login(user, password);
                 endpoints
             }
@@ -89,7 +89,7 @@ impl ConnectionParameters {
         Ok(())
     }
 
-    fn read_query(&mut self, query: &str, beside: Beside) -> Result<(), ParametersError> {
+    fn read_query(&mut self, query: &str, separate: SeparateSecrets) -> Result<(), ParametersError> {
         let mut given = Given::default();
         for (index, pair) in query.split('&').enumerate() {
             let (key, text) = pair.split_once('=').unwrap_or((pair, ""));
@@ -99,7 +99,7 @@ impl ConnectionParameters {
             }
             let key = find(&name).ok_or_else(|| ParametersError::unknown(index + 1, &name, nearest(&name)))?;
             let text = Zeroizing::new(decode_form(text, key.name)?);
-            if !(beside.key_password && key.name == KEY_PASSWORD_NAME && *text == REDACTED) {
+            if !(separate.key_password && key.name == KEY_PASSWORD_NAME && *text == REDACTED) {
                 given.add(key, text)?;
             }
         }
@@ -138,7 +138,7 @@ impl ConnectionParameters {
 
 /// The secrets that are given separately, so that the URL may have them redacted.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Beside {
+pub(super) struct SeparateSecrets {
     /// The password of the user.
     pub(super) password: bool,
     /// The password of the private key.
@@ -201,12 +201,12 @@ fn refuse_stray_characters(rest: &str, authority: &str) -> Result<(), Parameters
 }
 
 /// Reads the user, and the password if there is one.
-fn read_user_info(user_info: &str, beside: Beside) -> Result<(String, Option<Secret>), ParametersError> {
+fn read_user_info(user_info: &str, separate: SeparateSecrets) -> Result<(String, Option<Secret>), ParametersError> {
     if user_info.is_empty() {
         return Err(ParametersError::new(Empty, "user", "write user:password before the `@`, or leave the `@` out"));
     }
     match user_info.split_once(':') {
-        Some((user, REDACTED)) if beside.password => Ok((decode(user, "user")?, None)),
+        Some((user, REDACTED)) if separate.password => Ok((decode(user, "user")?, None)),
         Some((_, REDACTED)) => Err(ParametersError::new(Malformed, "password", REDACTED_ADVICE)),
         Some((user, password)) => Ok((decode(user, "user")?, Some(Secret::from(decode(password, "password")?)))),
         None => Ok((decode(user_info, "user")?, None)),
