@@ -1,11 +1,11 @@
-//! A program that stays connected: several brokers, a deadline for every wait, events, and a new
-//! connection when one is lost.
+//! A program that stays connected, with several brokers, deadlines, events, and a new connection
+//! when one is lost.
 //!
-//! `cargo run --features broker --example failover` brings its own two brokers, of which one goes
-//! away. A cluster goes into one URL:
+//! `cargo run --features broker --example failover` starts two embedded brokers, of which one
+//! stops. For a cluster, one URL names all brokers:
 //! `amqp://user:password@a:5672,b:5672/vhost?endpoint_order=shuffled&connection_attempts=10&heartbeat=20`.
 
-#![allow(clippy::print_stdout, clippy::expect_used, reason = "an example tells what it does, and may stop")]
+#![allow(clippy::print_stdout, clippy::expect_used, reason = "an example prints what it does, and may stop")]
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn main() -> Result<()> {
         .blocked_connection_timeout(Duration::from_secs(60));
     println!("The same as a URL: {parameters}");
 
-    // While the program works, the first broker goes away; the second one takes over.
+    // While the program works, the first broker stops, and the second one takes over.
     let mut first = Some((one, first));
     let mut lost = 0;
     while let Err(error) = session(&parameters, || drop(first.take())).await {
@@ -43,10 +43,10 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// Works on one connection; fails with the reason when that is lost.
+/// Works on one connection. Returns the reason if the connection is lost.
 async fn session(parameters: &ConnectionParameters, halfway: impl FnOnce()) -> Result<()> {
     let connection = Connection::open(parameters).await?;
-    let events = tokio::spawn(tell(connection.clone()));
+    let events = tokio::spawn(report(connection.clone()));
     let channel = connection.open_channel().await?;
     let publisher = channel.confirm_select().await?;
     channel.queue_declare("jobs").await?;
@@ -59,15 +59,15 @@ async fn session(parameters: &ConnectionParameters, halfway: impl FnOnce()) -> R
     Ok(())
 }
 
-/// Tells what happens to a connection. The stream of events keeps nothing open.
-async fn tell(connection: Connection) {
+/// Prints what happens to a connection. The stream of events does not keep the connection open.
+async fn report(connection: Connection) {
     let mut events = connection.events();
     drop(connection);
     while let Some(event) = events.next().await {
         match event {
             ConnectionEvent::Blocked(reason) => println!("The broker blocks publishing: {reason}"),
-            ConnectionEvent::Unblocked => println!("Publishing goes on."),
-            ConnectionEvent::Closed(reason) => println!("The connection is over: {reason}"),
+            ConnectionEvent::Unblocked => println!("Publishing resumes."),
+            ConnectionEvent::Closed(reason) => println!("The connection ended: {reason}"),
             other => println!("{other:?}"),
         }
     }

@@ -1,11 +1,11 @@
 //! The first program: publishes a message, consumes it, acknowledges it.
 //!
-//! `cargo run --features broker --example quickstart` needs nothing else: it brings its own broker.
-//! To have it use another one, name it:
-//! `AMQP_URL=amqp://user:password@host cargo run --example quickstart`. Without either it tries the
-//! broker of this machine.
+//! `cargo run --features broker --example quickstart` needs no installed broker: it starts an
+//! embedded one. To use another broker, name it: `AMQP_URL=amqp://user:password@host cargo run
+//! --example quickstart`. Without the feature and the variable, it connects to the broker on this
+//! machine.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example tells what it does")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example prints what it does")]
 
 use std::env;
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ use leveret::{Connection, Result};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    // An embedded broker lives as long as this.
+    // The embedded broker runs as long as this value lives.
     #[cfg(feature = "broker")]
     let broker = leveret::broker::Broker::new();
 
@@ -28,14 +28,14 @@ async fn main() -> ExitCode {
     let connection = match connection {
         Ok(connection) => connection,
         Err(error) => {
-            eprintln!("No connection: {error:?}\nAMQP_URL names a broker; without it, --features broker brings one.");
+            eprintln!("No connection: {error:?}\nAMQP_URL names a broker; without it, --features broker starts one.");
             return ExitCode::FAILURE;
         }
     };
     match hello(&connection).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("It went wrong: {error:?}");
+            eprintln!("Failed: {error:?}");
             ExitCode::FAILURE
         }
     }
@@ -45,7 +45,7 @@ async fn hello(connection: &Connection) -> Result<()> {
     println!("Connected.");
     let channel = connection.open_channel().await?;
 
-    // A queue of our own that goes away with the connection; the broker gives it a name.
+    // An exclusive queue, which is deleted with the connection. The broker generates its name.
     let queue = channel.queue_declare("").exclusive(true).await?.queue;
     println!("Declared the queue {queue}.");
 
@@ -62,8 +62,8 @@ async fn hello(connection: &Connection) -> Result<()> {
         println!("Acknowledged it.");
     }
 
-    // Closing is Ok when the broker has read all that was queued: a program that just ends does not
-    // hear of it.
+    // Closing returns `Ok` when the broker has read everything that was queued. A program that just
+    // ends does not learn that.
     connection.close().await?;
     println!("Closed the connection.");
     Ok(())

@@ -1,13 +1,13 @@
-//! An application, and its own tests: they run it against an embedded broker that does to it what
-//! networks and brokers do.
+//! An application with tests that run it against an embedded broker, which fails as networks and
+//! brokers do.
 //!
 //! The application is a worker: it takes jobs from one queue and publishes their results to
-//! another. Its tests are at the end of this file;
-//! `cargo test --features broker --example testing_with_a_broker` runs them. The worker itself
-//! works on the broker that `AMQP_URL` names, or on the one of this machine, until it is stopped:
-//! `cargo run --features broker --example testing_with_a_broker`.
+//! another. Its tests are at the end of this file, and `cargo test --features broker --example
+//! testing_with_a_broker` runs them. The worker itself runs on the broker that `AMQP_URL` names, or
+//! on the one on this machine, until it is stopped: `cargo run --features broker --example
+//! testing_with_a_broker`.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example tells what it does")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example prints what it does")]
 
 use std::env;
 use std::process::ExitCode;
@@ -29,10 +29,10 @@ async fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Works for ever, on one connection after the other. Gives the first error that another connection
-/// would not mend.
+/// Works on one connection after another, without end. Returns the first error that another
+/// connection would not resolve.
 ///
-/// How it connects is the caller's: the program does so by a URL, a test to its embedded broker.
+/// The caller passes how to connect: the program uses a URL, a test its embedded broker.
 async fn run<F: Future<Output = Result<Connection>>>(connect: impl Fn() -> F) -> Error {
     loop {
         let worked = match connect().await {
@@ -48,8 +48,8 @@ async fn run<F: Future<Output = Result<Connection>>>(connect: impl Fn() -> F) ->
     }
 }
 
-/// Works on one connection. A job is acknowledged when its result is safe with the broker, and not
-/// before: whatever happens in between, the job is done again and never lost.
+/// Works on one connection. A job is acknowledged only after the broker has confirmed its result:
+/// whatever fails in between, the job is done again and never lost.
 async fn work(connection: &Connection) -> Result<()> {
     let channel = connection.open_channel().await?;
     channel.queue_declare(JOBS).durable(true).await?;
@@ -60,7 +60,7 @@ async fn work(connection: &Connection) -> Result<()> {
         let result = String::from_utf8_lossy(job.body()).to_uppercase();
         match publisher.publish("", RESULTS, result).mandatory(true).confirmed().await {
             Ok(()) => job.ack().await?,
-            // The broker did not take the result: the job goes back, to be tried again.
+            // The broker did not accept the result: return the job, to try it again.
             Err(error) if matches!(error.kind(), ErrorKind::Nacked | ErrorKind::Returned) => {
                 job.nack(Requeue::Yes).await?;
             }
@@ -78,8 +78,7 @@ mod tests {
 
     use super::*;
 
-    /// Starts the worker on the broker. The clock of these tests is virtual, so that its pauses
-    /// take no time.
+    /// Starts the worker on the broker. The tests use virtual time, so that its pauses take none.
     fn start(broker: &Broker) -> JoinHandle<Error> {
         let broker = broker.clone();
         tokio::spawn(run(move || Connection::open_on(broker.connect(), "amqp://localhost")))
@@ -98,7 +97,7 @@ mod tests {
         state.queue("/", queue).map_or(0, |queue| queue.ready)
     }
 
-    /// All jobs are done and acknowledged, and there are as many results.
+    /// Whether all jobs are done and acknowledged, with this many results.
     fn is_done(state: &State, results: usize) -> bool {
         let jobs = state.queue("/", JOBS);
         jobs.is_some_and(|jobs| jobs.ready + jobs.unacknowledged == 0) && ready(state, RESULTS) == results
@@ -146,7 +145,7 @@ mod tests {
         let _worker = start(&broker);
         broker.until(|state| state.queue("/", JOBS).is_some_and(|queue| queue.unacknowledged == 1)).await;
 
-        // An hour passes, and nothing is published.
+        // For an hour, nothing is published.
         tokio::time::sleep(Duration::from_secs(3600)).await;
         assert_eq!(ready(&broker.state(), RESULTS), 0);
 

@@ -1,14 +1,14 @@
-//! TLS, with the client's certificate in the place of a password.
+//! TLS, with a client certificate in place of a password.
 //!
 //! ```sh
 //! cargo run --features tls --example tls -- amqps://rabbit.example ca.pem client.pem client.key
 //! ```
 //!
-//! The broker needs a TLS listener, its plug-in `rabbitmq_auth_mechanism_ssl`, and a user of the
-//! certificate's common name. With the URL alone, user and password of the URL log in, and the
-//! authorities of the system are trusted.
+//! The broker needs a TLS listener, its plug-in `rabbitmq_auth_mechanism_ssl`, and a user whose
+//! name is the common name of the certificate. With only a URL, the user and password of the URL
+//! are used, and the authorities of the system are trusted.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example tells what it does")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example prints what it does")]
 
 use std::env;
 use std::process::ExitCode;
@@ -30,14 +30,14 @@ async fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // It names each attempt with its phase, and what to do.
-            eprintln!("It went wrong: {error:?}");
+            // It lists each attempt with its phase, and says what to do.
+            eprintln!("Failed: {error:?}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// The URL's broker, by certificates on both sides.
+/// Makes the parameters of a broker that the URL names, with certificates on both sides.
 fn with_certificate(url: &str, ca: &str, certificate: &str, key: &str) -> Result<ConnectionParameters> {
     let tls = Tls::default().ca(Pem::file(ca)).certificate(Pem::file(certificate)).key(Pem::file(key));
     Ok(ConnectionParameters::from_url(url)?.tls(tls).credentials(Credentials::external()))

@@ -22,49 +22,52 @@
 //!
 //! # Connect
 //!
-//! [`Connection::open`] takes a URL or [`ConnectionParameters`], which have a setter for
-//! everything: several brokers, deadlines, TLS, credentials, limits. A connection reports what
-//! happens to it ([`Connection::events`]) and why it ended ([`Connection::closed`]).
-//! [`Connection::open_channel`] opens a [`Channel`], on which everything else is done. Both are
-//! cheap to clone and work from any task.
+//! [`Connection::open`] takes a URL or [`ConnectionParameters`], which have a setter for every
+//! option: several brokers, deadlines, TLS, credentials, limits. [`Connection::events`] reports
+//! what happens to a connection, and [`Connection::closed`] why it ended.
+//! [`Connection::open_channel`] opens a [`Channel`], which has the methods for everything else.
+//! Both are cheap to clone and can be used from any task.
 //!
 //! # Declare
 //!
 //! Every method of the protocol is a method of [`Channel`]:
 //! [`queue_declare`](Channel::queue_declare), [`exchange_declare`](Channel::exchange_declare),
-//! [`queue_bind`](Channel::queue_bind), … Required names are arguments, the rest is set on what
-//! they return, and awaiting that makes the call.
+//! [`queue_bind`](Channel::queue_bind), … Required names are arguments. Each method returns a
+//! builder with a setter for every other field; awaiting the builder makes the call.
 //!
 //! # Publish
 //!
-//! [`Channel::publish`] resolves when the message is queued, which is before it is sent. A program
-//! that ends right after it still writes what is queued, for at most 3 s, and does not hear whether
-//! it arrived. Await [`Connection::close`], which is `Ok` when the broker has read all of it, or
-//! have the broker confirm each message: [`Channel::confirm_select`] gives a [`Publisher`], whose
-//! publishes give a [`Confirm`]. [`Properties`] go with a message,
-//! [`persistent`](Properties::persistent) among them.
+//! [`Channel::publish`] resolves when the message is queued, which is before it is sent. If the
+//! program ends right after that, leveret still writes what is queued, for at most 3 s, but the
+//! program does not learn whether it arrived. There are two ways to learn it. [`Connection::close`]
+//! returns `Ok` when the broker has read everything that was queued. [`Channel::confirm_select`]
+//! makes the broker confirm each message, and returns a [`Publisher`]; each of its publishes gives
+//! a [`Confirm`].
+//!
+//! [`Properties`] are sent with a message, [`persistent`](Properties::persistent) among them.
 //!
 //! # Consume
 //!
-//! [`Channel::consume`] starts a [`Consumer`]; [`Consumer::try_next`] gives a [`Delivery`], which
-//! is acknowledged with [`ack`](Delivery::ack) and given back with [`nack`](Delivery::nack).
-//! [`Channel::get`] fetches one message on demand.
+//! [`Channel::consume`] starts a [`Consumer`]. [`Consumer::try_next`] returns the next
+//! [`Delivery`]: acknowledge it with [`ack`](Delivery::ack), or return it with
+//! [`nack`](Delivery::nack). [`Channel::get`] fetches one message on demand.
 //!
 //! # When something fails
 //!
-//! An [`Error`] has a [`kind`](Error::kind), and says what became of the request
-//! ([`fate`](Error::fate)), whose decision it was ([`initiator`](Error::initiator)), whether it is
-//! worth a retry ([`is_retryable`](Error::is_retryable)) and what to do ([`hint`](Error::hint)).
-//! Futures are cancel-safe: each says what becomes of its request when it is dropped.
+//! An [`Error`] has a [`kind`](Error::kind). It reports what became of the request
+//! ([`fate`](Error::fate)), which side caused it ([`initiator`](Error::initiator)), whether a retry
+//! can help ([`is_retryable`](Error::is_retryable)) and what to do about it
+//! ([`hint`](Error::hint)). Futures are cancel-safe: the documentation of each says what becomes of
+//! its request when the future is dropped.
 //!
 //! # Test
 //!
-//! The feature `broker` embeds a broker, in memory, that behaves as RabbitMQ does and fails on
-//! demand: see the module `broker`.
+//! The feature `broker` adds an embedded broker. It runs in memory, behaves as RabbitMQ does, and
+//! fails in the ways that a test asks for: see the module `broker`.
 //!
 //! # Modules
 //!
-//! | module | what is in it |
+//! | module | contents |
 //! |---|---|
 //! | [`asynchronous`] | the async API, re-exported here, with the builders and futures that its methods give |
 //! | [`config`] | connection parameters, URLs, credentials, TLS settings |
@@ -78,8 +81,7 @@
 )]
 //! | `engine`, `frame` | the connection as a state machine without I/O, and its frames (shown with the feature `engine`) |
 //!
-//! What the client makes of a broker that breaks the protocol, or stretches it, is in one table:
-//! [`Violation`].
+//! [`Violation`] has a table of what the client does when a broker deviates from the protocol.
 //!
 //! # Features
 //!
@@ -89,12 +91,12 @@
 //! * `tls`: connections over TLS (`amqps`), by rustls.
 //! * `serde`: `Serialize` and `Deserialize` for the values of [`wire`], for [`Properties`] and for
 //!   [`ConnectionParameters`].
-//! * `engine`: shows the modules `engine` and `frame` in the documentation. **They are not
-//!   promised**: any release may change them.
+//! * `engine`: shows the modules `engine` and `frame` in the documentation. **They are unstable**:
+//!   any release may change them.
 //!
 //! # Platforms
 //!
-//! Whatever tokio runs on: Linux, macOS, Windows and others, of 32 bits or more. It is developed
+//! Every platform of tokio with 32 bits or more: Linux, macOS, Windows and others. It is developed
 //! and tested on Linux, `x86_64`. The minimum supported Rust version is 1.95.
 
 #![forbid(unsafe_code)]

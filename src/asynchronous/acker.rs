@@ -1,4 +1,4 @@
-//! Settling a delivery: the part of it that the broker waits for.
+//! The settlement of a delivery: its acknowledgement or rejection.
 
 use std::fmt;
 use std::future::Future;
@@ -12,22 +12,23 @@ use crate::error::{Error, Result};
 use crate::link::Wait;
 use crate::wire::ShortString;
 
-/// Where deliveries are from: they share it, so that a delivery costs one count of references.
+/// The origin of deliveries. All deliveries of a consumer share one, so that a delivery costs one
+/// increment of a reference count.
 pub(super) struct Source {
     pub(super) channel: Channel,
-    /// Empty where there is no consumer.
+    /// Empty for a message that was fetched by `basic.get`.
     pub(super) consumer_tag: ShortString,
     pub(super) no_ack: bool,
 }
 
-/// What the broker does with a message that was not handled.
+/// What the broker does with a message that was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Requeue {
-    /// It puts the message back into its queue, to be delivered again.
+    /// The broker puts the message back into its queue, and delivers it again.
     Yes,
-    /// It puts the message away: to the dead-letter exchange of the queue where there is one, else
-    /// it is lost.
+    /// The broker removes the message from its queue. It publishes the message to the dead-letter
+    /// exchange if the queue has one; otherwise the message is lost.
     No,
 }
 
@@ -37,11 +38,12 @@ impl Requeue {
     }
 }
 
-/// The right to settle one delivery, apart from its message: from
+/// The right to settle one delivery (to acknowledge or reject it), without its message: returned by
 /// [`Delivery::into_parts`](super::Delivery::into_parts).
 ///
-/// Each method takes it, so that a delivery cannot be settled twice. One that is dropped leaves the
-/// delivery unsettled, and the broker delivers the message again when the channel is closed.
+/// The methods that settle take `self`, so that a delivery cannot be settled twice. Dropping an
+/// `Acker` leaves the delivery unsettled, and the broker delivers the message again when the
+/// channel is closed.
 ///
 /// ```no_run
 /// # async fn handle(_: bytes::Bytes) {}
@@ -51,7 +53,7 @@ impl Requeue {
 /// acker.ack().await
 /// # }
 /// ```
-#[must_use = "a delivery that nobody settles is delivered again"]
+#[must_use = "a delivery that is not settled is delivered again"]
 pub struct Acker {
     source: Arc<Source>,
     delivery_tag: u64,
@@ -67,12 +69,12 @@ impl Acker {
         &self.source
     }
 
-    /// The number by which the broker knows the delivery on its channel.
+    /// Returns the number that identifies the delivery on its channel.
     pub fn delivery_tag(&self) -> u64 {
         self.delivery_tag
     }
 
-    /// The channel that the delivery came on.
+    /// Returns the channel on which the delivery arrived.
     pub fn channel(&self) -> &Channel {
         &self.source.channel
     }
@@ -89,26 +91,26 @@ impl Acker {
         self.settle(Settle::Ack { multiple: true })
     }
 
-    /// Gives the message back: see [`Delivery::nack`](super::Delivery::nack).
+    /// Rejects the message: see [`Delivery::nack`](super::Delivery::nack).
     #[doc(alias = "basic_nack")]
     pub fn nack(self, requeue: Requeue) -> SettleFuture {
         self.settle(Settle::Nack { multiple: false, requeue: requeue.is_yes() })
     }
 
-    /// Gives back this message and all that were delivered before it on the channel: see
+    /// Rejects this message and all that were delivered before it on the channel: see
     /// [`Delivery::nack_multiple`](super::Delivery::nack_multiple).
     pub fn nack_multiple(self, requeue: Requeue) -> SettleFuture {
         self.settle(Settle::Nack { multiple: true, requeue: requeue.is_yes() })
     }
 
-    /// Gives the message back as the standard has it: see
+    /// Rejects the message by the standard's `basic.reject`: see
     /// [`Delivery::reject`](super::Delivery::reject).
     #[doc(alias = "basic_reject")]
     pub fn reject(self, requeue: Requeue) -> SettleFuture {
         self.settle(Settle::Reject { requeue: requeue.is_yes() })
     }
 
-    /// The message has gone by now, so that what waits is small.
+    /// Makes the future. The message has been dropped already, so that the future is small.
     #[inline]
     fn settle(self, settle: Settle) -> SettleFuture {
         SettleFuture { acker: self, settle, room: None }
@@ -122,18 +124,18 @@ impl fmt::Debug for Acker {
     }
 }
 
-/// Settles a delivery when it is awaited, and resolves when that is queued for the broker, which
-/// does not answer it.
+/// A future that settles a delivery when it is awaited. It resolves when the settlement is queued;
+/// the broker does not answer it.
 ///
-/// That is at once, unless the broker does not read and more waits for the socket than
-/// `write_limit`: then it waits until there is room. Dropped before it is done, it leaves the
-/// delivery unsettled.
+/// It resolves at once, unless the broker does not read and more than `write_limit` bytes wait for
+/// the socket; then it waits until there is room. If it is dropped before it resolves, the delivery
+/// stays unsettled.
 #[derive(Debug)]
 #[must_use = "a delivery is settled when this is awaited"]
 pub struct SettleFuture {
     acker: Acker,
     settle: Settle,
-    /// On the heap, since it is seldom there.
+    /// Boxed, because it is rarely there and this future is moved often.
     room: Option<Box<Wait>>,
 }
 
@@ -146,6 +148,7 @@ impl Future for SettleFuture {
         if *no_ack {
             return Poll::Ready(Err(Error::nothing_to_settle()));
         }
+        // In a loop, because others may fill the room again before this task runs.
         loop {
             if let Some(waiting) = room {
                 let waited = ready!(Pin::new(&mut **waiting).poll(context));

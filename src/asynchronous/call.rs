@@ -1,4 +1,4 @@
-//! A request on its way: what is still to be set, then the answer.
+//! Requests: the builder of a call, and the future of its reply.
 
 use std::future::Future;
 use std::future::IntoFuture;
@@ -12,11 +12,11 @@ use crate::error::{Error, Result};
 use crate::link::Wait;
 use crate::protocol::{Method, Request, basic};
 
-/// A call that is made when it is awaited. What the method carries besides its required names is
-/// set on it.
+/// A call of a method of the protocol, made when it is awaited. It has a setter for each field of
+/// the method that is not a required name.
 ///
-/// Dropped before it is done, the request may have been carried out; the channel stays in step
-/// either way.
+/// If it is dropped before it resolves, the broker may have carried out the request. The channel
+/// stays usable: a reply that arrives later is matched to this call and discarded.
 #[derive(Debug)]
 #[must_use = "a call is made when it is awaited"]
 pub struct Call<'a, R> {
@@ -29,7 +29,7 @@ impl<'a, R> Call<'a, R> {
         Self { channel, request }
     }
 
-    /// What is asked, without the channel.
+    /// The request, without the channel.
     #[cfg(feature = "callback")]
     pub(crate) fn into_request(self) -> R {
         self.request
@@ -55,7 +55,7 @@ where
     }
 }
 
-/// Waits for the reply to a call.
+/// The future of a [`Call`], which resolves to the reply.
 #[derive(Debug)]
 #[must_use = "a call is made when it is awaited"]
 pub struct CallFuture<'a, R> {
@@ -76,14 +76,14 @@ where
     }
 }
 
-/// Waits for the reply to any method.
+/// The future of the reply to any method.
 #[derive(Debug)]
 pub(super) struct ReplyFuture<'a> {
     channel: &'a Channel,
     stage: Stage,
 }
 
-/// What is asked.
+/// What to request of the engine.
 #[derive(Debug)]
 enum Ask {
     Call(Method, &'static [crate::protocol::MethodId]),
@@ -93,7 +93,7 @@ enum Ask {
 
 #[derive(Debug)]
 enum Stage {
-    /// Not asked yet.
+    /// The request was not made yet. Boxed, because a method is large.
     Asking(Box<Ask>),
     Waiting(Wait),
     Done,
@@ -104,7 +104,8 @@ impl<'a> ReplyFuture<'a> {
         Self { channel, stage: Stage::Asking(Box::new(Ask::Call(request, replies))) }
     }
 
-    /// Waits until a consumer is started, which nobody else can get.
+    /// Starts a consumer. Its reply carries the key of the consumer, so that nothing else can claim
+    /// it.
     pub(super) fn consume(channel: &'a Channel, request: basic::Consume, prefetch: Option<u16>) -> Self {
         Self { channel, stage: Stage::Asking(Box::new(Ask::Consume(request, prefetch))) }
     }
@@ -121,6 +122,8 @@ impl Future for ReplyFuture<'_> {
                 Ask::Call(request, replies) => state.engine.call(key, request, replies, id, now),
                 Ask::Consume(request, prefetch) => state.engine.consume(key, request.clone(), *prefetch, id, now),
             });
+            // If the engine refuses the request, the stage stays `Done`: a later poll must not
+            // repeat it.
             this.stage = Stage::Done;
             this.stage = Stage::Waiting(wait?);
         }
@@ -136,7 +139,7 @@ impl Future for ReplyFuture<'_> {
     }
 }
 
-/// A method that nothing answers, sent when it is awaited. It resolves when it is queued.
+/// A method that has no reply, sent when it is awaited. It resolves when the method is queued.
 #[derive(Debug)]
 #[must_use = "a method is sent when it is awaited"]
 pub struct SendMethod<'a, M> {

@@ -13,15 +13,16 @@ use crate::link::{Shared, Topic, Wait};
 use crate::protocol::{ChannelMethod, Method, ReplyCode, Request, confirm};
 use crate::wire::{Name, ShortString};
 
-/// A channel: a stream of requests of its own within a connection, with its own errors (AMQP 0-9-1
-/// §2.2.4).
+/// A channel: an independent sequence of requests within a connection, with its own errors (AMQP
+/// 0-9-1 §2.2.4).
 ///
-/// An error of the broker's closes the channel that caused it and nothing else.
+/// If a request on a channel is an error, the broker closes that channel and no other.
 ///
-/// Besides what is written out here, there is a method for each of the protocol's:
+/// Besides the methods that are documented by hand, there is one for each method of the protocol:
 /// [`Channel::queue_declare`], [`Channel::exchange_bind`], [`Channel::basic_qos`],
-/// [`Channel::tx_select`], … They are generated from the specification: required names are
-/// arguments, everything else is set on what they return, and awaiting that makes the call.
+/// [`Channel::tx_select`], … They are generated from the specification. Required names are
+/// arguments. Each method returns a builder with a setter for every other field; awaiting the
+/// builder makes the call.
 ///
 /// ```no_run
 /// # async fn example(connection: leveret::Connection) -> leveret::Result<()> {
@@ -37,20 +38,20 @@ use crate::wire::{Name, ShortString};
 ///
 /// # Dropping
 ///
-/// Clones are handles of the same channel. Dropping the last one (consumers, deliveries and
-/// confirms hold one too) closes it in the background, after what was queued. With the close, by
-/// that or by [`Channel::close`], the broker takes back what was delivered on the channel and not
-/// settled:
+/// Clones are handles of the same channel. Consumers, deliveries and confirms hold a handle too.
+/// Dropping the last handle closes the channel in the background, after what was queued is sent.
+/// When a channel is closed, by that or by [`Channel::close`], the broker takes back what was
+/// delivered on it and not settled (neither acknowledged nor rejected):
 ///
-/// * to classic and quorum queues it goes back, and is delivered again as redelivered; a quorum
-///   queue counts that as one delivery of each (`x-delivery-count`);
-/// * the messages of a stream stay where they are in any case.
+/// * A message of a classic or quorum queue returns to its queue, and is delivered again as
+///   redelivered. A quorum queue counts that as one delivery of the message (`x-delivery-count`).
+/// * A message of a stream stays in the stream in any case.
 #[derive(Clone)]
 pub struct Channel {
     handle: Arc<ChannelHandle>,
 }
 
-/// What all handles of a channel hold. Its drop closes the channel.
+/// What all handles of a channel share. Dropping it closes the channel.
 struct ChannelHandle {
     connection: Arc<ConnectionHandle>,
     key: ChannelKey,
@@ -69,8 +70,7 @@ impl Channel {
         self.handle.key
     }
 
-    /// Calls any method of the protocol that is answered, given as the struct that the
-    /// specification makes of it.
+    /// Calls any method of the protocol that has a reply, given as its generated struct.
     ///
     /// ```no_run
     /// # async fn example(channel: leveret::Channel) -> leveret::Result<()> {
@@ -82,7 +82,7 @@ impl Channel {
     /// # }
     /// ```
     ///
-    /// A consumer that is started this way is taken with [`Channel::consumer`].
+    /// To get a consumer that was started by this method, use [`Channel::consumer`].
     pub fn call<R>(&self, request: R) -> Call<'_, R>
     where
         R: Request + ChannelMethod + Into<Method>,
@@ -90,7 +90,7 @@ impl Channel {
         Call::new(self, request)
     }
 
-    /// Sends any method that nothing answers: one that has no reply, or one with no-wait set.
+    /// Sends any method that is not answered: one that has no reply, or one with no-wait set.
     pub fn send<M>(&self, method: M) -> SendMethod<'_, M>
     where
         M: ChannelMethod + Into<Method>,
@@ -98,15 +98,16 @@ impl Channel {
         SendMethod::new(self, method)
     }
 
-    /// Publishes a message to an exchange (`basic.publish`); the empty exchange delivers to the
-    /// queue that the routing key names.
+    /// Publishes a message to an exchange (`basic.publish`). The exchange with the empty name
+    /// delivers to the queue that the routing key names.
     ///
-    /// Awaiting it waits while publishing is paused, and resolves when the message is **queued,
-    /// which is before it is sent**. A program that ends right after this still writes what is
-    /// queued, for at most 3 s, and does not hear whether it arrived: close the connection first
-    /// ([`Connection::close`](super::Connection::close) is `Ok` when the broker has read all of
-    /// it), or have the broker confirm what it gets ([`Channel::confirm_select`]), which is also
-    /// the only way to learn what became of the message.
+    /// The future waits while publishing is paused, and resolves when the message is **queued,
+    /// which is before it is sent**. If the program ends right after that, leveret still writes
+    /// what is queued, for at most 3 s, but the program does not learn whether it arrived. To be
+    /// sure that the broker has read the message, close the connection:
+    /// [`Connection::close`](super::Connection::close) returns `Ok` when the broker has read
+    /// everything that was queued. To learn what became of the message, have the broker confirm it:
+    /// see [`Channel::confirm_select`].
     ///
     /// ```no_run
     /// # async fn example(channel: leveret::Channel) -> leveret::Result<()> {
@@ -120,14 +121,18 @@ impl Channel {
     /// # }
     /// ```
     ///
-    /// A [`Name`] is made of whatever is a string, by value or by reference: text, bytes, the name
-    /// that a declare or a delivery gave.
+    /// A [`Name`] is made from any kind of string, by value or by reference: text, bytes, or a name
+    /// that a declare or a delivery returned.
     ///
-    /// On a channel that [confirms](Channel::confirm_select) its publishes this fails with
-    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) and nothing is sent, because nobody would hear
-    /// of a message that the broker refuses: publish with the [`Publisher`]. That holds from the
-    /// moment that confirms are asked for. Only a message that waited in line by then still goes
-    /// out; what becomes of it is among what [`Publisher::settled`] counts.
+    /// # Errors
+    ///
+    /// Returns an error if the channel is closed or the message cannot be encoded.
+    ///
+    /// On a channel in [confirm mode](Channel::confirm_select), returns an error of the kind
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) and sends nothing, because a refusal by the
+    /// broker would go unnoticed: publish with the [`Publisher`] there. This holds from the moment
+    /// that `confirm.select` is queued. A message that was already waiting for its turn is still
+    /// published; [`Publisher::settled`] counts what becomes of it.
     #[doc(alias = "basic_publish")]
     #[inline]
     pub fn publish<'a>(
@@ -139,13 +144,17 @@ impl Channel {
         Publish::new(self, exchange.into(), routing_key.into(), body.into())
     }
 
-    /// Makes the broker confirm what is published on this channel from now on (`confirm.select`),
-    /// and gives the [`Publisher`] that awaits those confirms. See the broker's page on [publisher
+    /// Puts the channel into confirm mode (`confirm.select`): from now on the broker confirms each
+    /// message that is published on it. Returns the [`Publisher`] for such messages. See the
+    /// broker's page on [publisher
     /// confirms](https://www.rabbitmq.com/docs/confirms#publisher-confirms).
+    ///
+    /// If the future is dropped before it resolves, the channel may be in confirm mode.
     ///
     /// # Errors
     ///
-    /// The channel is closed, transactional, or no answer came in time.
+    /// Returns an error if the channel is closed or transactional, or if no answer arrives within
+    /// `call_timeout`.
     #[doc(alias = "confirm_delivery")]
     pub async fn confirm_select(&self) -> Result<Publisher> {
         self.call(confirm::Select::default()).await?;
@@ -165,63 +174,66 @@ impl Channel {
     /// # }
     /// ```
     ///
-    /// Handle messages in a time that suits what the broker sends, or bound what it sends with
-    /// [`Consume::prefetch`]: see [slow consumers](super::Consumer#slow-consumers).
+    /// A consumer that takes messages more slowly than the broker sends them should bound what the
+    /// broker sends, with [`Consume::prefetch`]: see [slow
+    /// consumers](super::Consumer#slow-consumers).
     ///
-    /// Dropped before it is done, the consumer is cancelled and what it was sent goes back to the
-    /// queue.
+    /// If the future is dropped before it resolves, the consumer is cancelled, and the messages
+    /// that were sent to it return to the queue.
     #[doc(alias = "basic_consume")]
     pub fn consume(&self, queue: impl Into<ShortString>) -> Consume<'_> {
         Consume::new(self, queue.into())
     }
 
-    /// The consumer with this tag that was started by [`Channel::call`] or [`Channel::send`], and
-    /// that nobody has taken.
+    /// Returns the consumer with this tag that was started by [`Channel::call`] or
+    /// [`Channel::send`], or `None` if there is none or it was returned already.
     pub fn consumer(&self, tag: impl Into<ShortString>) -> Option<super::Consumer> {
         let tag = tag.into();
         let key = self.shared().with(|state| state.engine.claim_consumer(self.key(), &tag))?;
         Some(super::Consumer::new(self.clone(), key, tag))
     }
 
-    /// Takes one message from a queue (`basic.get`), or none where it is empty.
+    /// Fetches one message from a queue (`basic.get`), or `None` if the queue is empty.
     ///
-    /// Dropped before it is done, a message that was got goes back to the queue.
+    /// If the future is dropped before it resolves, a message that was fetched returns to the
+    /// queue.
     #[doc(alias = "basic_get")]
     pub fn get(&self, queue: impl Into<ShortString>) -> Get<'_> {
         Get::new(self, queue.into())
     }
 
-    /// The messages that come back on this channel (`basic.return`) and belong to no confirm that
-    /// somebody awaits.
+    /// Returns a stream of the messages that are returned on this channel (`basic.return`) and that
+    /// do not clearly belong to one [`Confirm`](super::Confirm) that still exists.
     ///
-    /// On a channel that does not confirm, these are all. On one that
-    /// [confirms](Channel::confirm_select), a message that comes back makes the
-    /// [`Confirm`](super::Confirm) of its publish fail, and that error has it; here arrive
+    /// On a channel that is not in confirm mode, these are all returned messages. On a channel in
+    /// [confirm mode](Channel::confirm_select), the [`Confirm`](super::Confirm) of a returned
+    /// message fails, and its error holds the message; the stream has only
     ///
-    /// * messages whose confirm was dropped before they came back;
-    /// * messages that the broker changed on the way, so that each of several publishes may be
-    ///   theirs: the confirm of the oldest fails with it as well, and those of the others as
-    ///   [unknown](Error::is_unknown);
-    /// * messages that are like nothing that was published and is undecided: every such confirm of
-    ///   a mandatory publish then fails as unknown.
+    /// * messages whose confirm was dropped before they were returned;
+    /// * messages that the broker changed, so that several publishes may be their origin: the
+    ///   confirm of the oldest of these publishes fails with the message too, and the confirms of
+    ///   the others fail as [unknown](Error::is_unknown);
+    /// * messages that resemble no publish that awaits its confirm: then the confirm of every
+    ///   mandatory publish that awaits one fails as unknown.
     ///
-    /// There is one stream per channel: a later one takes over from an earlier one. Messages that
-    /// come while there is none are dropped.
+    /// A channel has one such stream at a time: a later one replaces an earlier one, which then
+    /// ends. Messages that are returned while there is none are dropped.
     #[doc(alias("basic_return", "add_on_return_callback"))]
     pub fn returns(&self) -> Returns {
         Returns::new(self.clone())
     }
 
-    /// Closes the channel: what was queued goes first, then the broker is told, and agrees.
+    /// Closes the channel (`channel.close`), after what was queued is sent, and waits until the
+    /// broker agrees (`channel.close-ok`).
     ///
-    /// `Ok` means that the broker has handled what was queued before, and agreed (`close-ok`).
-    /// Deliveries that were not settled go back to their queues. Dropped before it is done, the
+    /// `Ok` means that the broker has handled everything that was queued before. Deliveries that
+    /// were not settled return to their queues. If the future is dropped before it resolves, the
     /// channel closes all the same.
     ///
     /// # Errors
     ///
-    /// The channel was closed by the broker or with its connection, before or instead of its
-    /// answer, or no answer came in time.
+    /// Returns an error if the broker closed the channel, or the connection ended, before the
+    /// broker agreed; or if no answer arrives within `call_timeout`.
     pub async fn close(&self) -> Result<()> {
         let wait = Wait::begin(self.shared(), |state, id, now| {
             let code = ReplyCode::REPLY_SUCCESS;
@@ -231,42 +243,44 @@ impl Channel {
         Ok(())
     }
 
-    /// Waits until the channel is over, by itself or with its connection; gives why. It holds no
-    /// handle: it does not keep the channel open.
+    /// Waits until the channel ends, alone or with its connection, and returns why. The future
+    /// holds no handle, so it does not keep the channel open.
     #[doc(alias = "add_on_close_callback")]
     pub fn closed(&self) -> Closed {
         Closed::new(self.shared(), Topic::Channel(self.key()))
     }
 
-    /// What happens to the channel from now on. It holds no handle: it does not keep the channel
-    /// open.
+    /// Returns a stream of what happens to the channel from now on. The stream holds no handle, so
+    /// it does not keep the channel open.
     #[doc(alias("add_on_cancel_callback", "add_on_flow_callback"))]
     pub fn events(&self) -> ChannelEvents {
         ChannelEvents::new(self.shared(), self.key())
     }
 
-    /// Where the channel is in its life.
+    /// Returns the state of the channel.
     pub fn state(&self) -> ChannelState {
         self.shared().with(|state| state.engine.channel_state(self.key()))
     }
 
-    /// The channel takes requests.
+    /// Returns `true` if the channel accepts requests.
     pub fn is_open(&self) -> bool {
         self.closed_by().is_none()
     }
 
-    /// Why the channel is closed or closing, once it is: the cause that any later call reports.
+    /// Returns why the channel is closed or closing, or `None` while it is open. Later calls report
+    /// the same cause.
     pub fn closed_by(&self) -> Option<Error> {
         let closure = self.shared().with(|state| state.engine.channel_closure(self.key()))?;
         Some(closure.into())
     }
 
-    /// The connection that it is a channel of.
+    /// Returns the connection of the channel.
     pub fn connection(&self) -> super::Connection {
         super::Connection::of(Arc::clone(&self.handle.connection))
     }
 
-    /// The number of the channel on its connection. It is used again when the channel is closed.
+    /// Returns the number of the channel on its connection. After the channel is closed, another
+    /// channel may get the same number.
     #[doc(alias = "channel_number")]
     pub fn number(&self) -> u16 {
         self.key().number

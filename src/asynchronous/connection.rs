@@ -18,17 +18,18 @@ use crate::link::{Shared, Topic, Wait};
 use crate::protocol::ReplyCode;
 use crate::wire::ShortString;
 
-/// A connection to a broker, driven by a task of the tokio runtime that it was opened on.
+/// A connection to a broker. One that was opened by [`Connection::open`](Connection#method.open) is
+/// driven by a task of the tokio runtime on which it was opened.
 ///
-/// The runtime has to live as long as the connection. When it is dropped, what is queued still goes
-/// out, followed by a close: a TCP or Unix socket, with TLS or without, is written to by blocking
-/// calls for at most three seconds (of each connection, one after another where a thread drops
-/// several), any other transport gets what it takes at once. What the broker makes of it nobody
-/// hears: [`Connection::close`] and confirms are what tells.
+/// The runtime has to live as long as the connection. When the runtime is dropped, leveret still
+/// sends what is queued, and a close after that. A TCP or Unix socket, with TLS or without, is
+/// written by blocking calls for at most three seconds (per connection, one after another if a
+/// thread drops several). Any other transport is given what it accepts at once. The program does
+/// not learn whether the broker reads it: for that, use [`Connection::close`] or confirms.
 ///
-/// Clones are handles of the same connection. Dropping the last handle (channels, consumers,
-/// deliveries and confirms hold one too) closes it in the background, after what was queued;
-/// [`Connection::close`] waits for that.
+/// Clones are handles of the same connection. Channels, consumers, deliveries and confirms hold a
+/// handle too. Dropping the last handle closes the connection in the background, after what was
+/// queued is sent; [`Connection::close`] waits for that.
 ///
 /// ```no_run
 /// # async fn example() -> leveret::Result<()> {
@@ -46,38 +47,44 @@ pub struct Connection {
     handle: Arc<ConnectionHandle>,
 }
 
-/// What all handles of a connection hold. Its drop closes the connection.
+/// What all handles of a connection share. Dropping it closes the connection.
 pub(super) struct ConnectionHandle {
     pub(super) shared: Arc<Shared>,
-    /// What is done last, behind the close: where the end of the process would end the driver,
-    /// whoever drops the connection waits for that.
+    /// Called after the close is queued. If the driver ends with the process, the thread that drops
+    /// the connection waits here until the close is done.
     after_close: Option<AfterClose>,
 }
 
-/// What is done behind the close that dropping the last handle is, and whether anything was to be
-/// written before that.
+/// What to do after dropping the last handle has queued a close. The flag is whether anything
+/// waited to be written before that.
 pub(crate) type AfterClose = fn(&Arc<Shared>, bool);
 
 impl Connection {
     /// Connects to the broker, or to one of the brokers, that a URL or [`ConnectionParameters`]
     /// name, and opens the virtual host.
     ///
-    /// The addresses of the endpoints are tried in their order, `connection_attempts` times, each
-    /// step with its deadline: the next one beside those that have not connected after
-    /// `connection_attempt_delay` (RFC 8305), and at once after one that fails. The first that
-    /// connects goes on to TLS and AMQP, and no other does so meanwhile: credentials are fetched
-    /// and sent once at a time. While it does, nothing is started, and where it fails the others go
-    /// on. Those that lose against it are closed, and are not among the failures.
+    /// The addresses of all endpoints are tried in their order, up to `connection_attempts` times;
+    /// each step has a deadline. An address that has not connected after `connection_attempt_delay`
+    /// is not given up: the next address is tried at the same time (RFC 8305). After an address
+    /// fails, the next one is tried at once.
     ///
-    /// Dropped before it is done, it leaves nothing behind but closed sockets.
+    /// The first address that connects continues with TLS and AMQP, and no other address does so at
+    /// the same time, so that credentials are fetched and sent for one address at a time. Meanwhile
+    /// no new address is tried. If it fails, the others continue. When one address succeeds, the
+    /// others are closed; they do not count as failures.
+    ///
+    /// If the future is dropped before it resolves, its sockets are closed and nothing else
+    /// remains.
     ///
     /// # Errors
     ///
-    /// Wrong parameters; otherwise all attempts failed, and [`Error::attempts`] lists them: a
-    /// broker that cannot be reached, takes too long, refuses TLS, the credentials or the virtual
-    /// host, or speaks another protocol. The error's kind is that of the attempt that came
-    /// furthest. Outside a tokio runtime, or on one without I/O or timers, the kind is
-    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage); with `driver_thread`, no runtime is needed.
+    /// Returns an error if the parameters are invalid, or if all attempts failed: the broker cannot
+    /// be reached, takes too long, refuses TLS, the credentials or the virtual host, or speaks
+    /// another protocol. [`Error::attempts`] lists the attempts. The error has the kind of the
+    /// attempt that progressed furthest.
+    ///
+    /// Outside a tokio runtime, or on one without I/O or timers, the kind is
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage). With `driver_thread`, no runtime is needed.
     #[cfg(feature = "tokio")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
     #[doc(alias = "connect")]
@@ -91,17 +98,17 @@ impl Connection {
         Ok(Self::of_shared(driver::open(parameters).await?))
     }
 
-    /// The same over a transport of the caller's: a socket with options of its own, a tunnel, an
-    /// in-memory pipe. Where the parameters have TLS, it is spoken on that transport, with the
-    /// first endpoint's host as the name that the broker's certificate is for; of the other
-    /// parameters, those that are about the network have no effect.
+    /// Opens a connection over a transport that the caller made: a socket with other options, a
+    /// tunnel, an in-memory pipe. If the parameters have TLS, leveret speaks TLS on that transport,
+    /// and verifies the broker's certificate for the host of the first endpoint. Other parameters
+    /// of the network have no effect.
     ///
-    /// With `driver_thread`, a transport that belongs to a runtime, such as tokio's sockets, still
-    /// depends on that runtime.
+    /// With `driver_thread`, a transport that belongs to a runtime, such as a socket of tokio,
+    /// still depends on that runtime.
     ///
     /// # Errors
     ///
-    /// As [`Connection::open`], but for reaching the broker.
+    /// Returns the errors of [`Connection::open`], except those of reaching the broker.
     #[cfg(feature = "tokio")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
     pub async fn open_on<T, P>(transport: T, parameters: P) -> Result<Self>
@@ -115,28 +122,30 @@ impl Connection {
         Ok(Self::of_shared(driver::open_on(transport, parameters).await?))
     }
 
-    /// The first handle.
+    /// Makes the first handle.
     pub(crate) fn of_shared(shared: Arc<Shared>) -> Self {
         Self { handle: Arc::new(ConnectionHandle { shared, after_close: None }) }
     }
 
-    /// The first handle of a connection that is closed in this way when the last one is dropped.
+    /// Makes the first handle. After dropping the last handle has queued a close, `after_close` is
+    /// called.
     #[cfg(feature = "blocking")]
     pub(crate) fn of_shared_with(shared: Arc<Shared>, after_close: AfterClose) -> Self {
         Self { handle: Arc::new(ConnectionHandle { shared, after_close: Some(after_close) }) }
     }
 
-    /// Another handle.
+    /// Makes another handle.
     pub(super) fn of(handle: Arc<ConnectionHandle>) -> Self {
         Self { handle }
     }
 
-    /// Opens a channel (AMQP 0-9-1 §1.5.2.1). Dropped before it is done, the channel is closed
-    /// again.
+    /// Opens a channel (AMQP 0-9-1 §1.5.2.1). If the future is dropped before it resolves, the
+    /// channel is closed again.
     ///
     /// # Errors
     ///
-    /// The connection is closed, all negotiated channels are open, or no answer came in time.
+    /// Returns an error if the connection is closed, if as many channels are open as were
+    /// negotiated (`channel_max`), or if no answer arrives within `call_timeout`.
     #[doc(alias("create_channel", "channel_open", "channel"))]
     pub async fn open_channel(&self) -> Result<Channel> {
         let wait = Wait::begin(&self.handle.shared, |state, id, now| state.engine.open_channel(id, now).map(drop))?;
@@ -146,18 +155,20 @@ impl Connection {
         }
     }
 
-    /// Closes the connection: what was queued goes first, then the broker is told, and agrees.
+    /// Closes the connection (`connection.close`), after what was queued is sent, and waits until
+    /// the broker agrees (`connection.close-ok`).
     ///
-    /// `Ok` means that the broker has read everything that was queued before, and agreed
-    /// (`close-ok`). Everything in flight that it has not answered by then fails. Dropped before it
-    /// is done, the connection closes all the same.
+    /// `Ok` means that the broker has read everything that was queued before. Requests that it has
+    /// not answered by then fail. If the future is dropped before it resolves, the connection
+    /// closes all the same.
     ///
     /// # Errors
     ///
-    /// The connection was lost or closed by the broker, before or instead of its answer, or the
-    /// broker did not answer within `close_timeout`; what was queued before may not have arrived.
-    /// Either way the connection is closed, and closing it again gives the same error. A close of
-    /// the broker's that crosses this one is `Ok` only where every channel was closed before.
+    /// Returns an error if the connection was lost, or closed by the broker, before the broker
+    /// agreed, or if the broker did not agree within `close_timeout`; what was queued before may
+    /// not have arrived. The connection is closed in each of these cases, and closing it again
+    /// returns the same error. If a close by the broker crosses this one, the result is `Ok` only
+    /// if every channel was closed before.
     pub async fn close(&self) -> Result<()> {
         let wait = Wait::begin(&self.handle.shared, |state, id, now| {
             state.engine.close(ReplyCode::REPLY_SUCCESS, "closed by the application", Some(id), now)
@@ -166,16 +177,17 @@ impl Connection {
         Ok(())
     }
 
-    /// Tells the broker a new secret in the place of the one that the connection was opened with
-    /// (`connection.update_secret`), such as a token that replaces one which expires. A
-    /// [provider](crate::Credentials::provided_by) does so by itself.
+    /// Sends the broker a new secret that replaces the one with which the connection was opened
+    /// (`connection.update_secret`), such as a new token before the old one expires. With a
+    /// [provider of credentials](crate::Credentials::provided_by), this happens automatically.
     ///
-    /// Dropped before it is done, the broker may have taken it.
+    /// If the future is dropped before it resolves, the broker may have accepted the secret.
     ///
     /// # Errors
     ///
-    /// The connection is closed, no answer came in time, or the secret was erased or does not fit a
-    /// frame. RabbitMQ closes the connection where it does not accept the secret.
+    /// Returns an error if the connection is closed, if no answer arrives within `call_timeout`, or
+    /// if the secret was erased or does not fit into a frame. If RabbitMQ does not accept the
+    /// secret, it closes the connection.
     pub async fn update_secret(&self, secret: impl Into<Secret>, reason: &str) -> Result<()> {
         let secret = secret.into();
         let wait = Wait::begin(&self.handle.shared, |state, id, now| {
@@ -185,8 +197,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Waits until the connection is over; gives why. It holds no handle: it does not keep the
-    /// connection open.
+    /// Waits until the connection ends, and returns why. The future holds no handle, so it does not
+    /// keep the connection open.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
@@ -205,8 +217,8 @@ impl Connection {
         Closed::new(&self.handle.shared, Topic::Connection)
     }
 
-    /// What happens to the connection from now on. It holds no handle: it does not keep the
-    /// connection open.
+    /// Returns a stream of what happens to the connection from now on. The stream holds no handle,
+    /// so it does not keep the connection open.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
@@ -230,54 +242,57 @@ impl Connection {
         ConnectionEvents::new(&self.handle.shared)
     }
 
-    /// Where the connection is in its life.
+    /// Returns the state of the connection.
     pub fn state(&self) -> ConnectionState {
         self.handle.shared.with(|state| state.engine.connection_state())
     }
 
-    /// Changes how many average frames may wait before the [detector] of Pika 0.x speaks, one at
-    /// least. It changes nothing while that is off.
+    /// Sets how many average frames may wait before the backpressure [detector] of Pika 0.x reports
+    /// an event; at least 1. It has no effect while the detector is off.
     ///
     /// [detector]: crate::ConnectionParameters#structfield.backpressure_detection
     pub fn set_backpressure_multiplier(&self, multiplier: u32) {
         self.handle.shared.with(|state| state.engine.set_backpressure_multiplier(multiplier));
     }
 
-    /// The connection takes requests.
+    /// Returns `true` if the connection accepts requests.
     pub fn is_open(&self) -> bool {
         self.closed_by().is_none()
     }
 
-    /// Why the connection is closed or closing, once it is: the cause that any later call reports.
+    /// Returns why the connection is closed or closing, or `None` while it is open. Later calls
+    /// report the same cause.
     pub fn closed_by(&self) -> Option<Error> {
         let closure = self.handle.shared.with(|state| state.engine.closure().cloned())?;
         Some(closure.into())
     }
 
-    /// The broker's reason for blocking publishes (`connection.blocked`), while it does. Publishes
-    /// wait until it is over; everything else goes on.
+    /// Returns the broker's reason for blocking publishes (`connection.blocked`), or `None` if it
+    /// does not block them. Publishes wait until the block ends; everything else continues.
     pub fn blocked(&self) -> Option<String> {
         self.handle.shared.with(|state| state.engine.blocked().map(str::to_owned))
     }
 
-    /// What was agreed on with the broker, and what it tells of itself.
+    /// Returns the limits that were negotiated with the broker, and the properties that it reports
+    /// of itself.
     #[doc(alias = "server_properties")]
     pub fn negotiated(&self) -> Negotiated {
         self.handle.shared.with(|state| state.engine.negotiated().clone())
     }
 
-    /// Octets that wait for the socket.
+    /// Returns the number of bytes that wait for the socket.
     pub fn queued(&self) -> u64 {
         self.handle.shared.with(|state| state.engine.queued())
     }
 
-    /// Publishes on confirming channels that the broker has not decided about.
+    /// Returns the number of publishes on channels in confirm mode that the broker has not
+    /// confirmed or refused yet.
     pub fn unconfirmed(&self) -> u64 {
         self.handle.shared.with(|state| state.engine.unconfirmed())
     }
 
-    /// Looks, for tests, at what is held once the connection is over, and at how many wait; none
-    /// before. It holds no handle.
+    /// Returns a function for tests. After the connection has ended, it reports what is still held
+    /// and how many waiters there are; before that, `None`. It holds no handle.
     #[doc(hidden)]
     pub fn leftovers(&self) -> impl Fn() -> Option<(Leftovers, usize)> + use<> {
         let shared = Arc::clone(&self.handle.shared);
@@ -299,7 +314,7 @@ impl fmt::Debug for Connection {
 impl Drop for ConnectionHandle {
     fn drop(&mut self) {
         let now = self.shared.now();
-        // A connection that is closed already has nothing to say to that.
+        // The close of a connection that has ended already fails, which is of no interest here.
         let (unwritten, closed) = self.shared.with(|state| {
             let (code, why) = (ReplyCode::REPLY_SUCCESS, "the last handle was dropped");
             (state.engine.is_unwritten(), state.engine.close(code, why, None, now))

@@ -1,4 +1,4 @@
-//! A consumer: the stream of messages that the broker pushes.
+//! Consumers: the streams of messages that the broker pushes.
 
 use std::fmt;
 use std::future::{Future, IntoFuture, poll_fn};
@@ -17,7 +17,7 @@ use crate::link::{Deliveries, Next};
 use crate::protocol::{Method, basic};
 use crate::wire::{FieldTable, ShortString};
 
-/// A consumer that is started when it is awaited.
+/// The builder of a [`Consumer`], which is started when this is awaited.
 #[derive(Debug)]
 #[must_use = "a consumer is started when it is awaited"]
 pub struct Consume<'a> {
@@ -31,55 +31,57 @@ impl<'a> Consume<'a> {
         Self { channel, request: basic::Consume::default().queue(queue), prefetch: None }
     }
 
-    /// What is asked, without the channel.
+    /// The request, without the channel.
     #[cfg(feature = "callback")]
     pub(crate) fn into_request(self) -> (basic::Consume, Option<u16>) {
         (self.request, self.prefetch)
     }
 
-    /// The same on a channel.
+    /// The request, on a channel.
     #[cfg(feature = "callback")]
     pub(crate) fn of_request(channel: &'a Channel, (request, prefetch): (basic::Consume, Option<u16>)) -> Self {
         Self { channel, request, prefetch }
     }
 
-    /// How many unsettled messages the broker sends at most to this consumer (`basic.qos`); 0 for
-    /// no limit.
+    /// Sets how many unsettled messages (neither acknowledged nor rejected) the broker sends to
+    /// this consumer at most (`basic.qos`); 0 means no limit.
     ///
-    /// Without it, what `basic_qos` set for the channel holds; where nothing was set,
+    /// Without it, the limit that `basic_qos` set for the channel applies, or, if there is none,
     /// [`default_prefetch`](crate::ConnectionParameters#structfield.default_prefetch). A program
-    /// that collects messages before it settles them needs at least as many as it collects. It has
-    /// no effect with `no_ack`.
+    /// that collects messages before it settles them needs a limit that is at least as large as its
+    /// collection. The limit has no effect with `no_ack`.
     #[doc(alias("basic_qos", "prefetch_count"))]
     pub fn prefetch(mut self, count: u16) -> Self {
         self.prefetch = Some(count);
         self
     }
 
-    /// The name by which the broker knows the consumer, unique on its channel. Left empty, the
-    /// broker makes one up.
+    /// Sets the name that identifies the consumer, unique on its channel. If it is empty, the
+    /// broker generates one.
     pub fn consumer_tag(mut self, tag: impl Into<ShortString>) -> Self {
         self.request = self.request.consumer_tag(tag);
         self
     }
 
-    /// The broker takes each message as handled when it has sent it: faster, and a message that is
-    /// lost on the way is lost. No prefetch bounds what it sends: see [slow
-    /// consumers](Consumer#slow-consumers).
+    /// Sets whether the broker regards each message as settled when it has sent it. This is faster,
+    /// but a message that is lost on the way is lost for good. No prefetch limits what the broker
+    /// sends: see [slow consumers](Consumer#slow-consumers).
     #[doc(alias = "auto_ack")]
     pub fn no_ack(mut self, no_ack: bool) -> Self {
         self.request = self.request.no_ack(no_ack);
         self
     }
 
-    /// No other consumer may have this queue; 403 where one has. A quorum queue lets a second
-    /// consumer in all the same: give the queue the argument `x-single-active-consumer` instead.
+    /// Sets whether this consumer must be the only one of its queue. If the queue has a consumer
+    /// already, the broker refuses with 403 (`ACCESS_REFUSED`). A quorum queue accepts a second
+    /// consumer all the same: declare the queue with the argument `x-single-active-consumer`
+    /// instead.
     pub fn exclusive(mut self, exclusive: bool) -> Self {
         self.request = self.request.exclusive(exclusive);
         self
     }
 
-    /// Arguments of the broker's, such as `x-priority`.
+    /// Sets arguments that depend on the broker, such as `x-priority`.
     pub fn arguments(mut self, arguments: impl Into<FieldTable>) -> Self {
         self.request = self.request.arguments(arguments);
         self
@@ -96,7 +98,7 @@ impl<'a> IntoFuture for Consume<'a> {
     }
 }
 
-/// Waits until the broker has accepted a consumer.
+/// The future of a [`Consume`], which resolves to the [`Consumer`] when the broker has accepted it.
 #[derive(Debug)]
 #[must_use = "a consumer is started when it is awaited"]
 pub struct ConsumeFuture<'a> {
@@ -116,10 +118,11 @@ impl Future for ConsumeFuture<'_> {
     }
 }
 
-/// Messages after which a consumer that never has to wait lets other tasks run.
+/// The number of messages after which a consumer that never has to wait yields to other tasks.
 const YIELD_EVERY: usize = 256;
 
-/// The messages that the broker pushes from a queue, by [`Consumer::try_next`] and as a [`Stream`].
+/// A consumer of a queue: the messages that the broker pushes, by [`Consumer::try_next`] or as a
+/// [`Stream`].
 ///
 /// ```no_run
 /// # async fn example(mut consumer: leveret::Consumer) -> leveret::Result<()> {
@@ -131,54 +134,59 @@ const YIELD_EVERY: usize = 256;
 /// # }
 /// ```
 ///
-/// It ends (`None`) when it is cancelled or its channel is closed by the application; when the
-/// broker ends it, or the channel or connection fails, it gives that error once and then ends. A
-/// message over `max_message_size` is an error of its own
-/// ([`ErrorKind::MessageTooLarge`](crate::ErrorKind::MessageTooLarge)), after which it goes on.
+/// The stream ends (`None`) when the application cancels the consumer or closes its channel. When
+/// the broker ends the consumer, or the channel or connection fails, the stream gives that error
+/// once and then ends. A message over `max_message_size` is an error too
+/// ([`ErrorKind::MessageTooLarge`](crate::ErrorKind::MessageTooLarge)), but the stream continues
+/// after it.
 ///
-/// How many unsettled messages it is sent is bounded by [`Consume::prefetch`].
+/// [`Consume::prefetch`] limits how many unsettled messages the broker sends.
 ///
-/// Now and then it lets other tasks run although there is more to take, so that a loop over a full
-/// consumer does not keep a thread of the runtime to itself.
+/// The stream yields to other tasks from time to time although more messages are ready, so that a
+/// loop over a full consumer does not occupy a thread of the runtime.
 ///
 /// # Slow consumers
 ///
-/// Without a prefetch, or with `no_ack`, the broker sends as fast as the connection is read.
-/// Messages wait in memory until they are taken, and as soon as more than
-/// [`read_limit`](crate::ConnectionParameters#structfield.read_limit) bytes of them wait for the
-/// consumers of a connection, reading pauses. TCP holds the broker back then, with all channels of
-/// the connection: a consumer that handles its messages slowly but steadily is held back and loses
-/// nothing.
+/// Without a prefetch, or with `no_ack`, the broker sends as fast as the client reads. Messages
+/// wait in memory until the program takes them. When more than
+/// [`read_limit`](crate::ConnectionParameters#structfield.read_limit) bytes wait for the consumers
+/// of a connection, the client stops reading. TCP then holds the broker back, for all channels of
+/// the connection, until consumers have taken some. A consumer that takes its messages slowly but
+/// steadily loses nothing.
 ///
-/// One that stops taking messages would hold up the others for ever. So when more than the limit
-/// has waited for [`overflow_timeout`](crate::ConnectionParameters#structfield.overflow_timeout),
-/// or twice as much waits because reading may not pause, the consumer for which most waits is
-/// cancelled. It ends with [`ErrorKind::ConsumerOverflowed`](crate::ErrorKind::ConsumerOverflowed):
+/// A consumer that takes no messages at all would block the others without end. Therefore, when
+/// more than the limit has waited for
+/// [`overflow_timeout`](crate::ConnectionParameters#structfield.overflow_timeout), or when twice
+/// the limit waits because reading may not pause, the consumer with the most bytes waiting is
+/// cancelled. It ends with the error
+/// [`ErrorKind::ConsumerOverflowed`](crate::ErrorKind::ConsumerOverflowed):
 ///
-/// * what waited for it and what is still sent to it go back to the queue, as when it is dropped.
-///   What had been taken out, some 64 KiB, is handed out before the error, and so are the errors of
-///   messages that were too large;
-/// * with `no_ack` nothing can go back: all that waited is handed out before the error, and what is
-///   still sent is lost.
+/// * The messages that wait for it, and those that the broker still sends to it, return to the
+///   queue, as when it is dropped. Messages that it had already taken from the connection, some 64
+///   KiB, are still given before the error, and so are the errors of messages that were too large.
+/// * With `no_ack` nothing can return to the queue: all messages that wait are given before the
+///   error, and those that the broker still sends are lost.
 ///
-/// The others go on. The parameter says exactly what counts, and when reading pauses.
+/// The other consumers continue. The documentation of `read_limit` says exactly what counts, and
+/// when reading pauses.
 ///
 /// # Dropping
 ///
-/// Dropping it cancels the consumer in the background. Once the broker has agreed, what it has not
-/// handed out goes back:
+/// Dropping a consumer cancels it in the background. When the broker has agreed, the messages that
+/// the consumer has not given to the program return to the queue:
 ///
-/// * to a classic or quorum queue it is returned, for other consumers to take. A quorum queue
-///   counts that as one delivery;
-/// * of a stream nothing goes back: its messages stay where they are;
-/// * with `no_ack` nothing goes back either: what was sent and not handed out is lost.
+/// * A classic or quorum queue gets them back, for other consumers. A quorum queue counts that as
+///   one delivery.
+/// * A stream gets nothing back: its messages stay in the stream.
+/// * With `no_ack` nothing returns either: messages that were sent and not given to the program are
+///   lost.
 ///
-/// Messages that were handed out can still be settled. [`Consumer::close`] does the same and waits
-/// until it is done.
+/// Messages that were given to the program can still be settled. [`Consumer::close`] does the same
+/// as dropping, and waits until it is done.
 pub struct Consumer {
     source: Arc<Source>,
     deliveries: Deliveries,
-    /// Messages handed out since it last had to wait.
+    /// Messages given since the consumer last had to wait.
     handed_out: usize,
 }
 
@@ -189,71 +197,75 @@ impl Consumer {
         Self { source: Arc::new(Source { channel, consumer_tag: tag, no_ack }), deliveries, handed_out: 0 }
     }
 
-    /// The name by which the broker knows the consumer.
+    /// Returns the name that identifies the consumer on its channel.
     pub fn consumer_tag(&self) -> &ShortString {
         &self.source.consumer_tag
     }
 
-    /// The channel that it consumes on.
+    /// Returns the channel of the consumer.
     pub fn channel(&self) -> &Channel {
         &self.source.channel
     }
 
-    /// The next message; none when the consumer has ended.
+    /// Waits for the next message. Returns `None` when the consumer has ended.
     ///
-    /// Dropped before it is done, as in `select!`, no message is lost.
+    /// If the future is dropped before it resolves, as in `select!`, no message is lost.
     ///
     /// # Errors
     ///
-    /// Why the consumer ended, where the broker, a failure or an overflow ended it: once, and then
-    /// it gives none. Or a message was larger than `max_message_size`, and the consumer goes on.
+    /// Returns an error if the broker, a failure or an overflow ended the consumer: once, and
+    /// `None` after that. Returns an error if a message was larger than `max_message_size`; the
+    /// consumer continues after that.
     pub async fn try_next(&mut self) -> Result<Option<Delivery>> {
         self.next().await.transpose()
     }
 
-    /// The same as an item of the [`Stream`] that this is: [`Consumer::try_next`] is the form that
-    /// goes with `?`.
+    /// Waits for the next item of the [`Stream`]. [`Consumer::try_next`] returns the same in the
+    /// form that goes with `?`.
     pub async fn next(&mut self) -> Option<Result<Delivery>> {
         poll_fn(|context| self.poll_delivery(context)).await
     }
 
-    /// Asks the broker to send no more (`basic.cancel`), and waits until it agrees. Messages that
-    /// arrived before are still handed out; then the stream ends. A consumer that has ended
-    /// already, by either side, is cancelled.
+    /// Asks the broker to send no more messages (`basic.cancel`), and waits until it agrees.
+    /// Messages that arrived before are still given; then the stream ends. Cancelling a consumer
+    /// that has ended already has no effect.
     ///
-    /// Dropped before it is done, the consumer is cancelled all the same.
+    /// If the future is dropped before it resolves, the consumer is cancelled all the same.
     ///
     /// # Errors
     ///
-    /// Its channel is closed, or no answer came in time.
+    /// Returns an error if the channel is closed, or if no answer arrives within `call_timeout`.
     #[doc(alias = "basic_cancel")]
     pub async fn cancel(&mut self) -> Result<()> {
         self.deliveries.cancel()?.await?;
         Ok(())
     }
 
-    /// Asks for that, and gives what waits for it.
+    /// Asks for the cancel, and returns the wait for the answer.
     #[cfg(feature = "callback")]
     pub(crate) fn begin_cancel(&mut self) -> Result<crate::link::Wait> {
         Ok(self.deliveries.cancel()?)
     }
 
-    /// Lets go of the consumer as dropping it does, and waits until that is done: the broker has
-    /// agreed to send no more, and the messages that were not handed out are on their way back to
-    /// the queue.
+    /// Closes the consumer as dropping it does, and waits until the broker has agreed to send no
+    /// more. By then the messages that were not given to the program are on their way back to the
+    /// queue.
     ///
-    /// Dropped before it is done, all of that happens in the background.
+    /// If the future is dropped before it resolves, the rest happens in the background.
     ///
     /// # Errors
     ///
-    /// Its channel is closed, and the broker gives the messages back; or no answer came in time,
-    /// and they go back when it comes.
+    /// Returns an error if the channel is closed; the broker then returns the messages to the
+    /// queue. Returns an error if no answer arrives within `call_timeout`; the messages return to
+    /// the queue when it arrives.
     pub async fn close(mut self) -> Result<()> {
         self.deliveries.close()?.await?;
         self.source.channel.closed_by().filter(|error| !error.is_requested()).map_or(Ok(()), Err)
     }
 
     pub(crate) fn poll_delivery(&mut self, context: &Context<'_>) -> Poll<Option<Result<Delivery>>> {
+        // Yields only between batches: a delivery that is here already is given at once. The task
+        // wakes itself, because no event may follow.
         if self.handed_out >= YIELD_EVERY && self.deliveries.held() == 0 {
             self.handed_out = 0;
             context.waker().wake_by_ref();

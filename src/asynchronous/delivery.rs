@@ -1,4 +1,4 @@
-//! A message that the broker delivered, and what can be done with it.
+//! Deliveries: messages that the broker delivered, and the right to settle them.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -12,35 +12,37 @@ use crate::error::Result;
 use crate::protocol::basic::Properties;
 use crate::wire::{Name, ShortString};
 
-/// A message from a queue.
+/// A message that the broker delivered from a queue.
 ///
-/// Unless it came with `no_ack`, the broker keeps it until it is settled: [`ack`](Delivery::ack)
-/// when it was handled, [`nack`](Delivery::nack) or [`reject`](Delivery::reject) when it was not.
-/// Each takes the delivery, so that it cannot be settled twice.
+/// Unless the consumer has `no_ack`, the broker keeps the message until it is settled: by
+/// [`ack`](Delivery::ack) if it was handled, by [`nack`](Delivery::nack) or
+/// [`reject`](Delivery::reject) if not. These methods take `self`, so that a delivery cannot be
+/// settled twice.
 ///
 /// # Dropping
 ///
-/// One that is dropped is not settled by that. It counts against the prefetch (of a stream: its
-/// credit stays taken) until its channel ends, by a close or with its connection; then
+/// Dropping a delivery does not settle it. It still counts against the prefetch (with a stream, it
+/// still takes up credit) until its channel ends, by a close or with its connection. Then
 ///
-/// * to a classic queue it goes back, and arrives [redelivered](Delivery::is_redelivered);
-/// * to a quorum queue it goes back in the same way, and that counts as one delivery
-///   (`x-delivery-count`): over the queue's delivery limit, it is dead-lettered or dropped;
-/// * of a stream nothing goes back: the message stays in the log, and a consumer that starts later
-///   finds it at its offset.
+/// * a message of a classic queue returns to the queue, and is delivered again as
+///   [redelivered](Delivery::is_redelivered);
+/// * a message of a quorum queue returns in the same way, and that counts as one delivery
+///   (`x-delivery-count`); if the count is over the queue's delivery limit, the message is
+///   dead-lettered or dropped;
+/// * a message of a stream does not return: it stays in the stream, and a consumer that starts
+///   later finds it at its offset.
 ///
-/// To have it back at once, [`nack`](Delivery::nack) it. The channel stays open for as long as one
-/// of its deliveries is kept.
+/// To return a message at once, [`nack`](Delivery::nack) it. A delivery keeps its channel open.
 ///
 /// # Settling
 ///
-/// The call lets go of the message; nothing is settled until what it gives is awaited: see
-/// [`SettleFuture`]. [`into_parts`](Delivery::into_parts) parts the message from its
-/// acknowledgement.
+/// A method that settles drops the message and returns a [`SettleFuture`]. The delivery is settled
+/// when that future is awaited. [`into_parts`](Delivery::into_parts) separates the message from the
+/// right to settle it.
 pub struct Delivery {
     acker: Acker,
     message: Message,
-    /// Decoded when somebody asks for them.
+    /// Decoded at the first use.
     properties: OnceLock<Box<Properties>>,
     redelivered: bool,
 }
@@ -51,34 +53,35 @@ impl Delivery {
         Self { acker: Acker::new(source, delivery_tag), message, properties: OnceLock::new(), redelivered }
     }
 
-    /// The body.
+    /// Returns the body.
     pub fn body(&self) -> &[u8] {
         self.message.body()
     }
 
-    /// The body, as shared bytes that outlive the delivery. It is copied only where that takes less
-    /// memory than to keep what it is a part of.
+    /// Returns the body as shared bytes that outlive the delivery. The body is copied only if the
+    /// copy takes less memory than keeping the buffer of which it is a part.
     pub fn to_bytes(&self) -> Bytes {
         self.message.clone().into_body()
     }
 
-    /// The exchange that the message was published to; empty for the default one. It republishes as
-    /// it is.
+    /// Returns the exchange to which the message was published; empty for the default exchange. The
+    /// name can be passed to a publish unchanged.
     pub fn exchange(&self) -> Name<'_> {
         self.message.exchange().into()
     }
 
-    /// The routing key that the message was published with. It republishes as it is.
+    /// Returns the routing key with which the message was published. It can be passed to a publish
+    /// unchanged.
     pub fn routing_key(&self) -> Name<'_> {
         self.message.routing_key().into()
     }
 
-    /// The properties. They are decoded when this is first asked, and once.
+    /// Returns the properties. The first call decodes them, and later calls return the same.
     ///
     /// # Errors
     ///
-    /// A property list that cannot be read, such as a header of an unknown type. Only this message
-    /// is affected.
+    /// Returns an error if the properties cannot be decoded, such as a header of an unknown type.
+    /// Only this message is affected.
     pub fn properties(&self) -> Result<&Properties> {
         if let Some(properties) = self.properties.get() {
             return Ok(properties);
@@ -87,44 +90,47 @@ impl Delivery {
         Ok(self.properties.get_or_init(|| decoded))
     }
 
-    /// The message as it came.
+    /// Returns the message as it arrived.
     pub fn message(&self) -> &Message {
         &self.message
     }
 
-    /// The message, and the right to settle it, each by itself.
+    /// Returns the message and the right to settle it, as separate values.
     pub fn into_parts(self) -> (Message, Acker) {
         (self.message, self.acker)
     }
 
-    /// The channel that it came on, to answer a request on, say.
+    /// Returns the channel on which the delivery arrived, for example to publish an answer on it.
     pub fn channel(&self) -> &Channel {
         self.acker.channel()
     }
 
-    /// The tag of the consumer that it was delivered to; empty where it was fetched by
-    /// [`Channel::get`].
+    /// Returns the tag of the consumer to which the message was delivered; empty if
+    /// [`Channel::get`] fetched it.
     pub fn consumer_tag(&self) -> &ShortString {
         &self.acker.source().consumer_tag
     }
 
-    /// The number by which the broker knows the delivery on its channel.
+    /// Returns the number that identifies the delivery on its channel.
     pub fn delivery_tag(&self) -> u64 {
         self.acker.delivery_tag()
     }
 
-    /// Whether it was delivered before, to this consumer or another, and was not acknowledged.
+    /// Returns `true` if the message was delivered before, to this consumer or another, and was not
+    /// acknowledged.
     pub fn is_redelivered(&self) -> bool {
         self.redelivered
     }
 
-    /// Acknowledges the message: it was handled.
+    /// Acknowledges the message: the program has handled it, and the broker removes it from the
+    /// queue.
     ///
     /// # Errors
     ///
-    /// The channel is closed (the broker delivers the message again), it is settled already (by a
-    /// multiple settlement of a later one, or because the broker took it back:
-    /// [`basic.recover`](Channel::basic_recover)), or the message came with `no_ack`.
+    /// Returns an error if the channel is closed (the broker delivers the message again), if the
+    /// delivery is settled already (by an `ack_multiple` or `nack_multiple` of a later one, or
+    /// because the broker took it back: [`basic.recover`](Channel::basic_recover)), or if the
+    /// message was delivered with `no_ack`.
     #[doc(alias = "basic_ack")]
     pub fn ack(self) -> SettleFuture {
         self.acker.ack()
@@ -134,44 +140,46 @@ impl Delivery {
     ///
     /// # Errors
     ///
-    /// As [`Delivery::ack`].
+    /// Returns the errors of [`Delivery::ack`].
     pub fn ack_multiple(self) -> SettleFuture {
         self.acker.ack_multiple()
     }
 
-    /// Gives the message back: to its queue with [`Requeue::Yes`], else away, to the dead-letter
-    /// exchange where there is one.
+    /// Rejects the message (`basic.nack`). With [`Requeue::Yes`] it returns to its queue. With
+    /// [`Requeue::No`] it goes to the dead-letter exchange of the queue, or is lost if there is
+    /// none.
     ///
-    /// To a quorum queue of RabbitMQ 4.3 a requeue by this does not count towards the delivery
-    /// limit: a message that no consumer can handle arrives again without end. There,
-    /// [`Delivery::reject`] counts.
+    /// On a quorum queue of RabbitMQ 4.3, a requeue by this method does not count towards the
+    /// delivery limit, so that a message that no consumer can handle is delivered again without
+    /// end. A requeue by [`Delivery::reject`] counts.
     ///
     /// # Errors
     ///
-    /// As [`Delivery::ack`].
+    /// Returns the errors of [`Delivery::ack`].
     #[doc(alias = "basic_nack")]
     pub fn nack(self, requeue: Requeue) -> SettleFuture {
         self.acker.nack(requeue)
     }
 
-    /// Gives back this message and all that were delivered before it on the channel, as
-    /// [`Delivery::nack`] does each: to a quorum queue of RabbitMQ 4.3 a requeue by this does not
-    /// count towards the delivery limit. There is no such form of [`Delivery::reject`], which
-    /// counts.
+    /// Rejects this message and all that were delivered before it on the channel, each as by
+    /// [`Delivery::nack`]. On a quorum queue of RabbitMQ 4.3, a requeue by this method does not
+    /// count towards the delivery limit. [`Delivery::reject`], whose requeue counts, has no such
+    /// form.
     ///
     /// # Errors
     ///
-    /// As [`Delivery::ack`].
+    /// Returns the errors of [`Delivery::ack`].
     pub fn nack_multiple(self, requeue: Requeue) -> SettleFuture {
         self.acker.nack_multiple(requeue)
     }
 
-    /// The same as [`Delivery::nack`], as the standard has it; but that to a quorum queue of
-    /// RabbitMQ 4.3 a requeue by this counts towards the delivery limit.
+    /// Rejects the message by the standard's `basic.reject`. It has the same effect as
+    /// [`Delivery::nack`], except that on a quorum queue of RabbitMQ 4.3 a requeue by this method
+    /// counts towards the delivery limit.
     ///
     /// # Errors
     ///
-    /// As [`Delivery::ack`].
+    /// Returns the errors of [`Delivery::ack`].
     #[doc(alias = "basic_reject")]
     pub fn reject(self, requeue: Requeue) -> SettleFuture {
         self.acker.reject(requeue)

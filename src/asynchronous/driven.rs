@@ -1,4 +1,4 @@
-//! Connections that somebody's loop drives.
+//! Opening connections that an event loop of the program drives.
 
 use std::io::{Read, Write};
 
@@ -9,13 +9,14 @@ use crate::driver::readiness::{Reactor, Token};
 use crate::error::{Error, Result};
 
 impl Reactor {
-    /// Opens a connection that this drives; otherwise as the async API's
-    /// [`open`](Connection#method.open). It goes on as turns are taken, whether or not the future
-    /// is polled; dropped, the future gives up the open.
+    /// Opens a connection that this reactor drives; in all else as [`open`](Connection#method.open)
+    /// of the async API. The open makes progress as the reactor takes turns, whether or not the
+    /// future is polled. Dropping the future abandons the open.
     ///
     /// # Errors
     ///
-    /// Wrong parameters; otherwise all attempts failed, and [`Error::attempts`] lists them.
+    /// Returns an error if the parameters are invalid, or if all attempts failed:
+    /// [`Error::attempts`] lists them.
     pub fn open<P>(&self, parameters: P) -> impl Future<Output = Result<Connection>> + Send + use<P>
     where
         P: TryInto<ConnectionParameters>,
@@ -25,12 +26,13 @@ impl Reactor {
         async move { finish(opened?).await }
     }
 
-    /// The same over a socket of the caller's, which is set not to block: see
-    /// [`Connection::open_on`](Connection#method.open_on).
+    /// Opens a connection over a socket that the caller made. The socket is set to non-blocking
+    /// mode. See [`Connection::open_on`](Connection#method.open_on).
     ///
     /// # Errors
     ///
-    /// As [`Reactor::open`], but for reaching the broker; or the socket's.
+    /// Returns the errors of [`Reactor::open`], except those of reaching the broker, and those of
+    /// the socket.
     #[cfg(unix)]
     pub fn open_on_socket<T, P>(
         &self,
@@ -49,15 +51,16 @@ impl Reactor {
         async move { finish(opened?).await }
     }
 
-    /// The same over any stream that reads and writes at once or says
-    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock). No [`Change`](crate::readiness::Change)
-    /// tells of it: whoever has it calls [`handle_ready`](Reactor::handle_ready) with the token,
-    /// whenever it may have become ready.
+    /// Opens a connection over any stream whose reads and writes return at once, with
+    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) if they cannot proceed. No
+    /// [`Change`](crate::readiness::Change) reports this stream: the caller calls
+    /// [`handle_ready`](Reactor::handle_ready) with the token whenever the stream may have become
+    /// ready.
     ///
     /// # Errors
     ///
-    /// Wrong parameters, at once. The future's are those of [`Reactor::open`], but for reaching the
-    /// broker.
+    /// Returns an error if the parameters are invalid. The future returns the errors of
+    /// [`Reactor::open`], except those of reaching the broker.
     pub fn open_on<T, P>(
         &self,
         stream: T,

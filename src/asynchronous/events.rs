@@ -1,4 +1,4 @@
-//! What happens to a connection or a channel, as streams, and the future for its end.
+//! Streams of what happens to a connection or a channel, and the future of its end.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -14,39 +14,39 @@ use crate::link::{Shared, Standing, Topic};
 
 pub use crate::error::{ChannelEvent, ConnectionEvent};
 
-/// The stream of what happens to a connection, from when it was made on:
+/// A stream of what happens to a connection after the stream was made: returned by
 /// [`Connection::events`](super::Connection::events).
 ///
-/// It keeps up to 1024 events that nobody has taken; beyond that the oldest go, and
+/// It keeps up to 1024 events that were not taken. When there are more, the oldest are dropped, and
 /// [`lost`](Self::lost) counts them.
 pub struct ConnectionEvents {
     standing: Standing,
-    over: bool,
+    ended: bool,
 }
 
 impl ConnectionEvents {
     pub(super) fn new(shared: &Arc<Shared>) -> Self {
-        Self { standing: Standing::new(shared, Topic::Connection), over: false }
+        Self { standing: Standing::new(shared, Topic::Connection), ended: false }
     }
 
-    /// The next event; none behind [`ConnectionEvent::Closed`]. Dropped before it is done, no event
-    /// is lost.
+    /// Waits for the next event. Returns `None` after [`ConnectionEvent::Closed`]. If the future is
+    /// dropped before it resolves, no event is lost.
     pub async fn next(&mut self) -> Option<ConnectionEvent> {
         poll_fn(|context| self.poll_event(context)).await
     }
 
-    /// How many events went by because they were not taken in time.
+    /// Returns the number of events that were dropped because they were not taken in time.
     pub fn lost(&self) -> u64 {
         self.standing.lost()
     }
 
     pub(crate) fn poll_event(&mut self, context: &Context<'_>) -> Poll<Option<ConnectionEvent>> {
-        if self.over {
+        if self.ended {
             return Poll::Ready(None);
         }
         let take = |engine: &mut Engine, id| engine.take_connection_notice(id).map_or(Poll::Pending, Poll::Ready);
         self.standing.poll(context, take).map(|notice| {
-            self.over = matches!(notice, ConnectionNotice::Closed(_));
+            self.ended = matches!(notice, ConnectionNotice::Closed(_));
             Some(notice.into())
         })
     }
@@ -60,41 +60,41 @@ impl Stream for ConnectionEvents {
     }
 }
 
-/// The stream of what happens to a channel, from when it was made on:
+/// A stream of what happens to a channel after the stream was made: returned by
 /// [`Channel::events`](super::Channel::events).
 ///
-/// It keeps up to 1024 events that nobody has taken; beyond that the oldest go, and
+/// It keeps up to 1024 events that were not taken. When there are more, the oldest are dropped, and
 /// [`lost`](Self::lost) counts them.
 pub struct ChannelEvents {
     standing: Standing,
     key: ChannelKey,
-    over: bool,
+    ended: bool,
 }
 
 impl ChannelEvents {
     pub(super) fn new(shared: &Arc<Shared>, key: ChannelKey) -> Self {
-        Self { standing: Standing::new(shared, Topic::Channel(key)), key, over: false }
+        Self { standing: Standing::new(shared, Topic::Channel(key)), key, ended: false }
     }
 
-    /// The next event; none behind [`ChannelEvent::Closed`]. Dropped before it is done, no event is
-    /// lost.
+    /// Waits for the next event. Returns `None` after [`ChannelEvent::Closed`]. If the future is
+    /// dropped before it resolves, no event is lost.
     pub async fn next(&mut self) -> Option<ChannelEvent> {
         poll_fn(|context| self.poll_event(context)).await
     }
 
-    /// How many events went by because they were not taken in time.
+    /// Returns the number of events that were dropped because they were not taken in time.
     pub fn lost(&self) -> u64 {
         self.standing.lost()
     }
 
     pub(crate) fn poll_event(&mut self, context: &Context<'_>) -> Poll<Option<ChannelEvent>> {
-        if self.over {
+        if self.ended {
             return Poll::Ready(None);
         }
         let key = self.key;
         let take = |engine: &mut Engine, id| engine.take_channel_notice(key, id).map_or(Poll::Pending, Poll::Ready);
         self.standing.poll(context, take).map(|notice| {
-            self.over = matches!(notice, ChannelNotice::Closed(_));
+            self.ended = matches!(notice, ChannelNotice::Closed(_));
             Some(notice.into())
         })
     }
@@ -108,11 +108,13 @@ impl Stream for ChannelEvents {
     }
 }
 
-/// Waits until a connection or channel is over; gives why.
+/// A future that waits until a connection or channel ends, and resolves to the reason.
+///
+/// If it is dropped before it resolves, nothing changes.
 #[must_use = "it waits when it is awaited"]
 pub struct Closed {
     standing: Standing,
-    /// Known from the first time on.
+    /// Kept, so that a later poll gives the same.
     why: Option<Error>,
 }
 
@@ -149,7 +151,7 @@ impl Future for Closed {
 
 impl fmt::Debug for ConnectionEvents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConnectionEvents").field("over", &self.over).finish_non_exhaustive()
+        f.debug_struct("ConnectionEvents").field("ended", &self.ended).finish_non_exhaustive()
     }
 }
 
@@ -157,7 +159,7 @@ impl fmt::Debug for ChannelEvents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChannelEvents")
             .field("channel", &self.key.number)
-            .field("over", &self.over)
+            .field("ended", &self.ended)
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! One message from a queue, on demand.
+//! Fetching single messages (`basic.get`).
 
 use std::future::{Future, IntoFuture};
 use std::ops::Deref;
@@ -13,9 +13,9 @@ use crate::error::{Error, Result};
 use crate::protocol::{Method, Request, basic};
 use crate::wire::ShortString;
 
-/// A `basic.get` that is made when it is awaited.
+/// A fetch of one message (`basic.get`), made when it is awaited.
 ///
-/// It costs a round trip per message: to take many, [`Channel::consume`] is the better way.
+/// Each message costs a round trip: to take many, use [`Channel::consume`].
 #[derive(Debug)]
 #[must_use = "a message is fetched when this is awaited"]
 pub struct Get<'a> {
@@ -28,7 +28,7 @@ impl<'a> Get<'a> {
         Self { channel, request: basic::Get::default().queue(queue) }
     }
 
-    /// The broker takes the message as handled when it has sent it.
+    /// Sets whether the broker regards the message as settled when it has sent it.
     #[doc(alias = "auto_ack")]
     pub fn no_ack(mut self, no_ack: bool) -> Self {
         self.request = self.request.no_ack(no_ack);
@@ -47,7 +47,7 @@ impl<'a> IntoFuture for Get<'a> {
     }
 }
 
-/// Waits for a message, or for the word that there is none.
+/// The future of a [`Get`], which resolves to the message, or to `None` if the queue is empty.
 #[derive(Debug)]
 #[must_use = "a message is fetched when this is awaited"]
 pub struct GetFuture<'a> {
@@ -76,10 +76,9 @@ impl Future for GetFuture<'_> {
     }
 }
 
-/// A message that was fetched from a queue, and how many were left there.
+/// A message that was fetched from a queue, with the number of messages that remain there.
 ///
-/// It is a [`Delivery`] in all else: what that has to read is here too, and it is settled in the
-/// same way.
+/// It dereferences to its [`Delivery`], and is settled in the same way.
 ///
 /// ```no_run
 /// # async fn example(channel: leveret::Channel) -> leveret::Result<()> {
@@ -97,13 +96,13 @@ pub struct GetMessage {
 }
 
 impl GetMessage {
-    /// How many messages were left in the queue, not counting those that are delivered and
-    /// unsettled.
+    /// Returns the number of messages that remained in the queue, without those that are delivered
+    /// and unsettled.
     pub fn message_count(&self) -> u32 {
         self.message_count
     }
 
-    /// The delivery, for code that takes what a consumer gives.
+    /// Returns the delivery, for code that handles the messages of a consumer.
     pub fn into_delivery(self) -> Delivery {
         self.delivery
     }
@@ -120,19 +119,19 @@ impl GetMessage {
         self.delivery.ack_multiple()
     }
 
-    /// Gives the message back: see [`Delivery::nack`].
+    /// Rejects the message: see [`Delivery::nack`].
     #[doc(alias = "basic_nack")]
     pub fn nack(self, requeue: Requeue) -> SettleFuture {
         self.delivery.nack(requeue)
     }
 
-    /// Gives back this message and all that were delivered before it on the channel: see
+    /// Rejects this message and all that were delivered before it on the channel: see
     /// [`Delivery::nack_multiple`].
     pub fn nack_multiple(self, requeue: Requeue) -> SettleFuture {
         self.delivery.nack_multiple(requeue)
     }
 
-    /// Gives the message back as the standard has it: see [`Delivery::reject`].
+    /// Rejects the message by the standard's `basic.reject`: see [`Delivery::reject`].
     #[doc(alias = "basic_reject")]
     pub fn reject(self, requeue: Requeue) -> SettleFuture {
         self.delivery.reject(requeue)

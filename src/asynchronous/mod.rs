@@ -1,9 +1,11 @@
-//! The async API on tokio: what most programs use, re-exported at the root of the crate.
+//! The async API on tokio, which most programs use. Its main types are re-exported at the root of
+//! the crate.
 //!
-//! Handles ([`Connection`], [`Channel`], [`Publisher`]) are cheap to clone and work from any task;
-//! the last one that is dropped closes what it stands for. Futures of this module are cancel-safe:
-//! dropping one at any point leaves the connection in step, and each says what then becomes of its
-//! request.
+//! Handles ([`Connection`], [`Channel`], [`Publisher`]) are cheap to clone and can be used from any
+//! task. Dropping the last handle of a connection or channel closes it.
+//!
+//! Futures of this module are cancel-safe. Dropping one at any point does not desynchronise the
+//! connection, and the documentation of each says what then becomes of its request.
 
 mod acker;
 mod call;

@@ -1,4 +1,5 @@
-//! The way of a publish through the gate.
+//! The steps of a publish: it passes the engine's gate (`engine::publish::gate`), which holds
+//! publishes back while publishing is paused, or it waits in line there.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,7 +10,7 @@ use crate::engine::Completion;
 use crate::error::{Error, Result};
 use crate::link::{Passed, Wait};
 
-/// A publish on its way, and where it is.
+/// A publish, and which step it is at.
 #[derive(Debug)]
 pub(super) struct Passage<'a, K: PublishKind> {
     publish: Publish<'a, K>,
@@ -19,10 +20,10 @@ pub(super) struct Passage<'a, K: PublishKind> {
 #[derive(Debug)]
 enum Stage<R> {
     Arriving,
-    /// In line at the gate, where the message is: what it gives was taken along. On the heap, since
-    /// few wait, and all publishes are moved.
+    /// Waiting in line at the gate. The gate has the message; the output is kept here until then.
+    /// Boxed, because few publishes wait and all of them are moved.
     InLine(Box<(Wait, R)>),
-    /// Published, and letting others run before saying so.
+    /// Published. It yields to other tasks once before it resolves.
     Yielding(R),
     Done,
 }
@@ -33,7 +34,7 @@ impl<'a, K: PublishKind> Passage<'a, K> {
         Self { publish, stage: Stage::Arriving }
     }
 
-    /// Queues the message where the gate is open.
+    /// Queues the message if the gate is open; otherwise returns an error.
     pub(super) fn try_pass(mut self) -> Result<K::Output> {
         self.publish.share_large_body();
         let channel = self.publish.channel.get();
@@ -50,15 +51,17 @@ impl<'a, K: PublishKind> Passage<'a, K> {
         }
     }
 
-    /// Publishes at once where the gate is open, or puts the message in line.
+    /// Queues the message at once if the gate is open; otherwise puts it in line.
     #[inline]
     fn arrive(&mut self, context: &mut Context<'_>) -> Poll<Result<K::Output>> {
-        // Here and not before: a publish that is changed in place is moved less.
+        // Done here and not in the constructor: changing the publish in place avoids a move of it.
         self.publish.share_large_body();
         let channel = self.publish.channel.get();
         match channel.shared().publish(channel.key(), &self.publish.frames(), K::CONFIRMED)? {
             Passed::Through { confirm, yields: false } => Poll::Ready(Ok(K::output(channel, confirm))),
             Passed::Through { confirm, yields: true } => {
+                // The message is queued, so dropping the future here loses only its output.
+                // Yielding lets the driver write before this task queues more.
                 self.stage = Stage::Yielding(K::output(channel, confirm));
                 context.waker().wake_by_ref();
                 Poll::Pending

@@ -1,4 +1,4 @@
-//! Publishing: one short step under the lock, once the gate is open.
+//! The builder of a message to publish, and its future.
 
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
@@ -17,14 +17,16 @@ use crate::wire::Name;
 /// A message that is published when it is awaited: [`Plain`], from [`Channel::publish`], or
 /// [`Confirmed`] by the broker, from [`Publisher::publish`](super::Publisher::publish).
 ///
-/// While publishing is paused (see [`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)) a
-/// message that was polled waits in line, first come, first served, and is published when its turn
-/// comes, whether or not it is polled again. Dropped before its turn, it is not published; dropped
-/// later, all of it was.
+/// Publishing pauses while too much waits for the socket or for confirms, and while the broker
+/// blocks the connection (see [`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)).
+/// Meanwhile a message waits for its turn, first come, first served, from the first poll of its
+/// future on. It is queued when its turn arrives, whether or not the future is polled again. If the
+/// future is dropped before that, the message is not published; if it is dropped later, the whole
+/// message is.
 ///
-/// Names, properties and body are borrowed or owned, each as it is given. A message that owns all
-/// of them can be collected and returned; [`into_owned`](Publish::into_owned) makes one that
-/// outlives the handle too, for a task of its own:
+/// Names, properties and body are borrowed or owned, each as it is passed. Messages that own all of
+/// them can be collected and returned from a function. [`into_owned`](Publish::into_owned) makes a
+/// message that also owns its handle of the channel, for a spawned task:
 ///
 /// ```no_run
 /// # async fn example(publisher: leveret::Publisher) -> Result<(), Box<dyn std::error::Error>> {
@@ -48,7 +50,7 @@ pub struct Publish<'a, K = Plain> {
     kind: PhantomData<fn() -> K>,
 }
 
-/// The channel that a message is published on.
+/// The channel on which a message is published.
 #[derive(Debug)]
 pub(super) enum Handle<'a> {
     Borrowed(&'a Channel),
@@ -67,8 +69,8 @@ impl Handle<'_> {
 
 /// The properties of a message to publish: borrowed, owned, or none.
 ///
-/// `&Properties`, `Properties` and `Option<&Properties>` convert. What is borrowed costs no
-/// allocation.
+/// `&Properties`, `Properties` and `Option<&Properties>` convert into it. Borrowed properties need
+/// no allocation.
 #[derive(Debug, Clone, Default)]
 pub struct MessageProperties<'a>(Given<'a>);
 
@@ -81,7 +83,7 @@ enum Given<'a> {
 }
 
 impl MessageProperties<'_> {
-    /// The properties, where there are some.
+    /// Returns the properties, or `None` if there are none.
     #[inline]
     pub fn get(&self) -> Option<&Properties> {
         match &self.0 {
@@ -119,23 +121,24 @@ impl<'a> From<Option<&'a Properties>> for MessageProperties<'a> {
     }
 }
 
-/// What becomes of a message that is published: [`Plain`] or [`Confirmed`]. Code that takes either
-/// is generic over it.
+/// The kind of a message to publish: [`Plain`] or [`Confirmed`]. Code that accepts both is generic
+/// over it. The trait is sealed.
 pub trait PublishKind: sealed::Sealed + std::fmt::Debug + Send + Sync + 'static {
-    /// What a message gives once it is queued.
+    /// What the publish resolves to when the message is queued.
     type Output: std::fmt::Debug + Send + Unpin + 'static;
 
-    /// Somebody hears what the broker does with the message.
+    /// Whether the broker's decision about the message is reported.
     #[doc(hidden)]
     const CONFIRMED: bool;
 
-    /// What a publish that is queued gives, `confirm` being who hears.
+    /// Makes the output of a publish that is queued; `confirm` is the waiter for the broker's
+    /// decision.
     #[doc(hidden)]
     fn output(channel: &Channel, confirm: Option<WaiterId>) -> Self::Output;
 }
 
 mod sealed {
-    /// Nobody else implements it.
+    /// Restricts implementations to this crate.
     pub trait Sealed {}
 }
 
@@ -179,23 +182,24 @@ impl<'a, K> Publish<'a, K> {
         Self { channel: Handle::Borrowed(channel), exchange, routing_key, mandatory: false, properties, body, kind }
     }
 
-    /// The message comes back where no queue takes it: a plain one to [`Channel::returns`]; of a
-    /// confirmed one, the confirm fails with it.
+    /// Sets whether the broker returns the message if it can route it to no queue. A plain message
+    /// that is returned arrives at [`Channel::returns`]. The confirm of a confirmed message that is
+    /// returned fails with an error that holds the message.
     ///
-    /// Which confirmed publish a message that comes back belongs to is told by its exchange,
-    /// routing key, properties and body: of messages that are equal in all of these, one confirm
-    /// may report what happened to another. A broker may change properties on the way, so that it
-    /// can be told no more which of several messages came back: the confirm of the oldest fails
-    /// with it, and [`returns`](Channel::returns) gives it too, and the confirms of the others fail
-    /// as [unknown](crate::Error::is_unknown). No confirm is `Ok` where its message may have come
-    /// back.
+    /// A returned message is matched to a confirmed publish by its exchange, routing key,
+    /// properties and body. If several messages are equal in all of these, one confirm may report
+    /// what happened to another. A broker may change properties, so that several publishes may be
+    /// the origin of a returned message: then the confirm of the oldest fails with the message,
+    /// [`returns`](Channel::returns) gives the message too, and the confirms of the others fail as
+    /// [unknown](crate::Error::is_unknown). A confirm is never `Ok` if its message may have been
+    /// returned.
     #[inline]
     pub fn mandatory(mut self, mandatory: bool) -> Self {
         self.mandatory = mandatory;
         self
     }
 
-    /// The properties of the message, by value or by reference.
+    /// Sets the properties of the message, by value or by reference.
     ///
     /// ```no_run
     /// # async fn example(channel: leveret::Channel) -> leveret::Result<()> {
@@ -211,8 +215,8 @@ impl<'a, K> Publish<'a, K> {
         self
     }
 
-    /// The same message, which borrows nothing: what was borrowed is copied, and it keeps the
-    /// channel open.
+    /// Returns the same message with everything in it owned: what was borrowed is copied. It also
+    /// holds a handle of the channel, which keeps the channel open.
     pub fn into_owned(self) -> Publish<'static, K> {
         Publish {
             channel: Handle::Owned(self.channel.get().clone()),
@@ -225,7 +229,8 @@ impl<'a, K> Publish<'a, K> {
         }
     }
 
-    /// A large body is copied, if it has to be, before the lock is taken.
+    /// Makes a large body shared, which may copy it. Called before the lock is taken, so that the
+    /// copy does not delay others.
     #[inline]
     pub(super) fn share_large_body(&mut self) {
         self.body.share_large();
@@ -244,12 +249,13 @@ impl<'a, K> Publish<'a, K> {
 }
 
 impl<'a, K: PublishKind> Publish<'a, K> {
-    /// Publishes now, or not at all.
+    /// Publishes the message if it can be queued at once.
     ///
     /// # Errors
     ///
-    /// Publishing is paused ([`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)), the
-    /// channel is closed, or the message cannot be encoded.
+    /// Returns an error if publishing is paused
+    /// ([`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)), if the channel is closed, or
+    /// if the message cannot be encoded. The message is not published then.
     #[inline]
     pub fn try_publish(self) -> Result<K::Output> {
         Passage::new(self).try_pass()
@@ -257,7 +263,7 @@ impl<'a, K: PublishKind> Publish<'a, K> {
 }
 
 impl<'a> Publish<'a, Confirmed> {
-    /// Waits for the broker's decision too: one round trip per message.
+    /// Publishes the message and waits for the broker's decision, which costs one round trip.
     #[inline]
     pub fn confirmed(self) -> ConfirmedFuture<'a> {
         ConfirmedFuture::new(self.into_future())
@@ -274,7 +280,8 @@ impl<'a, K: PublishKind> IntoFuture for Publish<'a, K> {
     }
 }
 
-/// Waits until a message is queued; gives the [`Confirm`] of a confirmed one.
+/// The future of a [`Publish`], which resolves when the message is queued; for a confirmed message,
+/// to its [`Confirm`].
 #[derive(Debug)]
 #[must_use = "a message is published when this is awaited"]
 pub struct PublishFuture<'a, K: PublishKind = Plain> {

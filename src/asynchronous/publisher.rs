@@ -1,4 +1,5 @@
-//! Publishing with confirms: the broker says of each message that it took responsibility.
+//! Publishing with confirms: the broker confirms each message for which it has taken
+//! responsibility.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,7 +12,8 @@ use crate::frame::Body;
 use crate::link::{Polled, Wait};
 use crate::wire::Name;
 
-/// A channel whose publishes are confirmed, from [`Channel::confirm_select`].
+/// A channel in confirm mode, whose publishes the broker confirms: returned by
+/// [`Channel::confirm_select`].
 ///
 /// ```no_run
 /// # async fn example(channel: leveret::Channel) -> leveret::Result<()> {
@@ -41,13 +43,13 @@ impl Publisher {
         Self { channel }
     }
 
-    /// The channel that it publishes on.
+    /// Returns the channel of the publisher.
     pub fn channel(&self) -> &Channel {
         &self.channel
     }
 
-    /// Publishes a message to an exchange. Awaiting it waits while publishing is paused and gives,
-    /// once the message is queued, the [`Confirm`] of the broker's decision.
+    /// Publishes a message to an exchange (`basic.publish`). The future waits while publishing is
+    /// paused. It resolves when the message is queued, to the [`Confirm`] of the broker's decision.
     #[doc(alias = "basic_publish")]
     #[inline]
     pub fn publish<'a>(
@@ -59,18 +61,19 @@ impl Publisher {
         Publish::new(&self.channel, exchange.into(), routing_key.into(), body.into())
     }
 
-    /// Waits until the broker has decided about everything published on this channel so far, by
-    /// anybody, and fails where it refused or returned any of it since the last time this was
-    /// asked.
+    /// Waits until the broker has decided about everything that was published on this channel so
+    /// far, by any handle. Fails if the broker refused or returned any message since the last call
+    /// of this method or of [`Publisher::settled`].
     ///
-    /// Every failure is reported once, by the first that asks: see [`Publisher::settled`] for the
-    /// counts alone.
+    /// Each failure is reported once, by the first call after it. [`Publisher::settled`] returns
+    /// the counts only.
     ///
     /// # Errors
     ///
-    /// Messages were refused or returned ([`ErrorKind::Nacked`](crate::ErrorKind::Nacked),
-    /// [`ErrorKind::Returned`](crate::ErrorKind::Returned)): [`Error::settled`] says how many. Or
-    /// the channel is closed before the broker has decided.
+    /// Returns an error if messages were refused or returned
+    /// ([`ErrorKind::Nacked`](crate::ErrorKind::Nacked),
+    /// [`ErrorKind::Returned`](crate::ErrorKind::Returned)): [`Error::settled`] has the counts.
+    /// Returns an error if the channel is closed before the broker has decided.
     ///
     /// ```no_run
     /// # async fn example(publisher: leveret::Publisher) -> leveret::Result<()> {
@@ -87,13 +90,13 @@ impl Publisher {
         if settled.is_clean() { Ok(()) } else { Err(Error::unsettled(settled)) }
     }
 
-    /// Waits until the broker has decided about everything published on this channel so far, by
-    /// anybody, and gives how many publishes it refused or returned since the last time this was
-    /// asked.
+    /// Waits until the broker has decided about everything that was published on this channel so
+    /// far, by any handle. Returns how many publishes the broker refused or returned since the last
+    /// call of this method or of [`Publisher::wait_for_confirms`].
     ///
     /// # Errors
     ///
-    /// The channel is closed before that.
+    /// Returns an error if the channel is closed before the broker has decided.
     pub async fn settled(&self) -> Result<Settled> {
         let wait = match Wait::for_confirms(self.channel.shared(), self.channel.key())? {
             Ok(settled) => return Ok(settled),
@@ -106,21 +109,22 @@ impl Publisher {
     }
 }
 
-/// The broker's decision about one publish, to come.
+/// A future of the broker's decision about one publish.
 ///
-/// It resolves exactly once: with `Ok` when the broker took responsibility; else with an error that
-/// says that the broker refused it ([`ErrorKind::Nacked`](crate::ErrorKind::Nacked)), that no queue
-/// took it ([`ErrorKind::Returned`](crate::ErrorKind::Returned)), or that the channel was closed
-/// first, in which case [`Error::is_not_sent`] and [`Error::is_unknown`] tell what became of the
-/// message.
+/// It resolves to `Ok` when the broker has taken responsibility for the message. It resolves to an
+/// error if the broker refused the message ([`ErrorKind::Nacked`](crate::ErrorKind::Nacked)), if no
+/// queue took it ([`ErrorKind::Returned`](crate::ErrorKind::Returned)), or if the channel was
+/// closed before the decision; then [`Error::is_not_sent`] and [`Error::is_unknown`] report what
+/// became of the message.
 ///
-/// It keeps the channel open until then. Dropping it forgets the decision, not the message.
+/// It keeps the channel open until it resolves. If it is dropped before that, the decision is
+/// ignored, and the message is still published.
 #[derive(Debug)]
-#[must_use = "only awaiting a confirm tells whether the broker has the message"]
+#[must_use = "only awaiting a confirm shows whether the broker has the message"]
 pub struct Confirm {
-    /// Keeps the channel open: closing it would decide about the publish.
+    /// Keeps the channel open: closing it would end the wait for the decision.
     channel: Channel,
-    /// None once the decision was taken.
+    /// `None` after the decision was taken.
     waiter: Option<WaiterId>,
 }
 
@@ -155,7 +159,11 @@ impl Drop for Confirm {
     }
 }
 
-/// Waits until a message is published and the broker has decided.
+/// A future that publishes a message and waits for the broker's decision: returned by
+/// [`Publish::confirmed`].
+///
+/// If it is dropped while the message waits for its turn, the message is not published. If it is
+/// dropped later, the message is published, and the decision is ignored.
 #[derive(Debug)]
 #[must_use = "a message is published when this is awaited"]
 pub struct ConfirmedFuture<'a> {

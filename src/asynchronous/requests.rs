@@ -1,5 +1,5 @@
-//! The friendly methods of [`Channel`], generated from the specification: one per method that a
-//! client may call.
+//! The methods of [`Channel`] that are generated from the specification: one for each method of the
+//! protocol that a client may call.
 
 use super::{Call, Channel, SendMethod};
 

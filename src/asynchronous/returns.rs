@@ -1,4 +1,4 @@
-//! Messages that came back.
+//! The stream of returned messages.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -11,12 +11,13 @@ use super::Channel;
 use crate::engine::Returned;
 use crate::link::{Standing, Topic};
 
-/// The stream of messages that come back on a channel (`basic.return`) and belong to no confirm
-/// that somebody awaits, from [`Channel::returns`]. It ends with the channel, or when a later
-/// stream takes over.
+/// A stream of the messages that are returned on a channel (`basic.return`) and that do not clearly
+/// belong to one [`Confirm`](super::Confirm): returned by [`Channel::returns`]. It ends with the
+/// channel, or when a later stream replaces it.
 ///
-/// It keeps up to 4096 messages that nobody has taken, of up to 16 MiB together; beyond that the
-/// oldest go, and [`Returns::lost`] counts them.
+/// It keeps up to 4096 messages that were not taken, of at most 16 MiB together (the latest is kept
+/// whatever its size). When there are more, the oldest are dropped, and [`Returns::lost`] counts
+/// them.
 pub struct Returns {
     /// Keeps the channel open.
     channel: Channel,
@@ -29,12 +30,13 @@ impl Returns {
         Self { channel, standing }
     }
 
-    /// The next message. Dropped before it is done, no message is lost.
+    /// Waits for the next message. Returns `None` when the stream has ended. If the future is
+    /// dropped before it resolves, no message is lost.
     pub async fn next(&mut self) -> Option<Returned> {
         poll_fn(|context| self.poll_returned(context)).await
     }
 
-    /// How many messages were dropped because they were not taken in time.
+    /// Returns the number of messages that were dropped because they were not taken in time.
     pub fn lost(&self) -> u64 {
         self.standing.lost()
     }
@@ -42,8 +44,8 @@ impl Returns {
     pub(crate) fn poll_returned(&self, context: &Context<'_>) -> Poll<Option<Returned>> {
         let key = self.channel.key();
         self.standing.poll(context, |engine, id| {
-            // None where a later stream has taken over, or nothing is left of a channel that is
-            // closed.
+            // `None` if a later stream has replaced this one, or if the channel is closed and no
+            // message is left.
             let listens = engine.is_listening_for_returns(key, id);
             match engine.take_returned(key) {
                 Ok(None) if listens => Poll::Pending,

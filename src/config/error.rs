@@ -1,21 +1,21 @@
-//! What is wrong with connection parameters.
+//! Errors of connection parameters.
 
 use std::convert::Infallible;
 use std::fmt;
 
-/// What is wrong with a URL, with a map of settings (feature `serde`) or with a field of
+/// An error in a URL, in a map of settings (feature `serde`) or in a field of
 /// [`ConnectionParameters`](super::ConnectionParameters).
 ///
-/// Its text names the part or key, what is allowed and, for an unknown key, the known ones that are
-/// near. It shows what was given only where that cannot be part of a secret: never a part of a URL
-/// before its query, no key of a query that is near no known one, and no value of a query beside
-/// something that may hold a secret, such as `password`. Of a map it shows every name, and the
-/// values of keys alone that are no secret and no map themselves.
+/// Its text names the part or key, what is allowed and, for an unknown key, the nearest known ones.
+/// The text shows what was given only if that cannot be part of a secret. Of a URL, it shows
+/// nothing from before the query, no key of the query unless a known key is near, and no value of
+/// the query if the query has anything that may hold a secret, such as `password`. Of a map, it
+/// shows every name, but values only of keys that are neither secrets nor maps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParametersError {
     kind: ParametersErrorKind,
     key: String,
-    /// What was given, where it can be shown.
+    /// What was given, if it can be shown.
     given: Option<String>,
     /// What is allowed, or what to do.
     advice: String,
@@ -26,25 +26,25 @@ pub struct ParametersError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ParametersErrorKind {
-    /// The URL has no scheme, or one that is not AMQP's.
+    /// The URL has no scheme, or one other than `amqp` and `amqps`.
     Scheme,
-    /// The URL or map asks for something that this version does not have.
+    /// The URL or map needs something that this build does not have.
     Unsupported,
-    /// The text of a part or value cannot be read, or a value of a map has another type.
+    /// The text of a part or value cannot be parsed, or a value of a map has the wrong type.
     Malformed,
-    /// A part or value is missing its text, or a list its elements.
+    /// A part, value or list is empty.
     Empty,
-    /// A value is beyond its bounds.
+    /// A value is out of its bounds.
     OutOfRange,
-    /// No parameter has that name.
+    /// No parameter has this name.
     UnknownKey,
-    /// A key comes twice, or a name in a map.
+    /// A key, or a name in a map, is given twice.
     RepeatedKey,
     /// Two keys contradict each other.
     Conflict,
 }
 
-/// What stands for a key that has no name, or whose name is not shown.
+/// What replaces the name of a key that has none, or whose name must not be shown.
 pub(super) const A_KEY: &str = "a key of the query";
 
 impl ParametersError {
@@ -52,20 +52,20 @@ impl ParametersError {
         Self { kind, key: key.into(), given: None, advice: advice.into(), nearest: Vec::new() }
     }
 
-    /// Adds what was given, which is shown.
+    /// Adds what was given, to be shown.
     pub(super) fn given(self, given: impl Into<String>) -> Self {
         Self { given: Some(given.into()), ..self }
     }
 
-    /// The key at this place of the query is unknown. Its name is shown where it is near a known
-    /// one: it may be part of a password otherwise.
+    /// Makes the error of an unknown key at this place of the query. Its name is shown only if it
+    /// is near a known one; otherwise it may be part of a password.
     pub(super) fn unknown(place: usize, name: &str, nearest: Vec<&'static str>) -> Self {
         let key = if nearest.is_empty() { A_KEY } else { name };
         let advice = format!("number {place} in the query; the documentation of ConnectionParameters lists all keys");
         Self { nearest, ..Self::new(ParametersErrorKind::UnknownKey, key, advice) }
     }
 
-    /// The key of this name in a map is unknown.
+    /// Makes the error of an unknown name in a map.
     #[cfg(feature = "serde")]
     pub(super) fn unknown_name(name: &str, nearest: Vec<&'static str>) -> Self {
         let advice = "the documentation of ConnectionParameters lists all keys";
@@ -78,26 +78,26 @@ impl ParametersError {
         self
     }
 
-    /// Without what was given.
+    /// Removes what was given.
     pub(super) fn redacted(self) -> Self {
         Self { given: None, ..self }
     }
 
-    /// What is wrong.
+    /// Returns what kind of error it is.
     pub fn kind(&self) -> ParametersErrorKind {
         self.kind
     }
 
-    /// Where it is wrong: a key of the query, or `url`, `scheme`, `user`, `password`, `host`,
-    /// `port` or `virtual_host`; of a map also `endpoints`, `tls` or an unknown name. It is
-    /// `a key of the query` for a key that is missing there, and for one that is near no known one:
-    /// it may be part of a password.
+    /// Returns where the error is: a key of the query, or `url`, `scheme`, `user`, `password`,
+    /// `host`, `port` or `virtual_host`; for a map also `endpoints`, `tls` or an unknown name. It
+    /// is `a key of the query` if the key has no name, or if it is unknown and no known one is
+    /// near, because it may then be part of a password.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The known keys that are nearest to an unknown one, several where they are equally near; none
-    /// where none is near.
+    /// Returns the known keys that are nearest to an unknown one: several if they are equally near,
+    /// none if no key is near.
     pub fn nearest(&self) -> &[&'static str] {
         &self.nearest
     }
@@ -109,7 +109,7 @@ impl fmt::Display for ParametersError {
         match kind {
             ParametersErrorKind::UnknownKey if key == A_KEY => write!(f, "{key} is unknown")?,
             ParametersErrorKind::UnknownKey => write!(f, "unknown key {}", Shortened(key))?,
-            ParametersErrorKind::RepeatedKey => write!(f, "the key {} comes twice", key.escape_debug())?,
+            ParametersErrorKind::RepeatedKey => write!(f, "the key {} is given twice", key.escape_debug())?,
             ParametersErrorKind::Empty => write!(f, "{key} is empty")?,
             _ => match given {
                 Some(given) => write!(f, "{key} cannot be {}", Shortened(given))?,
@@ -127,17 +127,17 @@ impl fmt::Display for ParametersError {
 impl std::error::Error for ParametersError {}
 
 impl From<Infallible> for ParametersError {
-    /// Lets a function take anything that converts to parameters, the parameters themselves
-    /// included.
+    /// Allows a function to accept anything that converts into parameters, including the parameters
+    /// themselves.
     fn from(never: Infallible) -> Self {
         match never {}
     }
 }
 
-/// Quotes a text, of which the beginning suffices.
+/// Quotes at most the beginning of a text.
 struct Shortened<'a>(&'a str);
 
-/// Characters of a given value that an error shows.
+/// The number of characters of a given value that an error shows.
 const SHOWN: usize = 60;
 
 impl fmt::Display for Shortened<'_> {

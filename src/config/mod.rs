@@ -1,7 +1,7 @@
-//! What a connection is opened with: endpoint, credentials, limits, deadlines; field by field, or
+//! Connection parameters: endpoints, credentials, limits and deadlines, set field by field or read
 //! from a URL.
 //!
-//! Both ways meet in [`ConnectionParameters`], with one set of defaults:
+//! Both ways make the same [`ConnectionParameters`], with the same defaults:
 //!
 //! ```
 //! use std::time::Duration;
@@ -20,22 +20,24 @@
 //! # Ok::<(), leveret::config::ParametersError>(())
 //! ```
 //!
-//! With the feature `serde`, they are read from files of settings too, as such a URL or as a map.
+//! With the feature `serde`, parameters can also be read from configuration files, as such a URL or
+//! as a map.
 //!
 //! # The URL
 //!
 //! `amqp://user:password@host:port,host:port/virtual_host?key=value&…`, or `amqps://` for TLS.
-//! Every part may be missing: `amqp://` alone is the broker of this machine. Scheme and hosts are
-//! case-insensitive. User, password, host and virtual host are percent-decoded, and a `+` in them
-//! is a plus; keys and values of the query are decoded as a form's, where a `+` is a space. The
-//! keys stand with the fields of [`ConnectionParameters`]; those of Pika and of RabbitMQ's URIs are
-//! among them.
+//! Every part after the scheme is optional: `amqp://` alone is the broker on this machine. Scheme
+//! and hosts are case-insensitive. User, password, host and virtual host are percent-decoded, and a
+//! `+` in them is a plus sign. Keys and values of the query are decoded as in an HTML form, where a
+//! `+` is a space. The documentation of each field of [`ConnectionParameters`] lists its keys,
+//! among which are those of Pika and of RabbitMQ's URIs.
 //!
-//! No virtual host, `/` and `/%2F` all mean the virtual host `/`, as in Pika; `//` is the one whose
-//! name is empty. A user without a password gets the default one.
+//! If the virtual host is missing, it is `/`, and so it is for the paths `/` and `/%2F`, as in
+//! Pika. The path `//` is the virtual host whose name is empty. A user without a password gets the
+//! default password.
 //!
-//! Anything unknown, repeated, empty, malformed or out of range is an error that says so: a typing
-//! mistake never turns into a default.
+//! Anything unknown, repeated, empty, malformed or out of range is an error that says so. A typing
+//! mistake never results in a default.
 
 mod credentials;
 mod error;

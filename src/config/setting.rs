@@ -1,8 +1,9 @@
-//! What a setter takes that can be undone.
+//! The argument of setters whose setting can be removed.
 
 use super::Secret;
 
-/// A value for a setter, or none to undo it: `Some`, `None` and the value by itself convert.
+/// The argument of a setter: a value, or `None` to remove the setting. A bare value converts, and
+/// so do `Some` and `None`.
 ///
 /// ```
 /// use leveret::ConnectionParameters;
@@ -15,7 +16,7 @@ use super::Secret;
 pub struct Setting<T>(Option<T>);
 
 impl<T> Setting<T> {
-    /// The value, where there is one.
+    /// Returns the value, or `None` if the setting is removed.
     pub fn into_option(self) -> Option<T> {
         self.0
     }

@@ -1,5 +1,5 @@
-//! TLS: whom to trust, and who the client is. The settings are here whatever the features; they
-//! need the feature `tls` to connect.
+//! Settings of TLS: what to trust, and the client's certificate. The settings exist in every build;
+//! connecting with them needs the feature `tls`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use super::{Secret, SecretOctets, Setting};
 
-/// How a connection over TLS is made: `amqps`.
+/// The settings of a connection over TLS (`amqps`).
 ///
-/// The default trusts whom the operating system trusts, checks the broker's certificate against the
-/// host's name, and has no certificate of its own.
+/// By default, the authorities that the operating system trusts are trusted, the broker's
+/// certificate is verified for the name of the host, and the client has no certificate.
 ///
 /// ```
 /// use leveret::config::{ConnectionParameters, Pem, Tls};
@@ -27,31 +27,31 @@ use super::{Secret, SecretOctets, Setting};
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Tls {
-    /// The certificates of the authorities that are trusted, in place of the operating system's.
+    /// The certificates of the trusted authorities, which replace those of the operating system.
     ///
-    /// The broker's own certificate may be among them, such as a self-signed one that
-    /// `openssl req -x509` made. A broker that shows exactly one of these certificates is trusted
-    /// whoever signed it, and whether or not it is marked as an authority's. It still has to be for
-    /// the host's name (its subjectAltName is what counts), within its time, and the broker has to
-    /// prove that it has the key.
+    /// The broker's own certificate may be among them, such as a self-signed one that `openssl req
+    /// -x509` made. A broker that presents exactly one of these certificates is trusted, whatever
+    /// signed the certificate, and whether or not it is marked as one of an authority. The
+    /// certificate still has to be valid for the host's name (only its subjectAltName counts) and
+    /// at the current time, and the broker has to prove that it has the private key.
     pub ca: Option<Pem>,
-    /// The client's certificate, and those that lead from it to an authority.
+    /// The client's certificate, followed by the intermediate certificates up to an authority.
     pub certificate: Option<Pem>,
-    /// The private key of the certificate; none looks for it beside the certificate.
+    /// The private key of the certificate. With `None`, it is read from the PEM of the certificate.
     pub key: Option<Pem>,
     /// The password of an encrypted key (PKCS #8).
     pub key_password: Option<Secret>,
-    /// The name that the broker's certificate has to be for, and that the broker is told (SNI);
-    /// none is the endpoint's host.
+    /// The name for which the broker's certificate has to be valid, and which the client sends
+    /// (SNI). With `None`, it is the host of the endpoint.
     pub server_name: Option<String>,
-    /// The broker is told the name (SNI).
+    /// Whether the client sends the name (SNI).
     pub send_server_name: bool,
-    /// The broker's certificate is checked. See [`Tls::dangerously_skip_verification`].
+    /// Whether the broker's certificate is verified. See [`Tls::dangerously_skip_verification`].
     pub verify: bool,
-    /// RabbitMQ's key `fail_if_no_peer_cert`, kept for printing. It changes nothing: a broker
-    /// without a certificate is refused whatever this says.
+    /// RabbitMQ's key `fail_if_no_peer_cert`, kept so that a URL prints as it was read. It has no
+    /// effect: a broker without a certificate is always refused.
     pub fail_if_no_peer_cert: Option<bool>,
-    /// A configuration of rustls, in place of everything here but the names.
+    /// A configuration of rustls that replaces all other settings except the names.
     #[cfg(feature = "tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
     pub client_config: Option<Arc<rustls::ClientConfig>>,
@@ -74,60 +74,60 @@ impl Default for Tls {
     }
 }
 
-/// Setters. Each of those that set something optional takes `None` to undo it.
+/// Setters. A setter of something optional accepts `None` to remove the setting.
 impl Tls {
-    /// Trusts these authorities, and no others; or the broker's [own
-    /// certificate](Self#structfield.ca).
+    /// Trusts only these authorities, or the broker's [own certificate](Self#structfield.ca).
     #[must_use]
     pub fn ca(mut self, ca: impl Into<Option<Pem>>) -> Self {
         self.ca = ca.into();
         self
     }
 
-    /// Shows this certificate to a broker that asks for one.
+    /// Sets the certificate that the client presents to a broker that asks for one.
     #[must_use]
     pub fn certificate(mut self, certificate: impl Into<Option<Pem>>) -> Self {
         self.certificate = certificate.into();
         self
     }
 
-    /// The private key of the certificate.
+    /// Sets the private key of the certificate.
     #[must_use]
     pub fn key(mut self, key: impl Into<Option<Pem>>) -> Self {
         self.key = key.into();
         self
     }
 
-    /// The password of an encrypted private key.
+    /// Sets the password of an encrypted private key.
     #[must_use]
     pub fn key_password(mut self, password: impl Into<Setting<Secret>>) -> Self {
         self.key_password = password.into().into_option();
         self
     }
 
-    /// The name that the broker's certificate has to be for, where that is not the endpoint's host.
+    /// Sets the name for which the broker's certificate has to be valid, if that is not the host of
+    /// the endpoint.
     #[must_use]
     pub fn server_name(mut self, name: impl Into<Setting<String>>) -> Self {
         self.server_name = name.into().into_option();
         self
     }
 
-    /// Whether the broker is told the name (SNI); it is unless this says no.
+    /// Sets whether the client sends the name (SNI). The default is `true`.
     #[must_use]
     pub fn send_server_name(mut self, send: bool) -> Self {
         self.send_server_name = send;
         self
     }
 
-    /// **Takes whatever certificate the other side shows**: whoever is on the way can read and
-    /// change everything, passwords included. For experiments. In a URL: `verify=verify_none`.
+    /// **Accepts any certificate**: anyone between the client and the broker can read and change
+    /// everything, passwords included. It is for experiments only. In a URL: `verify=verify_none`.
     #[must_use]
     pub fn dangerously_skip_verification(mut self) -> Self {
         self.verify = false;
         self
     }
 
-    /// A configuration of rustls that was made elsewhere, in place of authorities, certificate, key
+    /// Sets a configuration of rustls, which replaces the settings of authorities, certificate, key
     /// and verification.
     #[cfg(feature = "tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
@@ -138,7 +138,7 @@ impl Tls {
     }
 }
 
-/// Stands for a configuration of rustls.
+/// What `Debug` prints for a configuration of rustls.
 #[cfg(feature = "tls")]
 struct AConfiguration;
 
@@ -150,7 +150,7 @@ impl fmt::Debug for AConfiguration {
 }
 
 impl fmt::Debug for Tls {
-    /// A configuration of rustls is shown as being there: what is in it is its maker's.
+    /// Shows only whether there is a configuration of rustls, because its contents may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut fields = f.debug_struct("Tls");
         fields
@@ -168,32 +168,32 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// Certificates or a key in PEM (RFC 7468): a file, or text in memory. `Debug` never shows what is
-/// in it.
+/// Certificates or a private key in PEM (RFC 7468): a file, or text in memory. `Debug` never shows
+/// the contents.
 ///
-/// Other forms, such as PKCS #12 (`.p12`, `.pfx`), DER and Java's keystores, are not read: the
-/// error names the command that converts them.
+/// Other formats, such as PKCS #12 (`.p12`, `.pfx`), DER and Java's keystores, are not supported:
+/// the error names the command that converts them.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pem {
-    /// A file, read on every attempt to connect, so that a renewed certificate is taken up.
+    /// A file. It is read at each attempt to connect, so that a renewed certificate takes effect.
     File(PathBuf),
-    /// The text itself.
+    /// The text in memory.
     Memory(Arc<SecretOctets>),
 }
 
 impl Pem {
-    /// The file of this path.
+    /// Makes a PEM that is read from the file at this path.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self::File(path.into())
     }
 
-    /// The path is what should be in the file: [`Pem::memory`] was meant.
+    /// Whether the path is the text of a PEM, so that [`Pem::memory`] was meant.
     pub(super) fn is_misplaced(&self) -> bool {
         matches!(self, Self::File(path) if path.to_string_lossy().contains("-----"))
     }
 
-    /// This text.
+    /// Makes a PEM from this text.
     pub fn memory(text: impl Into<SecretOctets>) -> Self {
         Self::Memory(Arc::new(text.into()))
     }

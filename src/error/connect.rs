@@ -1,4 +1,4 @@
-//! Why no connection came about: each attempt, with its phase and its cause.
+//! Errors of opening a connection: each attempt, with its phase and its cause.
 
 use std::error::Error;
 use std::fmt;
@@ -14,15 +14,15 @@ use crate::engine::{HandshakeError, HandshakeStep, Initiator};
 use crate::protocol::ReplyCode;
 use crate::wire::{Escaped, ShortString};
 
-/// How far an attempt to connect came.
+/// The phase in which an attempt to connect failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Phase {
-    /// Finding the addresses of a name.
+    /// Resolving a name into addresses.
     Resolve,
     /// Connecting to an address by TCP.
     Connect,
-    /// Agreeing on TLS.
+    /// The handshake of TLS.
     Tls,
     /// Fetching credentials from their provider.
     Credentials,
@@ -31,7 +31,8 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// Its name, such as `resolve` or `TLS`; `Display` writes the same. It stays as it is.
+    /// Returns the name, such as `resolve` or `TLS`. `Display` prints the same. The names do not
+    /// change in later versions.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Resolve => "resolve",
@@ -49,10 +50,10 @@ impl fmt::Display for Phase {
     }
 }
 
-/// How far an attempt has come.
+/// How far an attempt to connect has progressed.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    /// None where the transport is the caller's.
+    /// `None` if the transport is the caller's.
     pub(crate) endpoint: Option<Endpoint>,
     pub(crate) address: Option<SocketAddr>,
     pub(crate) phase: Phase,
@@ -61,9 +62,9 @@ pub(crate) struct Progress {
 /// Why a phase failed.
 #[derive(Debug)]
 pub(crate) enum Cause {
-    /// The transport's own words.
+    /// The error of the transport.
     Io(io::Error),
-    /// TLS cannot be set up, or was refused by either side.
+    /// TLS cannot be set up, or one side refused it.
     Tls(Box<dyn Error + Send + Sync>),
     /// It took longer than this parameter allows.
     TimedOut { parameter: &'static str, limit: Duration },
@@ -74,8 +75,8 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
-    /// TLS is at fault, though it may have shown later: a broker that misses a certificate says so
-    /// after the handshake.
+    /// Whether TLS is the cause. It may show in a later phase: with TLS 1.3, a broker that requires
+    /// a certificate reports that after the handshake of TLS.
     pub(crate) fn is_tls(&self) -> bool {
         matches!(self, Self::Tls(_))
     }
@@ -98,23 +99,23 @@ impl Cause {
         }
     }
 
-    /// The same may well succeed a little later.
+    /// Whether the same attempt may succeed later.
     fn is_retryable(&self) -> bool {
         match self {
             Self::Handshake(HandshakeError::Refused { code, text, .. }) => {
                 Answer::find(*code, &text.to_string()).is_some_and(|answer| answer.passes)
             }
-            // A broker that stops, or a balancer in front of brokers that have: nothing was refused
-            // so far.
+            // The broker is stopping, or is behind a load balancer and has stopped. It refused
+            // nothing.
             Self::Handshake(HandshakeError::EndOfStream(HandshakeStep::Start)) => true,
-            // It is asked anew, and may have been cut off from whom it asks; credentials that
-            // cannot be sent stay so.
+            // The provider is asked again, and the failure may be one of its own network.
+            // Credentials that cannot be sent stay so.
             Self::Provider(error) => !error.is::<ParametersError>(),
             _ => matches!(self.kind(), ErrorKind::Io | ErrorKind::TimedOut),
         }
     }
 
-    /// The error that it is, whose text is in its own.
+    /// The inner error, whose text is part of this one's.
     fn get_ref(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
@@ -128,7 +129,7 @@ impl Cause {
         }
     }
 
-    /// What to do about it, in half a sentence; `phase` is where it happened.
+    /// What to do about it, as a clause without a full stop; `phase` is where it happened.
     fn hint(&self, phase: Phase) -> Option<&'static str> {
         Some(match self {
             Self::Io(_) if phase == Phase::Resolve => "check the host's name, and that this machine can resolve it",
@@ -138,7 +139,7 @@ impl Cause {
         })
     }
 
-    /// The broker's code and text, where it refused.
+    /// The broker's code and text, if it refused.
     fn refusal(&self) -> Option<(ReplyCode, &ShortString)> {
         match self {
             Self::Handshake(HandshakeError::Refused { code, text, .. }) => Some((*code, text)),
@@ -186,9 +187,9 @@ impl fmt::Display for Cause {
     }
 }
 
-/// One attempt to connect: where, how far it came, and why it failed.
+/// A failed attempt to connect: its address, its phase and its cause.
 ///
-/// Its `Display` is that in one line; [`get_ref`](Attempt::get_ref) is the cause.
+/// `Display` prints these in one line. [`get_ref`](Attempt::get_ref) returns the cause.
 #[derive(Debug)]
 pub struct Attempt {
     endpoint: Option<Endpoint>,
@@ -203,46 +204,47 @@ impl Attempt {
         Self { endpoint, address, phase, cause }
     }
 
-    /// The endpoint that was tried; none where the transport was the caller's.
+    /// Returns the endpoint, or `None` if the transport was the caller's.
     pub fn endpoint(&self) -> Option<&Endpoint> {
         self.endpoint.as_ref()
     }
 
-    /// The address that was tried, once there was one.
+    /// Returns the address, or `None` if the attempt failed before there was one.
     pub fn address(&self) -> Option<SocketAddr> {
         self.address
     }
 
-    /// How far it came.
+    /// Returns the phase in which the attempt failed.
     pub fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// What kind of thing went wrong.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.cause.kind()
     }
 
-    /// The same may well succeed a little later.
+    /// Returns `true` if the same attempt may succeed later.
     pub fn is_retryable(&self) -> bool {
         self.cause.is_retryable()
     }
 
-    /// What to do about it, in half a sentence, where its text does not say so itself.
+    /// Returns what to do about it, as a clause without a full stop, or `None` if the text of the
+    /// error says so already.
     pub fn hint(&self) -> Option<&'static str> {
         self.cause.hint(self.phase)
     }
 
-    /// The error that is the cause, where there is one: the [`io::Error`] of the transport or of
-    /// TLS, what a provider of credentials or a mechanism failed with, a [`HandshakeError`].
+    /// Returns the error that is the cause, if there is one: the [`io::Error`] of the transport or
+    /// of TLS, the error of a provider of credentials or of a mechanism, or a [`HandshakeError`].
     ///
-    /// Its text is part of this one's. As with [`io::Error`], [`source`](Error::source) goes on
-    /// behind it.
+    /// Its text is already part of this error's `Display`. As with [`io::Error`],
+    /// [`source`](Error::source) returns the source of that error.
     pub fn get_ref(&self) -> Option<&(dyn Error + 'static)> {
         self.cause.get_ref()
     }
 
-    /// Where it was, as people write it.
+    /// The endpoint and address, as text.
     fn place(&self) -> Option<String> {
         let endpoint = self.endpoint.as_ref()?;
         Some(match self.address {
@@ -268,13 +270,13 @@ impl Error for Attempt {
     }
 }
 
-/// Why no connection came about.
+/// The error of opening a connection.
 #[derive(Debug)]
 pub(crate) struct ConnectError {
     attempts: Vec<Attempt>,
-    /// How many went before those, of which nothing is kept.
+    /// How many earlier attempts are not kept.
     forgotten: u64,
-    /// The time for all of it was over.
+    /// The cause if the time for the whole open was over.
     out_of_time: Option<Cause>,
 }
 
@@ -283,7 +285,7 @@ impl ConnectError {
         Self { attempts, forgotten, out_of_time }
     }
 
-    /// The connection was to have a thread of its own.
+    /// Makes the error of a thread for the connection that cannot be started.
     pub(crate) fn no_thread(error: &io::Error) -> Self {
         let text = format!("no thread for the connection (driver_thread): {error}");
         let progress = Progress { endpoint: None, address: None, phase: Phase::Connect };
@@ -294,22 +296,22 @@ impl ConnectError {
         &self.attempts
     }
 
-    /// The attempt that tells most: the last one of those that came furthest.
-    pub(crate) fn telling(&self) -> Option<&Attempt> {
+    /// The most significant attempt: the last one of those that progressed furthest.
+    pub(crate) fn most_significant(&self) -> Option<&Attempt> {
         self.attempts.iter().max_by_key(|attempt| attempt.phase)
     }
 
     pub(crate) fn kind(&self) -> ErrorKind {
-        match (&self.out_of_time, self.telling()) {
+        match (&self.out_of_time, self.most_significant()) {
             (Some(_), _) | (None, None) => ErrorKind::TimedOut,
             (None, Some(attempt)) => attempt.kind(),
         }
     }
 
-    /// Whose decision it was: where the time was over, or what the other side said could not be,
-    /// this side's.
+    /// Which side caused the failure. It is the client if the time was over, or if the client could
+    /// not accept what the peer sent.
     pub(crate) fn initiator(&self) -> Option<Initiator> {
-        match (&self.out_of_time, self.telling()) {
+        match (&self.out_of_time, self.most_significant()) {
             (Some(_), _) => Some(Initiator::Client),
             (None, attempt) => Some(attempt?.cause.initiator()),
         }
@@ -320,11 +322,11 @@ impl ConnectError {
     }
 
     pub(crate) fn hint(&self) -> Option<&'static str> {
-        self.telling()?.hint()
+        self.most_significant()?.hint()
     }
 
     pub(crate) fn refusal(&self) -> Option<(ReplyCode, &ShortString)> {
-        self.telling()?.cause.refusal()
+        self.most_significant()?.cause.refusal()
     }
 }
 

@@ -1,4 +1,4 @@
-//! What happens to a connection or a channel.
+//! Events of a connection or a channel.
 
 use std::fmt;
 
@@ -10,44 +10,45 @@ use crate::wire::{Escaped, ShortString};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ConnectionEvent {
-    /// The broker blocks publishes, for this reason (`connection.blocked`), which is as it came:
-    /// [`Escaped`] makes it safe to show. They wait; everything else goes on.
+    /// The broker blocks publishes (`connection.blocked`). Publishes wait; everything else
+    /// continues. The reason is the broker's text, unchanged: [`Escaped`] makes it safe to show.
     Blocked(String),
-    /// It does so no more (`connection.unblocked`).
+    /// The broker no longer blocks publishes (`connection.unblocked`).
     Unblocked,
-    /// The detector of Pika 0.x ([`backpressure_detection`]): a frame was queued while more waited
-    /// than [`backpressure_multiplier`] average frames.
+    /// The backpressure detector of Pika 0.x ([`backpressure_detection`]) reports that a frame was
+    /// queued while more than [`backpressure_multiplier`] average frames waited.
     ///
     /// [`backpressure_detection`]: crate::ConnectionParameters#structfield.backpressure_detection
     /// [`backpressure_multiplier`]: crate::ConnectionParameters#structfield.backpressure_multiplier
     Backpressure {
-        /// Octets that waited with this frame.
+        /// The bytes that waited for the socket, including this frame.
         queued: u64,
-        /// Octets of an average frame, rounded down.
+        /// The bytes of an average frame, rounded down.
         average: u64,
     },
-    /// Nothing waits for the socket any more, after [`Backpressure`](Self::Backpressure).
+    /// After [`Backpressure`](Self::Backpressure), nothing waits for the socket any more.
     Relieved,
-    /// More than [`read_limit`] bytes of messages wait for consumers. Until
-    /// [`ReadingResumed`](Self::ReadingResumed), the connection is read only when they have taken
-    /// some, and while something is awaited that only reading can bring. If that lasts for longer
-    /// than [`overflow_timeout`], the consumer for which most waits ends.
+    /// Reading is paused because more than [`read_limit`] bytes of messages wait for consumers.
+    /// Until [`ReadingResumed`](Self::ReadingResumed), the client reads only after consumers have
+    /// taken some, and while it awaits something that only reading can bring. If this lasts longer
+    /// than [`overflow_timeout`], the consumer with the most bytes waiting ends.
     ///
     /// [`read_limit`]: crate::ConnectionParameters#structfield.read_limit
     /// [`overflow_timeout`]: crate::ConnectionParameters#structfield.overflow_timeout
     ReadingPaused {
-        /// Bytes that wait.
+        /// The bytes that wait.
         waiting: u64,
     },
-    /// No more than half of [`read_limit`](crate::ConnectionParameters#structfield.read_limit)
-    /// waits any more.
+    /// Reading resumes because no more than half of
+    /// [`read_limit`](crate::ConnectionParameters#structfield.read_limit) waits.
     ReadingResumed,
-    /// The broker took a new secret: the provider's, or that of
+    /// The broker accepted a new secret, from the provider or from
     /// [`Connection::update_secret`](crate::Connection::update_secret).
     SecretUpdated,
-    /// The provider had no new secret, or the broker did not take it: why. It is asked again.
+    /// The provider had no new secret, or the broker did not accept it, for this reason. The
+    /// provider is asked again.
     SecretNotUpdated(String),
-    /// It is over, and why: the last event.
+    /// The connection ended, for this reason. This is the last event.
     Closed(Error),
 }
 
@@ -55,35 +56,36 @@ pub enum ConnectionEvent {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ChannelEvent {
-    /// The broker asks for no more content (`channel.flow`): publishes wait.
+    /// The broker asked the client to send no content (`channel.flow`). Publishes on the channel
+    /// wait.
     Stopped,
-    /// Content may flow again.
+    /// The broker allows content again. Publishes continue.
     Resumed,
-    /// The broker cancelled the consumer of this tag: its queue is gone or its node down, or a
-    /// delivery was held longer than the consumer timeout (RabbitMQ 4.3).
+    /// The broker cancelled the consumer with this tag: its queue was deleted or its node is down,
+    /// or a delivery stayed unsettled longer than the consumer timeout (RabbitMQ 4.3).
     ConsumerCancelled(ShortString),
-    /// The client cancelled the consumer of this tag, which did not keep up: see
+    /// The client cancelled the consumer with this tag because it did not keep up: see
     /// [`ErrorKind::ConsumerOverflowed`](crate::ErrorKind::ConsumerOverflowed).
     ConsumerOverflowed(ShortString),
-    /// It is over, and why: the last event.
+    /// The channel ended, for this reason. This is the last event.
     Closed(Error),
 }
 
 impl fmt::Display for ConnectionEvent {
-    /// What happened, in one line; the broker's words are escaped.
+    /// Prints what happened in one line, with the broker's text escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Blocked(reason) => write!(f, "the broker blocks publishes: {}", Escaped(reason)),
-            Self::Unblocked => f.write_str("the broker blocks publishes no more"),
+            Self::Unblocked => f.write_str("the broker no longer blocks publishes"),
             Self::Backpressure { queued, average } => {
-                write!(f, "{queued} octets wait for the socket, with frames of {average} on average")
+                write!(f, "{queued} bytes wait for the socket, with frames of {average} bytes on average")
             }
             Self::Relieved => f.write_str("nothing waits for the socket any more"),
             Self::ReadingPaused { waiting } => {
                 write!(f, "reading is paused: {waiting} bytes of messages wait for consumers")
             }
-            Self::ReadingResumed => f.write_str("reading goes on: the consumers have caught up"),
-            Self::SecretUpdated => f.write_str("the broker took a new secret"),
+            Self::ReadingResumed => f.write_str("reading resumes: the consumers have caught up"),
+            Self::SecretUpdated => f.write_str("the broker accepted a new secret"),
             Self::SecretNotUpdated(why) => write!(f, "the secret is not renewed: {}", Escaped(why)),
             Self::Closed(why) => write!(f, "{why}"),
         }
@@ -91,11 +93,11 @@ impl fmt::Display for ConnectionEvent {
 }
 
 impl fmt::Display for ChannelEvent {
-    /// What happened, in one line; the broker's words are escaped.
+    /// Prints what happened in one line, with the broker's text escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Stopped => f.write_str("the broker asks for no more content"),
-            Self::Resumed => f.write_str("content may flow again"),
+            Self::Stopped => f.write_str("the broker asked for no more content"),
+            Self::Resumed => f.write_str("the broker allows content again"),
             Self::ConsumerCancelled(tag) => write!(f, "the broker cancelled the consumer {}", Escaped(tag)),
             Self::ConsumerOverflowed(tag) => {
                 write!(f, "the consumer {} did not keep up and was cancelled", Escaped(tag))

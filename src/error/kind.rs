@@ -1,45 +1,46 @@
-//! The kinds of errors, and which failure is of which.
+//! The kinds of errors, and the kind of each failure.
 
 use std::fmt;
 
 use crate::engine::{Closure, Failure, Reason, Scope};
 
-/// What kind of thing went wrong.
+/// The kind of an [`Error`](crate::Error).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The connection parameters or the URL are wrong.
+    /// The connection parameters or the URL are invalid.
     Parameters,
     /// The broker cannot be reached, or the transport failed.
     Io,
-    /// TLS cannot be set up, or one side refused the other: a certificate, a name, a version.
+    /// TLS cannot be set up, or one side refused the certificate, the name or the version of the
+    /// other.
     Tls,
     /// A wait took longer than its parameter allows.
     TimedOut,
-    /// The other side does not speak AMQP 0-9-1, or broke the protocol.
+    /// The peer does not speak AMQP 0-9-1, or violated the protocol.
     #[doc(alias("ProtocolSyntaxError", "IncompatibleProtocolError"))]
     Protocol,
-    /// The broker refused the credentials, there is no mechanism in common, or a provider has no
-    /// credentials.
+    /// The broker refused the credentials, client and broker have no mechanism in common, or a
+    /// provider has no credentials.
     #[doc(alias("AuthenticationError", "ProbableAuthenticationError"))]
     Authentication,
-    /// The broker refused the virtual host, or something else about the connection, when it was
+    /// The broker refused the virtual host or another property of the connection while it was
     /// opened.
     #[doc(alias = "ProbableAccessDeniedError")]
     AccessRefused,
-    /// The connection is closed, or was while this was in flight.
+    /// The connection was closed before the request, or while the request was in flight.
     #[doc(alias("AMQPConnectionError", "StreamLostError"))]
     ConnectionClosed,
-    /// The channel is closed, or was while this was in flight.
+    /// The channel was closed before the request, or while the request was in flight.
     #[doc(alias = "AMQPChannelError")]
     ChannelClosed,
-    /// The broker cancelled the consumer: its queue is gone or its node down, or a delivery was
-    /// held longer than the consumer timeout (RabbitMQ 4.3).
+    /// The broker cancelled the consumer: its queue was deleted or its node is down, or a delivery
+    /// stayed unsettled longer than the consumer timeout (RabbitMQ 4.3).
     ConsumerCancelled,
-    /// The client cancelled the consumer, which did not keep up: more messages waited in memory
+    /// The client cancelled the consumer because it did not keep up: more messages waited in memory
     /// than [`read_limit`](crate::ConnectionParameters#structfield.read_limit) allows, and most of
-    /// them for this one. See [slow consumers](crate::Consumer#slow-consumers) for what becomes of
-    /// them.
+    /// them for this consumer. See [slow consumers](crate::Consumer#slow-consumers) for what
+    /// becomes of the messages.
     ConsumerOverflowed,
     /// The broker could not take responsibility for a message (`basic.nack`).
     #[doc(alias = "NackError")]
@@ -47,25 +48,26 @@ pub enum ErrorKind {
     /// No queue took a mandatory message (`basic.return`).
     #[doc(alias = "UnroutableError")]
     Returned,
-    /// A value cannot be encoded; nothing was sent.
+    /// A value cannot be encoded. Nothing was sent.
     Encode,
-    /// What came in a message cannot be decoded; the connection goes on.
+    /// The contents of a message cannot be decoded. The connection continues.
     Decode,
-    /// The request makes no sense as it is; nothing was sent.
+    /// The request is not valid, or not valid in this state. Nothing was sent unless
+    /// [`Error::fate`](crate::Error::fate) says otherwise.
     Usage,
-    /// As many channels are open as were negotiated.
+    /// As many channels are open as were negotiated (`channel_max`).
     #[doc(alias = "NoFreeChannels")]
     ChannelsExhausted,
-    /// A message came that is larger than `max_message_size`, or whose properties are larger than
-    /// `max_header_size`; it was rejected without requeue, and the consumer goes on.
+    /// A message arrived that is larger than `max_message_size`, or whose properties are larger
+    /// than `max_header_size`. It was rejected without requeue, and the consumer continues.
     MessageTooLarge,
-    /// Publishing is paused, and the caller did not want to wait; or more waits for the socket than
-    /// `write_limit`, and a call was refused. Nothing was sent.
+    /// Publishing is paused and the caller did not want to wait, or a call was refused because more
+    /// bytes than `write_limit` wait for the socket. Nothing was sent.
     Backpressure,
 }
 
 impl ErrorKind {
-    /// Every kind, in the order of their declaration: for labels of metrics, for instance.
+    /// All kinds, in the order of their declaration, for example for labels of metrics.
     pub const ALL: &'static [Self] = &[
         Self::Parameters,
         Self::Io,
@@ -88,8 +90,8 @@ impl ErrorKind {
         Self::Backpressure,
     ];
 
-    /// Its name in lower case, such as `connection_closed`, for metrics and logs; `Display` writes
-    /// the same. It stays as it is.
+    /// Returns the name in lower case, such as `connection_closed`, for metrics and logs. `Display`
+    /// prints the same. The names do not change in later versions.
     ///
     /// ```
     /// use leveret::ErrorKind;
@@ -128,7 +130,7 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// The kind of what the engine refused or could not finish.
+/// The kind of a failure of the engine.
 pub(super) fn failure_kind(failure: &Failure) -> ErrorKind {
     match failure {
         Failure::Closed { closure, .. } => closure_kind(closure),

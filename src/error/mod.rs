@@ -1,4 +1,4 @@
-//! The one public error: opaque, with a kind, the initiator, the reply code, and predicates.
+//! The public error type. It is opaque: its kind, initiator, reply code and predicates describe it.
 
 mod answers;
 mod connect;
@@ -30,16 +30,16 @@ use kind::{closure_kind, failure_kind};
 /// A result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why something did not happen.
+/// The error of this crate.
 ///
-/// What failed because a channel or connection was closed reports the first cause: its [reply
-/// code](Error::reply_code), [text](Error::reply_text), [method](Error::method) and
-/// [initiator](Error::initiator).
+/// If a request fails because its channel or connection was closed, the error reports the first
+/// cause of that: its [reply code](Error::reply_code), [text](Error::reply_text),
+/// [method](Error::method) and [initiator](Error::initiator).
 ///
-/// `Display` is one line that says what happened; what to do about it is [`hint`](Error::hint).
-/// `Debug` is for people too, so that a `main` that returns this error says something useful: the
-/// line, what is behind it, and the hint. `{:#?}` shows what it is made of. In each of these the
-/// broker's words are [escaped](crate::wire::Escaped).
+/// `Display` prints one line that says what happened. [`hint`](Error::hint) says what to do about
+/// it. `Debug` is readable too, so that a `main` that returns this error prints something useful:
+/// that line, the chain of sources and the hint. `{:#?}` prints the structure of the error. All of
+/// these [escape](crate::wire::Escaped) the broker's text.
 ///
 /// ```
 /// use leveret::{Connection, ErrorKind};
@@ -61,11 +61,11 @@ enum Cause {
     Parameters(ParametersError),
     Connect(ConnectError),
     Failure(Failure),
-    /// A channel or connection is over, and nothing was asked of it.
+    /// The end of a channel or connection, reported by itself and not as the failure of a request.
     Closed(Arc<Closure>),
     Decode(DecodeError),
     ConsumerCancelled,
-    /// Bytes that waited for it, and that may wait for all consumers of the connection.
+    /// The bytes that waited for the consumer, and the limit for all consumers of the connection.
     ConsumerOverflowed {
         waited: u64,
         limit: u64,
@@ -75,13 +75,13 @@ enum Cause {
     PerhapsReturned,
     Unsettled(Settled),
     NothingToSettle,
-    /// What the runtime that a connection was to be opened on lacks.
+    /// What is missing in the runtime on which a connection was to be opened.
     NoRuntime(&'static str),
-    /// A wait on the thread that drives a connection.
+    /// A blocking wait on a thread that drives a connection.
     WaitsOnDriver,
-    /// Something was asked of a connection that is not open yet.
+    /// A request on a connection that is not open yet.
     NotOpen,
-    /// An open was given up by the application.
+    /// The application abandoned an open.
     GivenUp,
 }
 
@@ -90,7 +90,7 @@ impl Error {
         Self { cause: Arc::new(cause) }
     }
 
-    /// What kind of thing went wrong.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         match &*self.cause {
             Cause::Parameters(_) => ErrorKind::Parameters,
@@ -108,7 +108,7 @@ impl Error {
         }
     }
 
-    /// Why the channel or connection is closed, where that is the reason.
+    /// The end of the channel or connection, if that is the reason.
     fn closure(&self) -> Option<&Closure> {
         match &*self.cause {
             Cause::Failure(Failure::Closed { closure, .. }) | Cause::Closed(closure) => Some(closure),
@@ -116,19 +116,19 @@ impl Error {
         }
     }
 
-    /// The kind of the transport's error, where that is the reason.
+    /// The kind of the transport's error, if that is the reason.
     fn transport_kind(&self) -> Option<io::ErrorKind> {
         match (&*self.cause, self.close_reason()) {
             (Cause::Connect(error), _) if error.kind() == ErrorKind::Io => {
-                error.telling()?.get_ref()?.downcast_ref::<io::Error>().map(io::Error::kind)
+                error.most_significant()?.get_ref()?.downcast_ref::<io::Error>().map(io::Error::kind)
             }
             (_, Some(Reason::Io(kind, _))) => Some(*kind),
             _ => None,
         }
     }
 
-    /// Every attempt to connect, in order, where that is what failed; of more than 1024 the last
-    /// ones.
+    /// Returns the attempts to connect, in order, if connecting failed; of more than 1024, the last
+    /// 1024.
     pub fn attempts(&self) -> &[Attempt] {
         match &*self.cause {
             Cause::Connect(error) => error.attempts(),
@@ -136,7 +136,8 @@ impl Error {
         }
     }
 
-    /// Whose decision it was, where the channel or connection is closed or could not be opened.
+    /// Returns which side caused the failure, if the channel or connection was closed or could not
+    /// be opened.
     pub fn initiator(&self) -> Option<Initiator> {
         match &*self.cause {
             Cause::Connect(error) => error.initiator(),
@@ -144,13 +145,13 @@ impl Error {
         }
     }
 
-    /// Why the channel or connection is closed, where that is what failed.
+    /// Returns why the channel or connection was closed, if that is the reason.
     pub fn close_reason(&self) -> Option<&Reason> {
         self.closure().map(|closure| &closure.reason)
     }
 
-    /// The code of the close or refusal that is the reason, the broker's or the client's own, or of
-    /// a returned message.
+    /// Returns the reply code of the close or refusal that is the reason, whether the broker or the
+    /// client sent it, or of a returned message.
     pub fn reply_code(&self) -> Option<ReplyCode> {
         match &*self.cause {
             Cause::Connect(error) => error.refusal().map(|(code, _)| code),
@@ -159,8 +160,9 @@ impl Error {
         }
     }
 
-    /// The text that goes with it: the broker's words as they came, line breaks and all; where it
-    /// said nothing, the client's. [`Escaped`](crate::wire::Escaped) makes it safe to show.
+    /// Returns the text that belongs to the [reply code](Self::reply_code). If it is the broker's,
+    /// it is unchanged and may contain line breaks; [`Escaped`](crate::wire::Escaped) makes it safe
+    /// to show. If the broker sent none, it is the client's.
     pub fn reply_text(&self) -> Option<String> {
         match &*self.cause {
             Cause::Connect(error) => error.refusal().map(|(_, text)| text.to_string()),
@@ -169,17 +171,17 @@ impl Error {
         }
     }
 
-    /// The method that the broker blames, such as `queue.declare`.
+    /// Returns the name of the method that caused the close, such as `queue.declare`.
     pub fn method(&self) -> Option<&'static str> {
         self.method_id().and_then(method_name)
     }
 
-    /// The ids of the method that the broker blames.
+    /// Returns the ids of the method that caused the close.
     pub fn method_id(&self) -> Option<MethodId> {
         self.closure().and_then(|closure| closure.method)
     }
 
-    /// The message that came back, where that is the reason.
+    /// Returns the returned message, if that is the reason.
     pub fn returned(&self) -> Option<&Returned> {
         match &*self.cause {
             Cause::Returned(returned) => Some(returned),
@@ -187,16 +189,16 @@ impl Error {
         }
     }
 
-    /// The error behind this one, whose text this one's `Display` has already: the
-    /// `ParametersError`, the [`Attempt`] to connect that tells most, the error of encoding or
+    /// Returns the inner error, whose text is already part of this error's `Display`: the
+    /// `ParametersError`, the most significant [`Attempt`] to connect, the error of encoding or
     /// decoding, or the [`Violation`](crate::engine::Violation).
     ///
-    /// As with [`io::Error`], [`source`](std::error::Error::source) goes on behind it: who prints a
-    /// chain prints nothing twice.
+    /// As with [`io::Error`], [`source`](std::error::Error::source) returns the source of the inner
+    /// error, so that printing the chain of sources prints nothing twice.
     pub fn get_ref(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &*self.cause {
             Cause::Parameters(error) => Some(error),
-            Cause::Connect(error) => error.telling().map(|attempt| attempt as _),
+            Cause::Connect(error) => error.most_significant().map(|attempt| attempt as _),
             Cause::Failure(Failure::Encode(error)) => Some(error),
             Cause::Decode(error) => Some(error),
             _ => match self.close_reason() {
@@ -206,8 +208,8 @@ impl Error {
         }
     }
 
-    /// How many publishes were refused or returned, where
-    /// [`wait_for_confirms`](crate::Publisher::wait_for_confirms) failed of it.
+    /// Returns how many publishes were refused or returned, if
+    /// [`wait_for_confirms`](crate::Publisher::wait_for_confirms) failed because of that.
     pub fn settled(&self) -> Option<Settled> {
         match &*self.cause {
             Cause::Unsettled(settled) => Some(*settled),
@@ -223,28 +225,29 @@ impl Error {
         Self::new(Cause::NothingToSettle)
     }
 
-    /// A connection cannot be opened on this runtime.
+    /// Makes the error of a runtime on which a connection cannot be opened.
     pub(crate) fn no_runtime(lack: &'static str) -> Self {
         Self::new(Cause::NoRuntime(lack))
     }
 
-    /// Who waits on the thread that drives a connection would wait for ever.
+    /// Makes the error of a blocking wait on a thread that drives a connection: it would never
+    /// return.
     pub(crate) fn waits_on_driver() -> Self {
         Self::new(Cause::WaitsOnDriver)
     }
 
-    /// A connection does nothing before it is open.
+    /// Makes the error of a request on a connection that is not open yet.
     pub(crate) fn not_open() -> Self {
         Self::new(Cause::NotOpen)
     }
 
-    /// Whoever opened a connection did not want it any more.
+    /// Makes the error of an open that the application abandoned.
     pub(crate) fn given_up() -> Self {
         Self::new(Cause::GivenUp)
     }
 
-    /// A completion of another kind than was asked for: a bug of this crate's, told instead of a
-    /// panic.
+    /// Makes the error of a bug in this crate, such as a completion of the wrong kind. It is
+    /// reported instead of a panic.
     pub(crate) fn internal(what: &'static str) -> Self {
         Failure::Internal(what).into()
     }
@@ -287,8 +290,9 @@ impl From<Infallible> for Error {
 }
 
 impl From<Error> for io::Error {
-    /// The kind is the transport's own where that failed, else the one that is nearest. The error
-    /// is in it: see [`io::Error::get_ref`] and [`io::Error::downcast`].
+    /// The kind is that of the transport's error if the transport failed, otherwise the nearest
+    /// one. The [`io::Error`] contains this error: see [`io::Error::get_ref`] and
+    /// [`io::Error::downcast`].
     fn from(error: Error) -> Self {
         let kind = error.transport_kind().unwrap_or(match error.kind() {
             ErrorKind::TimedOut => io::ErrorKind::TimedOut,

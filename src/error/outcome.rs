@@ -1,9 +1,9 @@
-//! What came of a publish or a consumer, as a result.
+//! The outcomes of publishes and consumers, as results.
 
 use super::{Cause, Error, Result};
 use crate::engine::{Completion, Confirmation, ConsumerEnd, Failure, Fate};
 
-/// The broker's decision about one publish.
+/// Converts the broker's decision about one publish.
 pub(crate) fn confirmed(completion: Completion) -> Result<()> {
     Err(match completion {
         Completion::Confirmed(Confirmation::Ack) => return Ok(()),
@@ -15,7 +15,7 @@ pub(crate) fn confirmed(completion: Completion) -> Result<()> {
     })
 }
 
-/// The last item of a consumer that ends like this, if there is one.
+/// The error that a consumer gives as its last item when it ends like this, if there is one.
 pub(crate) fn end_of_deliveries(end: ConsumerEnd) -> Option<Error> {
     match end {
         ConsumerEnd::Cancelled => None,

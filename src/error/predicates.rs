@@ -1,13 +1,13 @@
-//! Questions to an error.
+//! Predicates of an error.
 
 use super::{Answer, Cause, Error, ErrorKind};
 use crate::engine::{Failure, Fate, Initiator, Reason, Settled};
 use crate::protocol::ReplyCode;
 
-/// What it is, and what it means for the request.
+/// Predicates: what the error is, and what it means for the request.
 impl Error {
-    /// What became of the request or message that failed; none where the error is not about one, as
-    /// at the end of a consumer, or about several.
+    /// Returns what became of the request or message that failed. It is `None` if the error is not
+    /// about one request, as at the end of a consumer, or is about several.
     ///
     /// ```
     /// use leveret::{Error, Fate};
@@ -45,32 +45,36 @@ impl Error {
         }
     }
 
-    /// No byte of it reached the transport: the broker does not know of it.
+    /// Returns `true` if no byte of the request reached the transport, so that the broker does not
+    /// know of it.
     pub fn is_not_sent(&self) -> bool {
         self.fate() == Some(Fate::NotSent)
     }
 
-    /// It may or may not have reached the broker.
+    /// Returns `true` if the request may or may not have reached the broker.
     pub fn is_unknown(&self) -> bool {
         self.fate() == Some(Fate::Unknown)
     }
 
-    /// 404: the exchange or queue does not exist.
+    /// Returns `true` for 404: the exchange or queue does not exist.
     pub fn is_not_found(&self) -> bool {
         self.reply_code() == Some(ReplyCode::NOT_FOUND)
     }
 
-    /// 406: the entity exists with other properties, or a delivery tag is unknown.
+    /// Returns `true` for 406: for example, the entity exists with other properties, or a delivery
+    /// tag is unknown.
     pub fn is_precondition_failed(&self) -> bool {
         self.reply_code() == Some(ReplyCode::PRECONDITION_FAILED)
     }
 
-    /// 405: the queue is exclusive to another connection, or exclusively consumed.
+    /// Returns `true` for 405: the queue is exclusive to another connection, or has an exclusive
+    /// consumer.
     pub fn is_resource_locked(&self) -> bool {
         self.reply_code() == Some(ReplyCode::RESOURCE_LOCKED)
     }
 
-    /// 403: the user lacks a permission; or the virtual host was refused.
+    /// Returns `true` if the user lacks a permission (403), or if the broker refused the virtual
+    /// host or another property of the connection while it was opened.
     pub fn is_access_refused(&self) -> bool {
         match self.kind() {
             ErrorKind::AccessRefused => true,
@@ -79,63 +83,68 @@ impl Error {
         }
     }
 
-    /// The broker refused the credentials, there is no mechanism in common, or a provider has no
-    /// credentials.
+    /// Returns `true` if the broker refused the credentials, client and broker have no mechanism in
+    /// common, or a provider has no credentials.
     pub fn is_authentication(&self) -> bool {
         self.kind() == ErrorKind::Authentication
     }
 
-    /// TLS was not agreed on.
+    /// Returns `true` if TLS cannot be set up, or one side refused it.
     pub fn is_tls(&self) -> bool {
         self.kind() == ErrorKind::Tls
     }
 
-    /// A wait took longer than its parameter allows.
+    /// Returns `true` if a wait took longer than its parameter allows.
     pub fn is_timeout(&self) -> bool {
         self.kind() == ErrorKind::TimedOut
     }
 
-    /// Nothing came from the broker for two heartbeat intervals.
+    /// Returns `true` if nothing arrived from the broker for two heartbeat intervals.
     #[doc(alias = "AMQPHeartbeatTimeout")]
     pub fn is_heartbeat_missed(&self) -> bool {
         self.close_reason() == Some(&Reason::HeartbeatsMissed)
     }
 
-    /// The broker blocked the connection for longer than `blocked_connection_timeout`.
+    /// Returns `true` if the broker blocked the connection for longer than
+    /// `blocked_connection_timeout`.
     #[doc(alias = "ConnectionBlockedTimeout")]
     pub fn is_blocked_too_long(&self) -> bool {
         self.close_reason() == Some(&Reason::BlockedTooLong)
     }
 
-    /// The application closed it, or dropped its last handle: nothing went wrong.
+    /// Returns `true` if the application closed the channel or connection, or dropped its last
+    /// handle, so that nothing went wrong.
     #[doc(alias("ConnectionClosedByClient", "ChannelClosedByClient"))]
     pub fn is_requested(&self) -> bool {
         self.close_reason() == Some(&Reason::Requested)
     }
 
-    /// The same on another channel or connection, or a little later, may well succeed.
+    /// Returns `true` if the same request may succeed on another channel or connection, or a little
+    /// later.
     ///
-    /// It is so where
+    /// This is the case if
     ///
     /// * the transport failed or ended, heartbeats were missed, or the broker blocked the
     ///   connection for too long;
     /// * a wait took too long, publishing was paused, or a provider had no credentials;
     /// * the broker did not take responsibility for a message (`basic.nack`);
-    /// * the broker cancelled a consumer: consuming again either succeeds or says why it cannot;
-    /// * a consumer did not keep up: consuming again begins with nothing that waits, and keeps up
-    ///   where the reason has passed;
-    /// * the broker refused or closed with words of what passes by itself: it stops or was told to
-    ///   close the connection (320), failed inside (541: a virtual host that is down, a node that
-    ///   is gone, a cluster without a majority), or lacked a resource (506); a limit of
-    ///   connections, or of the channels of all, is reached (530); the node or leader of a queue is
-    ///   away (404, 406); a queue is held by another connection or consumer (405, 403), a lost one
-    ///   of this program's perhaps; a delivery was held longer than the consumer timeout (406).
+    /// * the broker cancelled a consumer: consuming again either succeeds or reports why it cannot;
+    /// * a consumer did not keep up: a new consumer starts with nothing waiting, and keeps up if
+    ///   the cause has passed;
+    /// * the broker refused or closed for a reason that is temporary: it stops, or an operator
+    ///   closed the connection (320); it had an internal error (541: a virtual host that is down, a
+    ///   node that is gone, a cluster without a majority), or lacked a resource (506); a limit of
+    ///   connections, or of the channels of a node or user, is reached (530); the node or leader of
+    ///   a queue is away (404, 406); another connection or consumer holds a queue (405, 403),
+    ///   perhaps a lost one of this program; a delivery stayed unsettled longer than the consumer
+    ///   timeout (406).
     ///
-    /// It is not where the same would be refused again until somebody changes something: wrong
-    /// credentials, missing permissions, entities that do not exist or differ, arguments, what a
-    /// broker does not have. Nor does it mean that nothing was done: see
-    /// [`is_unknown`](Self::is_unknown). A loop that tries again pauses in between, and ends after
-    /// some attempts.
+    /// It is `false` if the broker would refuse the same request again until something is changed:
+    /// wrong credentials, missing permissions, entities that do not exist or differ, wrong
+    /// arguments, features that the broker does not have.
+    ///
+    /// `true` does not mean that nothing was done: see [`is_unknown`](Self::is_unknown). A loop
+    /// that retries should pause between attempts, and end after some of them.
     pub fn is_retryable(&self) -> bool {
         match &*self.cause {
             Cause::Connect(error) => error.is_retryable(),
@@ -158,7 +167,7 @@ impl Error {
         }
     }
 
-    /// What the broker's words mean, where it closed the channel or connection.
+    /// The meaning of the broker's text, if the broker closed the channel or connection.
     fn answer(&self) -> Option<&'static Answer> {
         let closure = self.closure()?;
         Answer::find(closure.reply_code?, &closure.reply_text)

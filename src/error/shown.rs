@@ -1,4 +1,4 @@
-//! How an error is shown.
+//! `Display` and `Debug` of an error.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,7 +9,7 @@ use crate::engine::{Settled, Words};
 use crate::wire::Escaped;
 
 impl fmt::Display for Error {
-    /// What happened, in one line. What to do about it is [`hint`](Error::hint).
+    /// Prints what happened in one line. [`hint`](Error::hint) says what to do about it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", Escaped(&*self.cause))
     }
@@ -41,22 +41,20 @@ impl fmt::Display for Cause {
                 write!(f, "messages that were published are not in a queue: {nacked} refused, {returned} returned")?;
                 if *unknown > 0 { write!(f, ", {unknown} of unknown outcome") } else { Ok(()) }
             }
-            Self::NothingToSettle => {
-                f.write_str("the message came without acknowledgement: there is nothing to settle")
-            }
+            Self::NothingToSettle => f.write_str("the message was delivered with no_ack: there is nothing to settle"),
             Self::NoRuntime(lack) => f.write_str(lack),
             Self::NotOpen => f.write_str("the connection is not open yet"),
             Self::GivenUp => f.write_str("the connection was closed by the application before it was open"),
             Self::WaitsOnDriver => {
-                f.write_str("this thread drives a connection, which could not go on while it waits here")
+                f.write_str("this thread drives a connection, which cannot proceed while the thread waits")
             }
         }
     }
 }
 
 impl fmt::Debug for Error {
-    /// What happened, what is behind it, and what to do about it, each in a line. The alternate
-    /// form shows the parts.
+    /// Prints what happened, the chain of sources and the hint, each on a line. The alternate form
+    /// prints the structure of the error.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if f.alternate() {
             return f.debug_struct("Error").field("kind", &self.kind()).field("cause", &self.cause).finish();

@@ -1,18 +1,18 @@
-//! The body of a message on its way out.
+//! The body of an outbound message.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 
-/// From this many octets on, a shared body is handed to the socket by reference instead of being
+/// The size in bytes from which a shared body is passed to the socket by reference instead of being
 /// copied.
 pub const BY_REFERENCE: usize = 4096;
 
-/// The body of a message to publish: borrowed from the caller, or shared.
+/// The body of a message to publish, borrowed from the caller or shared.
 ///
-/// Small bodies are copied once, straight into the connection's outbound buffer. A [`Bytes`] of 4
-/// KiB or more is never copied: the socket reads it where it is.
+/// Small bodies are copied once, into the connection's outbound buffer. A [`Bytes`] of 4 KiB or
+/// more is never copied: the socket reads it in place.
 ///
 /// ```
 /// use leveret::Body;
@@ -21,21 +21,21 @@ pub const BY_REFERENCE: usize = 4096;
 /// assert_eq!(Body::from(vec![0; 10_000]).len(), 10_000);
 /// ```
 ///
-/// `Debug` shows how long it is, and not what is in it: logs are read by people whom a message may
-/// not be for.
+/// `Debug` shows the length and not the contents, because a message may be confidential and `Debug`
+/// often ends in a log.
 #[derive(Clone)]
 pub struct Body<'a>(Repr<'a>);
 
 #[derive(Clone)]
 enum Repr<'a> {
-    /// Bytes that the caller keeps.
+    /// Bytes that the caller owns.
     Borrowed(&'a [u8]),
-    /// Bytes that the connection may keep for as long as it needs them.
+    /// Bytes that the connection can keep as long as it needs them.
     Shared(Bytes),
 }
 
 impl Body<'_> {
-    /// The bytes.
+    /// Returns the bytes.
     #[inline]
     pub fn as_slice(&self) -> &[u8] {
         match &self.0 {
@@ -44,18 +44,18 @@ impl Body<'_> {
         }
     }
 
-    /// How many bytes there are.
+    /// Returns the number of bytes.
     #[inline]
     pub fn len(&self) -> usize {
         self.as_slice().len()
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are no bytes.
     pub fn is_empty(&self) -> bool {
         self.as_slice().is_empty()
     }
 
-    /// The same bytes, shared: a borrowed body is copied.
+    /// Returns the bytes as shared ones. A borrowed body is copied.
     pub fn into_shared(self) -> Bytes {
         match self.0 {
             Repr::Borrowed(octets) => Bytes::copy_from_slice(octets),
@@ -63,13 +63,12 @@ impl Body<'_> {
         }
     }
 
-    /// The same body, which borrows nothing: a borrowed one is copied.
+    /// Returns the same body as an owned one. A borrowed body is copied.
     pub fn into_owned(self) -> Body<'static> {
         Body(Repr::Shared(self.into_shared()))
     }
 
-    /// The bytes to hand out by reference, where the connection may keep them and copying them
-    /// costs more.
+    /// The bytes to pass by reference, if the connection can keep them and a copy would cost more.
     #[inline]
     pub(super) fn by_reference(&self) -> Option<&Bytes> {
         match &self.0 {
@@ -78,7 +77,7 @@ impl Body<'_> {
         }
     }
 
-    /// Copies a borrowed body that is to be handed out by reference.
+    /// Copies a borrowed body that is large enough to be passed by reference.
     #[inline]
     pub(crate) fn share_large(&mut self) {
         if let Repr::Borrowed(octets) = self.0
@@ -90,7 +89,7 @@ impl Body<'_> {
 }
 
 impl Default for Body<'_> {
-    /// No bytes.
+    /// An empty body.
     fn default() -> Self {
         Self(Repr::Borrowed(&[]))
     }

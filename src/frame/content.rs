@@ -3,27 +3,26 @@
 use super::FrameError;
 use crate::wire::Reader;
 
-/// The payload of a header frame, read in place; the properties stay octets until somebody asks for
-/// them.
+/// The payload of a header frame, read in place. The properties are not decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContentHeader<'a> {
     /// The class of the content, `basic` in practice.
     pub class: u16,
-    /// Octets of body that follow in body frames.
+    /// The bytes of the body, which follow in body frames.
     pub body_size: u64,
-    /// Flag words and values of the properties.
+    /// The encoded flag words and values of the properties.
     pub properties: &'a [u8],
 }
 
 impl<'a> ContentHeader<'a> {
-    /// Octets before the property flags.
+    /// The bytes before the property flags.
     pub(crate) const FIXED: usize = 12;
 
     /// Reads the payload of a header frame.
     ///
     /// # Errors
     ///
-    /// A payload without room for the fixed part, or with a weight.
+    /// Returns an error if the payload is shorter than the fixed part, or if the weight is not 0.
     pub fn parse(payload: &'a [u8]) -> Result<Self, FrameError> {
         let short = || FrameError::HeaderTooShort(payload.len());
         let (fixed, properties) = payload.split_at_checked(Self::FIXED).ok_or_else(short)?;

@@ -5,24 +5,24 @@ use std::fmt;
 use super::{FRAME_HEAD, FRAME_OVERHEAD, FrameError};
 use crate::protocol::{MethodId, constants};
 
-/// What a frame carries.
+/// The kind of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrameKind {
     /// A method: ids and arguments.
     Method,
     /// A content header.
     Header,
-    /// A piece of a body.
+    /// A part of a body.
     Body,
-    /// A sign of life.
+    /// A heartbeat, without a payload.
     Heartbeat,
 }
 
-/// One frame, borrowed from the input. `Debug` shows how long its payload is: it may be
-/// credentials, or a message.
+/// A frame, borrowed from the input. `Debug` shows only the length of the payload, which may be
+/// credentials or a message.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// What it carries.
+    /// The kind of the frame.
     pub kind: FrameKind,
     /// The channel, 0 for the connection itself.
     pub channel: u16,
@@ -40,30 +40,30 @@ impl fmt::Debug for Frame<'_> {
     }
 }
 
-/// What the decoder makes of a prefix of the input.
+/// The result of decoding the beginning of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decoded<'a> {
-    /// A whole frame, and how many octets it took.
+    /// A whole frame, and the number of bytes that it takes.
     Frame(Frame<'a>, usize),
-    /// Octets are missing: the input must hold at least this many before another try makes sense.
+    /// Bytes are missing: another attempt needs an input of at least this many bytes.
     Incomplete(usize),
 }
 
-/// The head of a frame, whose payload follows.
+/// The head of a frame, before its payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameHead {
-    /// What the frame carries.
+    /// The kind of the frame.
     pub kind: FrameKind,
     /// The channel, 0 for the connection itself.
     pub channel: u16,
-    /// Bytes of its payload.
+    /// The bytes of the payload.
     pub size: usize,
 }
 
-/// Cuts frames off the front of the input, within limits.
+/// Decodes frames from the beginning of the input, within limits.
 ///
-/// It keeps no octets, so that any split of the stream gives the same frames: hand it whatever has
-/// arrived, and hand it the rest again together with what arrives later.
+/// It keeps no bytes, so that any split of the stream gives the same frames. Pass it all bytes that
+/// have arrived, and pass it the remainder again together with the bytes that arrive later.
 ///
 /// ```
 /// use leveret::frame::{Decoded, Decoder, FrameKind};
@@ -81,27 +81,28 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// The largest header frame accepted whatever was negotiated: the broker sends the headers of a
-    /// message in one frame, even where a small `frame_max` was negotiated after the message was
-    /// published.
+    /// The largest header frame that is always accepted, whatever was negotiated. A broker sends
+    /// the headers of a message in one frame, even if a small `frame_max` was negotiated after the
+    /// message was published.
     const HEADER_FLOOR: u32 = 128 * 1024;
 
-    /// A decoder for frames of at most `frame_max` octets, end marker included; 0 stands for no
-    /// limit.
+    /// Makes a decoder for frames of at most `frame_max` bytes, including the end marker; 0 means
+    /// no limit.
     pub fn new(frame_max: u32) -> Self {
         let overhead = u32::try_from(FRAME_OVERHEAD).unwrap_or(u32::MAX);
         let max_payload = if frame_max == 0 { u32::MAX - overhead } else { frame_max.saturating_sub(overhead) };
         Self { max_payload, max_header: max_payload.max(Self::HEADER_FLOOR) }
     }
 
-    /// The same decoder, without a limit for header frames but the one of their size field.
+    /// Returns the same decoder with no limit on header frames except that of their size field.
     #[must_use]
     pub fn with_any_header(self) -> Self {
         Self { max_header: u32::MAX, ..self }
     }
 
-    /// The head of the frame at the front of `input`, for whoever takes a large frame in pieces;
-    /// none where it is not all there, or where [`Decoder::decode`] reports an error.
+    /// Returns the head of the frame at the beginning of `input`, for a caller that takes a large
+    /// frame in parts. Returns `None` if the head is not complete, or if [`Decoder::decode`]
+    /// reports an error.
     pub fn head(&self, input: &[u8]) -> Option<FrameHead> {
         let [kind, c0, c1, s0, s1, s2, s3] = *input.first_chunk::<FRAME_HEAD>()?;
         let size = u32::from_be_bytes([s0, s1, s2, s3]);
@@ -110,11 +111,11 @@ impl Decoder {
         Some(FrameHead { kind, channel, size: usize::try_from(size).ok()? })
     }
 
-    /// Looks for a frame at the front of `input`.
+    /// Decodes the frame at the beginning of `input`.
     ///
     /// # Errors
     ///
-    /// Octets that cannot be the front of a frame, as soon as that shows.
+    /// Returns an error as soon as the bytes cannot be the beginning of a frame.
     #[inline]
     pub fn decode<'a>(&self, input: &'a [u8]) -> Result<Decoded<'a>, FrameError> {
         let Some(([kind, c0, c1, s0, s1, s2, s3], rest)) = input.split_first_chunk::<FRAME_HEAD>() else {
@@ -137,8 +138,8 @@ impl Decoder {
         }
     }
 
-    /// The kind of a frame whose head is within the limits; none where the octets may become a
-    /// protocol header.
+    /// Returns the kind of a frame whose head is within the limits, or `None` if the bytes may be
+    /// the beginning of a protocol header.
     #[inline]
     fn check(&self, kind: u8, channel: u16, size: u32, input: &[u8]) -> Result<Option<FrameKind>, FrameError> {
         let (kind, max) = match kind {
@@ -153,7 +154,7 @@ impl Decoder {
         if size > max { Err(FrameError::TooLarge { size, max }) } else { Ok(Some(kind)) }
     }
 
-    /// Fewer octets than a frame's head: only the type can be judged.
+    /// Decodes fewer bytes than a frame's head, of which only the type can be checked.
     #[cold]
     fn decode_short(input: &[u8]) -> Result<Decoded<'_>, FrameError> {
         match input.first() {
@@ -168,8 +169,8 @@ impl Decoder {
         }
     }
 
-    /// A server that refuses our protocol header sends its own; anything else is an unknown frame
-    /// type.
+    /// Recognises a protocol header: a server that refuses the client's sends its own. Anything
+    /// else is an unknown frame type.
     #[cold]
     fn protocol_header(kind: u8, input: &[u8]) -> Result<Option<FrameKind>, FrameError> {
         let name = b"AMQP";
@@ -184,11 +185,11 @@ impl Decoder {
     }
 }
 
-/// Splits the payload of a method frame into its ids and its arguments.
+/// Splits the payload of a method frame into the ids and the arguments.
 ///
 /// # Errors
 ///
-/// A payload without room for the ids.
+/// Returns an error if the payload is shorter than the ids.
 #[inline]
 pub fn split_method(payload: &[u8]) -> Result<(MethodId, &[u8]), FrameError> {
     match payload.split_first_chunk::<4>() {

@@ -1,5 +1,5 @@
-//! Frames onto an [`Outbound`]: methods, content split at the negotiated size, heartbeats, the
-//! protocol header.
+//! Encoding of frames into an [`Outbound`]: methods, content split at the negotiated size,
+//! heartbeats, the protocol header.
 
 use std::fmt;
 
@@ -13,23 +13,23 @@ use crate::protocol::{
 };
 use crate::wire::{EncodeError, ShortString, Writer};
 
-/// Octets of the protocol header that opens a connection (§4.2.2).
+/// The bytes of the protocol header that opens a connection (§4.2.2).
 pub const PROTOCOL_HEADER_LEN: usize = constants::PROTOCOL_HEADER.len();
 
-/// Writes frames of at most the negotiated size. What cannot be encoded leaves nothing behind.
+/// Encodes frames of at most the negotiated size. After an error, the buffer is as before.
 #[derive(Debug, Clone)]
 pub struct Encoder {
     max_payload: usize,
 }
 
-/// What `basic.publish` carries, written in place without building its struct.
+/// The contents of `basic.publish`, which are encoded in place without building its struct.
 #[derive(Debug, Clone, Copy)]
 pub struct Publish<'a> {
-    /// The exchange, empty for the default one.
+    /// The exchange; empty for the default exchange.
     pub exchange: &'a [u8],
     /// The routing key.
     pub routing_key: &'a [u8],
-    /// Return the message where no queue gets it.
+    /// Whether the broker returns the message if no queue takes it.
     pub mandatory: bool,
     /// The properties, if any.
     pub properties: Option<&'a Properties>,
@@ -37,18 +37,17 @@ pub struct Publish<'a> {
     pub body: &'a Body<'a>,
 }
 
-/// Why something could not be put into frames. It is the caller's value that is at fault, and
-/// nothing was queued.
+/// An error of encoding frames. The cause is a value of the caller, and nothing was queued.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FrameEncodeError {
-    /// A value that the wire cannot carry.
+    /// A value that the wire cannot express.
     Value(EncodeError),
     /// A method or header, which cannot be split, is larger than the negotiated frame size.
     TooLarge {
-        /// Octets of its payload.
+        /// The size of the payload in bytes.
         size: usize,
-        /// Octets allowed.
+        /// The largest size that is allowed, in bytes.
         max: usize,
     },
 }
@@ -70,19 +69,19 @@ impl fmt::Display for FrameEncodeError {
     }
 }
 
-/// Its text has that of the error that it holds.
+/// Without a source, because its text contains that of the inner error.
 impl std::error::Error for FrameEncodeError {}
 
 impl Encoder {
-    /// An encoder for frames of at most `frame_max` octets, end marker included; 0 stands for no
-    /// limit.
+    /// Makes an encoder for frames of at most `frame_max` bytes, including the end marker; 0 means
+    /// no limit.
     pub fn new(frame_max: u32) -> Self {
         let frame_max = if frame_max == 0 { u32::MAX } else { frame_max };
         let max_payload = usize::try_from(frame_max).unwrap_or(usize::MAX).saturating_sub(FRAME_OVERHEAD).max(1);
         Self { max_payload }
     }
 
-    /// The largest payload of a frame.
+    /// Returns the largest payload of a frame, in bytes.
     pub const fn max_payload(&self) -> usize {
         self.max_payload
     }
@@ -101,7 +100,8 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// An argument that the wire cannot carry, or arguments that do not fit a frame.
+    /// Returns an error if the wire cannot express an argument, or if the arguments do not fit into
+    /// a frame.
     pub fn method<M: ProtocolMethod>(
         &self,
         out: &mut Outbound,
@@ -114,11 +114,12 @@ impl Encoder {
         })
     }
 
-    /// Appends the frame of a method that is known at run time.
+    /// Appends the frame of a method whose type is known only at run time.
     ///
     /// # Errors
     ///
-    /// An argument that the wire cannot carry, or arguments that do not fit a frame.
+    /// Returns an error if the wire cannot express an argument, or if the arguments do not fit into
+    /// a frame.
     pub fn any_method(&self, out: &mut Outbound, channel: u16, method: &Method) -> Result<(), FrameEncodeError> {
         self.frame(out, constants::FRAME_METHOD, channel, |writer| {
             write_id(writer, method.id());
@@ -126,12 +127,12 @@ impl Encoder {
         })
     }
 
-    /// Appends `connection.update-secret`, of which the secret is taken by reference: its owner
-    /// overwrites it once it is written.
+    /// Appends `connection.update-secret`. The secret is appended by reference, however small, so
+    /// that its owner can overwrite it after it is written.
     ///
     /// # Errors
     ///
-    /// A reason that is too long, or a secret that does not fit a frame.
+    /// Returns an error if the reason is too long, or if the secret does not fit into a frame.
     pub fn update_secret(
         &self,
         out: &mut Outbound,
@@ -162,9 +163,11 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// A name or property that the wire cannot carry, or properties that do not fit a frame.
+    /// Returns an error if the wire cannot express a name or property, or if the properties do not
+    /// fit into a frame.
     #[inline]
     pub fn publish(&self, out: &mut Outbound, channel: u16, publish: &Publish<'_>) -> Result<(), FrameEncodeError> {
+        // The method may be appended before the header fails: both have to be removed.
         let mark = out.mark();
         let written = self.try_publish(out, channel, publish);
         if written.is_err() {
@@ -192,7 +195,8 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// A property that the wire cannot carry, or properties that do not fit a frame.
+    /// Returns an error if the wire cannot express a property, or if the properties do not fit into
+    /// a frame.
     #[inline]
     pub fn header(
         &self,
@@ -217,7 +221,7 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// Properties that do not fit a frame.
+    /// Returns an error if the properties do not fit into a frame.
     pub fn encoded_header(
         &self,
         out: &mut Outbound,
@@ -234,7 +238,7 @@ impl Encoder {
         })
     }
 
-    /// Appends body frames, each as large as allowed; none for an empty body.
+    /// Appends body frames, each as large as allowed, or none for an empty body.
     #[inline]
     pub fn body(&self, out: &mut Outbound, channel: u16, body: &Body<'_>) {
         match body.by_reference() {
@@ -263,8 +267,8 @@ impl Encoder {
         }
     }
 
-    /// Appends one frame whose payload `write` appends; takes it back where that fails or grows too
-    /// large.
+    /// Appends one frame whose payload `write` appends. If that fails or the payload is too large,
+    /// the frame is removed.
     #[inline]
     fn frame(
         &self,
@@ -287,6 +291,8 @@ impl Encoder {
                 run.truncate(start);
                 return checked;
             }
+            // The size is known only now: values are encoded straight into the run, without a pass
+            // that measures them first.
             if let Some(place) = run.get_mut(start + 3..start + FRAME_HEAD) {
                 place.copy_from_slice(&size_octets(size));
             }
@@ -309,7 +315,7 @@ fn frame_head(kind: u8, channel: u16, size: usize) -> [u8; FRAME_HEAD] {
     [kind, c0, c1, s0, s1, s2, s3]
 }
 
-/// A payload size as it is written; payloads never exceed the u32 that `frame_max` is.
+/// Encodes the size of a payload, which is never larger than `frame_max`, a `u32`.
 #[inline]
 fn size_octets(size: usize) -> [u8; 4] {
     u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes()

@@ -1,43 +1,43 @@
-//! What can be wrong with the octets of a frame, and the reply code that tells the peer.
+//! Errors of frames, and the reply codes that report them to the peer.
 
 use std::fmt;
 
 use crate::protocol::ReplyCode;
 
-/// Octets that are not a frame of this protocol. Each is fatal to the connection. The stream has
-/// lost its step, but for [`Self::MethodTooShort`], [`Self::HeaderTooShort`] and
-/// [`Self::HeaderWeight`].
+/// An error in a frame. Every one is fatal to the connection. After [`Self::MethodTooShort`],
+/// [`Self::HeaderTooShort`] and [`Self::HeaderWeight`], the beginning of the next frame is still
+/// known; after the others it is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FrameError {
-    /// The type octet is none of method, header, body and heartbeat.
+    /// The type is none of method, header, body and heartbeat.
     UnknownType(u8),
     /// The octet after the payload is not the frame-end marker, 0xCE.
     MissingFrameEnd(u8),
-    /// The declared payload is larger than what was negotiated.
+    /// The declared payload is larger than negotiated.
     TooLarge {
-        /// Octets declared.
+        /// The declared size in bytes.
         size: u32,
-        /// Octets allowed.
+        /// The largest size that is allowed, in bytes.
         max: u32,
     },
-    /// A method frame of fewer than the four octets of its ids.
+    /// A method frame has fewer than the four bytes of its ids.
     MethodTooShort(usize),
-    /// A content header frame of fewer octets than its fixed part.
+    /// A content header frame has fewer bytes than its fixed part.
     HeaderTooShort(usize),
-    /// The weight of a content header, which must be zero (§4.2.6.1).
+    /// The weight of a content header is not zero (§4.2.6.1).
     HeaderWeight(u16),
     /// A heartbeat on a channel other than 0 (§4.2.7).
     HeartbeatOnChannel(u16),
     /// A heartbeat with a payload (§4.2.7).
     HeartbeatWithPayload(u32),
-    /// The server answered with a protocol header: it speaks another version (§4.2.2).
+    /// The server answered with a protocol header, because it speaks another version (§4.2.2).
     ProtocolHeader([u8; 4]),
 }
 
 impl FrameError {
-    /// The reply code of the `connection.close` that answers it; none where the peer speaks another
-    /// protocol.
+    /// Returns the reply code of the `connection.close` that answers the error, or `None` if the
+    /// peer speaks another protocol.
     pub fn reply_code(&self) -> Option<ReplyCode> {
         match self {
             Self::UnknownType(_)

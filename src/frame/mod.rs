@@ -1,13 +1,13 @@
-//! Octets ↔ frames (AMQP 0-9-1 §4.2): the bounded incremental [`Decoder`], the encoder and the
-//! [`Outbound`] buffer.
+//! Decoding and encoding of frames (AMQP 0-9-1 §4.2): the incremental [`Decoder`] with its limits,
+//! the [`Encoder`] and the [`Outbound`] buffer.
 //!
-//! **Not promised**: any release may change what is here. What of it the API gives is at the root
-//! of the crate.
+//! **Unstable**: any release may change this module. The types of it that belong to the stable API
+//! are re-exported at the root of the crate.
 //!
-//! A frame is `type channel size payload 0xCE`. The decoder looks at a prefix of the input and
-//! never allocates; what a peer merely declares is checked against the negotiated limits first. The
-//! encoder writes into an [`Outbound`], which keeps small data in one run of octets and refers to
-//! large bodies, so that a socket can take both with one vectored write.
+//! A frame is `type channel size payload 0xCE`. The decoder looks at the beginning of the input and
+//! never allocates: the size that a peer declares is checked against the negotiated limits first.
+//! The encoder appends to an [`Outbound`], which copies small data into one run of bytes and keeps
+//! references to large bodies, so that a socket can take both with one vectored write.
 
 mod body;
 mod content;
@@ -25,8 +25,8 @@ pub use error::FrameError;
 pub use outbound::{Mark, Outbound};
 pub use walk::FrameWalk;
 
-/// Octets of a frame around its payload: type, channel, size, and the end marker.
+/// The bytes of a frame around its payload: type, channel, size, and the end marker.
 pub const FRAME_OVERHEAD: usize = 8;
 
-/// Octets of a frame before its payload.
+/// The bytes of a frame before its payload.
 pub(crate) const FRAME_HEAD: usize = 7;

@@ -1,4 +1,4 @@
-//! What waits for the socket: one run of octets, with large bodies spliced in by reference.
+//! The buffer of what waits for the socket: one run of bytes, and references to large bodies.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -7,22 +7,23 @@ use std::io::IoSlice;
 use bytes::Bytes;
 use zeroize::Zeroize;
 
-/// Octets on their way out, in order.
+/// Bytes to send, in order.
 ///
-/// Frames, headers and small bodies are copied into one run; a large body is kept as [`Bytes`]
-/// together with the place in the run where it belongs. [`Outbound::slices`] shows the front as
-/// slices for a vectored write, and [`Outbound::advance`] drops what the socket accepted.
+/// Frames, headers and small bodies are copied into one run. A large body is kept as [`Bytes`],
+/// with its position in the run. [`Outbound::slices`] returns the beginning as slices for a
+/// vectored write, and [`Outbound::advance`] drops what the socket accepted.
 #[derive(Default)]
 pub struct Outbound {
     run: Vec<u8>,
-    /// Octets of `run` that are gone already.
+    /// The bytes of `run` that were dropped already. They are not removed, so that `advance` moves
+    /// no memory.
     consumed: usize,
-    /// Bodies, each with the position in `run` before which it goes.
+    /// Bodies, each with the position in `run` before which it is sent.
     bodies: VecDeque<(usize, Bytes)>,
     len: usize,
 }
 
-/// A position in an [`Outbound`], to which it can be rolled back.
+/// A position in an [`Outbound`] to which it can be rolled back.
 #[derive(Debug, Clone, Copy)]
 pub struct Mark {
     run: usize,
@@ -31,62 +32,62 @@ pub struct Mark {
 }
 
 impl fmt::Debug for Outbound {
-    /// Shows how much there is and not what: it may be credentials.
+    /// Shows the length and not the contents, which may be credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outbound").field("len", &self.len).finish_non_exhaustive()
     }
 }
 
 impl Outbound {
-    /// Above this capacity a run that has been written is given back instead of being kept for
+    /// The capacity in bytes above which a run that was written is freed instead of being kept for
     /// reuse.
     const KEEP: usize = 1024 * 1024;
 
-    /// An empty buffer, which owns no memory.
+    /// Makes an empty buffer, which owns no memory.
     pub const fn new() -> Self {
         Self { run: Vec::new(), consumed: 0, bodies: VecDeque::new(), len: 0 }
     }
 
-    /// Octets that wait.
+    /// Returns the number of bytes that wait.
     pub const fn len(&self) -> usize {
         self.len
     }
 
-    /// Nothing waits.
+    /// Returns `true` if no bytes wait.
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Octets of memory held for reuse.
+    /// Returns the bytes of memory that are kept for reuse.
     pub fn capacity(&self) -> usize {
         self.run.capacity()
     }
 
-    /// Makes room for this many more octets, which will not move while they are appended.
+    /// Makes room for this many more bytes, so that appending them does not move memory.
     pub fn reserve(&mut self, octets: usize) {
         self.run.reserve(octets);
     }
 
-    /// Overwrites everything that it holds or held, and lets go of it.
+    /// Overwrites the memory of the run, including what was sent, and frees everything.
     pub fn wipe(&mut self) {
         self.run.zeroize();
         *self = Self::new();
     }
 
-    /// The present end, for [`Outbound::roll_back`].
+    /// Returns the present end, for [`Outbound::roll_back`].
     pub fn mark(&self) -> Mark {
         Mark { run: self.run.len(), bodies: self.bodies.len(), len: self.len }
     }
 
-    /// Takes back what was appended since `mark`, which must come from this buffer with nothing
-    /// consumed in between.
+    /// Removes what was appended since `mark`, which must be from this buffer. Nothing may have
+    /// been consumed since then.
     pub fn roll_back(&mut self, mark: Mark) {
         self.run.truncate(mark.run);
         self.bodies.truncate(mark.bodies);
         self.len = mark.len;
     }
 
-    /// Appends to the run through `write`, which may only append.
+    /// Appends to the run by `write`, which may only append.
     #[inline]
     pub(super) fn append<R>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         let before = self.run.len();
@@ -101,7 +102,7 @@ impl Outbound {
         self.bodies.push_back((self.run.len(), body));
     }
 
-    /// Appends what waits in another buffer.
+    /// Appends the contents of another buffer.
     pub(crate) fn append_all(&mut self, other: Self) {
         let shift = self.run.len();
         self.run.extend_from_slice(other.run.get(other.consumed..).unwrap_or_default());
@@ -110,12 +111,12 @@ impl Outbound {
         self.len += other.len;
     }
 
-    /// Appends octets.
+    /// Appends bytes.
     pub fn extend(&mut self, octets: &[u8]) {
         self.append(|run| run.extend_from_slice(octets));
     }
 
-    /// Fills `slices` with the front of what waits, and tells how many were filled.
+    /// Fills `slices` with the beginning of what waits, and returns how many were filled.
     pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut filled = 0;
         let mut from = self.consumed;
@@ -139,7 +140,7 @@ impl Outbound {
         filled
     }
 
-    /// Drops the first `count` octets, at most what is there.
+    /// Drops the first `count` bytes, at most those that are there.
     pub fn advance(&mut self, count: usize) {
         let mut count = count.min(self.len);
         self.len -= count;
@@ -165,29 +166,29 @@ impl Outbound {
         }
     }
 
-    /// Gives back the memory held for reuse, where nothing waits.
+    /// Frees the memory that is kept for reuse, if nothing waits.
     pub fn shrink(&mut self) {
         if self.is_empty() {
             *self = Self::new();
         }
     }
 
-    /// The run of octets, those that are gone included.
+    /// The run of bytes, including those that were dropped.
     pub(super) fn run(&self) -> &[u8] {
         &self.run
     }
 
-    /// The bodies, each with the position in the run before which it goes.
+    /// The bodies, each with the position in the run before which it is sent.
     pub(super) fn bodies(&self) -> &VecDeque<(usize, Bytes)> {
         &self.bodies
     }
 
-    /// The shared bodies that were not written.
+    /// Returns the shared bodies that were not written.
     pub(crate) fn into_bodies(self) -> impl Iterator<Item = Bytes> {
         self.bodies.into_iter().map(|(_, body)| body)
     }
 
-    /// Everything is written: start over, with the memory where it is not too much.
+    /// Starts over after everything was written. The memory is kept unless it is too large.
     fn reset(&mut self) {
         self.consumed = 0;
         self.bodies.clear();

@@ -1,20 +1,20 @@
-//! The frames within an [`Outbound`], told apart again for whoever counts them.
+//! Finding the frames in an [`Outbound`] again, to count them.
 
 use super::{FRAME_HEAD, Outbound};
 
-/// How far the frames of a buffer have been looked at.
+/// A position among the frames of a buffer.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FrameWalk {
-    /// In the run of octets.
+    /// The position in the run of bytes.
     run: usize,
-    /// Bodies that were passed.
+    /// The number of bodies before the position.
     bodies: usize,
 }
 
 impl Outbound {
-    /// The lengths of the frames that were appended since `walk` was here, which moves on to the
-    /// end. Nothing may have been written in between, and there must be nothing in the buffer but
-    /// frames.
+    /// Returns the lengths of the frames that were appended since the last call with this `walk`,
+    /// which moves to the end. Nothing may have been consumed since then, and the buffer must
+    /// contain only frames.
     pub fn walk_frames(&self, walk: &mut FrameWalk) -> Vec<u64> {
         let mut lengths = Vec::new();
         while let Some(size) = self.payload_size(walk.run) {
@@ -26,14 +26,14 @@ impl Outbound {
         lengths
     }
 
-    /// The size that the head of a frame declares; none at the end.
+    /// Returns the size that the head of a frame declares, or `None` at the end.
     fn payload_size(&self, at: usize) -> Option<usize> {
         let head = self.run().get(at..at + FRAME_HEAD)?;
         let size: [u8; 4] = head.get(3..)?.try_into().ok()?;
         usize::try_from(u32::from_be_bytes(size)).ok()
     }
 
-    /// Passes a payload, which may stand in the run, in a body, or in both by turns.
+    /// Moves past a payload, which may be in the run, in a body, or alternately in both.
     fn pass(&self, walk: &mut FrameWalk, mut size: usize) {
         while size > 0 {
             let body = self.bodies().get(walk.bodies);

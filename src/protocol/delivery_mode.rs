@@ -1,10 +1,10 @@
-//! Whether a message outlives its broker.
+//! The property `delivery-mode`.
 
 use std::fmt;
 
-/// Whether the broker keeps a message on disk: the property `delivery-mode`.
+/// Whether the broker stores a message on disk (the property `delivery-mode`).
 ///
-/// Any number converts, because the wire carries any; RabbitMQ refuses all but these two.
+/// Any number converts, because the wire allows any. RabbitMQ refuses all but the two constants.
 ///
 /// ```
 /// use leveret::{DeliveryMode, Properties};
@@ -18,13 +18,14 @@ use std::fmt;
 pub struct DeliveryMode(u8);
 
 impl DeliveryMode {
-    /// 1: the message is lost when the broker restarts. A message without a mode is of this one.
+    /// 1: the message is lost when the broker restarts. This is the mode of a message without the
+    /// property.
     pub const TRANSIENT: Self = Self(1);
-    /// 2: in a durable queue, the message outlives a restart of the broker. Quorum queues and
-    /// streams keep every message.
+    /// 2: in a durable queue, the message survives a restart of the broker. Quorum queues and
+    /// streams keep every message, whatever its mode.
     pub const PERSISTENT: Self = Self(2);
 
-    /// The number on the wire.
+    /// Returns the number on the wire.
     #[inline]
     pub const fn code(self) -> u8 {
         self.0
@@ -46,7 +47,7 @@ impl From<DeliveryMode> for u8 {
 }
 
 impl fmt::Display for DeliveryMode {
-    /// `transient`, `persistent`, or the number of another.
+    /// Prints `transient`, `persistent`, or the number of another mode.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::TRANSIENT => f.pad("transient"),

@@ -5,10 +5,10 @@ use std::fmt;
 
 use crate::wire::ShortString;
 
-/// How an exchange routes (AMQP 0-9-1 §3.1.3): one of the kinds that every broker has, or any other
-/// by its name.
+/// The kind of an exchange, which determines how it routes messages (AMQP 0-9-1 §3.1.3): one that
+/// every broker has, or any other by its name.
 ///
-/// `exchange_declare` takes a kind or its name.
+/// `exchange_declare` accepts a kind or its name.
 ///
 /// ```no_run
 /// # async fn example(channel: leveret::Channel) -> leveret::Result<()> {
@@ -25,17 +25,17 @@ use crate::wire::ShortString;
 pub struct ExchangeKind(Cow<'static, str>);
 
 impl ExchangeKind {
-    /// To the queues that are bound with exactly the routing key.
+    /// Routes to the queues that are bound with exactly the routing key.
     pub const DIRECT: Self = Self(Cow::Borrowed("direct"));
-    /// To all queues that are bound, whatever the routing key.
+    /// Routes to all bound queues, whatever the routing key.
     pub const FANOUT: Self = Self(Cow::Borrowed("fanout"));
-    /// By patterns of words, such as `kern.*` or `audit.#`: `*` stands for one word, `#` for any
-    /// number of them.
+    /// Routes by patterns of words, such as `kern.*` or `audit.#`: `*` matches one word, `#` any
+    /// number of words.
     pub const TOPIC: Self = Self(Cow::Borrowed("topic"));
-    /// By the headers of the message, instead of the routing key.
+    /// Routes by the headers of the message instead of the routing key.
     pub const HEADERS: Self = Self(Cow::Borrowed("headers"));
 
-    /// Its name, as it is on the wire.
+    /// Returns the name on the wire.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -67,7 +67,7 @@ impl From<String> for ExchangeKind {
     }
 }
 
-/// The kinds that have constants need no allocation.
+/// The kinds with constants need no allocation.
 impl From<ExchangeKind> for ShortString {
     fn from(kind: ExchangeKind) -> Self {
         match kind.0 {

@@ -1,16 +1,16 @@
-//! How long a message is worth delivering.
+//! The property `expiration`.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::wire::ShortString;
 
-/// How long a message may wait in a queue before it expires: the property `expiration`, a number of
-/// milliseconds in text.
+/// How long a message may wait in a queue before it expires (the property `expiration`), a number
+/// of milliseconds as text.
 ///
-/// A [`Duration`] converts, and so does text, because the wire carries any; RabbitMQ refuses what
-/// is no number of milliseconds up to ten years. What expires is dead-lettered or lost; with 0 it
-/// expires unless it can be delivered at once.
+/// A [`Duration`] converts, and so does any text, because the wire allows any. RabbitMQ refuses
+/// text that is not a number of milliseconds up to ten years. An expired message is dead-lettered
+/// or lost. With 0, a message expires unless it can be delivered at once.
 ///
 /// ```
 /// use std::time::Duration;
@@ -25,18 +25,18 @@ use crate::wire::ShortString;
 pub struct Expiration(ShortString);
 
 impl Expiration {
-    /// The time that it stands for; none where it is no number of milliseconds.
+    /// Returns the time, or `None` if the text is not a number of milliseconds.
     pub fn to_duration(&self) -> Option<Duration> {
         self.0.to_str().ok()?.parse().ok().map(Duration::from_millis)
     }
 
-    /// The bytes on the wire.
+    /// Returns the bytes on the wire.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 }
 
-/// Whole milliseconds; a fraction counts as one more.
+/// Rounds up to whole milliseconds.
 impl From<Duration> for Expiration {
     fn from(duration: Duration) -> Self {
         const NANOSECONDS: u128 = 1_000_000;

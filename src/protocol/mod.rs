@@ -1,11 +1,11 @@
 //! The methods, properties and constants of AMQP 0-9-1, generated at build time from the
 //! specification in `spec/`.
 //!
-//! A module per class holds a struct per method (`queue::Declare`, `basic::Deliver`, …). [`Method`]
-//! is any of them, and [`Method::decode`] the one way from the ids on the wire to a value. The
-//! traits in this module are what the generated types implement; they, [`ExchangeKind`], the types
-//! of some properties and the conveniences of [`Properties`](basic::Properties) are all that is
-//! written by hand.
+//! There is a module for each class, with a struct for each method (`queue::Declare`,
+//! `basic::Deliver`, …). [`Method`] is an enum of all methods, and [`Method::decode`] makes one
+//! from the ids and arguments on the wire. The traits in this module are implemented by the
+//! generated types. Written by hand are only these traits, [`ExchangeKind`], the types of some
+//! properties and the convenience methods of [`Properties`](basic::Properties).
 
 mod delivery_mode;
 mod exchange_kind;

@@ -1,11 +1,11 @@
-//! Conveniences of the properties of messages.
+//! Convenience methods of the properties of messages.
 
 use super::DeliveryMode;
 use super::basic::Properties;
 use crate::wire::{FieldTable, FieldValue, ShortString};
 
 impl Properties {
-    /// Whether the message outlives a restart of the broker, in a durable queue: sets
+    /// Sets whether the message survives a restart of the broker in a durable queue, by
     /// [`delivery_mode`](Self#structfield.delivery_mode).
     ///
     /// ```
@@ -20,14 +20,13 @@ impl Properties {
         self.delivery_mode(if persistent { DeliveryMode::PERSISTENT } else { DeliveryMode::TRANSIENT })
     }
 
-    /// Whether the message outlives a restart of the broker, in a durable queue. Without a delivery
-    /// mode it does not.
+    /// Returns `true` if the message survives a restart of the broker in a durable queue. Without a
+    /// delivery mode it does not.
     pub fn is_persistent(&self) -> bool {
         self.delivery_mode == Some(DeliveryMode::PERSISTENT)
     }
 
-    /// Adds a header to [`headers`](Self#structfield.headers), in the place of one of the same
-    /// name.
+    /// Sets a header in [`headers`](Self#structfield.headers). It replaces one with the same name.
     ///
     /// ```
     /// use leveret::{FieldValue, Properties};
@@ -43,7 +42,7 @@ impl Properties {
         self
     }
 
-    /// The value of a header, where the message has it.
+    /// Returns the value of a header, or `None` if the message does not have it.
     pub fn header_value(&self, name: impl AsRef<[u8]>) -> Option<&FieldValue> {
         self.headers.as_ref()?.get(name)
     }

@@ -1,10 +1,10 @@
-//! What the generated types have in common.
+//! The traits of the generated types.
 
 use std::fmt;
 
 use crate::wire::{DecodeError, EncodeError, Reader, Writer};
 
-/// The two numbers that name a method on the wire.
+/// The two numbers that identify a method on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MethodId {
     /// The class id.
@@ -14,7 +14,7 @@ pub struct MethodId {
 }
 
 impl MethodId {
-    /// The method `method` of class `class`.
+    /// Makes the id of the method `method` of the class `class`.
     pub const fn new(class: u16, method: u16) -> Self {
         Self { class, method }
     }
@@ -26,46 +26,47 @@ impl fmt::Display for MethodId {
     }
 }
 
-/// Which peer may send a method.
+/// The peer that may send a method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SentBy {
-    /// Clients alone.
+    /// Only clients.
     Client,
-    /// Servers alone.
+    /// Only servers.
     Server,
-    /// Either peer.
+    /// Both peers.
     Both,
 }
 
-/// A method of the protocol: what its struct knows and how its arguments lie on the wire.
+/// A method of the protocol: its constants, and the encoding of its arguments.
 pub trait ProtocolMethod: Sized {
-    /// Class and method id.
+    /// The ids of the class and the method.
     const ID: MethodId;
     /// The name in the specification, such as `queue.declare`.
     const NAME: &'static str;
-    /// Who may send it.
+    /// The peer that may send the method.
     const SENT_BY: SentBy;
-    /// Content (a header frame and body frames) follows the method frame.
+    /// Whether content (a header frame and body frames) follows the method frame.
     const HAS_CONTENT: bool;
-    /// Another method answers it, unless it is sent with no-wait: it is a [`Request`].
+    /// Whether another method answers it unless it is sent with no-wait, so that it is a
+    /// [`Request`].
     const IS_REQUEST: bool;
 
-    /// Writes the arguments, without the ids.
+    /// Encodes the arguments, without the ids.
     ///
     /// # Errors
     ///
-    /// A value that the wire cannot carry, such as a short string over 255 octets. What was already
-    /// written stays; the caller truncates.
+    /// Returns an error if the wire cannot express a value, such as a short string over 255 bytes.
+    /// The buffer then contains what was already written, and the caller has to truncate it.
     fn encode(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError>;
 
-    /// Reads the arguments, the ids having been read.
+    /// Decodes the arguments, after the ids.
     ///
     /// # Errors
     ///
-    /// Octets that are not the arguments of this method.
+    /// Returns an error if the bytes are not the arguments of this method.
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError>;
 
-    /// The sender asked for no reply.
+    /// Returns `true` if the sender asked for no reply (no-wait).
     fn is_no_wait(&self) -> bool {
         false
     }
@@ -73,43 +74,43 @@ pub trait ProtocolMethod: Sized {
 
 /// A method that another method answers.
 pub trait Request: ProtocolMethod {
-    /// The answer: a method, or an enum where there are several.
+    /// The reply: a method, or an enum if there are several.
     type Reply: Sized;
 
     /// The ids of the methods that answer this one.
     const REPLIES: &'static [MethodId];
 }
 
-/// A method that a client may send on an open channel, of any class but connection and channel.
-/// Neither it nor its answer brings content.
+/// A method that a client may send on an open channel, of any class except connection and channel.
+/// Neither the method nor its reply has content.
 pub trait ChannelMethod: ProtocolMethod {}
 
 /// The properties in the content header of a class.
 pub trait ContentProperties: Sized + Default {
-    /// The class whose content this describes.
+    /// The id of the class of the content.
     const CLASS_ID: u16;
 
-    /// Writes the flag words and the values that are present.
+    /// Encodes the flag words and the values that are present.
     ///
     /// # Errors
     ///
-    /// A value that the wire cannot carry.
+    /// Returns an error if the wire cannot express a value.
     fn encode(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError>;
 
-    /// Reads flag words and values.
+    /// Decodes the flag words and values.
     ///
     /// # Errors
     ///
-    /// Octets that are not a property list of this class.
+    /// Returns an error if the bytes are not a property list of this class.
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError>;
 }
 
-/// A method arrived where another was expected.
+/// The error of a method that arrived when another was expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnexpectedMethod {
     /// The name of the method that was expected.
     pub expected: &'static str,
-    /// The name of the method that came.
+    /// The name of the method that arrived.
     pub found: &'static str,
 }
 

@@ -1,5 +1,4 @@
-//! What a certificate says of itself, as far as rustls does not say it: its time, and what makes it
-//! unusable.
+//! Facts about a certificate that rustls does not report: its validity, and what makes it unusable.
 
 use std::error::Error;
 use std::fmt;
@@ -8,19 +7,19 @@ use std::time::Duration;
 use pkcs8::der::Decode;
 use pkcs8::der::asn1::{GeneralizedTime, UtcTime};
 
-/// What is read of a certificate (RFC 5280 §4.1), without a check of any of it.
+/// What is read from a certificate (RFC 5280 §4.1), without verification.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Facts {
-    /// The version as people count, from 1.
+    /// The version, counted from 1.
     version: u8,
-    /// Seconds since 1970, from and to.
+    /// The beginning and end of the validity, as times since 1970.
     pub(super) validity: (Duration, Duration),
     key: Key,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Key {
-    /// A modulus of so many bits.
+    /// RSA, with the bits of its modulus.
     Rsa(usize),
     P256,
     P384,
@@ -30,7 +29,7 @@ enum Key {
     Other,
 }
 
-/// Why TLS cannot use a certificate, whoever signed it.
+/// Why TLS cannot use a certificate, whatever signed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unusable(String);
 
@@ -57,10 +56,10 @@ const P521: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x23];
 const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 
 impl Facts {
-    /// Bits of an RSA key that rustls verifies with, at least.
+    /// The smallest RSA key with which rustls verifies, in bits.
     const RSA_MIN: usize = 2048;
 
-    /// Reads a certificate; none where it is none.
+    /// Reads a certificate. Returns `None` if the bytes are not one.
     pub(super) fn of(certificate: &[u8]) -> Option<Self> {
         let mut signed = Elements(Elements(certificate).next_of(SEQUENCE)?);
         let mut fields = Elements(signed.next_of(SEQUENCE)?);
@@ -69,18 +68,18 @@ impl Facts {
             None => 1,
         };
         fields.next_of(INTEGER)?;
-        // The algorithm of the signature, and who signed.
+        // The algorithm of the signature, and the issuer.
         fields.next_of(SEQUENCE)?;
         fields.next_of(SEQUENCE)?;
         let mut validity = Elements(fields.next_of(SEQUENCE)?);
         let validity = (validity.next_time()?, validity.next_time()?);
-        // Whom it is for.
+        // The subject.
         fields.next_of(SEQUENCE)?;
         let key = Key::of(fields.next_of(SEQUENCE)?)?;
         Some(Self { version, validity, key })
     }
 
-    /// What no signature makes up for.
+    /// Returns what makes the certificate unusable whatever its signature is.
     pub(super) fn unusable(&self) -> Option<Unusable> {
         let because = |reason: String| Some(Unusable(reason));
         match (self.version, self.key) {
@@ -102,13 +101,13 @@ impl Facts {
 }
 
 impl Key {
-    /// Reads a SubjectPublicKeyInfo's content.
+    /// Reads the content of a SubjectPublicKeyInfo.
     fn of(info: &[u8]) -> Option<Self> {
         let mut info = Elements(info);
         let mut algorithm = Elements(info.next_of(SEQUENCE)?);
         Some(match algorithm.next_of(OBJECT_IDENTIFIER)? {
             RSA => {
-                // Before the bits of a bit string, how many of the last byte are none of its.
+                // The first byte of a bit string is the number of unused bits in its last byte.
                 let (_, key) = info.next_of(BIT_STRING)?.split_first()?;
                 let modulus = Elements(Elements(key).next_of(SEQUENCE)?).next_of(INTEGER)?;
                 let start = modulus.iter().position(|byte| *byte != 0)?;
@@ -127,11 +126,11 @@ impl Key {
     }
 }
 
-/// What is left to read of a run of elements in DER.
+/// The remainder of a sequence of DER elements.
 struct Elements<'a>(&'a [u8]);
 
 impl<'a> Elements<'a> {
-    /// Tag, content, and the element as a whole.
+    /// Reads the next element: its tag, its content, and the whole element.
     fn next(&mut self) -> Option<(u8, &'a [u8], &'a [u8])> {
         let [tag, length, rest @ ..] = self.0 else { return None };
         let (length, rest) = match usize::from(*length) {
@@ -150,17 +149,17 @@ impl<'a> Elements<'a> {
         Some((*tag, content, whole))
     }
 
-    /// The content of the next element, which has to have this tag.
+    /// Reads the content of the next element, which must have this tag.
     fn next_of(&mut self, wanted: u8) -> Option<&'a [u8]> {
         self.next().filter(|(tag, ..)| *tag == wanted).map(|(_, content, _)| content)
     }
 
-    /// The content of the next element, if it has this tag.
+    /// Reads the content of the next element, if it has this tag.
     fn optional(&mut self, wanted: u8) -> Option<&'a [u8]> {
         (self.0.first() == Some(&wanted)).then(|| self.next_of(wanted)).flatten()
     }
 
-    /// A point in time, in either of two forms.
+    /// Reads a point in time, in either of the two ASN.1 types.
     fn next_time(&mut self) -> Option<Duration> {
         let (tag, _, whole) = self.next()?;
         Some(match tag {

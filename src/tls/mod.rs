@@ -1,5 +1,5 @@
-//! TLS: what the settings mean to rustls, and what its errors mean to people. No I/O but the
-//! reading of files.
+//! TLS: the settings as a configuration of rustls, and explanations of its errors. The only I/O is
+//! the reading of files.
 
 mod advice;
 mod certificate;
@@ -23,26 +23,29 @@ use certificate::Unusable;
 use pem::{certificates, private_key};
 use verifier::Verifier;
 
-/// The name that the certificate of the other side has to be for.
+/// Returns the name for which the certificate of the peer has to be valid.
 pub(crate) fn server_name(tls: &Tls, host: &str) -> Result<ServerName<'static>, TlsError> {
     let name = tls.server_name.as_deref().unwrap_or(host);
-    // The zone of an address is this machine's business, and in no certificate.
+    // The zone of an address has a meaning on this machine only, and is in no certificate.
     let name = name.split_once('%').map_or(name, |(address, _)| address);
     let key = if tls.server_name.is_some() { "server_name_indication" } else { "host" };
-    ServerName::try_from(name.to_owned())
-        .map_err(|error| TlsError::because(format!("{key}: {name:?} is no name that a certificate can be for"), error))
+    ServerName::try_from(name.to_owned()).map_err(|error| {
+        TlsError::because(format!("{key}: {name:?} is not a name for which a certificate can be valid"), error)
+    })
 }
 
-/// What the settings come to, for one connection.
+/// The configuration for one connection.
 pub(crate) type Configured = (Arc<ClientConfig>, Arc<Verifier>);
 
-/// Reads files and the certificates of the system, which takes time.
+/// Makes the configuration. It reads files and the certificates of the system, which blocks.
 pub(crate) fn configure(tls: &Tls) -> Result<Configured, TlsError> {
     let provider = CryptoProvider::get_default().cloned().unwrap_or_else(|| Arc::new(ring::default_provider()));
     let verifier = Arc::new(Verifier::new(tls, &provider)?);
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| TlsError::because("the cryptography that is installed has no version of TLS".into(), error))?
+        .map_err(|error| {
+            TlsError::because("the installed cryptography provider supports no version of TLS".into(), error)
+        })?
         .dangerous()
         .with_custom_certificate_verifier(verifier.clone());
     let mut config = match &tls.certificate {
@@ -63,13 +66,14 @@ pub(crate) fn configure(tls: &Tls) -> Result<Configured, TlsError> {
     Ok((Arc::new(config), verifier))
 }
 
-/// What TLS says, be it this side or an alert of the other's.
+/// The error of rustls in an error of the transport: one of this side, or an alert of the peer.
 fn rustls_error(error: &io::Error) -> Option<&RustlsError> {
     error.get_ref()?.downcast_ref()
 }
 
-/// What an error of the transport means, with what a person can do about it, where it is one of
-/// TLS; else the error itself. `has_certificate`: that of the other side had arrived before.
+/// Explains an error of TLS, with what to do about it. An error of the transport that is not one of
+/// TLS is returned as `Err`. `has_certificate` says whether the certificate of the peer had arrived
+/// before the error.
 pub(crate) fn explain(error: io::Error, has_certificate: bool) -> Result<Box<dyn Error + Send + Sync>, io::Error> {
     let Some(said) = rustls_error(&error) else { return Err(error) };
     if let RustlsError::InvalidCertificate(CertificateError::Other(OtherError(reason))) = said
@@ -84,12 +88,12 @@ pub(crate) fn explain(error: io::Error, has_certificate: bool) -> Result<Box<dyn
     })
 }
 
-/// Why TLS cannot be set up, or was not agreed on.
+/// The error of TLS that cannot be set up, or whose handshake failed.
 #[derive(Debug)]
 pub(crate) struct TlsError {
     what: String,
     source: Option<Box<dyn Error + Send + Sync>>,
-    /// The source's text says more than `what` does.
+    /// Whether to print the text of the source, which says more than `what`.
     shows_source: bool,
 }
 
@@ -102,7 +106,7 @@ impl TlsError {
         Self { what, source: Some(Box::new(source)), shows_source: true }
     }
 
-    /// `what` says all that the source does.
+    /// Makes an error whose `what` says everything that the source says.
     fn instead(what: String, source: impl Error + Send + Sync + 'static) -> Self {
         Self { shows_source: false, ..Self::because(what, source) }
     }
@@ -121,7 +125,7 @@ impl Error for TlsError {
     }
 }
 
-/// The error behind an explanation, or the error itself where there is none.
+/// Returns the source of an explanation, or the error itself if it is not an explanation.
 pub(crate) fn typed<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     match error.downcast_ref::<TlsError>() {
         Some(TlsError { source: Some(source), .. }) => &**source,

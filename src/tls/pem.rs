@@ -1,5 +1,4 @@
-//! Certificates and keys as people keep them: PEM is read, and what to do about other forms is
-//! said.
+//! Reading certificates and keys in PEM. The errors for other formats say how to convert them.
 
 use std::sync::Arc;
 
@@ -19,7 +18,7 @@ fn read(key: &str, pem: &Pem) -> Result<Arc<SecretOctets>, TlsError> {
     }
 }
 
-/// All certificates; at least one.
+/// Reads all certificates, at least one.
 pub(super) fn certificates(key: &str, pem: &Pem) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let text = read(key, pem)?;
     refuse_other_forms(key, pem, text.expose())?;
@@ -33,7 +32,7 @@ pub(super) fn certificates(key: &str, pem: &Pem) -> Result<Vec<CertificateDer<'s
     }
 }
 
-/// The private key, which may stand beside the certificate, and may be encrypted.
+/// Reads the private key, which may be in the file of the certificate, and may be encrypted.
 pub(super) fn private_key(tls: &Tls, certificate: &Pem) -> Result<PrivateKeyDer<'static>, TlsError> {
     let (key, pem) = tls.key.as_ref().map_or(("certfile", certificate), |pem| ("keyfile", pem));
     let text = read(key, pem)?;
@@ -42,17 +41,18 @@ pub(super) fn private_key(tls: &Tls, certificate: &Pem) -> Result<PrivateKeyDer<
         return decrypt(encrypted, tls.key_password.as_ref(), pem);
     }
     if text.expose().windows(LEGACY.len()).any(|window| window == LEGACY) {
-        let advice = "is encrypted in OpenSSL's old form, which is not read: convert it with `openssl pkcs8 -topk8`";
+        let advice =
+            "is encrypted in OpenSSL's old form, which is not supported: convert it with `openssl pkcs8 -topk8`";
         return Err(TlsError::new(format!("{key}: {pem:?} {advice}")));
     }
     PrivateKeyDer::from_pem_slice(text.expose())
         .map_err(|error| TlsError::because(format!("{key}: {pem:?} holds no private key in PEM"), error))
 }
 
-/// What a key begins with that is encrypted as RFC 1421 has it.
+/// The beginning of a key that is encrypted in the format of RFC 1421.
 const LEGACY: &[u8] = b"Proc-Type: 4,ENCRYPTED";
 
-/// The text of a section of PEM.
+/// Returns the text of a section of PEM.
 fn section<'a>(text: &'a [u8], label: &str) -> Option<&'a str> {
     let text = std::str::from_utf8(text).ok()?;
     let begin = text.find(&format!("-----BEGIN {label}-----"))?;
@@ -68,67 +68,68 @@ fn decrypt(encrypted: &str, password: Option<&Secret>, pem: &Pem) -> Result<Priv
     let (_, document) = pkcs8::SecretDocument::from_pem(encrypted)
         .map_err(|error| TlsError::because(format!("keyfile: {pem:?} is not PEM"), error))?;
     let info = pkcs8::EncryptedPrivateKeyInfo::try_from(document.as_bytes())
-        .map_err(|error| TlsError::because(format!("keyfile: {pem:?} holds no key in the form of PKCS #8"), error))?;
-    let key = password
-        .expose(|password| info.decrypt(password))
-        .map_err(|error| TlsError::because(format!("password: it does not open the private key in {pem:?}"), error))?;
+        .map_err(|error| TlsError::because(format!("keyfile: {pem:?} holds no key in PKCS #8"), error))?;
+    let key = password.expose(|password| info.decrypt(password)).map_err(|error| {
+        TlsError::because(format!("password: it does not decrypt the private key in {pem:?}"), error)
+    })?;
     Ok(PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.as_bytes().to_vec())))
 }
 
-/// What every section of PEM begins with.
+/// The beginning of every section of PEM.
 const BEGIN: &[u8] = b"-----BEGIN ";
 
-/// A form of certificates and keys that is not PEM.
+/// A format of certificates and keys other than PEM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OtherForm {
-    /// A certificate with its key and its chain in one file (RFC 7292).
+    /// PKCS #12: a certificate with its key and its chain in one file (RFC 7292).
     Pkcs12,
-    /// Java's own.
+    /// A keystore of Java.
     JavaKeystore,
-    /// The bytes that PEM wraps.
+    /// DER, whose bytes PEM encodes as text.
     Der,
 }
 
 impl OtherForm {
     fn of(bytes: &[u8]) -> Option<Self> {
-        // Text may stand before PEM, and begin with anything.
+        // Any text may come before a section of PEM.
         if bytes.windows(BEGIN.len()).any(|window| window == BEGIN) {
             return None;
         }
         if bytes.starts_with(&[0xfe, 0xed, 0xfe, 0xed]) {
             return Some(Self::JavaKeystore);
         }
-        // A sequence; its length is in this byte, or in as many as it says.
+        // An ASN.1 sequence. The byte after the tag is its length, or says how many bytes of length
+        // follow.
         let [0x30, length, rest @ ..] = bytes else { return None };
         let more = if *length < 0x80 { 0 } else { usize::from(length & 0x7f) };
         match rest.get(more..)? {
-            // PFX begins with its version, which is 3.
+            // The structure of PKCS #12 begins with its version, which is 3.
             [2, 1, 3, ..] => Some(Self::Pkcs12),
             [2 | 0x30, ..] => Some(Self::Der),
             _ => None,
         }
     }
 
-    /// What it is, and the command that makes PEM of it.
+    /// Returns what the format is, and the command that converts it into PEM.
     fn advice(self, key: &str) -> &'static str {
         match (self, key) {
             (Self::Pkcs12, "cacertfile") => {
-                "is a PKCS #12 file, which is not read: convert it with `openssl pkcs12 -in FILE -nokeys -out ca.pem`"
+                "is a PKCS #12 file, which is not supported: convert it with `openssl pkcs12 -in FILE -nokeys -out ca.pem`"
             }
             (Self::Pkcs12, _) => {
-                "is a PKCS #12 file, which is not read: convert it with `openssl pkcs12 -in FILE -nodes -out client.pem`, and \
+                "is a PKCS #12 file, which is not supported: convert it with `openssl pkcs12 -in FILE -nodes -out client.pem`, and \
                  give that file as certfile; the key is in it too"
             }
             (Self::JavaKeystore, _) => {
-                "is a Java keystore, which is not read: convert it with `keytool -importkeystore -srckeystore FILE \
+                "is a Java keystore, which is not supported: convert it with `keytool -importkeystore -srckeystore FILE \
                  -destkeystore client.p12 -deststoretype pkcs12`, and that with `openssl pkcs12 -in client.p12 -nodes -out \
                  client.pem`"
             }
             (Self::Der, "keyfile") => {
-                "is in DER, and PEM is read: convert it with `openssl pkey -inform DER -in FILE -out client.key`"
+                "is in DER, and only PEM is supported: convert it with `openssl pkey -inform DER -in FILE -out client.key`"
             }
             (Self::Der, _) => {
-                "is in DER, and PEM is read: convert it with `openssl x509 -inform DER -in FILE -out FILE.pem`"
+                "is in DER, and only PEM is supported: convert it with `openssl x509 -inform DER -in FILE -out FILE.pem`"
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Whom to take for the broker.
+//! Verification of the broker's certificate.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,14 +17,15 @@ use super::certificate::{Facts, Unusable};
 use super::{TlsError, pem};
 use crate::config::{Pem, Tls};
 
-/// Checks the broker's certificate as the settings say, takes one that is exactly in `cacertfile`,
-/// and says why it cannot take one that is in order.
+/// Verifies the broker's certificate according to the settings. It also accepts a certificate that
+/// is itself in `cacertfile`, and explains why a certificate cannot be used.
 #[derive(Debug)]
 pub(crate) struct Verifier {
     by_chain: Arc<dyn ServerCertVerifier>,
-    /// Certificates that are trusted as they are, whoever signed them.
+    /// Certificates that are trusted themselves, whatever signed them.
     pinned: Vec<CertificateDer<'static>>,
-    /// The broker's certificate has arrived: what it refuses from here on is something else.
+    /// Whether the broker's certificate has arrived. A later alert of the broker is then about
+    /// something else than a lack of common ciphers.
     has_certificate: AtomicBool,
 }
 
@@ -32,7 +33,7 @@ impl Verifier {
     pub(super) fn new(tls: &Tls, provider: &Arc<CryptoProvider>) -> Result<Self, TlsError> {
         let mut pinned = Vec::new();
         let by_chain: Arc<dyn ServerCertVerifier> = match &tls.ca {
-            _ if !tls.verify => Arc::new(TrustAnybody { provider: Arc::clone(provider) }),
+            _ if !tls.verify => Arc::new(AcceptAnyCertificate { provider: Arc::clone(provider) }),
             Some(ca) => {
                 pinned = pem::certificates("cacertfile", ca)?;
                 by_authorities(ca, &pinned, provider)?
@@ -63,9 +64,8 @@ fn by_authorities(
     built.map_err(|error| TlsError::because(unusable(), error))
 }
 
-/// Checks what still holds of a certificate that is trusted byte for byte: its name and its time.
-/// Who signed it, and whether it may sign others, no longer matter. That the other side has its key
-/// shows in the handshake.
+/// Checks the name and the time of a certificate that is trusted byte for byte. Its signature, and
+/// whether it may sign others, do not matter. The handshake proves that the peer has its key.
 fn check_pinned(
     certificate: &CertificateDer<'_>,
     name: &ServerName<'_>,
@@ -85,7 +85,7 @@ fn check_pinned(
     Ok(ServerCertVerified::assertion())
 }
 
-/// Names the cause where an error does not, and the certificate shows it.
+/// Replaces a vague error by the cause, if the certificate shows it.
 pub(super) fn explained(error: RustlsError, certificate: &CertificateDer<'_>) -> RustlsError {
     let RustlsError::InvalidCertificate(reason) = &error else { return error };
     let is_vague = matches!(
@@ -150,14 +150,14 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Takes any certificate. Signatures are checked still: the other side has the key of whatever it
-/// shows.
+/// Accepts any certificate. Signatures are still verified, so that the peer has the key of the
+/// certificate that it presents.
 #[derive(Debug)]
-struct TrustAnybody {
+struct AcceptAnyCertificate {
     provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for TrustAnybody {
+impl ServerCertVerifier for AcceptAnyCertificate {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

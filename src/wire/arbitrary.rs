@@ -6,17 +6,17 @@ use proptest::prelude::*;
 
 use super::{Decimal, FieldTable, FieldValue, LongString, ShortString, Timestamp};
 
-/// Floating-point numbers that the wire carries.
+/// The floating-point numbers that the wire can express.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Floats {
     /// Every finite one.
     Finite,
-    /// Those that any reader of decimal notation takes back as they are.
+    /// Those that read back exactly from decimal notation in any reader.
     #[cfg(feature = "serde")]
     Short,
 }
 
-/// Tables of all types, nested, with names that may come twice.
+/// Nested tables of all types, with names that may be repeated.
 pub(super) fn any_table(
     floats: Floats,
     key: impl Strategy<Value = ShortString> + Clone + 'static,
@@ -31,7 +31,7 @@ pub(super) fn any_table(
     table_of(key, value).boxed()
 }
 
-/// Names of any octets.
+/// Names of any bytes.
 pub(super) fn any_key() -> impl Strategy<Value = ShortString> + Clone {
     any_octets().prop_map(ShortString::from)
 }
@@ -49,7 +49,7 @@ fn table_of(
     vec((key, value), 0..6).prop_map(FieldTable::from_iter)
 }
 
-/// Text more often than octets that are no text.
+/// Mostly text, and sometimes bytes that are not text.
 fn any_octets() -> impl Strategy<Value = Bytes> + Clone {
     let text = "[ -~üß\u{1F407}]{0,40}".prop_map(Bytes::from);
     prop_oneof![3 => text, 1 => vec(any::<u8>(), 0..=255).prop_map(Bytes::from)]

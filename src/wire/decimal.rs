@@ -1,11 +1,11 @@
-//! Decimal numbers, which field values alone use.
+//! Decimal numbers, which occur only as field values.
 
 use std::fmt;
 
-/// `value` with the decimal point moved `scale` digits to the left (AMQP 0-9-1 §4.2.1,
-/// `decimal-value`).
+/// A decimal number: `value` with the decimal point moved `scale` digits to the left (AMQP 0-9-1
+/// §4.2.1, `decimal-value`).
 ///
-/// Equality is that of the wire: `1.0` and `1` differ.
+/// Equality compares both fields, as on the wire: `1.0` and `1` differ.
 ///
 /// ```
 /// use leveret::wire::Decimal;
@@ -16,14 +16,14 @@ use std::fmt;
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
 pub struct Decimal {
-    /// Digits behind the decimal point.
+    /// The number of digits after the decimal point.
     pub scale: u8,
     /// The number without its decimal point.
     pub value: i32,
 }
 
 impl Decimal {
-    /// `value` with `scale` digits behind the decimal point.
+    /// Makes `value` with `scale` digits after the decimal point.
     pub const fn new(scale: u8, value: i32) -> Self {
         Self { scale, value }
     }
@@ -32,7 +32,7 @@ impl Decimal {
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scale = usize::from(self.scale);
-        // At least one digit stands before the point.
+        // Padded with zeros, so that at least one digit is before the point.
         let digits = format!("{:0width$}", self.value.unsigned_abs(), width = scale + 1);
         let (whole, fraction) = digits.split_at(digits.len() - scale);
         let point = if scale == 0 { "" } else { "." };

@@ -1,25 +1,25 @@
-//! Why octets could not be read.
+//! Errors of decoding.
 
 use std::{error, fmt};
 
-/// Octets that are not what was to be read from them.
+/// Bytes that cannot be decoded as the value that was expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodeError {
     kind: DecodeErrorKind,
     offset: Option<usize>,
 }
 
-/// What is wrong with the octets.
+/// What is wrong with the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DecodeErrorKind {
-    /// They end inside a value, or a length reaches beyond the end.
+    /// The bytes end inside a value, or a length reaches beyond their end.
     Truncated,
-    /// They go on where the last value ends.
+    /// Bytes follow the last value.
     TrailingOctets,
-    /// A field value of a type that does not exist.
+    /// A field value has a type that does not exist.
     UnknownTypeCode(u8),
-    /// More than [`MAX_NESTING`](super::MAX_NESTING) tables and arrays in each other.
+    /// Tables and arrays are nested deeper than [`MAX_NESTING`](super::MAX_NESTING).
     NestedTooDeep,
     /// No method has these ids.
     UnknownMethod {
@@ -28,36 +28,37 @@ pub enum DecodeErrorKind {
         /// The method id within the class.
         method: u16,
     },
-    /// A word of property flags with a flag for which the class has no property.
+    /// A word of property flags has a flag for which the class has no property.
     UnknownPropertyFlags(u16),
 }
 
 impl DecodeError {
-    /// An error found `offset` octets behind the start. Out of the way of what usually happens.
+    /// Makes an error at `offset` bytes from the start. Marked cold, so that the compiler favours
+    /// the path without errors.
     #[cold]
     pub(super) fn at(offset: usize, kind: DecodeErrorKind) -> Self {
         Self { kind, offset: Some(offset) }
     }
 
-    /// No method `method` of class `class` is known.
+    /// Makes the error of an unknown method `method` of class `class`.
     #[cold]
     pub fn unknown_method(class: u16, method: u16) -> Self {
         Self { kind: DecodeErrorKind::UnknownMethod { class, method }, offset: None }
     }
 
-    /// `flags` holds a flag for which there is no property.
+    /// Makes the error of property flags with a flag for which there is no property.
     #[cold]
     pub fn unknown_property_flags(flags: u16) -> Self {
         Self { kind: DecodeErrorKind::UnknownPropertyFlags(flags), offset: None }
     }
 
-    /// What is wrong.
+    /// Returns what is wrong.
     pub fn kind(&self) -> DecodeErrorKind {
         self.kind
     }
 
-    /// Where it is wrong, in octets behind the start of what the reader was given; none for ids and
-    /// property flags.
+    /// Returns the position of the error, in bytes from the start of the reader's input, or `None`
+    /// for ids and property flags.
     pub fn offset(&self) -> Option<usize> {
         self.offset
     }

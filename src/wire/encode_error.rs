@@ -1,14 +1,14 @@
-//! Why a value could not be written.
+//! Errors of encoding.
 
 use std::{error, fmt};
 
 use super::{Escaped, ShortString};
 
-/// A value of the caller's that the wire cannot carry.
+/// A value of the caller that the wire cannot express.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodeError {
     kind: EncodeErrorKind,
-    /// The way to the value through tables and arrays; empty where it lies in none.
+    /// The path to the value through tables and arrays; empty if it is in none.
     path: Box<str>,
 }
 
@@ -16,24 +16,24 @@ pub struct EncodeError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EncodeErrorKind {
-    /// A short string holds at most 255 octets.
+    /// A short string has more than 255 bytes.
     ShortStringTooLong {
-        /// Its length in octets.
+        /// The length in bytes.
         length: usize,
     },
-    /// A long string or byte array holds at most `u32::MAX` octets.
+    /// A long string or byte array has more than `u32::MAX` bytes.
     LongStringTooLong {
-        /// Its length in octets.
+        /// The length in bytes.
         length: usize,
     },
-    /// A table or array takes at most `u32::MAX` octets.
+    /// A table or array takes more than `u32::MAX` bytes.
     TableTooLong {
-        /// Its length in octets.
+        /// The length in bytes.
         length: usize,
     },
-    /// Brokers do not understand floating-point numbers that are not finite.
+    /// A floating-point number is not finite, which brokers do not understand.
     NotFinite,
-    /// More than [`MAX_NESTING`](super::MAX_NESTING) tables and arrays in each other.
+    /// Tables and arrays are nested deeper than [`MAX_NESTING`](super::MAX_NESTING).
     NestedTooDeep,
 }
 
@@ -43,20 +43,21 @@ impl EncodeError {
         Self { kind, path: Box::default() }
     }
 
-    /// The error of a value that is the field `key` of a table.
+    /// Adds to the path that the value is in the field `key` of a table.
     #[cold]
     pub(super) fn in_field(self, key: &ShortString) -> Self {
         self.under(&key.to_string())
     }
 
-    /// The error of a value that is an item of an array.
+    /// Adds to the path that the value is in an item of an array.
     #[cold]
     pub(super) fn in_item(self, index: usize) -> Self {
         self.under(&format!("[{index}]"))
     }
 
     fn under(self, step: &str) -> Self {
-        // The way to what is too deep would be a long one, and say no more than the error does.
+        // The path to a value that is nested too deep would be long, and would add nothing to the
+        // error.
         if self.kind == EncodeErrorKind::NestedTooDeep {
             return self;
         }
@@ -64,13 +65,13 @@ impl EncodeError {
         Self { path: format!("{step}{dot}{}", self.path).into(), ..self }
     }
 
-    /// What is wrong.
+    /// Returns what is wrong.
     pub fn kind(&self) -> EncodeErrorKind {
         self.kind
     }
 
-    /// The way through tables and arrays to the value at fault, such as `x-death[0].count`, where
-    /// it lies in one.
+    /// Returns the path through tables and arrays to the value, such as `x-death[0].count`, or
+    /// `None` if it is in no table or array.
     pub fn path(&self) -> Option<&str> {
         (!self.path.is_empty()).then_some(&*self.path)
     }

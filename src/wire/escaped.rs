@@ -1,18 +1,18 @@
-//! Texts that somebody else wrote, made safe to show.
+//! Escaping of texts from elsewhere, so that they are safe to show.
 
 use std::fmt::{self, Write as _};
 
-/// Shows a text of somebody else's in one line, and without anything that acts on its reader.
+/// Prints a text from an untrusted source in one line, with everything escaped that could act on a
+/// terminal or mislead a reader.
 ///
-/// Control characters (line breaks and the escapes of terminals among them), separators of lines
-/// and paragraphs, marks that change the direction of writing, and characters that are not visible
-/// are written as in a string literal. Everything else stays as it is, quotation marks and
-/// backslashes included, so that escaping twice changes nothing.
+/// Control characters (including line breaks and terminal escapes), separators of lines and
+/// paragraphs, marks that change the direction of writing, and invisible characters are printed as
+/// in a string literal. Everything else is printed unchanged, including quotation marks and
+/// backslashes, so that escaping twice changes nothing.
 ///
-/// Every error and event of this crate shows the broker's words this way. A program that prints
-/// such a text itself, the reason of a
-/// [`ConnectionEvent::Blocked`](crate::ConnectionEvent::Blocked) for instance, does well to do the
-/// same:
+/// Every error and event of this crate prints the broker's text this way. A program that prints
+/// such a text itself, for example the reason of a
+/// [`ConnectionEvent::Blocked`](crate::ConnectionEvent::Blocked), should do the same:
 ///
 /// ```
 /// use leveret::wire::Escaped;
@@ -29,7 +29,7 @@ impl<T: fmt::Display> fmt::Display for Escaped<T> {
     }
 }
 
-/// Escapes what passes.
+/// Escapes what is written through it.
 struct Filter<'a, 'f>(&'a mut fmt::Formatter<'f>);
 
 impl fmt::Write for Filter<'_, '_> {
@@ -44,7 +44,7 @@ impl fmt::Write for Filter<'_, '_> {
     }
 }
 
-/// Whether a character does something to what stands around it, or hides.
+/// Whether a character affects the text around it, or is invisible.
 fn acts(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -56,7 +56,7 @@ fn acts(character: char) -> bool {
             | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             // Joiners, isolates and deprecated formats; the byte order mark; annotations.
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            // Tags, which spell text that nobody sees.
+            // Tags, which can encode invisible text.
             | '\u{e0000}'..='\u{e007f}'
         )
 }

@@ -1,4 +1,4 @@
-//! Long strings: text or any other octets, up to 4 GiB.
+//! Long strings: text or any other bytes, up to 4 GiB.
 
 use std::str::Utf8Error;
 
@@ -6,10 +6,10 @@ use bytes::Bytes;
 
 use super::{ShortString, octet_string::octet_string};
 
-/// A string whose length the wire keeps in 32 bits (AMQP 0-9-1 §4.2.5.3). It may hold any octets.
+/// A string whose length has 32 bits on the wire (AMQP 0-9-1 §4.2.5.3). It may contain any bytes.
 ///
-/// Its octets are shared by reference count, so a clone is cheap; [`LongString::from_static`]
-/// shares a literal.
+/// Its bytes are shared by reference count, so a clone is cheap. [`LongString::from_static`] shares
+/// a literal.
 ///
 /// ```
 /// use leveret::wire::LongString;
@@ -24,45 +24,46 @@ pub struct LongString(Bytes);
 octet_string!(LongString);
 
 impl LongString {
-    /// The empty string.
+    /// Makes an empty string.
     pub const fn new() -> Self {
         Self(Bytes::new())
     }
 
-    /// A literal, without an allocation.
+    /// Makes a string from a literal, without an allocation.
     pub const fn from_static(text: &'static str) -> Self {
         Self(Bytes::from_static(text.as_bytes()))
     }
 
-    /// The octets.
+    /// Returns the bytes.
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The text.
+    /// Returns the text.
     ///
     /// # Errors
     ///
-    /// Octets that are not UTF-8. [`to_string`](ToString::to_string) replaces them.
+    /// Returns an error if the bytes are not UTF-8. [`to_string`](ToString::to_string) replaces
+    /// what is not.
     pub fn to_str(&self) -> Result<&str, Utf8Error> {
         std::str::from_utf8(&self.0)
     }
 
-    /// Its length in octets.
+    /// Returns the length in bytes.
     #[inline]
     pub const fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// It has no octets.
+    /// Returns `true` if the string is empty.
     #[inline]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// Shares the octets.
+/// Shares the bytes.
 impl From<ShortString> for LongString {
     fn from(string: ShortString) -> Self {
         Self(string.into())

@@ -1,14 +1,14 @@
-//! Octets to primitive values and back: integers, strings, field tables, timestamps (AMQP 0-9-1
-//! §4.2.5).
+//! Decoding and encoding of primitive values: integers, strings, field tables, timestamps (AMQP
+//! 0-9-1 §4.2.5).
 //!
-//! [`Reader`] takes values off the front of octets, [`Writer`] appends them to a buffer. Neither
-//! ever panics over what it is given: what the wire cannot mean is a [`DecodeError`], what it
-//! cannot carry an [`EncodeError`].
+//! A [`Reader`] reads values from bytes, and a [`Writer`] appends them to a buffer. Neither panics
+//! on any input: bytes that are not a valid value are a [`DecodeError`], and values that the wire
+//! cannot express are an [`EncodeError`].
 //!
-//! Strings share their octets by reference count and have no lifetime. Requests outlive the frame
-//! of whoever makes them (they are queued, and recorded so that they can be repeated after a
-//! reconnect), replies cross tasks: a lifetime would end in a copy at each of those borders. A
-//! literal costs nothing either way: see [`ShortString::from_static`].
+//! Strings share their bytes by reference count and have no lifetime. Requests outlive the function
+//! that makes them (they are queued, and recorded so that they can be repeated after a reconnect),
+//! and replies move between tasks. With a lifetime, strings would have to be copied at each of
+//! these places. A literal needs no allocation: see [`ShortString::from_static`].
 //!
 //! ```
 //! use leveret::wire::{FieldTable, FieldValue, Reader, Writer};
@@ -28,23 +28,23 @@
 //!
 //! # Serialisation
 //!
-//! With the feature `serde`, values can be kept in, and taken from, any format that describes
-//! itself: JSON, YAML, TOML, CBOR, MessagePack. What such a format has a notation for stands as it
-//! is; the rest names its type, so that every value comes back as what it was:
+//! With the feature `serde`, values can be written to and read from any self-describing format:
+//! JSON, YAML, TOML, CBOR, MessagePack. A value for which such a format has a notation uses that
+//! notation. Other values name their type, so that every value reads back as the same type:
 //!
 //! | value | notation, here in JSON |
 //! |---|---|
 //! | `Bool`, `I64`, `F64`, `Void` | `true`, `5`, `0.5`, `null` |
-//! | `LongString` | `"text"`; `{"LongString": [255, 0]}` where it is not UTF-8 |
+//! | `LongString` | `"text"`; `{"LongString": [255, 0]}` if it is not UTF-8 |
 //! | `Array` | `[1, "x"]` |
-//! | `Table` | `{"Table": {"key": true}}`, as a map alone would look like a named type |
+//! | `Table` | `{"Table": {"key": true}}`, because a map alone would look like a named type |
 //! | every other one | `{"I32": 5}`, `{"ByteArray": [97, 98]}`, `{"Decimal": {"scale": 2, "value": 314}}`, … |
 //!
-//! A [`FieldTable`] by itself is a map in the order of its fields, a name that comes twice
-//! included. A string is text, or octets where it is not UTF-8; formats whose names have to be text
-//! refuse such a name. Numbers that are not finite are refused, as they are on the wire, and so are
-//! short strings over 255 octets when they are read. How exactly a floating-point number comes back
-//! is up to the format.
+//! A [`FieldTable`] by itself is a map in the order of its fields, including repeated names. A
+//! string is text, or bytes if it is not UTF-8; formats whose names have to be text refuse such a
+//! name. Numbers that are not finite are refused, as they are on the wire, and short strings over
+//! 255 bytes are refused when they are read. The format determines the precision with which a
+//! floating-point number reads back.
 
 mod decimal;
 mod decode_error;
@@ -80,8 +80,9 @@ pub use timestamp::{Timestamp, TimestampOutOfRange};
 pub use value::FieldValue;
 pub use writer::Writer;
 
-/// How many tables and arrays may lie in each other, the outermost included, in either direction.
+/// The largest depth of nested tables and arrays, including the outermost, for decoding and
+/// encoding.
 ///
-/// Brokers nest two or three deep (`x-death`); the limit bounds the stack that a hostile peer can
+/// Brokers nest two or three deep (`x-death`). The limit bounds how much stack a hostile peer can
 /// make a reader use.
 pub const MAX_NESTING: usize = 64;

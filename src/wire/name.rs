@@ -1,4 +1,4 @@
-//! Names on their way in or out: borrowed where they can be, shared where they have to be.
+//! Names of exchanges and queues, and routing keys, borrowed or shared.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,14 +10,14 @@ use bytes::Bytes;
 use super::ShortString;
 use super::octet_string::{debug_octets, fmt_display};
 
-/// The name of an exchange or queue, or a routing key, as a publish takes it and a delivery gives
-/// it.
+/// The name of an exchange or queue, or a routing key, as a publish accepts it and a delivery
+/// returns it.
 ///
-/// Whatever is a string converts, by value or by reference: text, bytes, a [`ShortString`] that a
-/// declare gave, another name. What is borrowed costs no allocation. A name converts into a
-/// `ShortString`, so that declare, bind and consume take the same things. Names are UTF-8 nearly
-/// always; those that are not survive, so that a message is published again with exactly the names
-/// that it came with:
+/// Any kind of string converts into a name, by value or by reference: text, bytes, a
+/// [`ShortString`] that a declare returned, another name. Borrowing needs no allocation. A name
+/// converts into a `ShortString`, so that declare, bind and consume accept the same types. Names
+/// are nearly always UTF-8. Others are kept unchanged, so that a message can be published again
+/// with exactly the names with which it arrived:
 ///
 /// ```no_run
 /// # async fn example(channel: leveret::Channel, delivery: leveret::Delivery) -> leveret::Result<()> {
@@ -46,7 +46,7 @@ enum Repr<'a> {
 }
 
 impl Name<'_> {
-    /// The bytes.
+    /// Returns the bytes.
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
@@ -55,27 +55,27 @@ impl Name<'_> {
         }
     }
 
-    /// The text.
+    /// Returns the text.
     ///
     /// # Errors
     ///
-    /// Bytes that are not UTF-8. `Display` and [`to_string_lossy`](Self::to_string_lossy) replace
-    /// them.
+    /// Returns an error if the bytes are not UTF-8. `Display` and
+    /// [`to_string_lossy`](Self::to_string_lossy) replace what is not.
     pub fn to_str(&self) -> Result<&str, Utf8Error> {
         std::str::from_utf8(self.as_bytes())
     }
 
-    /// The text, with `U+FFFD` in the place of what is not UTF-8.
+    /// Returns the text, with `U+FFFD` in place of what is not UTF-8.
     pub fn to_string_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.as_bytes())
     }
 
-    /// Whether it has no bytes, as the name of the default exchange.
+    /// Returns `true` if the name is empty, as the name of the default exchange is.
     pub fn is_empty(&self) -> bool {
         self.as_bytes().is_empty()
     }
 
-    /// The same name, which borrows nothing: what was borrowed is copied.
+    /// Returns the same name as an owned one: borrowed bytes are copied.
     pub fn into_owned(self) -> Name<'static> {
         Name(Repr::Shared(self.into()))
     }

@@ -1,11 +1,10 @@
-//! What short and long strings have in common: conversions, comparisons and notation of shared
-//! octets.
+//! What short and long strings have in common: conversions, comparisons and printing.
 
 use std::fmt;
 
 use bytes::Bytes;
 
-/// Text as a string literal, other octets as a byte string literal.
+/// Prints text as a string literal, other bytes as a byte string literal.
 pub(super) fn fmt_debug(octets: &Bytes, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match std::str::from_utf8(octets) {
         Ok(text) => fmt::Debug::fmt(text, f),
@@ -13,7 +12,7 @@ pub(super) fn fmt_debug(octets: &Bytes, f: &mut fmt::Formatter<'_>) -> fmt::Resu
     }
 }
 
-/// The same of borrowed octets.
+/// Prints borrowed bytes as [`fmt_debug`] does.
 pub(super) fn debug_octets(octets: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match std::str::from_utf8(octets) {
         Ok(text) => fmt::Debug::fmt(text, f),
@@ -21,13 +20,13 @@ pub(super) fn debug_octets(octets: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Re
     }
 }
 
-/// Text, with U+FFFD in the place of what is not UTF-8.
+/// Prints text, with U+FFFD in place of what is not UTF-8.
 pub(super) fn fmt_display(octets: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.pad(&String::from_utf8_lossy(octets))
 }
 
-/// Implements the traits of a string type that is a newtype around [`Bytes`]. The types stay apart
-/// because the wire keeps them apart.
+/// Implements the traits of a string type that is a newtype around [`Bytes`]. There are two types
+/// because the wire has two.
 macro_rules! octet_string {
     ($string:ident) => {
         impl std::fmt::Debug for $string {
@@ -132,7 +131,7 @@ macro_rules! octet_string {
             }
         }
 
-        /// Equality, order and hash are those of the octets, so a map can be searched by octets.
+        /// Equality, order and hash are those of the bytes, so that a map can be searched by bytes.
         impl std::borrow::Borrow<[u8]> for $string {
             fn borrow(&self) -> &[u8] {
                 &self.0

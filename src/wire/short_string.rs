@@ -1,4 +1,4 @@
-//! Short strings: names, routing keys, tags and other strings of at most 255 octets.
+//! Short strings: names, routing keys, tags and other strings of at most 255 bytes.
 
 use std::str::Utf8Error;
 
@@ -6,14 +6,14 @@ use bytes::Bytes;
 
 use super::{EncodeError, EncodeErrorKind, octet_string::octet_string};
 
-/// A string whose length the wire keeps in one octet (AMQP 0-9-1 §4.2.5.3).
+/// A string whose length is one octet on the wire (AMQP 0-9-1 §4.2.5.3).
 ///
-/// Its octets are shared by reference count, so a clone is cheap; [`ShortString::from_static`]
-/// shares a literal. They are UTF-8 nearly always, but brokers pass on routing keys that are not,
-/// and these survive.
+/// Its bytes are shared by reference count, so a clone is cheap. [`ShortString::from_static`]
+/// shares a literal. The bytes are nearly always UTF-8. Brokers also pass on routing keys that are
+/// not, and these are kept unchanged.
 ///
-/// A longer string than the wire carries converts too, so that setters take anything that is a
-/// string and return no `Result`; it is refused when it is encoded. [`ShortString::try_new`] checks
+/// A string that is too long for the wire converts too, so that setters accept any string and
+/// return no `Result`. It is refused when it is encoded. [`ShortString::try_new`] checks the length
 /// at once.
 ///
 /// ```
@@ -30,15 +30,15 @@ pub struct ShortString(Bytes);
 octet_string!(ShortString);
 
 impl ShortString {
-    /// The most octets that the wire carries.
+    /// The largest length on the wire, in bytes.
     pub const MAX_LEN: usize = 255;
 
-    /// The empty string.
+    /// Makes an empty string.
     pub const fn new() -> Self {
         Self(Bytes::new())
     }
 
-    /// A literal, without an allocation.
+    /// Makes a string from a literal, without an allocation.
     ///
     /// ```
     /// use leveret::wire::ShortString;
@@ -50,11 +50,11 @@ impl ShortString {
         Self(Bytes::from_static(text.as_bytes()))
     }
 
-    /// A string that the wire can carry.
+    /// Makes a string, and checks that it is not too long for the wire.
     ///
     /// # Errors
     ///
-    /// [`EncodeErrorKind::ShortStringTooLong`] over 255 octets.
+    /// Returns an error of the kind [`EncodeErrorKind::ShortStringTooLong`] over 255 bytes.
     pub fn try_new(string: impl Into<Self>) -> Result<Self, EncodeError> {
         let string = string.into();
         if string.is_too_long() {
@@ -63,34 +63,35 @@ impl ShortString {
         Ok(string)
     }
 
-    /// The octets.
+    /// Returns the bytes.
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The text.
+    /// Returns the text.
     ///
     /// # Errors
     ///
-    /// Octets that are not UTF-8. [`to_string`](ToString::to_string) replaces them.
+    /// Returns an error if the bytes are not UTF-8. [`to_string`](ToString::to_string) replaces
+    /// what is not.
     pub fn to_str(&self) -> Result<&str, Utf8Error> {
         std::str::from_utf8(&self.0)
     }
 
-    /// Its length in octets.
+    /// Returns the length in bytes.
     #[inline]
     pub const fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// It has no octets.
+    /// Returns `true` if the string is empty.
     #[inline]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// It has more octets than the wire carries, and is refused when it is encoded.
+    /// Returns `true` if the string is too long for the wire, so that encoding refuses it.
     pub const fn is_too_long(&self) -> bool {
         self.len() > Self::MAX_LEN
     }

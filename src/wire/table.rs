@@ -1,13 +1,13 @@
-//! Field tables: arguments, headers, the properties of a peer.
+//! Field tables: arguments, headers and the properties of a peer.
 
 use std::fmt;
 
 use super::{FieldValue, ShortString};
 
-/// Names and values, in the order of the wire (AMQP 0-9-1 §4.2.5.5).
+/// A table of names and values, in the order of the wire (AMQP 0-9-1 §4.2.5.5).
 ///
-/// A name that comes twice is kept twice, and look-up gives the first, as RabbitMQ 4 does. Tables
-/// are equal where names, values and order are.
+/// A repeated name is kept as often as it occurs, and look-up returns the first, as in RabbitMQ 4.
+/// Two tables are equal if names, values and order are equal.
 ///
 /// ```
 /// use std::time::Duration;
@@ -27,18 +27,18 @@ pub struct FieldTable {
 }
 
 impl FieldTable {
-    /// A table without fields.
+    /// Makes an empty table.
     pub const fn new() -> Self {
         Self { fields: Vec::new() }
     }
 
-    /// A table without fields and with room for `capacity` of them.
+    /// Makes an empty table with room for `capacity` fields.
     pub fn with_capacity(capacity: usize) -> Self {
         Self { fields: Vec::with_capacity(capacity) }
     }
 
-    /// Sets the value of the first field of this name and returns what it was, or appends a field
-    /// where there is none.
+    /// Sets the value of the first field with this name and returns the value before, or appends a
+    /// field if there is none.
     pub fn insert(&mut self, key: impl Into<ShortString>, value: impl Into<FieldValue>) -> Option<FieldValue> {
         let (key, value) = (key.into(), value.into());
         match self.get_mut(&key) {
@@ -50,24 +50,24 @@ impl FieldTable {
         }
     }
 
-    /// Appends a field, whether or not there is one of this name.
+    /// Appends a field, whether or not there is one with this name.
     pub fn push(&mut self, key: impl Into<ShortString>, value: impl Into<FieldValue>) {
         self.fields.push((key.into(), value.into()));
     }
 
-    /// The value of the first field of this name.
+    /// Returns the value of the first field with this name.
     pub fn get(&self, key: impl AsRef<[u8]>) -> Option<&FieldValue> {
         let key = key.as_ref();
         self.fields.iter().find(|(name, _)| name.as_bytes() == key).map(|(_, value)| value)
     }
 
-    /// The value of the first field of this name, to change it.
+    /// Returns a mutable reference to the value of the first field with this name.
     pub fn get_mut(&mut self, key: impl AsRef<[u8]>) -> Option<&mut FieldValue> {
         let key = key.as_ref();
         self.fields.iter_mut().find(|(name, _)| name.as_bytes() == key).map(|(_, value)| value)
     }
 
-    /// Removes every field of this name and returns the value of the first.
+    /// Removes all fields with this name and returns the value of the first.
     pub fn remove(&mut self, key: impl AsRef<[u8]>) -> Option<FieldValue> {
         let key = key.as_ref();
         let mut first = None;
@@ -77,32 +77,32 @@ impl FieldTable {
         first
     }
 
-    /// There is a field of this name.
+    /// Returns `true` if there is a field with this name.
     pub fn contains_key(&self, key: impl AsRef<[u8]>) -> bool {
         self.get(key).is_some()
     }
 
-    /// Names and values in order.
+    /// Returns an iterator over names and values, in order.
     pub fn iter(&self) -> Fields<'_> {
         Fields(self.fields.iter())
     }
 
-    /// The names in order.
+    /// Returns an iterator over the names, in order.
     pub fn keys(&self) -> impl DoubleEndedIterator<Item = &ShortString> + ExactSizeIterator {
         self.iter().map(|(key, _)| key)
     }
 
-    /// The values in order.
+    /// Returns an iterator over the values, in order.
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &FieldValue> + ExactSizeIterator {
         self.iter().map(|(_, value)| value)
     }
 
-    /// The number of fields.
+    /// Returns the number of fields.
     pub const fn len(&self) -> usize {
         self.fields.len()
     }
 
-    /// There are no fields.
+    /// Returns `true` if there are no fields.
     pub const fn is_empty(&self) -> bool {
         self.fields.is_empty()
     }
@@ -114,14 +114,14 @@ impl fmt::Debug for FieldTable {
     }
 }
 
-/// Names that come twice are kept.
+/// Repeated names are kept.
 impl<K: Into<ShortString>, V: Into<FieldValue>> Extend<(K, V)> for FieldTable {
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, fields: I) {
         self.fields.extend(fields.into_iter().map(|(key, value)| (key.into(), value.into())));
     }
 }
 
-/// Names that come twice are kept.
+/// Repeated names are kept.
 impl<K: Into<ShortString>, V: Into<FieldValue>> FromIterator<(K, V)> for FieldTable {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(fields: I) -> Self {
         let mut table = Self::new();
@@ -130,7 +130,7 @@ impl<K: Into<ShortString>, V: Into<FieldValue>> FromIterator<(K, V)> for FieldTa
     }
 }
 
-/// Names that come twice are kept.
+/// Repeated names are kept.
 impl<K: Into<ShortString>, V: Into<FieldValue>, const N: usize> From<[(K, V); N]> for FieldTable {
     fn from(fields: [(K, V); N]) -> Self {
         fields.into_iter().collect()
@@ -155,7 +155,7 @@ impl<'a> IntoIterator for &'a FieldTable {
     }
 }
 
-/// The fields of a [`FieldTable`] in order.
+/// An iterator over the fields of a [`FieldTable`], in order.
 #[derive(Debug, Clone)]
 pub struct Fields<'a>(std::slice::Iter<'a, (ShortString, FieldValue)>);
 

@@ -1,4 +1,4 @@
-//! Tables on the wire: vectors, limits, and what holds for any table.
+//! Tests of tables on the wire: vectors, limits, and properties of any table.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -19,7 +19,7 @@ fn encode(table: &FieldTable) -> Result<Vec<u8>, EncodeError> {
     Writer::new(&mut octets).table(table).map(|()| octets)
 }
 
-/// Reads a table and nothing but a table, by copy and from shared octets.
+/// Reads a table and nothing else, by copy and from shared bytes.
 fn decode(octets: &[u8]) -> Result<FieldTable, DecodeError> {
     let read = |mut reader: Reader<'_>| {
         let table = reader.table()?;
@@ -139,7 +139,7 @@ fn a_value_may_not_reach_beyond_its_own_table() {
     assert_eq!((error.kind(), error.offset()), (DecodeErrorKind::Truncated, Some(14)));
 }
 
-/// A table that is the `depth`th and innermost of tables and arrays in turn.
+/// A table inside alternating tables and arrays, at the depth `depth`.
 fn nested(depth: usize) -> FieldTable {
     let mut value = FieldValue::from(7);
     for level in 1..depth {
@@ -148,7 +148,7 @@ fn nested(depth: usize) -> FieldTable {
     of(value)
 }
 
-/// The octets of `depth` tables in each other, or of as many arrays less one in a table.
+/// The bytes of `depth` nested tables, or of a table with `depth - 1` nested arrays.
 fn nested_octets(depth: usize, code: u8) -> Vec<u8> {
     let step = if code == b'F' { 7 } else { 5 };
     let mut left = step * (depth - 2) + 7;
@@ -194,8 +194,7 @@ fn strings_in_a_table_of_shared_octets_are_parts_of_them() {
     assert!(octets.as_ptr_range().contains(&text.as_ptr()));
 }
 
-/// A seed that fails is printed; it belongs into a test of its own, not into a file beside this
-/// one.
+/// A seed that fails is printed. It belongs in a test of its own, not in a file next to this one.
 fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }
@@ -213,7 +212,7 @@ proptest! {
         table in any_table(Floats::Finite, any_key()),
         cut in any::<prop::sample::Index>(),
     ) {
-        // The length is made to fit, so that the cut goes through a field or between two.
+        // The length is corrected, so that the cut is inside a field or between two.
         let fields = &encode(&table).unwrap()[4..];
         let fields = &fields[..cut.index(fields.len() + 1)];
         let octets = [&(fields.len() as u32).to_be_bytes(), fields].concat();
@@ -253,7 +252,7 @@ proptest! {
 }
 
 proptest! {
-    // Every length of every table is read: few tables do.
+    // Every prefix of every table is read, so that few tables suffice.
     #![proptest_config(ProptestConfig { cases: 64, ..config() })]
 
     #[test]

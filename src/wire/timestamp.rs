@@ -3,9 +3,10 @@
 use std::time::{Duration, SystemTime};
 use std::{error, fmt};
 
-/// Seconds since the beginning of 1970 in UTC, without leap seconds (AMQP 0-9-1 §4.2.5.4).
+/// A time in whole seconds since the beginning of 1970 in UTC, without leap seconds (AMQP 0-9-1
+/// §4.2.5.4).
 ///
-/// The wire carries no fractions: conversions from finer times drop them.
+/// The wire has no fractions of seconds: conversions from finer times drop them.
 ///
 /// ```
 /// use std::time::SystemTime;
@@ -21,25 +22,25 @@ use std::{error, fmt};
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// `secs` seconds since 1970.
+    /// Makes a timestamp of `secs` seconds since 1970.
     #[inline]
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs)
     }
 
-    /// Seconds since 1970.
+    /// Returns the number of seconds since 1970.
     #[inline]
     pub const fn as_secs(self) -> u64 {
         self.0
     }
 
-    /// The present second.
+    /// Returns the current time.
     pub fn now() -> Self {
         SystemTime::now().into()
     }
 }
 
-/// Times before 1970, which the wire cannot carry, become 1970.
+/// Times before 1970, which the wire cannot express, become 1970.
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
         time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().into()
@@ -82,7 +83,7 @@ impl From<Timestamp> for u64 {
     }
 }
 
-/// The date and time in UTC, as RFC 3339 writes it.
+/// Prints date and time in UTC in the format of RFC 3339.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (days, second) = (self.0 / 86_400, self.0 % 86_400);
@@ -98,10 +99,10 @@ impl fmt::Debug for Timestamp {
     }
 }
 
-/// Year, month and day of the Gregorian calendar, `days` days after the first of 1970.
+/// Returns year, month and day of the Gregorian calendar, `days` days after the first day of 1970.
 ///
-/// Counted from the first of March of the year 0, leap days are the last of their year and months
-/// have regular lengths: five of them take 153 days.
+/// Years are counted from the first of March of the year 0, so that a leap day is the last day of
+/// its year, and the lengths of months are regular: five of them have 153 days.
 fn date(days: u64) -> (u64, u64, u64) {
     const FROM_MARCH_0_TO_1970: u64 = 719_468;
     const DAYS_IN_400_YEARS: u64 = 146_097;
@@ -116,7 +117,7 @@ fn date(days: u64) -> (u64, u64, u64) {
     (400 * era + year_of_era + next_year, month, day)
 }
 
-/// A timestamp lies beyond what the platform's [`SystemTime`] can hold.
+/// The error of a timestamp that the platform's [`SystemTime`] cannot express.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimestampOutOfRange(Timestamp);
 

@@ -1,4 +1,4 @@
-//! SASL mechanisms (RFC 4422): how the client proves who it is, in one round or in several.
+//! SASL mechanisms (RFC 4422): how the client authenticates itself, in one or several rounds.
 
 use std::error::Error;
 use std::fmt;
@@ -6,11 +6,11 @@ use std::fmt;
 use crate::config::{Secret, SecretOctets};
 use crate::wire::{FieldTable, FieldValue, ShortString, Writer};
 
-/// A SASL mechanism of one's own, for [`Credentials::mechanism`](super::Credentials::mechanism).
+/// A custom SASL mechanism, for [`Credentials::mechanism`](super::Credentials::mechanism).
 ///
-/// The broker offers mechanisms by name in `connection.start`; one that is offered under exactly
-/// this name is used: it gives the response of `connection.start-ok`, and then answers each
-/// `connection.secure` with a `connection.secure-ok`, as many as the broker wants within
+/// The broker offers mechanisms by name in `connection.start`. A mechanism is used if the broker
+/// offers exactly its name. It makes the response of `connection.start-ok`, and then answers each
+/// `connection.secure` with a `connection.secure-ok`, as many as the broker sends within
 /// `handshake_timeout` (AMQP 0-9-1 §1.4.2.3).
 ///
 /// ```
@@ -39,25 +39,27 @@ use crate::wire::{FieldTable, FieldValue, ShortString, Writer};
 /// assert_eq!(credentials.mechanism_names(), ["RABBIT-CR-DEMO"]);
 /// ```
 pub trait Mechanism: Send + Sync {
-    /// Its name, as brokers offer it; case matters.
+    /// Returns the name under which brokers offer the mechanism; case matters.
     fn name(&self) -> &str;
 
-    /// Begins an exchange: one for every handshake.
+    /// Begins an exchange; called once for each handshake.
     fn begin(&self) -> Box<dyn Exchange>;
 }
 
-/// One run of a [`Mechanism`]. Closures of the same form are exchanges too.
+/// One run of a [`Mechanism`]. Closures with the signature of [`respond`](Self::respond) are
+/// exchanges too.
 ///
-/// It is asked between reading and writing, on the task that opens the connection: it should not
-/// block. What takes time, such as fetching a token, belongs into a
+/// It runs on the task that opens the connection, between reads and writes, so it should not block.
+/// Work that takes time, such as fetching a token, belongs in a
 /// [`CredentialsProvider`](super::CredentialsProvider).
 pub trait Exchange: Send {
-    /// The response to a challenge of the broker's; the first response answers none.
+    /// Returns the response to a challenge of the broker; for the first response, `challenge` is
+    /// `None`.
     ///
     /// # Errors
     ///
-    /// The challenge cannot be answered: opening fails with an authentication error, of which this
-    /// is the source.
+    /// Returns an error if the challenge cannot be answered. Opening then fails with an
+    /// authentication error whose source is this error.
     fn respond(&mut self, challenge: Option<&[u8]>) -> Result<SecretOctets, MechanismError>;
 }
 
@@ -73,7 +75,7 @@ where
     }
 }
 
-/// A mechanism of one round that the crate knows: its response, once.
+/// Makes the exchange of a mechanism that has one round.
 pub(super) fn once(response: Result<SecretOctets, MechanismError>) -> Box<dyn Exchange> {
     let mut response = Some(response);
     Box::new(move |challenge: Option<&[u8]>| match (challenge, response.take()) {
@@ -82,7 +84,7 @@ pub(super) fn once(response: Result<SecretOctets, MechanismError>) -> Box<dyn Ex
     })
 }
 
-/// A mechanism of one round was challenged.
+/// The error of a mechanism with one round that the broker challenges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct UnexpectedChallenge;
 
@@ -94,7 +96,7 @@ impl fmt::Display for UnexpectedChallenge {
 
 impl Error for UnexpectedChallenge {}
 
-/// The password was [erased](Secret::erase) before.
+/// The error of a password that was [erased](Secret::erase).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Erased;
 
@@ -117,7 +119,7 @@ pub(super) fn plain(user: &str, password: &Secret) -> Result<SecretOctets, Mecha
     })
 }
 
-/// The response of AMQPLAIN: a table of LOGIN and PASSWORD, without the octets that say its size.
+/// The response of AMQPLAIN: a table of LOGIN and PASSWORD, without the four bytes of its size.
 pub(super) fn amqplain(user: &str, password: &Secret) -> Result<SecretOctets, MechanismError> {
     const SIZE: usize = 4;
 
@@ -127,7 +129,7 @@ pub(super) fn amqplain(user: &str, password: &Secret) -> Result<SecretOctets, Me
         Writer::new(&mut octets).table(&login)?;
         let mut response = SecretOctets::with_capacity(octets.len() + password.len() + 16);
         response.extend(octets.get(SIZE..).unwrap_or_default());
-        // By hand, so that the password is in no value that is not overwritten.
+        // Encoded by hand: a field value with the password would not be overwritten in memory.
         response.extend(b"\x08PASSWORDS");
         response.extend(&u32::try_from(password.len())?.to_be_bytes());
         response.extend(password.as_bytes());

@@ -1,4 +1,4 @@
-//! Who the client is, and what it must not tell anybody but the broker.
+//! Credentials: how the client proves to the broker who it is.
 
 mod mechanism;
 mod provider;
@@ -15,12 +15,12 @@ pub use secret::{Secret, SecretOctets};
 
 pub(super) use secret::REDACTED;
 
-/// What proves to the broker who the client is: a mechanism, or several in order of preference, and
-/// what they need.
+/// How the client authenticates itself to the broker: one mechanism, or several in order of
+/// preference, with the user, password or provider that they need.
 ///
-/// The first one that the broker offers, under exactly its name, is used; where there is none,
-/// opening fails with an authentication error that lists both sides. `Debug` shows the user and
-/// never the password.
+/// The first mechanism whose exact name the broker offers is used. If the broker offers none of
+/// them, opening fails with an authentication error that lists the mechanisms of both sides.
+/// `Debug` shows the user and never the password.
 ///
 /// ```
 /// use leveret::config::Credentials;
@@ -55,20 +55,22 @@ pub(crate) struct Offer {
 }
 
 impl Credentials {
-    /// A user and a password, for the mechanism `PLAIN` (RFC 4616), which every broker has. Either
-    /// may be empty; neither may hold a NUL, which separates them.
+    /// Makes credentials of a user and a password for the mechanism `PLAIN` (RFC 4616), which every
+    /// broker has. Either may be empty. Neither may contain a NUL character, which separates them.
     #[doc(alias = "PlainCredentials")]
     pub fn plain(user: impl Into<String>, password: impl Into<Secret>) -> Self {
         Self::with(user, password, Choice::Plain)
     }
 
-    /// A user and a password, for `AMQPLAIN`, which the earliest versions of AMQP used.
+    /// Makes credentials of a user and a password for the mechanism `AMQPLAIN`, which the earliest
+    /// versions of AMQP used.
     pub fn amqplain(user: impl Into<String>, password: impl Into<Secret>) -> Self {
         Self::with(user, password, Choice::AmqPlain)
     }
 
-    /// Who the client is follows from the transport (`EXTERNAL`): from its certificate, with mutual
-    /// TLS. RabbitMQ needs its plug-in
+    /// Makes credentials for the mechanism `EXTERNAL`: the broker derives the user from the
+    /// transport, which with mutual TLS means from the client's certificate. RabbitMQ needs its
+    /// plug-in
     /// [`rabbitmq_auth_mechanism_ssl`](https://www.rabbitmq.com/docs/ssl#peer-verification-configuration)
     /// for that.
     #[doc(alias = "ExternalCredentials")]
@@ -76,12 +78,13 @@ impl Credentials {
         Self::with("", "", Choice::External)
     }
 
-    /// A mechanism of one's own.
+    /// Makes credentials for a custom mechanism.
     pub fn mechanism(mechanism: impl Mechanism + 'static) -> Self {
         Self::with("", "", Choice::Custom(Arc::new(mechanism)))
     }
 
-    /// Credentials that are fetched when they are needed: on every open, and before they expire.
+    /// Makes credentials that a provider fetches when they are needed: at every open, and before
+    /// they expire.
     pub fn provided_by(provider: impl CredentialsProvider + 'static) -> Self {
         Self { provider: Some(Arc::new(provider)), mechanisms: Vec::new(), ..Self::with("", "", Choice::External) }
     }
@@ -96,8 +99,9 @@ impl Credentials {
         }
     }
 
-    /// Adds the mechanisms of `other`, to be used where the broker offers none of these. A user and
-    /// password among them are the first that there are.
+    /// Adds the mechanisms of `other`, which are used if the broker offers none of those before
+    /// them. There is one user and password: those of `self` if one of its mechanisms sends them,
+    /// otherwise those of `other`.
     #[must_use]
     pub fn or(mut self, other: Self) -> Self {
         if !self.uses_password() && other.uses_password() {
@@ -110,35 +114,36 @@ impl Credentials {
         self
     }
 
-    /// Forgets the password for good, in all clones, once an open that used it is over, however
-    /// that ended. A later open with it is an authentication error.
+    /// Sets whether the password is erased, in all clones, when the first open that uses it ends,
+    /// whether that succeeds or not. A later open with these credentials fails with an
+    /// authentication error.
     #[must_use]
     pub fn erase_on_connect(mut self, erase: bool) -> Self {
         self.erase_on_connect = erase;
         self
     }
 
-    /// The user; empty where no mechanism needs one.
+    /// Returns the user; empty if no mechanism needs one.
     pub fn user(&self) -> &str {
         &self.user
     }
 
-    /// The password, or what stands in its place.
+    /// Returns the password, or the token that is sent in its place.
     pub fn password(&self) -> &Secret {
         &self.password
     }
 
-    /// The names of the mechanisms, in order of preference.
+    /// Returns the names of the mechanisms, in order of preference.
     pub fn mechanism_names(&self) -> Vec<&str> {
         self.mechanisms.iter().map(Choice::name).collect()
     }
 
-    /// Whether the password is forgotten after use.
+    /// Returns `true` if the password is erased after its first use.
     pub fn erases_on_connect(&self) -> bool {
         self.erase_on_connect
     }
 
-    /// A mechanism is among them that sends user and password.
+    /// Whether one of the mechanisms sends user and password.
     pub(super) fn uses_password(&self) -> bool {
         self.mechanisms.iter().any(|choice| matches!(choice, Choice::Plain | Choice::AmqPlain))
     }
@@ -162,14 +167,14 @@ impl Credentials {
         self.provider.as_ref()
     }
 
-    /// What to offer to the broker, in order of preference.
+    /// The mechanisms to use, in order of preference.
     pub(crate) fn offers(&self) -> Vec<Offer> {
         self.mechanisms.iter().map(|choice| Offer { credentials: self.clone(), choice: choice.clone() }).collect()
     }
 }
 
 impl Choice {
-    /// The name by which brokers offer it.
+    /// The name under which brokers offer it.
     pub(super) fn name(&self) -> &str {
         match self {
             Self::Plain => "PLAIN",
@@ -181,7 +186,7 @@ impl Choice {
 }
 
 impl Offer {
-    /// The name by which brokers offer it.
+    /// The name under which brokers offer it.
     pub(crate) fn name(&self) -> &str {
         self.choice.name()
     }

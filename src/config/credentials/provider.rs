@@ -1,4 +1,4 @@
-//! Credentials that somebody fetches when they are needed, such as OAuth 2 tokens.
+//! Credentials that are fetched when they are needed, such as OAuth 2 tokens.
 
 use std::error::Error;
 use std::future::Future;
@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::config::Credentials;
 
-/// Asked for fresh credentials on every open, and again before they expire: see
-/// [`Credentials::provided_by`](super::Credentials::provided_by).
+/// A source of credentials, which is asked for fresh ones at every open and again before they
+/// expire: see [`Credentials::provided_by`](super::Credentials::provided_by).
 ///
 /// Closures that return a future are providers too:
 ///
@@ -32,19 +32,20 @@ use crate::config::Credentials;
 pub trait CredentialsProvider: Send + Sync {
     /// Fetches credentials.
     ///
-    /// It runs within `credentials_timeout`, and is dropped when that is over. What it fails with
-    /// is the error's source; the attempt to connect fails with it, as with credentials that cannot
-    /// be sent. While there are `connection_attempts` left, it is asked again.
+    /// The future may take `credentials_timeout`, and is dropped after that. If it fails, the
+    /// attempt to connect fails as with credentials that cannot be sent, and the error of the
+    /// future is the source of that error. While there are `connection_attempts` left, the provider
+    /// is asked again.
     ///
-    /// The future runs on the task that opens the connection and, later, beside the one that drives
-    /// it: it has to wait without blocking its thread.
+    /// The future runs on the task that opens the connection and, for a renewal, in a task of its
+    /// own. It must not block its thread.
     fn provide(&self) -> ProvidedFuture<'_>;
 }
 
-/// What a provider is working on.
+/// The future that a provider returns.
 pub type ProvidedFuture<'a> = Pin<Box<dyn Future<Output = Result<Provided, ProviderError>> + Send + 'a>>;
 
-/// Why a provider has none.
+/// Why a provider has no credentials.
 pub type ProviderError = Box<dyn Error + Send + Sync>;
 
 impl<F, R> CredentialsProvider for F
@@ -57,7 +58,7 @@ where
     }
 }
 
-/// Fresh credentials, and how long they are good for.
+/// Fresh credentials, and how long they are valid.
 #[derive(Debug, Clone)]
 pub struct Provided {
     pub(crate) credentials: Credentials,
@@ -65,8 +66,9 @@ pub struct Provided {
 }
 
 impl Provided {
-    /// They expire after this time. When four fifths of it are over, the provider is asked again,
-    /// and the broker is told the new secret (`connection.update_secret`). Without this they last.
+    /// Sets the time after which the credentials expire. After four fifths of it, the provider is
+    /// asked again, and the new secret is sent to the broker (`connection.update_secret`). Without
+    /// it, the credentials do not expire.
     #[must_use]
     pub fn valid_for(self, valid_for: Duration) -> Self {
         Self { valid_for: Some(valid_for), ..self }

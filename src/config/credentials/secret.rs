@@ -1,17 +1,17 @@
-//! Text that must not be seen, and is wiped when it is not needed any more.
+//! Secret text and bytes, which are never printed and are overwritten after use.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use zeroize::{Zeroize, Zeroizing};
 
-/// What stands in the place of a secret.
+/// What is printed in place of a secret.
 pub(crate) const REDACTED: &str = "<redacted>";
 
-/// Text that is never printed (`Debug` and `Display` give `<redacted>`), and that is overwritten in
+/// Text that is never printed (`Debug` and `Display` give `<redacted>`). It is overwritten in
 /// memory when the last clone is dropped or when it is [erased](Secret::erase).
 ///
-/// Clones share the text: what is erased through one is erased for all.
+/// Clones share the text: erasing one erases all of them.
 ///
 /// ```
 /// use leveret::config::Secret;
@@ -26,25 +26,27 @@ pub(crate) const REDACTED: &str = "<redacted>";
 /// ```
 #[derive(Clone)]
 pub struct Secret {
-    /// None once it is erased. Whoever is shown the text holds it for that long, and no lock: what
-    /// it does meanwhile is its own business, and a connection's lock may wait for this one.
+    /// `None` after it was erased. The inner `Arc` is cloned to expose the text, so that no lock is
+    /// held while foreign code looks at it: that code may erase the secret, and the connection's
+    /// lock may wait for this one.
     text: Arc<RwLock<Option<Arc<Zeroizing<String>>>>>,
 }
 
 impl Secret {
-    /// Shows the text to `look`; an erased one is empty. Take care where it goes.
+    /// Passes the text to `look` and returns its result. If the secret was erased, the text is
+    /// empty. Take care not to leak the text.
     pub fn expose<R>(&self, look: impl FnOnce(&str) -> R) -> R {
         let text = self.text.read().unwrap_or_else(PoisonError::into_inner).clone();
         look(text.as_ref().map_or("", |text| text.as_str()))
     }
 
-    /// Overwrites the text, for all clones; while somebody is [shown](Self::expose) it, when that
-    /// is over.
+    /// Erases the text of all clones, and overwrites it in memory. If a call of
+    /// [`expose`](Self::expose) is in progress, the text is overwritten after that call.
     pub fn erase(&self) {
         *self.text.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// The text is gone.
+    /// Returns `true` if the text was erased.
     pub fn is_erased(&self) -> bool {
         self.text.read().unwrap_or_else(PoisonError::into_inner).is_none()
     }
@@ -74,23 +76,26 @@ impl fmt::Display for Secret {
     }
 }
 
-/// Octets that are never printed, and that are overwritten when they are dropped: a response of a
-/// [`Mechanism`](super::Mechanism), a private key.
+/// Bytes that are never printed, and that are overwritten in memory when they are dropped: a
+/// response of a [`Mechanism`](super::Mechanism), a private key.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct SecretOctets(Zeroizing<Vec<u8>>);
 
 impl SecretOctets {
-    /// The octets themselves. Take care where they go.
+    /// Returns the bytes. Take care not to leak them.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
 
-    /// Room for `capacity` octets: what is appended within it leaves no copy behind.
+    /// Makes an empty value with room for `capacity` bytes. Appending within the capacity does not
+    /// reallocate.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         Self(Zeroizing::new(Vec::with_capacity(capacity)))
     }
 
     pub(crate) fn extend(&mut self, octets: &[u8]) {
+        // `Vec` would reallocate without overwriting the old buffer, which would leave a copy in
+        // memory.
         if self.0.capacity() - self.0.len() < octets.len() {
             let mut larger = Vec::with_capacity(2 * (self.0.len() + octets.len()));
             larger.extend_from_slice(&self.0);

@@ -1,4 +1,4 @@
-//! Where a broker is, and in which order several are tried.
+//! The address of a broker, and the order in which several are tried.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::config::ParametersError;
 use crate::config::url::read_endpoint;
 
-/// A broker's name or address, and its port.
+/// The host and port of a broker.
 ///
 /// ```
 /// use leveret::config::{ConnectionParameters, Endpoint};
@@ -19,19 +19,19 @@ use crate::config::url::read_endpoint;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Endpoint {
-    /// A name, an IPv4 address, or an IPv6 address without brackets. Not empty.
+    /// A name, an IPv4 address, or an IPv6 address without brackets; not empty.
     pub host: String,
-    /// The TCP port, 1–65535; none is 5672, and 5671 with TLS.
+    /// The TCP port, 1–65535. `None` means 5672, or 5671 with TLS.
     pub port: Option<u16>,
 }
 
 impl Endpoint {
-    /// A host, at the port that is usual.
+    /// Makes an endpoint with the default port.
     pub fn new(host: impl Into<String>) -> Self {
         Self { host: host.into(), port: None }
     }
 
-    /// The same host at this port.
+    /// Sets the port.
     #[must_use]
     pub fn with_port(self, port: u16) -> Self {
         Self { port: Some(port), ..self }
@@ -39,7 +39,7 @@ impl Endpoint {
 }
 
 impl Default for Endpoint {
-    /// The broker of this machine.
+    /// The broker on this machine.
     fn default() -> Self {
         Self::new("localhost")
     }
@@ -61,8 +61,8 @@ impl From<(&str, u16)> for Endpoint {
 }
 
 impl fmt::Display for Endpoint {
-    /// As people write it, and as it is read: `host:port`, with an IPv6 address in brackets and its
-    /// zone behind `%25`.
+    /// Prints `host:port`, in the form that [`FromStr`] reads. An IPv6 address is in brackets, with
+    /// `%25` before its zone.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
             write!(f, "[{}]", self.host.replace('%', "%25"))?;
@@ -80,10 +80,11 @@ impl fmt::Display for Endpoint {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EndpointOrder {
-    /// As they are given: the first is the favourite, with a head start of
-    /// [`connection_attempt_delay`](super::ConnectionParameters::connection_attempt_delay).
+    /// In the order in which they are given: each has a head start of
+    /// [`connection_attempt_delay`](super::ConnectionParameters::connection_attempt_delay) over the
+    /// next.
     #[default]
     InOrder,
-    /// Shuffled anew for every open, so that many clients spread over a cluster.
+    /// In a random order that is chosen at each open, so that many clients spread over a cluster.
     Shuffled,
 }

@@ -1,4 +1,4 @@
-//! How often a connection shows that it is alive.
+//! The heartbeat interval.
 
 use std::fmt;
 use std::num::NonZeroU16;
@@ -8,25 +8,27 @@ use std::sync::Arc;
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum Heartbeat {
-    /// The interval that the server proposes; RabbitMQ proposes 60 seconds unless it is configured
+    /// The interval that the server proposes. RabbitMQ proposes 60 seconds unless it is configured
     /// otherwise.
     #[default]
     Server,
-    /// Every so many seconds, be that less or more than the server proposes.
+    /// This interval in seconds, whether it is shorter or longer than the server's proposal.
     Every(NonZeroU16),
-    /// None: a peer that vanishes is noticed by TCP alone, if at all.
+    /// No heartbeats: only TCP may notice that the peer has vanished.
     Off,
-    /// What this makes of the server's proposal, both in seconds with 0 for none.
+    /// The result of this function of the server's proposal. Both are in seconds; 0 means no
+    /// heartbeats.
     Choose(Arc<dyn Fn(u16) -> u16 + Send + Sync>),
 }
 
 impl Heartbeat {
-    /// Every `seconds` seconds; 0 is [`Heartbeat::Off`], as it is on the wire.
+    /// Makes an interval of `seconds` seconds. 0 is [`Heartbeat::Off`], as on the wire.
     pub fn every(seconds: u16) -> Self {
         NonZeroU16::new(seconds).map_or(Self::Off, Self::Every)
     }
 
-    /// What `choice` makes of the server's proposal, both in seconds with 0 for none.
+    /// Makes an interval that `choice` computes from the server's proposal. Both are in seconds; 0
+    /// means no heartbeats.
     ///
     /// ```
     /// use leveret::config::Heartbeat;
@@ -39,7 +41,8 @@ impl Heartbeat {
         Self::Choose(Arc::new(choice))
     }
 
-    /// The interval in seconds that holds where the server proposes `proposal`; 0 is none.
+    /// Returns the interval in seconds that results from the server's proposal; 0 means no
+    /// heartbeats.
     pub fn interval(&self, proposal: u16) -> u16 {
         match self {
             Self::Server => proposal,
@@ -49,8 +52,8 @@ impl Heartbeat {
         }
     }
 
-    /// The interval in seconds that is wanted whatever the server proposes; 0 is none, and none
-    /// depends on the server's.
+    /// The interval in seconds if it does not depend on the server's proposal, otherwise `None`; 0
+    /// means no heartbeats.
     pub(super) fn wanted(&self) -> Option<u16> {
         match self {
             Self::Server | Self::Choose(_) => None,

@@ -1,10 +1,10 @@
-//! What the client tells the broker of itself.
+//! The properties that the client sends to the broker.
 
 use crate::config::ConnectionParameters;
 use crate::wire::{FieldTable, FieldValue, ShortString};
 
-/// What the client can do. A broker tells of cancelled consumers, of a blocked connection and of
-/// refused credentials only a client that announces so.
+/// The client's capabilities. A broker reports cancelled consumers, a blocked connection and
+/// refused credentials only to a client that announces the capability.
 const CAPABILITIES: [&str; 9] = [
     "publisher_confirms",
     "exchange_exchange_bindings",
@@ -20,12 +20,14 @@ const CAPABILITIES: [&str; 9] = [
 const CAPABILITIES_KEY: &str = "capabilities";
 
 impl ConnectionParameters {
-    /// The client properties that the broker is told: the defaults, over them the connection's
-    /// name, over these the user's [`client_properties`](Self#structfield.client_properties).
+    /// Returns the client properties that are sent to the broker: the defaults, then the
+    /// connection's name, then the user's
+    /// [`client_properties`](Self#structfield.client_properties). A later value replaces an earlier
+    /// one of the same name.
     ///
-    /// The defaults are `product`, `version`, `platform` and the table `capabilities`. A user's
-    /// `capabilities` table is laid over the default one entry by entry, so that leaving out one
-    /// that the client relies on takes saying so.
+    /// The defaults are `product`, `version`, `platform` and the table `capabilities`. A table
+    /// `capabilities` of the user is merged into the default one entry by entry: to remove a
+    /// default capability, the user has to set it to `false`.
     ///
     /// ```
     /// use leveret::config::ConnectionParameters;
@@ -36,15 +38,15 @@ impl ConnectionParameters {
     /// ```
     pub fn announced_properties(&self) -> FieldTable {
         let mut properties = FieldTable::new();
-        let mut tell = |key: &'static str, value: FieldValue| properties.insert(ShortString::from_static(key), value);
-        tell("product", FieldValue::from("leveret"));
-        tell("version", FieldValue::from(env!("CARGO_PKG_VERSION")));
-        tell("platform", FieldValue::from("Rust"));
-        tell(CAPABILITIES_KEY, FieldValue::Table(capabilities()));
+        let mut set = |key: &'static str, value: FieldValue| properties.insert(ShortString::from_static(key), value);
+        set("product", FieldValue::from("leveret"));
+        set("version", FieldValue::from(env!("CARGO_PKG_VERSION")));
+        set("platform", FieldValue::from("Rust"));
+        set(CAPABILITIES_KEY, FieldValue::Table(capabilities()));
         if let Some(name) = &self.connection_name {
-            tell("connection_name", FieldValue::from(name.as_str()));
+            set("connection_name", FieldValue::from(name.as_str()));
         }
-        lay_over(&mut properties, &self.client_properties);
+        merge(&mut properties, &self.client_properties);
         properties
     }
 }
@@ -54,8 +56,8 @@ fn capabilities() -> FieldTable {
     CAPABILITIES.into_iter().map(announced).collect()
 }
 
-/// Puts the user's properties over the defaults.
-fn lay_over(properties: &mut FieldTable, theirs: &FieldTable) {
+/// Merges the user's properties into the defaults.
+fn merge(properties: &mut FieldTable, theirs: &FieldTable) {
     for (key, value) in theirs {
         match (properties.get_mut(CAPABILITIES_KEY), value) {
             (Some(FieldValue::Table(ours)), FieldValue::Table(theirs)) if *key == CAPABILITIES_KEY => {

@@ -1,26 +1,27 @@
-//! The form of the one table of parameters: a row makes a field with its documentation, its
-//! default, its setter and its keys.
+//! The macro of the table of parameters: each row makes a field, its documentation, default, setter
+//! and URL keys.
 //!
-//! The rows stand in [`parameters`](crate::config::parameters). A macro, because a field's
-//! documentation cannot be made otherwise: the struct, the keys of the URL, what is printed and the
-//! README's table have one source.
+//! The rows are in [`parameters`](crate::config::parameters). It is a macro because documentation
+//! cannot be attached to a field otherwise, so that the struct, the keys of the URL, what is
+//! printed and the table in README.md have one source.
 
 use super::values::Refusal;
 use crate::config::ConnectionParameters;
 
-/// A parameter: what its documentation says, for the README's table.
+/// A parameter, with its documentation for the table in README.md.
 #[derive(Debug)]
 #[cfg_attr(not(test), allow(dead_code, reason = "the README's table is checked by a test"))]
 pub(in crate::config) struct Row {
     pub(in crate::config) field: &'static str,
-    /// What it means, in sentences.
+    /// Its meaning, in sentences.
     pub(in crate::config) about: &'static str,
     /// The default, as people write it.
     pub(in crate::config) default: &'static str,
     pub(in crate::config) keys: &'static [Key],
 }
 
-/// A key of the URL's query. A field that has several is printed by those that can print it.
+/// A key of the URL's query. If a field has several keys, those that can express its value print
+/// it.
 #[derive(Debug)]
 pub(in crate::config) struct Key {
     pub(in crate::config) name: &'static str,
@@ -29,19 +30,19 @@ pub(in crate::config) struct Key {
     pub(in crate::config) access: Access,
 }
 
-/// What a map of settings has for a key.
+/// The type of a key's value in a map of settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::config) enum Form {
     Text,
     Number,
-    /// A number, or null for none.
+    /// A number, or null for `none`.
     NumberOrNone,
-    /// `true` or `false`, for which a URL has these words.
+    /// `true` or `false`; in a URL, these words.
     Flag {
         no: &'static str,
         yes: &'static str,
     },
-    /// A map, which a URL has as JSON.
+    /// A map; in a URL, a JSON object.
     Object,
 }
 
@@ -49,23 +50,23 @@ impl Form {
     pub(in crate::config) const TRUE_OR_FALSE: Self = Self::Flag { no: "false", yes: "true" };
 }
 
-/// How a key gets to its field.
+/// How a key accesses its field.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::config) struct Access {
-    /// Takes a text over into the field.
+    /// Reads a text into the field.
     pub(in crate::config) read: fn(&mut ConnectionParameters, &str) -> Result<(), Refusal>,
-    /// The field is within its bounds.
+    /// Whether the field is within its bounds.
     pub(in crate::config) check: fn(&ConnectionParameters) -> bool,
-    /// The field as texts: none where it is not set or another key prints it, several where the key
-    /// may be repeated.
+    /// The field as texts: none if it is not set or another key prints it, several if the key may
+    /// be repeated.
     pub(in crate::config) print: fn(&ConnectionParameters) -> Vec<String>,
-    /// Keys that set the same, and that cannot be given together with this one.
-    pub(in crate::config) rivals: &'static [&'static str],
-    /// It may come more than once.
+    /// Keys that set the same field, and that cannot be given together with this one.
+    pub(in crate::config) conflicts: &'static [&'static str],
+    /// Whether the key may be given more than once.
     pub(in crate::config) repeats: bool,
-    /// What is given is never shown.
+    /// Whether the value must never be shown.
     pub(in crate::config) secret: bool,
-    /// What it has in a map.
+    /// The type of the value in a map.
     #[cfg_attr(not(feature = "serde"), allow(dead_code, reason = "maps are read with the feature alone"))]
     pub(in crate::config) form: Form,
 }
@@ -75,9 +76,9 @@ pub(in crate::config) struct Access {
 pub(in crate::config) struct Codec<T: 'static> {
     pub(in crate::config) read: fn(&str) -> Result<T, Refusal>,
     pub(in crate::config) check: fn(&T) -> bool,
-    /// None where it is not set.
+    /// `None` if it is not set.
     pub(in crate::config) print: fn(&T) -> Option<String>,
-    /// What it has in a map.
+    /// The type of the value in a map.
     pub(in crate::config) form: Form,
 }
 
@@ -117,7 +118,7 @@ macro_rules! parameters {
             }
         }
 
-        /// Setters. What they may be given stands with the fields;
+        /// Setters. The documentation of each field says what is allowed;
         /// [`validate`](ConnectionParameters::validate) checks it.
         impl ConnectionParameters {
             $(
@@ -158,12 +159,13 @@ macro_rules! parameters {
 pub(super) use parameters;
 
 impl Access {
-    /// What most keys are: alone, once, a text, and no secret. It reads and prints nothing.
+    /// The base of most keys: a text that is given once and is no secret, without conflicts. It
+    /// reads and prints nothing.
     pub(in crate::config) const PLAIN: Self = Self {
         read: |_, _| Err(Refusal::Malformed),
         check: |_| true,
         print: |_| Vec::new(),
-        rivals: &[],
+        conflicts: &[],
         repeats: false,
         secret: false,
         form: Form::Text,

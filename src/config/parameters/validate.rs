@@ -1,4 +1,5 @@
-//! The bounds of every field: checked for what was set by field, and at the end of reading a URL.
+//! The bounds of every field, which are checked when a connection is opened and after a URL was
+//! read.
 
 use std::net::Ipv6Addr;
 
@@ -11,15 +12,15 @@ pub(in crate::config) const ALLOWED_HOST: &str =
     "allowed is a name, an IPv4 address or an IPv6 address (in a URL in brackets, as in [::1])";
 pub(in crate::config) const ALLOWED_PORT: &str = "allowed is a whole number from 1 to 65535";
 
-/// Octets of a short string, in which the virtual host travels.
+/// The largest short string in bytes. The virtual host is sent as one.
 const SHORT_STRING_MAX: usize = 255;
 
 impl ConnectionParameters {
-    /// Checks every field against its bounds. Opening a connection does so first.
+    /// Checks that every field is within its bounds. Opening a connection calls this first.
     ///
     /// # Errors
     ///
-    /// The first field, in the order of the struct, that cannot be meant.
+    /// Returns an error for the first field, in the order of the struct, that is invalid.
     pub fn validate(&self) -> Result<(), ParametersError> {
         if self.endpoints.is_empty() {
             return Err(ParametersError::new(Empty, "host", "give at least one endpoint"));
@@ -36,7 +37,7 @@ impl ConnectionParameters {
             return Err(error.given((key.access.print)(self).join(", ")));
         }
         if self.low_water() >= self.write_high_water {
-            let advice = "allowed is a whole number of octets, less than write_high_water";
+            let advice = "allowed is a whole number of bytes, less than write_high_water";
             let error = ParametersError::new(OutOfRange, "write_low_water", advice);
             return Err(error.given(self.low_water().to_string()));
         }
@@ -45,7 +46,8 @@ impl ConnectionParameters {
 }
 
 impl Credentials {
-    /// Checks that they can be sent, and that mechanisms can be offered by their names.
+    /// Checks that user and password can be sent, and that the names of the mechanisms are
+    /// possible.
     pub(crate) fn check(&self) -> Result<(), ParametersError> {
         let parts =
             [("user", self.user().contains('\0')), ("password", self.password().expose(|it| it.contains('\0')))];
@@ -56,7 +58,7 @@ impl Credentials {
         }
         let is_name = |name: &str| (1..=SHORT_STRING_MAX).contains(&name.len()) && !name.contains(' ');
         if let Some(name) = self.mechanism_names().iter().find(|name| !is_name(name)) {
-            let advice = "allowed is a name of 1 to 255 octets and without a space";
+            let advice = "allowed is a name of 1 to 255 bytes and without a space";
             return Err(ParametersError::new(Malformed, "auth_mechanism", advice).given(*name));
         }
         Ok(())
@@ -65,7 +67,7 @@ impl Credentials {
 
 fn check_endpoint(endpoint: &Endpoint) -> Result<(), ParametersError> {
     if !is_host(&endpoint.host) {
-        // It may be a whole URL, with its password.
+        // The host is not shown: it may be a whole URL, with a password.
         return Err(ParametersError::new(Malformed, "host", ALLOWED_HOST));
     }
     if endpoint.port == Some(0) {
@@ -90,7 +92,7 @@ fn check_tls(tls: &Tls) -> Result<(), ParametersError> {
     match tls.server_name.as_deref() {
         Some("") => return Err(ParametersError::new(Empty, "server_name_indication", "give a name, or none at all")),
         Some(DISABLE) => {
-            let advice = "in a URL this word means that no name is told: see send_server_name";
+            let advice = "in a URL this word means that no name is sent: see send_server_name";
             return Err(ParametersError::new(Malformed, "server_name_indication", advice).given(DISABLE));
         }
         _ => {}
@@ -105,13 +107,13 @@ fn check_tls(tls: &Tls) -> Result<(), ParametersError> {
     Ok(())
 }
 
-/// Whether this may be resolved. A comma would be several endpoints; the rest are mistakes in
-/// composing a URL.
+/// Whether this can be the name or address of a host. The characters that are forbidden come from
+/// several endpoints in one (a comma) or from mistakes in composing a URL.
 fn is_host(host: &str) -> bool {
     let forbidden =
         |character: char| character.is_whitespace() || character.is_control() || ",/?#@[]\\%".contains(character);
     if host.contains(':') {
-        // A zone, such as the interface of a link-local address, is the resolver's business.
+        // The resolver interprets the zone, such as the interface of a link-local address.
         let (address, zone) = host.split_once('%').unwrap_or((host, "none"));
         return address.parse::<Ipv6Addr>().is_ok() && !zone.is_empty() && !zone.contains(forbidden);
     }

@@ -1,5 +1,5 @@
-//! The text of single values: numbers, durations and words, read strictly and printed so that they
-//! read back.
+//! The text form of single values: numbers, durations and words. Reading is strict, and what is
+//! printed reads back as the same value.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -8,14 +8,14 @@ use std::time::Duration;
 use super::table::{Codec, Form};
 use crate::config::{EndpointOrder, Heartbeat};
 
-/// Why the text of a value was not taken.
+/// Why the text of a value was refused.
 #[derive(Debug, PartialEq)]
 pub(in crate::config) enum Refusal {
     Malformed,
     OutOfRange,
-    /// It cannot be read, for a reason that `allowed` does not tell.
+    /// It cannot be parsed, for a reason that `allowed` does not cover.
     Because(String),
-    /// It is about TLS, and the URL is not.
+    /// It is a setting of TLS, and the URL is not `amqps`.
     NeedsTls,
 }
 
@@ -25,7 +25,7 @@ pub(in crate::config) fn whole<T: FromStr>(text: &str) -> Result<T, Refusal> {
     if digits.is_empty() || !digits.bytes().all(|octet| octet.is_ascii_digit()) {
         return Err(Refusal::Malformed);
     }
-    // Only numbers get here: what does not parse is too small or too large.
+    // The text is a number here, so that a failure means that it is too small or too large.
     text.parse().map_err(|_| Refusal::OutOfRange)
 }
 
@@ -53,7 +53,7 @@ pub(in crate::config) fn print_seconds(duration: Duration) -> String {
     }
 }
 
-/// How the absence of a limit is written.
+/// The word for the absence of a limit.
 pub(in crate::config) const NONE: &str = "none";
 
 /// Reads a value that may be `none`.
@@ -69,7 +69,7 @@ pub(in crate::config) fn either(text: &str, no: &str, yes: &str) -> Result<bool,
     if text == yes { Ok(true) } else { (text == no).then_some(false).ok_or(Refusal::Malformed) }
 }
 
-/// The longest deadline: adding it to a point in time cannot overflow.
+/// The longest deadline. Adding it to an `Instant` cannot overflow.
 const YEAR: Duration = Duration::from_secs(31_536_000);
 
 pub(in crate::config) fn is_deadline(duration: Duration) -> bool {
@@ -86,7 +86,7 @@ macro_rules! whole_codec {
     };
 }
 
-/// A whole number that is within the bounds of its type.
+/// Any whole number of its type.
 pub(super) const ANY_U16: Codec<u16> = whole_codec!(u16, |_| true);
 pub(super) const POSITIVE_U16: Codec<u16> = whole_codec!(u16, |value| *value > 0);
 pub(super) const POSITIVE_U32: Codec<u32> = whole_codec!(u32, |value| *value > 0);
@@ -94,7 +94,7 @@ pub(super) const POSITIVE_U64: Codec<u64> = whole_codec!(u64, |value| *value > 0
 pub(super) const POSITIVE_USIZE: Codec<usize> = whole_codec!(usize, |value| *value > 0);
 pub(super) const FRAME_MAX: Codec<u32> = whole_codec!(u32, |value| *value >= 4096);
 
-/// A number, or nothing, in which case the key is left out.
+/// A number above zero. If it is not set, the key is not printed.
 pub(super) const SOME_U32: Codec<Option<u32>> = Codec {
     read: |text| whole(text).map(Some),
     check: |value| *value != Some(0),
@@ -102,7 +102,7 @@ pub(super) const SOME_U32: Codec<Option<u32>> = Codec {
     form: Form::Number,
 };
 
-/// A mark that may be zero.
+/// A water mark, which may be zero.
 pub(super) const MARK: Codec<Option<usize>> = Codec {
     read: |text| whole(text).map(Some),
     check: |_| true,
@@ -110,7 +110,7 @@ pub(super) const MARK: Codec<Option<usize>> = Codec {
     form: Form::Number,
 };
 
-/// Octets that a socket option takes, of which it has 31 bits: of more, the lower bits alone would
+/// The bytes of a socket option, which has 31 bits: of a larger number only the lower bits would
 /// reach the system.
 pub(super) const SOCKET_OCTETS: Codec<Option<usize>> =
     Codec { check: |value| value.is_none_or(|octets| (1..=0x7fff_ffff).contains(&octets)), ..MARK };
@@ -131,19 +131,19 @@ pub(super) const DEADLINE_OR_NONE: Codec<Option<Duration>> = Codec {
     form: Form::NumberOrNone,
 };
 
-/// Seconds, zero among them, or `none`.
+/// Seconds from zero, or `none`.
 pub(super) const DELAY_OR_NONE: Codec<Option<Duration>> =
     Codec { check: |value| value.is_none_or(|delay| delay <= YEAR), ..DEADLINE_OR_NONE };
 
-/// Seconds that RFC 8305 allows between two attempts to connect, or zero or `none` for no attempt
-/// beside another. Its upper bound of two seconds is a recommendation, and whoever prefers the
-/// first of several endpoints may give it longer.
+/// Seconds that RFC 8305 allows between two attempts to connect; zero or `none` means one attempt
+/// at a time. The RFC's upper bound of two seconds is a recommendation. It is not enforced, because
+/// a program that prefers the first of several endpoints may give it more time.
 pub(super) const ATTEMPT_DELAY: Codec<Option<Duration>> = Codec {
     check: |value| value.is_none_or(|delay| delay.is_zero() || (SHORTEST_ATTEMPT_DELAY..=YEAR).contains(&delay)),
     ..DEADLINE_OR_NONE
 };
 
-/// What RFC 8305 (section 5) forbids to go below.
+/// The minimum of RFC 8305, section 5.
 const SHORTEST_ATTEMPT_DELAY: Duration = Duration::from_millis(10);
 
 /// Seconds above zero.
@@ -154,7 +154,7 @@ pub(super) const DEADLINE: Codec<Duration> = Codec {
     form: Form::Number,
 };
 
-/// Seconds, zero among them.
+/// Seconds from zero.
 pub(super) const DELAY: Codec<Duration> = Codec {
     read: seconds,
     check: |value| *value <= YEAR,
@@ -162,7 +162,7 @@ pub(super) const DELAY: Codec<Duration> = Codec {
     form: Form::Number,
 };
 
-/// Whole seconds that a socket option takes, or nothing, in which case the system's choice holds.
+/// The whole seconds of a socket option. If it is not set, the system's value applies.
 pub(super) const SOCKET_SECONDS: Codec<Option<Duration>> = Codec {
     read: |text| whole::<u64>(text).map(Duration::from_secs).map(Some),
     check: |value| value.is_none_or(|it| it.subsec_nanos() == 0 && (1..=32_767).contains(&it.as_secs())),
@@ -170,7 +170,8 @@ pub(super) const SOCKET_SECONDS: Codec<Option<Duration>> = Codec {
     form: Form::Number,
 };
 
-/// Seconds that a socket option takes in milliseconds, or nothing.
+/// The seconds of a socket option that has whole milliseconds. If it is not set, the system's value
+/// applies.
 pub(super) const SOCKET_MILLISECONDS: Codec<Option<Duration>> = Codec {
     read: |text| seconds(text).map(Some),
     check: |value| {
@@ -180,10 +181,10 @@ pub(super) const SOCKET_MILLISECONDS: Codec<Option<Duration>> = Codec {
     form: Form::Number,
 };
 
-/// What fits the option's 31 bits of milliseconds.
+/// The most that the 31 bits of milliseconds of the option can hold.
 const LONGEST_USER_TIMEOUT: Duration = Duration::from_millis(2_147_483_647);
 
-/// Probes of TCP that a socket option takes.
+/// The number of probes of TCP, as the socket option allows it.
 pub(super) const PROBES: Codec<Option<u32>> =
     Codec { check: |value| value.is_none_or(|probes| (1..=127).contains(&probes)), ..SOME_U32 };
 
@@ -194,7 +195,7 @@ pub(super) const TRUE_OR_FALSE: Codec<bool> = Codec {
     form: Form::TRUE_OR_FALSE,
 };
 
-/// Pika's way to write yes and no.
+/// Pika's words for `true` and `false`.
 pub(super) const T_OR_F: Codec<bool> = Codec {
     read: |text| either(text, "f", "t"),
     check: |_| true,

@@ -1,4 +1,4 @@
-//! Parameters in files of settings: read from a URL or from a map, written as a URL without
+//! Parameters in configuration files: read from a URL or from a map, written as a URL without
 //! secrets.
 
 mod value;
@@ -11,8 +11,8 @@ use serde::ser::{Serialize, Serializer};
 use super::credentials::REDACTED;
 use super::parameters::{Key, ROWS};
 use super::url::{
-    Beside, Given, KEY_PASSWORD_NAME, NO_TLS, REDACTED_ADVICE, find, keys, nearest_of, read_endpoint, read_endpoints,
-    read_port,
+    Given, KEY_PASSWORD_NAME, NO_TLS, REDACTED_ADVICE, SeparateSecrets, find, keys, nearest_of, read_endpoint,
+    read_endpoints, read_port,
 };
 use super::{ConnectionParameters, Endpoint, ParametersError, ParametersErrorKind, Secret};
 
@@ -21,27 +21,30 @@ use value::{Text, Value, entries};
 use ParametersErrorKind::{Conflict, Malformed};
 
 impl Serialize for ConnectionParameters {
-    /// The URL that `Display` gives, which shows no secret: it reads back once the password is put
-    /// in.
+    /// Writes the URL that `Display` prints, which shows no secret. It reads back if the password
+    /// replaces `<redacted>`.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
 impl<'de> Deserialize<'de> for ConnectionParameters {
-    /// Reads a URL, or a map. A format that is not for people to read has the URL.
+    /// Reads a URL or a map. A format that is not human-readable has the URL.
     ///
-    /// A map has the keys of a URL's query, each once, with values of their own types: a number is
-    /// a number and no text, `true` and `false` are those words also where a URL has `t` and `f`, a
-    /// JSON object is a map, and what may come several times may be a list, with one element at
-    /// least. Null means none where a URL may have `none`, which may be written so too; elsewhere
-    /// it means that nothing is given.
+    /// A map has the keys of a URL's query, each at most once, with typed values:
     ///
-    /// Beside them a map has `url`, or the parts of one without escapes: the texts `host`, `user`,
-    /// `password` and `virtual_host`, the number `port`, and in place of host and port a list of
-    /// `endpoints` in the form of a URL's. `tls` is `true` or `false`, or a map of the keys that
-    /// are about TLS. What the map has itself goes before what its `url` has: a URL as it is
-    /// printed, with `<redacted>` for a password, reads back where the password stands beside it.
+    /// * A number is a number, not a text.
+    /// * A flag is `true` or `false`, also where a URL has `t` or `f`.
+    /// * A JSON object is a map.
+    /// * A key that a URL may repeat has a text or a list with at least one element.
+    /// * Null means `none` where a URL allows `none` (the text `none` is allowed too). For other
+    ///   keys, null means that the key is not given.
+    ///
+    /// A map may also have `url`, and the parts of a URL without escapes: the texts `host`, `user`,
+    /// `password` and `virtual_host`, the number `port`, and, in place of host and port, a list of
+    /// `endpoints` in the form of a URL. `tls` is `true`, `false` or a map of the keys that are
+    /// about TLS. Entries of the map replace what its `url` has. A URL that was printed with
+    /// `<redacted>` for a password can therefore be used if the map has the password.
     ///
     /// ```
     /// # #[cfg(feature = "tls")] {
@@ -61,7 +64,8 @@ impl<'de> Deserialize<'de> for ConnectionParameters {
         if deserializer.is_human_readable() {
             deserializer.deserialize_any(ParametersVisitor)
         } else {
-            // Most of these formats do not say themselves what they hold.
+            // Most binary formats do not describe their types, so that the type to read must be
+            // given.
             deserializer.deserialize_string(ParametersVisitor)
         }
     }
@@ -81,7 +85,7 @@ impl<'de> Visitor<'de> for ParametersVisitor {
     }
 
     fn visit_string<E: Error>(self, url: String) -> Result<Self::Value, E> {
-        // Overwritten afterwards.
+        // By value: this conversion overwrites the text afterwards.
         ConnectionParameters::try_from(url).map_err(E::custom)
     }
 
@@ -94,7 +98,7 @@ impl<'de> Visitor<'de> for ParametersVisitor {
     }
 }
 
-/// What a map has.
+/// The contents of a map.
 #[derive(Default)]
 struct Written {
     url: Option<Text>,
@@ -108,7 +112,7 @@ struct Written {
     given: Given,
 }
 
-/// The names that are parts of a URL, and no keys of its query.
+/// The names of a map that are not keys of a URL's query.
 const PARTS: [&str; 8] = ["url", "host", "port", "endpoints", "user", "password", "virtual_host", "tls"];
 
 const TLS_ADVICE: &str = "give true, false or a map of the keys that are about TLS";
@@ -156,20 +160,20 @@ impl Written {
                     }
                 }
             }
-            // What it is may be a secret in the wrong place.
+            // The value is not shown: it may be a secret in the wrong place.
             _ => return Err(ParametersError::new(Malformed, "tls", TLS_ADVICE)),
         }
         Ok(())
     }
 
-    fn beside(&self) -> Beside {
+    fn separate_secrets(&self) -> SeparateSecrets {
         let key_password = find(KEY_PASSWORD_NAME).is_some_and(|key| self.given.get(key).is_some());
-        Beside { password: self.password.is_some(), key_password }
+        SeparateSecrets { password: self.password.is_some(), key_password }
     }
 
     fn into_parameters(self) -> Result<ConnectionParameters, ParametersError> {
         let mut parameters = match &self.url {
-            Some(url) => ConnectionParameters::from_url_beside(url, self.beside())?,
+            Some(url) => ConnectionParameters::from_url_with(url, self.separate_secrets())?,
             None => ConnectionParameters::default(),
         };
         if let Some(wanted) = self.tls {
@@ -193,7 +197,7 @@ impl Written {
         if let Some(virtual_host) = self.virtual_host {
             parameters.virtual_host = virtual_host.to_string();
         }
-        // Whatever an application tells of itself may be among the properties.
+        // The value is not shown: an application may put anything into the properties.
         let hidden = |error: ParametersError| if error.key() == "client_properties" { error.redacted() } else { error };
         parameters.read_given(&self.given).map_err(hidden)?;
         parameters.validate()?;
@@ -201,7 +205,7 @@ impl Written {
     }
 }
 
-/// Endpoints in the form of a URL's, one by one or in one text.
+/// Reads endpoints in the form of a URL, from a list of texts or from one text.
 fn read_list(value: Value) -> Result<Option<Vec<Endpoint>>, ParametersError> {
     let is_list = matches!(value, Value::List(_));
     let Some(texts) = value.texts("endpoints")? else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! Values of a map, with the types that the format has, and as a URL would have them.
+//! Values of a map in the types of the format, and their conversion into the texts of a URL.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,10 +12,10 @@ use crate::config::{ParametersError, ParametersErrorKind};
 
 use ParametersErrorKind::{Empty, Malformed, RepeatedKey};
 
-/// A text, which is overwritten afterwards: it may be a password.
+/// A text, which is overwritten in memory when it is dropped, because it may be a password.
 pub(super) type Text = Zeroizing<String>;
 
-/// Names and their values, no name twice.
+/// Names and their values, without repeated names.
 pub(super) type Entries = Vec<(String, Value)>;
 
 /// A value of a map.
@@ -29,7 +29,7 @@ pub(super) enum Value {
 }
 
 impl Value {
-    /// The text of a part of a URL; none where it is not given.
+    /// The text of a part of a URL, or `None` if it is not given.
     pub(super) fn text(self, name: &str) -> Result<Option<Text>, ParametersError> {
         match self {
             Self::Null => Ok(None),
@@ -38,7 +38,7 @@ impl Value {
         }
     }
 
-    /// The digits of a part of a URL; none where it is not given.
+    /// The digits of a part of a URL, or `None` if it is not given.
     pub(super) fn number(self, name: &str) -> Result<Option<String>, ParametersError> {
         match self {
             Self::Null => Ok(None),
@@ -47,8 +47,8 @@ impl Value {
         }
     }
 
-    /// The texts of a list, or of what is a list of one; none where it is not given. Neither the
-    /// list nor one of them is empty.
+    /// The texts of a list, or a single text; `None` if it is not given. Neither the list nor a
+    /// text may be empty.
     pub(super) fn texts(self, name: &str) -> Result<Option<Vec<Text>>, ParametersError> {
         let list = match self {
             Self::Null => return Ok(None),
@@ -68,12 +68,13 @@ impl Value {
         }
     }
 
-    /// What a URL has for the key, as often as it has it; nothing where it is not given.
+    /// The texts that a URL would have for the key, one for each repetition; none if it is not
+    /// given.
     pub(super) fn for_key(self, key: &Key) -> Result<Vec<Text>, ParametersError> {
         let text = match (key.access.form, self) {
             (Form::NumberOrNone, Self::Null) => NONE.to_owned().into(),
             (_, Self::Null) => return Ok(Vec::new()),
-            // There are formats without null.
+            // For formats that have no null.
             (Form::NumberOrNone, Self::Text(text)) if *text == NONE => text,
             (Form::Number | Form::NumberOrNone, Self::Number(number)) => print_number(&number).into(),
             (Form::Flag { no, yes }, Self::Flag(flag)) => if flag { yes } else { no }.to_owned().into(),
@@ -87,7 +88,8 @@ impl Value {
         Ok(vec![text])
     }
 
-    /// It has another type than the key. It is shown where it can be no secret.
+    /// Makes the error of a value whose type is not that of the key. The value is shown if it
+    /// cannot be a secret.
     fn refused_for(self, key: &Key) -> ParametersError {
         let advice = match key.access.form {
             Form::Text if key.access.repeats => "give a text, or a list of texts".to_owned(),
@@ -118,8 +120,8 @@ impl Value {
     }
 }
 
-/// As a URL has it: a whole number without a point, whatever the format calls it, and none with an
-/// exponent.
+/// Prints a number as a URL has it: a whole number without a point, even if the format has it as a
+/// float, and no number with an exponent.
 fn print_number(number: &Number) -> String {
     match number.as_f64().filter(|_| number.is_f64()) {
         Some(fraction) => fraction.to_string(),
@@ -127,7 +129,7 @@ fn print_number(number: &Number) -> String {
     }
 }
 
-/// All of a map, in which no name comes twice.
+/// Reads all of a map, and refuses repeated names.
 pub(super) fn entries<'de, A: MapAccess<'de>>(mut map: A) -> Result<Entries, A::Error> {
     let (mut entries, mut names) = (Entries::new(), BTreeSet::new());
     while let Some(name) = map.next_key::<String>()? {
@@ -147,7 +149,7 @@ impl<'de> Deserialize<'de> for Value {
 
 struct ValueVisitor;
 
-/// The name in a map of one that stands for a number where serde_json has its feature
+/// The name of the one entry of a map that represents a number if serde_json has its feature
 /// `arbitrary_precision`.
 const NUMBER: &str = "$serde_json::private::Number";
 

@@ -1,4 +1,4 @@
-//! What is set by field: bounds, and what follows from it.
+//! Tests of parameters that are set by field: bounds and effects.
 
 use std::time::Duration;
 

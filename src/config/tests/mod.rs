@@ -1,4 +1,4 @@
-//! Parameters from URLs and by field, told from outside the room.
+//! Tests of parameters from URLs and by field, through the public API of the room.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
@@ -23,7 +23,7 @@ fn refused(url: &str) -> ParametersError {
     }
 }
 
-/// All that there is, the password too.
+/// All parameters as text, including the password.
 fn everything(parameters: &ConnectionParameters) -> String {
     format!("{parameters:?} {}", parameters.credentials.password().expose(str::to_owned))
 }

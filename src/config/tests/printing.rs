@@ -1,4 +1,4 @@
-//! Parameters as text: a URL that reads back, and no secret anywhere.
+//! Tests of printed parameters: the URL reads back, and no secret is shown.
 
 use std::time::Duration;
 

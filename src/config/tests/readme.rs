@@ -1,8 +1,8 @@
-//! The README's table of parameters is made of the table of parameters.
+//! Tests that the table in README.md is generated from the table of parameters.
 
 use crate::config::parameters::ROWS;
 
-/// What stands around the table in the README.
+/// The marks around the table in README.md.
 const BEGIN: &str = "<!-- parameters: made of src/config/parameters/mod.rs -->\n";
 const END: &str = "<!-- end of parameters -->";
 
@@ -11,7 +11,7 @@ fn table() -> String {
     let mut table = String::from("\n| parameter | URL keys | default | meaning |\n|---|---|---|---|\n");
     for row in ROWS {
         let keys: Vec<_> = row.keys.iter().map(|key| format!("`{}`", key.name)).collect();
-        // Links are for the documentation.
+        // The links are for rustdoc only.
         let about = row.about.replace("](crate::ConnectionEvent::Backpressure)", "]").replace(['[', ']'], "");
         let about = about.replace("(ConnectionParameters::announced_properties)", "");
         let about = about.replace("(ConnectionParameters::low_water)", "");
@@ -22,7 +22,7 @@ fn table() -> String {
     table
 }
 
-/// `LEVERET_REFRESH_README=1 cargo test readme` writes the table anew.
+/// `LEVERET_REFRESH_README=1 cargo test readme` writes the table again.
 #[test]
 fn the_readmes_table_of_parameters_is_the_codes() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");

@@ -1,4 +1,4 @@
-//! Errors show nothing that may be part of a secret, wherever a URL is wrong.
+//! Tests that errors show nothing that may be part of a secret, wherever a URL is wrong.
 
 #![allow(clippy::indexing_slicing, clippy::string_slice, reason = "a test may panic")]
 
@@ -7,10 +7,10 @@ use std::error::Error;
 use super::{base, refused};
 use crate::config::{ConnectionParameters, ParametersError, Pem, Tls};
 
-/// Twice the same, so that one half is left whatever is inserted.
+/// The same text twice, so that one half stays whole whatever is inserted.
 const SECRET: &str = "hunter2hunter2";
 
-/// Everything that a program can print of an error.
+/// All forms in which a program can print an error.
 fn shown(error: &ParametersError) -> String {
     let mut text = format!("{error} {error:?} {error:#?} {} {:?}", error.key(), error.nearest());
     let mut source = error.source();
@@ -53,7 +53,7 @@ fn mistakes_around_a_secret_do_not_show_it() {
         "amqp://user?hunter2",
         "amqp://user:1?heartbeat=hunter2",
         "amqp://user:hunter2@h?password=hunter2",
-        // No `@`, or a `:` too many: what looks like a host may be anything.
+        // No `@`, or one `:` too many: what looks like a host may be a secret.
         "amqp://shop:hunter2:rabbit.example:5672",
         "amqp://[shop:hunter2",
         "amqp://[shop:hunter2]",
@@ -71,7 +71,7 @@ fn mistakes_around_a_secret_do_not_show_it() {
         "amqps://h?pasword=abc&hunter2",
         "amqps://h?hunter2&password=abc",
         "amqp://h?client_properties={\"token\":\"abc&hunter2\"}",
-        // JSON that is broken, or that says something else.
+        // JSON that is invalid, or has other contents.
         "amqp://h?client_properties={\"token\":\"hunter2\"",
         "amqp://h?client_properties={\"token\":\"hunter2\",\"token\":1}",
         "amqp://h?client_properties=hunter2",
@@ -80,7 +80,7 @@ fn mistakes_around_a_secret_do_not_show_it() {
         "amqps://h?ssl_options={\"password\":\"hunter2\",\"x\":1}",
         "amqps://h?ssl_options={\"hunter2\":1}",
         "amqps://h?ssl_options={\"password\":\"hunter2\"",
-        // The text of a key where its path is wanted.
+        // The text of a key in place of its path.
         "amqps://h?certfile=c&keyfile=-----BEGIN%20PRIVATE%20KEY-----hunter2",
     ];
     for url in mistakes {
@@ -91,7 +91,7 @@ fn mistakes_around_a_secret_do_not_show_it() {
     assert!(!number.contains("8675309") && number.contains("port") && number.contains('@'), "{number}");
 }
 
-/// URLs that are right, with a secret in each place where one may be.
+/// Valid URLs, with a secret in each place where one may be.
 fn urls() -> Vec<String> {
     [
         "amqp://shop:HERE@rabbit.example:5672/orders?heartbeat=5",
@@ -125,7 +125,7 @@ fn no_single_slip_shows_a_secret() {
     }
 }
 
-/// What stands between the parts of a URL.
+/// The separators of the parts of a URL.
 const DELIMITERS: &str = ":@/?&=,{}\"";
 
 #[test]
@@ -151,7 +151,7 @@ fn a_value_is_shown_where_no_secret_can_be_in_it() {
     for (url, expected) in [
         ("amqp://u:p@h:5672?heartbeat=x", "\"x\""),
         ("amqp://h?heartbeat=x", "\"x\""),
-        // A name that is near a key is a slip of the hand.
+        // A name that is near a key is a typing mistake.
         ("amqps://h?password=p&hartbeat=1", "\"hartbeat\""),
     ] {
         let error = refused(url);

@@ -1,4 +1,4 @@
-//! Parameters in files of settings.
+//! Tests of parameters in configuration files.
 
 use serde::de::value::Error;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
@@ -177,13 +177,13 @@ fn a_name_that_comes_twice_is_refused_by_name_wherever_it_stands() {
     ];
     for (map, name) in cases {
         let error = from_str::<ConnectionParameters>(map).unwrap_err().to_string();
-        assert!(error.starts_with(&format!("the key {name} comes twice: give it once")), "{map}: {error}");
+        assert!(error.starts_with(&format!("the key {name} is given twice: give it once")), "{map}: {error}");
     }
 }
 
 #[test]
 fn numbers_that_keep_all_their_digits_are_numbers() {
-    // As serde_json has them with its feature `arbitrary_precision`.
+    // The form of serde_json with its feature `arbitrary_precision`.
     let number = |digits: &str| json!({ "$serde_json::private::Number": digits });
     let map = json!({
         "host": "h", "port": number("1"), "call_timeout": number("0.25"), "client_properties": { "n": number("3") },
@@ -285,7 +285,7 @@ fn the_password_of_a_private_key_stands_beside_what_is_written_too() {
     }
 }
 
-/// A format that is not for people, and that does not say itself what it holds.
+/// A format that is neither human-readable nor self-describing.
 struct Binary<'a>(&'a str);
 
 impl<'de> Deserializer<'de> for Binary<'_> {

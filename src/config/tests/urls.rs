@@ -1,4 +1,4 @@
-//! What URLs give: the lines of `urls.txt`, and how errors tell what is wrong.
+//! Tests of URLs: the lines of `urls.txt`, and the texts of errors.
 
 use std::collections::BTreeMap;
 
@@ -67,7 +67,7 @@ fn every_url_of_the_data_file_is_printed_so_that_it_reads_back() {
     for (url, expectation) in lines().filter(|(_, expectation)| !expectation.contains('!')) {
         let parameters = from_url(url);
         let printed = parameters.to_string();
-        // Only the secrets are not there.
+        // Only the secrets are missing.
         let password = parameters.credentials.password().expose(|text| text.replace('%', "%25").replace('/', "%2F"));
         let complete = printed.replacen(":<redacted>@", &format!(":{password}@"), 1).replace("=<redacted>", "=secret");
         let again = from_url(&complete);
@@ -103,8 +103,8 @@ fn an_error_says_what_was_given_and_what_to_do() {
             "amqp://h?max_unconfirmed=x",
             "max_unconfirmed cannot be \"x\": allowed is a whole number from 1 to 4294967295, or none",
         ),
-        ("amqp://h?locale=", "locale is empty: allowed is a name of 1 to 255 octets, such as en_US"),
-        ("amqp://h?locale=a&locale=b", "the key locale comes twice: give it once"),
+        ("amqp://h?locale=", "locale is empty: allowed is a name of 1 to 255 bytes, such as en_US"),
+        ("amqp://h?locale=a&locale=b", "the key locale is given twice: give it once"),
         (
             "amqp://h?verify=verify_none",
             "verify is not valid: it is about TLS: begin the URL with amqps://, or leave it out",

@@ -7,13 +7,13 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_e
 use super::keys::keys;
 use crate::config::{ConnectionParameters, Endpoint};
 
-/// Everything but what a URL leaves as it is anywhere.
+/// All characters that are escaped: all but those that no part of a URL has to escape.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl fmt::Display for ConnectionParameters {
-    /// A URL that gives the same parameters once the secrets are put in the place of `<redacted>`.
-    /// What is at its default is left out of the query, as is what text cannot carry: functions,
-    /// mechanisms and providers of one's own, PEM in memory.
+    /// Prints a URL that reads back as the same parameters if the secrets replace `<redacted>`.
+    /// Parameters with their default are left out, and so is what a URL cannot express: functions,
+    /// custom mechanisms, providers, and PEM in memory.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.tls.is_some() { "amqps://" } else { "amqp://" })?;
         if self.credentials.uses_password() {
@@ -42,7 +42,7 @@ impl ConnectionParameters {
             }
             for text in texts {
                 write!(f, "{separator}{}=", key.name)?;
-                // What is redacted reads as such.
+                // A secret is printed as `<redacted>`, which is not escaped so that it is readable.
                 match key.access.secret {
                     true => f.write_str(&text)?,
                     false => write!(f, "{}", escaped(&text))?,

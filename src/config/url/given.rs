@@ -1,4 +1,4 @@
-//! What was given for each key.
+//! The texts that were given for each key.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +10,18 @@ use crate::config::{ParametersError, ParametersErrorKind};
 
 use ParametersErrorKind::{Conflict, Malformed, RepeatedKey};
 
-/// The texts of keys, which are overwritten afterwards: one may be a password.
+/// The texts of keys, which are overwritten in memory when this is dropped, because one may be a
+/// password.
 #[derive(Default)]
 pub(in crate::config) struct Given(BTreeMap<&'static str, Zeroizing<String>>);
 
 impl Given {
-    /// Adds a key, which must go with the others.
+    /// Adds a key, which must not conflict with those that were added before.
     pub(in crate::config) fn add(&mut self, key: &'static Key, text: Zeroizing<String>) -> Result<(), ParametersError> {
-        let are_rivals =
-            |other: &&Key| key.access.rivals.contains(&other.name) || other.access.rivals.contains(&key.name);
-        if let Some(rival) = self.0.keys().filter_map(|name| find(name)).find(are_rivals) {
-            let advice = format!("{} sets the same; give one of them", rival.name);
+        let is_conflict =
+            |other: &&Key| key.access.conflicts.contains(&other.name) || other.access.conflicts.contains(&key.name);
+        if let Some(conflicting) = self.0.keys().filter_map(|name| find(name)).find(is_conflict) {
+            let advice = format!("{} sets the same; give one of them", conflicting.name);
             return Err(ParametersError::new(Conflict, key.name, advice));
         }
         if key.access.repeats && text.contains(REPEATED) {

@@ -10,13 +10,13 @@ use crate::config::parameters::Refusal;
 use crate::config::{ConnectionParameters, Pem, Secret, Tls};
 use crate::wire::{FieldTable, FieldValue, ShortString};
 
-/// Objects and arrays within each other, at most.
+/// How deeply objects and arrays may be nested.
 const DEPTH: usize = 32;
 
 fn read_object(text: &str) -> Result<Map<String, Value>, Refusal> {
     let value = serde_json::from_str(text).map_err(|_| Refusal::Malformed)?;
     if names_in_text(text) != names_in(&value) {
-        return because("a name comes twice in one object");
+        return because("a name is given twice in one object");
     }
     match value {
         Value::Object(object) => Ok(object),
@@ -24,8 +24,8 @@ fn read_object(text: &str) -> Result<Map<String, Value>, Refusal> {
     }
 }
 
-/// Names of members in a text that is JSON: behind each stands a colon, and others stand in strings
-/// alone.
+/// The number of names of members in a text of JSON. A colon follows each, and all other colons are
+/// in strings.
 fn names_in_text(text: &str) -> usize {
     let (mut names, mut in_string, mut escaped) = (0, false, false);
     for character in text.chars() {
@@ -40,7 +40,8 @@ fn names_in_text(text: &str) -> usize {
     names
 }
 
-/// Members of all objects in a value: of those that came twice, one was kept.
+/// The number of members of all objects in a value. serde_json keeps one of two members with the
+/// same name, so that a difference from [`names_in_text`] shows a repetition.
 fn names_in(value: &Value) -> usize {
     match value {
         Value::Object(object) => object.len() + object.values().map(names_in).sum::<usize>(),
@@ -62,7 +63,7 @@ fn table_of(object: Map<String, Value>, depth: usize) -> Result<FieldTable, Refu
     let mut table = FieldTable::new();
     for (key, value) in object {
         if key.len() > ShortString::MAX_LEN {
-            return because(format!("a name has {} octets, and at most 255 are allowed", key.len()));
+            return because(format!("a name has {} bytes, and at most 255 are allowed", key.len()));
         }
         table.insert(ShortString::from(key), value_of(value, depth + 1)?);
     }
@@ -95,14 +96,14 @@ fn number_of(number: &Number) -> Result<FieldValue, Refusal> {
     }
 }
 
-/// Prints what JSON can hold of a table; none where nothing is left.
+/// Prints the entries of a table that JSON can express, or `None` if there are none.
 pub(super) fn print_table(table: &FieldTable) -> Option<String> {
     let object = object_of(table);
     (!object.is_empty()).then(|| Value::Object(object).to_string())
 }
 
 fn object_of(table: &FieldTable) -> Map<String, Value> {
-    // Of a key that comes twice, the first one counts.
+    // If a table has a key twice, the first one counts.
     let mut object = Map::new();
     for (key, value) in table {
         if let (Ok(key), Some(value)) = (key.to_str(), json_of(value)) {
@@ -125,7 +126,7 @@ fn json_of(value: &FieldValue) -> Option<Value> {
     })
 }
 
-/// Reads Pika's options of sockets, in their own units.
+/// Reads Pika's socket options, in their own units.
 pub(super) fn read_tcp_options(parameters: &mut ConnectionParameters, text: &str) -> Result<(), Refusal> {
     const KNOWN: &[&str] = &["TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT"];
 
@@ -175,7 +176,7 @@ pub(super) fn read_tls(tls: &mut Tls, text: &str) -> Result<(), Refusal> {
 fn unknown(option: &str, known: &[&str]) -> String {
     let all = known.join(", ");
     match &nearest_of(option, known.iter().copied())[..] {
-        // What is near no option may be a secret in the wrong place.
+        // A name that is near no known option is not shown: it may be a secret in the wrong place.
         [] => format!("an option in it is unknown: known ones are {all}"),
         nearest => {
             format!("the option {option:?} is unknown, the nearest is {}: known ones are {all}", nearest.join(" or "))

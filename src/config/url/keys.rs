@@ -1,4 +1,4 @@
-//! The keys of a URL's query that are more than one value of one field, and how keys are found.
+//! The keys of a URL's query that do not map to one value of one field, and the search for keys.
 
 use std::time::Duration;
 
@@ -14,26 +14,27 @@ pub(in crate::config) fn keys() -> impl Iterator<Item = &'static Key> {
     ROWS.iter().flat_map(|row| row.keys)
 }
 
-/// The key that is called so.
+/// The key of this name.
 pub(in crate::config) fn find(name: &str) -> Option<&'static Key> {
     keys().find(|key| key.name == name)
 }
 
-/// The keys that a mistyped name may mean.
+/// The keys of which a name may be a misspelling.
 pub(super) fn nearest(name: &str) -> Vec<&'static str> {
     nearest_of(name, keys().map(|key| key.name))
 }
 
-/// The known names that take the fewest changes to get to, where these are few; a neighbour that
-/// changed places is one change, upper or lower case and words apart or together are none.
+/// The known names with the smallest edit distance from `name`, if that distance is small. Two
+/// swapped neighbours count as one change; upper or lower case and separators between words do not
+/// count.
 pub(in crate::config) fn nearest_of<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let plain = |name: &str| -> String {
-        // What is much longer than any name is near none.
+        // A bound on the cost: what is much longer than any known name is near none.
         let letters = name.chars().take(64).filter(|letter| !matches!(letter, '_' | '-'));
         letters.map(|letter| letter.to_ascii_lowercase()).collect()
     };
     let wanted = plain(name);
-    // One mistake in four letters: beyond that, `foo` is near `locale`.
+    // One change per four letters: with more, `foo` would be near `locale`.
     let mut fewest = (wanted.chars().count() / 4).clamp(1, 3);
     let mut nearest = Vec::new();
     for known in known {
@@ -53,12 +54,13 @@ pub(in crate::config) const SOCKET_TIMEOUT: Access = Access {
     read: |p, text| optional(text, seconds).map(|value| p.connect_timeout = value),
     check: |p| p.connect_timeout.is_none_or(is_deadline),
     print: |p| vec![p.connect_timeout.map_or_else(|| NONE.to_owned(), print_seconds)],
-    rivals: &["connection_timeout"],
+    conflicts: &["connection_timeout"],
     form: Form::NumberOrNone,
     ..Access::PLAIN
 };
 
-/// It checks its bounds itself, so that an error names this key and not the other one of its field.
+/// It checks its bounds when it reads, so that an error names this key and not `socket_timeout`,
+/// the other key of its field.
 pub(in crate::config) const CONNECTION_TIMEOUT: Access = Access {
     read: |p, text| {
         let timeout = optional(text, |text| whole(text).map(Duration::from_millis))?;
@@ -68,12 +70,12 @@ pub(in crate::config) const CONNECTION_TIMEOUT: Access = Access {
         p.connect_timeout = timeout;
         Ok(())
     },
-    rivals: &["socket_timeout"],
+    conflicts: &["socket_timeout"],
     form: Form::NumberOrNone,
     ..Access::PLAIN
 };
 
-/// Lower case, as RabbitMQ's URIs have them.
+/// Names are in lower case, as in RabbitMQ's URIs.
 pub(in crate::config) const AUTH_MECHANISM: Access = Access {
     read: |p, text| {
         let choice = |name| match name {
@@ -94,10 +96,10 @@ pub(in crate::config) const AUTH_MECHANISM: Access = Access {
     ..Access::PLAIN
 };
 
-/// What stands between the texts of a key that came several times.
+/// The separator of the texts of a key that was given several times.
 pub(super) const REPEATED: char = ',';
 
-/// What a URL calls a mechanism; it has no name for an application's own.
+/// The name of a mechanism in a URL. A custom mechanism has none.
 fn named(choice: &Choice) -> Option<&'static str> {
     match choice {
         Choice::Plain => Some("plain"),
@@ -118,12 +120,12 @@ pub(in crate::config) const ERASE_ON_CONNECT: Access = Access {
     ..Access::PLAIN
 };
 
-/// The settings of TLS, which a URL has that begins with amqps.
+/// The settings of TLS, which exist if the URL begins with `amqps`.
 fn tls(parameters: &mut ConnectionParameters) -> Result<&mut Tls, Refusal> {
     parameters.tls.as_mut().ok_or(Refusal::NeedsTls)
 }
 
-/// The path of a file; what is in memory has none.
+/// The path of a file. PEM in memory has none.
 fn path(pem: Option<&Pem>) -> Vec<String> {
     match pem {
         Some(pem) if pem.is_misplaced() => Vec::new(),
@@ -141,21 +143,21 @@ const ALL_TLS: &[&str] = &["ssl_options"];
 pub(in crate::config) const CA_FILE: Access = Access {
     read: |p, text| tls(p).map(|tls| tls.ca = Some(Pem::file(text))),
     print: |p| tls_text(p, |tls| path(tls.ca.as_ref())),
-    rivals: ALL_TLS,
+    conflicts: ALL_TLS,
     ..Access::PLAIN
 };
 
 pub(in crate::config) const CERTIFICATE_FILE: Access = Access {
     read: |p, text| tls(p).map(|tls| tls.certificate = Some(Pem::file(text))),
     print: |p| tls_text(p, |tls| path(tls.certificate.as_ref())),
-    rivals: ALL_TLS,
+    conflicts: ALL_TLS,
     ..Access::PLAIN
 };
 
 pub(in crate::config) const KEY_FILE: Access = Access {
     read: |p, text| tls(p).map(|tls| tls.key = Some(Pem::file(text))),
     print: |p| tls_text(p, |tls| path(tls.key.as_ref())),
-    rivals: ALL_TLS,
+    conflicts: ALL_TLS,
     ..Access::PLAIN
 };
 
@@ -167,7 +169,7 @@ pub(in crate::config) const KEY_PASSWORD: Access = Access {
         tls(p).map(|tls| tls.key_password = Some(Secret::from(text)))
     },
     print: |p| tls_text(p, |tls| tls.key_password.iter().map(ToString::to_string).collect()),
-    rivals: ALL_TLS,
+    conflicts: ALL_TLS,
     secret: true,
     ..Access::PLAIN
 };
@@ -191,7 +193,7 @@ pub(in crate::config) const FAIL_IF_NO_PEER_CERT: Access = Access {
     ..Access::PLAIN
 };
 
-/// Erlang's word for telling no name.
+/// Erlang's word for not sending a name.
 pub(in crate::config) const DISABLE: &str = "disable";
 
 pub(in crate::config) const SERVER_NAME: Access = Access {
@@ -208,11 +210,12 @@ pub(in crate::config) const SERVER_NAME: Access = Access {
             None => Vec::new(),
         })
     },
-    rivals: ALL_TLS,
+    conflicts: ALL_TLS,
     ..Access::PLAIN
 };
 
-/// For a name that is checked and not told; without one, [`SERVER_NAME`] says it all.
+/// Printed only for a name that is verified and not sent. If no name is set, [`SERVER_NAME`]
+/// expresses both.
 pub(in crate::config) const SEND_SERVER_NAME: Access = Access {
     read: |p, text| {
         let send = either(text, "false", "true")?;
@@ -230,7 +233,7 @@ pub(in crate::config) const SEND_SERVER_NAME: Access = Access {
 
 pub(in crate::config) const SSL_OPTIONS: Access = Access {
     read: |p, text| json::read_tls(tls(p)?, text),
-    rivals: &["cacertfile", "certfile", "keyfile", "password", "server_name_indication"],
+    conflicts: &["cacertfile", "certfile", "keyfile", "password", "server_name_indication"],
     secret: true,
     form: Form::Object,
     ..Access::PLAIN
@@ -238,7 +241,7 @@ pub(in crate::config) const SSL_OPTIONS: Access = Access {
 
 pub(in crate::config) const TCP_OPTIONS: Access = Access {
     read: json::read_tcp_options,
-    rivals: &["tcp_keepalive_idle", "tcp_keepalive_interval", "tcp_keepalive_count", "tcp_user_timeout"],
+    conflicts: &["tcp_keepalive_idle", "tcp_keepalive_interval", "tcp_keepalive_count", "tcp_user_timeout"],
     form: Form::Object,
     ..Access::PLAIN
 };
@@ -280,11 +283,11 @@ mod tests {
     }
 
     #[test]
-    fn names_are_unique_and_rivals_are_keys() {
+    fn names_are_unique_and_conflicts_are_keys() {
         for (index, key) in keys().enumerate() {
             assert_eq!(keys().position(|other| other.name == key.name), Some(index), "{}", key.name);
-            for rival in key.access.rivals {
-                assert!(find(rival).is_some(), "{rival}");
+            for conflict in key.access.conflicts {
+                assert!(find(conflict).is_some(), "{conflict}");
             }
         }
     }

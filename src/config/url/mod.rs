@@ -1,4 +1,4 @@
-//! Parameters from a URL.
+//! Reading parameters from a URL.
 
 mod display;
 mod given;
@@ -29,7 +29,7 @@ pub(super) use keys::{
 };
 
 impl ConnectionParameters {
-    /// Reads a URL; its form stands with [the module](crate::config#the-url).
+    /// Reads a URL in the form that [the module](crate::config#the-url) describes.
     ///
     /// ```
     /// use leveret::config::ConnectionParameters;
@@ -44,40 +44,40 @@ impl ConnectionParameters {
     ///
     /// # Errors
     ///
-    /// The first thing in it that is wrong. It shows no part of the URL that may belong to a
+    /// Returns the first error in the URL. The error shows no part of the URL that may belong to a
     /// password.
     #[doc(alias = "URLParameters")]
     pub fn from_url(url: &str) -> Result<Self, ParametersError> {
-        Self::from_url_beside(url, Beside::default())
+        Self::from_url_with(url, SeparateSecrets::default())
     }
 
-    /// Reads a URL that may have redacted secrets, where they are given beside it.
-    pub(super) fn from_url_beside(url: &str, beside: Beside) -> Result<Self, ParametersError> {
-        Self::read(url, beside).map_err(|error| if may_show_query(url) { error } else { error.redacted() })
+    /// Reads a URL that may have redacted secrets if they are given separately.
+    pub(super) fn from_url_with(url: &str, separate: SeparateSecrets) -> Result<Self, ParametersError> {
+        Self::read(url, separate).map_err(|error| if may_show_query(url) { error } else { error.redacted() })
     }
 
-    fn read(url: &str, beside: Beside) -> Result<Self, ParametersError> {
+    fn read(url: &str, separate: SeparateSecrets) -> Result<Self, ParametersError> {
         let (has_tls, rest) = after_scheme(url)?;
         let (before, query) = rest.split_once('?').map_or((rest, None), |(before, query)| (before, Some(query)));
         let (authority, path) = before.split_at(before.find('/').unwrap_or(before.len()));
         refuse_stray_characters(rest, authority)?;
 
         let mut parameters = Self { tls: has_tls.then(Tls::default), ..Self::default() };
-        parameters.read_authority(authority, beside)?;
+        parameters.read_authority(authority, separate)?;
         if let Some(virtual_host) = read_path(path)? {
             parameters.virtual_host = virtual_host;
         }
         if let Some(query) = query.filter(|query| !query.is_empty()) {
-            parameters.read_query(query, beside)?;
+            parameters.read_query(query, separate)?;
         }
         parameters.validate()?;
         Ok(parameters)
     }
 
-    fn read_authority(&mut self, authority: &str, beside: Beside) -> Result<(), ParametersError> {
+    fn read_authority(&mut self, authority: &str, separate: SeparateSecrets) -> Result<(), ParametersError> {
         let endpoints = match authority.split_once('@') {
             Some((user_info, endpoints)) => {
-                let (user, password) = read_user_info(user_info, beside)?;
+                let (user, password) = read_user_info(user_info, separate)?;
                 self.credentials.set_login(user, password);
                 endpoints
             }
@@ -85,12 +85,12 @@ impl ConnectionParameters {
         };
         self.endpoints = read_endpoints(endpoints).map_err(|error| match authority.contains('@') {
             true => error,
-            false => error.also("; user and password, where there are any, stand before the host, with an `@` between"),
+            false => error.also("; user and password, where there are any, come before the host, followed by an `@`"),
         })?;
         Ok(())
     }
 
-    fn read_query(&mut self, query: &str, beside: Beside) -> Result<(), ParametersError> {
+    fn read_query(&mut self, query: &str, separate: SeparateSecrets) -> Result<(), ParametersError> {
         let mut given = Given::default();
         for (index, pair) in query.split('&').enumerate() {
             let (key, text) = pair.split_once('=').unwrap_or((pair, ""));
@@ -100,15 +100,15 @@ impl ConnectionParameters {
             }
             let key = find(&name).ok_or_else(|| ParametersError::unknown(index + 1, &name, nearest(&name)))?;
             let text = Zeroizing::new(decode_form(text, key.name)?);
-            if !(beside.key_password && key.name == KEY_PASSWORD_NAME && *text == REDACTED) {
+            if !(separate.key_password && key.name == KEY_PASSWORD_NAME && *text == REDACTED) {
                 given.add(key, text)?;
             }
         }
         self.read_given(&given)
     }
 
-    /// Reads in the order of the table: whether the values can be meant does not depend on where
-    /// they stand.
+    /// Reads the values in the order of the table, so that the result does not depend on their
+    /// order in the query.
     pub(super) fn read_given(&mut self, given: &Given) -> Result<(), ParametersError> {
         for key in keys() {
             if let Some(text) = given.get(key) {
@@ -137,19 +137,19 @@ impl ConnectionParameters {
     }
 }
 
-/// The secrets that are given beside a URL, which may have them redacted.
+/// The secrets that are given separately, so that the URL may have them redacted.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Beside {
-    /// The user's.
+pub(super) struct SeparateSecrets {
+    /// The password of the user.
     pub(super) password: bool,
-    /// That of the private key.
+    /// The password of the private key.
     pub(super) key_password: bool,
 }
 
 /// The key of the query for the password of the private key.
 pub(super) const KEY_PASSWORD_NAME: &str = "password";
 
-/// Whether it is about TLS, and what follows `amqp://`.
+/// Returns whether the URL has TLS, and what follows `amqp://` or `amqps://`.
 fn after_scheme(url: &str) -> Result<(bool, &str), ParametersError> {
     const ADVICE: &str = "a URL begins with amqp:// or amqps://";
     let Some((scheme, rest)) = url.split_once("://") else {
@@ -164,13 +164,13 @@ fn after_scheme(url: &str) -> Result<(bool, &str), ParametersError> {
     if cfg!(feature = "tls") { Ok((true, rest)) } else { Err(ParametersError::new(Unsupported, "scheme", NO_TLS)) }
 }
 
-/// Words in the name of a key after which a secret may follow. An `&` that was not escaped makes
-/// keys and values of what is left of it, so that they count wherever they stand in a query.
+/// Words in the name of a key whose value may be a secret. They count anywhere in a query, because
+/// an `&` in a secret that was not escaped splits it into keys and values.
 const SECRETS: [&str; 7] = ["pass", "pwd", "secret", "token", "credential", "ssl_options", "client_properties"];
 
-/// Whether no part of a secret can be in a value of the query: it names none, and what comes before
-/// the query is complete. Of `amqp://user:1?2@3` without a host, the end of the password would be a
-/// query.
+/// Whether the values of the query cannot contain a part of a secret: no key in it names a secret,
+/// and the password before the query is complete. In `amqp://user:1?2@3`, which has no host, the
+/// end of the password looks like a query.
 fn may_show_query(url: &str) -> bool {
     let (before, query) = url.split_once('?').unwrap_or((url, ""));
     let authority = before.split_once("://").map_or(before, |(_, authority)| authority);
@@ -179,49 +179,49 @@ fn may_show_query(url: &str) -> bool {
     (authority.contains('@') || !authority.contains(':')) && !SECRETS.iter().any(|word| query.contains(word))
 }
 
-/// What to do about a secret that is none.
+/// The advice for a secret that is only `<redacted>`.
 pub(super) const REDACTED_ADVICE: &str = "it was redacted when the URL was printed, put the real one in its place";
 
-/// Why TLS cannot be had.
+/// The advice if the build has no TLS.
 pub(super) const NO_TLS: &str = "leveret was built without TLS; enable its feature `tls`";
 
-/// Refuses what has no place in a URL as it stands. Most of it is a password that was not encoded,
-/// so none of it is shown, and nothing is guessed: a guess could send the end of a password to a
-/// name server.
+/// Refuses characters that must be escaped in a URL. They are mostly from a password that was not
+/// encoded, so none of the text is shown. Nothing is guessed either: after a wrong guess, the end
+/// of a password could be sent to a name server.
 fn refuse_stray_characters(rest: &str, authority: &str) -> Result<(), ParametersError> {
     let advice = if rest.contains('#') {
         "write `#` as %23"
     } else if rest.contains(|character: char| character.is_whitespace() || character.is_control()) {
-        "it holds a space, a line's end or another control character; write them percent-encoded"
+        "it has a space, a line end or another control character; write them percent-encoded"
     } else if rest.matches('@').count() > 1 || rest.contains('@') && !authority.contains('@') {
-        "`@` stands once, before the host; write others as %40, and in a user or password `/` as %2F and `?` as %3F"
+        "an `@` is allowed once, before the host; write others as %40, and in a user or password `/` as %2F and `?` as %3F"
     } else {
         return Ok(());
     };
     Err(ParametersError::new(Malformed, "url", advice))
 }
 
-/// The user, and the password where one is given.
-fn read_user_info(user_info: &str, beside: Beside) -> Result<(String, Option<Secret>), ParametersError> {
+/// Reads the user, and the password if there is one.
+fn read_user_info(user_info: &str, separate: SeparateSecrets) -> Result<(String, Option<Secret>), ParametersError> {
     if user_info.is_empty() {
         return Err(ParametersError::new(Empty, "user", "write user:password before the `@`, or leave the `@` out"));
     }
     match user_info.split_once(':') {
-        Some((user, REDACTED)) if beside.password => Ok((decode(user, "user")?, None)),
+        Some((user, REDACTED)) if separate.password => Ok((decode(user, "user")?, None)),
         Some((_, REDACTED)) => Err(ParametersError::new(Malformed, "password", REDACTED_ADVICE)),
         Some((user, password)) => Ok((decode(user, "user")?, Some(Secret::from(decode(password, "password")?)))),
         None => Ok((decode(user_info, "user")?, None)),
     }
 }
 
-/// One endpoint, or a list, in which none may be missing.
+/// Reads one endpoint, or a list in which no endpoint is empty.
 pub(super) fn read_endpoints(text: &str) -> Result<Vec<Endpoint>, ParametersError> {
     if !text.contains(',') {
         return Ok(vec![read_endpoint(text)?]);
     }
     let one_of_several = |(index, text): (usize, &str)| {
         let endpoint = match text {
-            "" => Err(ParametersError::new(Empty, "host", "between two commas stands host:port")),
+            "" => Err(ParametersError::new(Empty, "host", "write host:port between two commas")),
             text => read_endpoint(text),
         };
         endpoint.map_err(|error| error.also(&format!(" (endpoint {})", index + 1)))
@@ -229,15 +229,15 @@ pub(super) fn read_endpoints(text: &str) -> Result<Vec<Endpoint>, ParametersErro
     text.split(',').enumerate().map(one_of_several).collect()
 }
 
-/// Reads `host:port`; a missing host is this machine.
+/// Reads `host:port`. A missing host means this machine.
 pub(super) fn read_endpoint(text: &str) -> Result<Endpoint, ParametersError> {
     let (host, port) = split_endpoint(text)?;
     let host = if host.is_empty() { Endpoint::default().host } else { host };
     Ok(Endpoint { host, port: port.map(read_port).transpose()? })
 }
 
-/// Host (decoded, without brackets) and port. None of it is shown where it is wrong: of
-/// `user:password` without a host, the password would be shown as one.
+/// Splits an endpoint into host (decoded, without brackets) and port. An error shows no part of it:
+/// in `user:password` without a host, the password would look like a port.
 fn split_endpoint(endpoint: &str) -> Result<(String, Option<&str>), ParametersError> {
     let malformed = || ParametersError::new(Malformed, "host", ALLOWED_HOST);
     if let Some(bracketed) = endpoint.strip_prefix('[') {
@@ -270,7 +270,7 @@ pub(super) fn read_port(text: &str) -> Result<u16, ParametersError> {
     Err(ParametersError::new(kind, "port", ALLOWED_PORT))
 }
 
-/// The virtual host, where the path names one.
+/// Reads the virtual host, if the path names one.
 fn read_path(path: &str) -> Result<Option<String>, ParametersError> {
     match path.strip_prefix('/') {
         None | Some("") => Ok(None),
@@ -287,7 +287,7 @@ fn decode_form(text: &str, part: &str) -> Result<String, ParametersError> {
     decode(&Zeroizing::new(text.replace('+', " ")), part)
 }
 
-/// Decodes percent-escapes, all of which must be whole, into UTF-8.
+/// Decodes percent-escapes, which all have to be complete, into UTF-8.
 fn decode(text: &str, part: &str) -> Result<String, ParametersError> {
     let mut after_percent = text.split('%').skip(1);
     let is_escape = |text: &str| text.len() >= 2 && text.bytes().take(2).all(|octet| octet.is_ascii_hexdigit());
@@ -295,7 +295,7 @@ fn decode(text: &str, part: &str) -> Result<String, ParametersError> {
         return Err(ParametersError::new(Malformed, part, "two hexadecimal digits follow a `%`; `%` itself is %25"));
     }
     let decoded = percent_decode_str(text).decode_utf8();
-    decoded.map(String::from).map_err(|_| ParametersError::new(Malformed, part, "percent-escapes give UTF-8"))
+    decoded.map(String::from).map_err(|_| ParametersError::new(Malformed, part, "percent-escapes must be UTF-8"))
 }
 
 impl FromStr for ConnectionParameters {
@@ -307,7 +307,7 @@ impl FromStr for ConnectionParameters {
 }
 
 impl From<&Self> for ConnectionParameters {
-    /// The same once more, so that parameters that are kept open several connections.
+    /// Clones the parameters, so that kept parameters can open several connections.
     fn from(parameters: &Self) -> Self {
         parameters.clone()
     }
@@ -332,7 +332,7 @@ impl TryFrom<&String> for ConnectionParameters {
 impl TryFrom<String> for ConnectionParameters {
     type Error = ParametersError;
 
-    /// The URL is overwritten: its password is a [`Secret`] from here on.
+    /// Reads the URL, and overwrites it in memory: its password is kept as a [`Secret`] only.
     fn try_from(url: String) -> Result<Self, ParametersError> {
         Self::from_url(&Zeroizing::new(url))
     }

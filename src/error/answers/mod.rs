@@ -1,5 +1,5 @@
-//! What brokers say when they refuse or close: what to do about it, and whether it passes by
-//! itself.
+//! The meaning of the texts with which brokers refuse or close: what to do about them, and whether
+//! the reason is temporary.
 
 mod table;
 #[cfg(test)]
@@ -10,29 +10,29 @@ use crate::protocol::ReplyCode;
 
 use table::TABLE;
 
-/// A code with words of a broker's, and what they mean to a client.
+/// A reply code and text of a broker, and what they mean to a client.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     code: ReplyCode,
-    /// How the text begins after the name of its code; a `*` stands for anything, names for
-    /// instance.
+    /// The beginning of the text after the name of its code. A `*` stands for anything, such as a
+    /// name.
     words: &'static str,
-    /// The same may well succeed a little later.
+    /// Whether the same request may succeed later.
     pub(crate) passes: bool,
-    /// What to do about it, in half a sentence.
+    /// What to do about it, as a clause without a full stop.
     pub(crate) hint: &'static str,
 }
 
 impl Answer {
-    /// The first row that the answer of a broker fits.
+    /// The first row that matches the answer of a broker.
     pub(crate) fn find(code: ReplyCode, text: &str) -> Option<&'static Self> {
         let words = Words(code, text).text();
         TABLE.iter().find(|answer| answer.code == code && fits(words, answer.words))
     }
 }
 
-/// Whether a text begins as a pattern has it. Texts end after 255 bytes, with an ellipsis: what
-/// stands behind a name may be gone.
+/// Whether a text begins with a pattern. Brokers cut texts after 255 bytes and append an ellipsis,
+/// so that what follows a long name may be missing.
 fn fits(text: &str, pattern: &str) -> bool {
     let mut parts = pattern.split('*');
     let rest = text.strip_prefix(parts.next().unwrap_or_default());

@@ -1,11 +1,11 @@
-//! What brokers really say, and what becomes of it. Each row of the table is met.
+//! Texts that brokers really send, and their rows. Each row of the table is met.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use super::{Answer, TABLE, fits};
 use crate::protocol::ReplyCode;
 
-/// Code, text, whether it passes by itself, and words of the hint.
+/// Code, text, whether the reason is temporary, and words of the hint.
 type Said = (u16, &'static str, bool, &'static str);
 
 #[rustfmt::skip]
@@ -70,13 +70,13 @@ const SAID: &[Said] = &[
     (406, "PRECONDITION_FAILED - Cannot declare a server-named queue for type rabbit_quorum_queue", false, "a name"),
     (406, "PRECONDITION_FAILED - Invalid x-match field type longstr; expected longstr", false, "arguments"),
     (406, "PRECONDITION_FAILED - invalid arg 'x-queue-version' for queue 'q' in vhost '/' of queue type rabbit_classic_queue", false, "arguments"),
-    (406, "PRECONDITION_FAILED - something new", false, "ask for what is there"),
+    (406, "PRECONDITION_FAILED - something new", false, "request what exists"),
     (501, "FRAME_ERROR - Malformed UTF-8 in shortstr", false, "UTF-8"),
     (501, "FRAME_ERROR - type 4, all octets = <<>>: unknown_frame", false, "report it"),
     (502, "SYNTAX_ERROR", false, "report it"),
     (503, "COMMAND_INVALID - unknown exchange type 'DIRECT'", false, "plugin"),
     (503, "COMMAND_INVALID - invalid exchange type ''", false, "plugin"),
-    (503, "COMMAND_INVALID - unimplemented method", false, "mend"),
+    (503, "COMMAND_INVALID - unimplemented method", false, "correct"),
     (504, "CHANNEL_ERROR - unexpected command while processing 'tx.commit'", false, "before the answer"),
     (504, "CHANNEL_ERROR - second 'channel.open' seen", false, "report it"),
     (505, "UNEXPECTED_FRAME - expected method frame, got non method frame instead", false, "report it"),
@@ -98,7 +98,7 @@ const SAID: &[Said] = &[
     (530, "NOT_ALLOWED - reached maximum (1000) of consumers per channel", false, "further channels"),
     (530, "NOT_ALLOWED - New secret was refused by one of the backends", false, "secret"),
     (530, "NOT_ALLOWED - Secret update failed", false, "secret"),
-    (530, "NOT_ALLOWED - something new", false, "mend"),
+    (530, "NOT_ALLOWED - something new", false, "correct"),
     (540, "NOT_IMPLEMENTED - immediate=true", false, "without immediate"),
     (540, "NOT_IMPLEMENTED - prefetch_size!=0 (1)", false, "prefetch_count"),
     (540, "NOT_IMPLEMENTED - basic.get not supported by stream queues queue 's' in vhost '/'", false, "stream"),

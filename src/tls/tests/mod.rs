@@ -1,5 +1,5 @@
-//! Which certificates are taken, and what is said of those that are not. The files were made by
-//! OpenSSL 3.0:
+//! Tests of which certificates are accepted, and of the errors of those that are not. The files
+//! were made by OpenSSL 3.0:
 //!
 //! ```sh
 //! openssl req -x509 -newkey KIND -nodes -days 36500 -subj /CN=broker.test -addext subjectAltName=DNS:broker.test
@@ -29,14 +29,15 @@ use super::verifier::{Verifier, explained};
 use super::{certificates, private_key};
 use crate::config::{Pem, Tls};
 
-/// A P-256 key, CA:TRUE: what the command gives by default.
+/// A P-256 key and CA:TRUE, the defaults of the command.
 const SELF_SIGNED: &str = include_str!("self_signed.pem");
 
 fn der(pem: &str) -> CertificateDer<'static> {
     CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()
 }
 
-/// What the client makes of a broker that shows the first of `shown`, where it trusts `trusted`.
+/// Verifies a broker that presents the certificate `shown`, where `trusted` has the trusted
+/// authorities.
 fn verify(trusted: &str, shown: &CertificateDer<'_>, name: &str, at: Duration) -> Result<(), RustlsError> {
     let tls = Tls::default().ca(Pem::memory(trusted));
     let verifier = Verifier::new(&tls, &Arc::new(ring::default_provider())).unwrap();
@@ -78,7 +79,7 @@ fn a_certificate_that_is_trusted_itself_needs_no_authority() {
     let authority = CertifiedIssuer::self_signed(CertificateParams::default(), KeyPair::generate().unwrap()).unwrap();
     let asked = CertificateParams::new(["broker.test".to_owned()]).unwrap();
     let shown = asked.signed_by(&KeyPair::generate().unwrap(), &authority).unwrap();
-    // As rcgen has it, from 1975 on.
+    // The default of rcgen, from 1975 on.
     let now = Duration::from_secs(1_800_000_000);
     assert_eq!(verify(&shown.pem(), shown.der(), "broker.test", now), Ok(()));
     let another = asked.signed_by(&KeyPair::generate().unwrap(), &authority).unwrap();
@@ -104,7 +105,7 @@ fn what_makes_a_certificate_unusable_is_named() {
         let shown = der(pem);
         let error = explained(CertificateError::BadSignature.into(), &shown);
         assert!(format!("{error:?}").contains(expected), "{error:?}");
-        // What says more stays.
+        // A specific error is not replaced.
         let error = explained(CertificateError::Revoked.into(), &shown);
         assert_eq!(error, CertificateError::Revoked.into());
     }

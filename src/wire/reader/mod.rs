@@ -1,4 +1,4 @@
-//! Takes values off the front of octets.
+//! Reading values from bytes.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use bytes::Bytes;
 
 use super::{DecodeError, DecodeErrorKind, FieldTable, LongString, ShortString, Timestamp};
 
-/// Reads values one after the other from octets in network byte order.
+/// Reads consecutive values from bytes in network byte order.
 ///
-/// Nothing is allocated that a length merely announces: first the octets must be there. After an
-/// error the reader stands somewhere inside the value that could not be read.
+/// A length alone never causes an allocation: the bytes have to be present first. After an error,
+/// the position of the reader is somewhere inside the value that could not be read.
 ///
 /// ```
 /// use leveret::wire::Reader;
@@ -23,44 +23,44 @@ use super::{DecodeError, DecodeErrorKind, FieldTable, LongString, ShortString, T
 #[derive(Clone)]
 pub struct Reader<'a> {
     rest: &'a [u8],
-    /// Where `rest` ends, counted from the start of the outermost octets.
+    /// The position of the end of `rest`, counted from the start of the outermost bytes.
     end: usize,
-    /// Of whom `rest` is a part, where strings may share it.
+    /// The buffer that contains `rest`, if strings may share it.
     owner: Option<&'a Bytes>,
 }
 
 impl<'a> Reader<'a> {
-    /// Reads `octets` and copies the strings that it returns.
+    /// Makes a reader of `octets` that copies the strings that it returns.
     #[inline]
     pub const fn new(octets: &'a [u8]) -> Self {
         Self { rest: octets, end: octets.len(), owner: None }
     }
 
-    /// Reads `octets` and returns strings that share them: nothing is copied, and the smallest
-    /// string keeps all of `octets` alive.
+    /// Makes a reader of `octets` whose strings share them. Nothing is copied, but even the
+    /// smallest string keeps all of `octets` in memory.
     #[inline]
     pub fn shared(octets: &'a Bytes) -> Self {
         Self { rest: octets, end: octets.len(), owner: Some(octets) }
     }
 
-    /// Octets that were not read yet.
+    /// Returns the number of bytes that were not read yet.
     #[inline]
     pub const fn remaining(&self) -> usize {
         self.rest.len()
     }
 
-    /// Octets that were read.
+    /// Returns the number of bytes that were read.
     #[inline]
     pub const fn position(&self) -> usize {
-        // `end` counts from the same start as the position does, so it is never the smaller one.
+        // `end` and the position count from the same start, so `end` is never smaller.
         self.end.saturating_sub(self.rest.len())
     }
 
-    /// All octets were read.
+    /// Checks that all bytes were read.
     ///
     /// # Errors
     ///
-    /// [`DecodeErrorKind::TrailingOctets`] where some were not.
+    /// Returns an error of the kind [`DecodeErrorKind::TrailingOctets`] if bytes remain.
     #[inline]
     pub fn finish(&self) -> Result<(), DecodeError> {
         if self.rest.is_empty() { Ok(()) } else { Err(self.error(DecodeErrorKind::TrailingOctets)) }
@@ -70,7 +70,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     ///
-    /// [`DecodeErrorKind::Truncated`] where the octets end before.
+    /// Returns an error of the kind [`DecodeErrorKind::Truncated`] if there are too few bytes.
     #[inline]
     pub fn octet(&mut self) -> Result<u8, DecodeError> {
         self.chunk().map(u8::from_be_bytes)
@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     ///
-    /// [`DecodeErrorKind::Truncated`] where the octets end before.
+    /// Returns an error of the kind [`DecodeErrorKind::Truncated`] if there are too few bytes.
     #[inline]
     pub fn short(&mut self) -> Result<u16, DecodeError> {
         self.chunk().map(u16::from_be_bytes)
@@ -90,7 +90,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     ///
-    /// [`DecodeErrorKind::Truncated`] where the octets end before.
+    /// Returns an error of the kind [`DecodeErrorKind::Truncated`] if there are too few bytes.
     #[inline]
     pub fn long(&mut self) -> Result<u32, DecodeError> {
         self.chunk().map(u32::from_be_bytes)
@@ -100,27 +100,27 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     ///
-    /// [`DecodeErrorKind::Truncated`] where the octets end before.
+    /// Returns an error of the kind [`DecodeErrorKind::Truncated`] if there are too few bytes.
     #[inline]
     pub fn longlong(&mut self) -> Result<u64, DecodeError> {
         self.chunk().map(u64::from_be_bytes)
     }
 
-    /// Reads seconds since 1970.
+    /// Reads a timestamp: 64 bits of seconds since 1970.
     ///
     /// # Errors
     ///
-    /// [`DecodeErrorKind::Truncated`] where the octets end before.
+    /// Returns an error of the kind [`DecodeErrorKind::Truncated`] if there are too few bytes.
     #[inline]
     pub fn timestamp(&mut self) -> Result<Timestamp, DecodeError> {
         self.longlong().map(Timestamp::from_secs)
     }
 
-    /// Reads the next `count` octets in place.
+    /// Reads the next `count` bytes in place.
     ///
     /// # Errors
     ///
-    /// [`DecodeErrorKind::Truncated`] where there are fewer.
+    /// Returns an error of the kind [`DecodeErrorKind::Truncated`] if there are fewer.
     #[inline]
     pub fn octets(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
         match self.rest.split_at_checked(count) {
@@ -132,57 +132,57 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a short string in place: an octet of length, and as many octets.
+    /// Reads a short string in place: one octet of length, then as many bytes.
     ///
     /// # Errors
     ///
-    /// [`DecodeErrorKind::Truncated`] where the octets end before.
+    /// Returns an error of the kind [`DecodeErrorKind::Truncated`] if there are too few bytes.
     #[inline]
     pub fn short_string_octets(&mut self) -> Result<&'a [u8], DecodeError> {
         let length = self.octet()?;
         self.octets(usize::from(length))
     }
 
-    /// Reads a short string: an octet of length, and as many octets.
+    /// Reads a short string: one octet of length, then as many bytes.
     ///
     /// # Errors
     ///
-    /// [`DecodeErrorKind::Truncated`] where the octets end before.
+    /// Returns an error of the kind [`DecodeErrorKind::Truncated`] if there are too few bytes.
     #[inline]
     pub fn short_string(&mut self) -> Result<ShortString, DecodeError> {
         let octets = self.short_string_octets()?;
         Ok(ShortString::from(self.own(octets)))
     }
 
-    /// Reads a long string: 32 bits of length, and as many octets.
+    /// Reads a long string: 32 bits of length, then as many bytes.
     ///
     /// # Errors
     ///
-    /// [`DecodeErrorKind::Truncated`] where the octets end before.
+    /// Returns an error of the kind [`DecodeErrorKind::Truncated`] if there are too few bytes.
     #[inline]
     pub fn long_string(&mut self) -> Result<LongString, DecodeError> {
         self.byte_array().map(LongString::from)
     }
 
-    /// Reads a field table: 32 bits of length in octets, then keys and values.
+    /// Reads a field table: 32 bits of length in bytes, then keys and values.
     ///
     /// # Errors
     ///
-    /// Whatever is wrong with the table or a value in it: see [`DecodeErrorKind`].
+    /// Returns an error if the table or a value in it is invalid: see [`DecodeErrorKind`].
     #[inline]
     pub fn table(&mut self) -> Result<FieldTable, DecodeError> {
         self.nested_table(0)
     }
 
-    /// Reads octets behind their length in 32 bits.
+    /// Reads 32 bits of length, then as many bytes.
     #[inline]
     pub(super) fn byte_array(&mut self) -> Result<Bytes, DecodeError> {
         let octets = self.long_octets()?;
         Ok(self.own(octets))
     }
 
-    /// A reader of the octets behind their length in 32 bits, which counts positions from the same
-    /// start.
+    /// Reads 32 bits of length, and returns a reader of as many bytes. Its positions count from the
+    /// same start.
     pub(super) fn part(&mut self) -> Result<Self, DecodeError> {
         let rest = self.long_octets()?;
         Ok(Self { rest, end: self.position(), owner: self.owner })
@@ -199,7 +199,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// An error at the current position.
+    /// Makes an error at the current position.
     #[cold]
     pub(super) fn error(&self, kind: DecodeErrorKind) -> DecodeError {
         DecodeError::at(self.position(), kind)
@@ -208,11 +208,12 @@ impl<'a> Reader<'a> {
     #[inline]
     fn long_octets(&mut self) -> Result<&'a [u8], DecodeError> {
         let length = self.long()?;
-        // What an address space cannot hold is not there.
+        // More bytes than an address space can hold cannot be there, so that the largest `usize` is
+        // refused as they would be.
         self.octets(usize::try_from(length).unwrap_or(usize::MAX))
     }
 
-    /// Keeps `octets`, which were read here.
+    /// Shares or copies `octets`, which this reader read.
     #[inline]
     fn own(&self, octets: &'a [u8]) -> Bytes {
         match self.owner {
@@ -222,7 +223,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The octets themselves may hold a secret.
+/// Does not show the bytes, which may contain a secret.
 impl fmt::Debug for Reader<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reader")

@@ -1,4 +1,4 @@
-//! Serialises values, behind the feature `serde`; the documentation of the room says in which
+//! Serialisation of values with the feature `serde`; the documentation of `wire` describes the
 //! notation.
 
 mod octets;

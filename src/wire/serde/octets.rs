@@ -1,4 +1,4 @@
-//! Octets, which serde has no type of the standard library for.
+//! Serialisation of bytes, for which serde does not use a type of the standard library.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-/// Octets as the format has them: of its own kind, or as a row of numbers.
+/// Bytes in the notation of the format: its own byte type, or a sequence of numbers.
 pub(super) struct Octets(pub(super) Bytes);
 
 impl Serialize for Octets {
@@ -21,7 +21,7 @@ impl<'de> Deserialize<'de> for Octets {
     }
 }
 
-/// Takes octets in whatever notation: text, octets, or a row of numbers.
+/// Reads bytes in any notation: text, bytes, or a sequence of numbers.
 pub(super) struct OctetsVisitor;
 
 impl<'de> Visitor<'de> for OctetsVisitor {
@@ -48,7 +48,7 @@ impl<'de> Visitor<'de> for OctetsVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut numbers: A) -> Result<Bytes, A::Error> {
-        // What a format announces is not yet there, so nothing is reserved for it.
+        // The announced length of a sequence may be wrong, so that nothing is reserved for it.
         let mut octets = Vec::new();
         while let Some(octet) = numbers.next_element()? {
             octets.push(octet);

@@ -1,4 +1,4 @@
-//! Short and long strings: text, or octets where they are not UTF-8.
+//! Serialisation of short and long strings: as text, or as bytes if they are not UTF-8.
 
 use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, Error};

@@ -1,4 +1,4 @@
-//! Field tables: maps in the order of their fields.
+//! Serialisation of field tables: as maps in the order of their fields.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! From Rust's values to field values.
+//! Conversions from Rust's values into field values.
 
 use std::borrow::Cow;
 use std::num::TryFromIntError;
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::FieldValue;
 use crate::wire::{Decimal, FieldTable, LongString, ShortString, Timestamp};
 
-/// A type whose values fit a variant as they are.
+/// Implements `From` for types whose values are those of a variant.
 macro_rules! variant {
     ($($rust:ty => $variant:ident),+ $(,)?) => {
         $(impl From<$rust> for FieldValue {
@@ -39,7 +39,7 @@ variant! {
     FieldTable => Table,
 }
 
-/// The wire has no 64 bits without a sign.
+/// Returns an error above `i64::MAX`, because the wire has no unsigned type of 64 bits.
 impl TryFrom<u64> for FieldValue {
     type Error = TryFromIntError;
 
@@ -48,7 +48,7 @@ impl TryFrom<u64> for FieldValue {
     }
 }
 
-/// The wire has no 64 bits without a sign.
+/// Returns an error above `i64::MAX`, because the wire has no unsigned type of 64 bits.
 impl TryFrom<usize> for FieldValue {
     type Error = TryFromIntError;
 
@@ -81,7 +81,7 @@ impl From<Cow<'_, str>> for FieldValue {
     }
 }
 
-/// A long string: no field value is a short one.
+/// Becomes a long string, because no field value is a short string.
 impl From<ShortString> for FieldValue {
     fn from(text: ShortString) -> Self {
         Self::LongString(text.into())
@@ -106,28 +106,28 @@ impl From<Vec<u8>> for FieldValue {
     }
 }
 
-/// Times before 1970, which the wire cannot carry, become 1970.
+/// Times before 1970, which the wire cannot express, become 1970.
 impl From<SystemTime> for FieldValue {
     fn from(time: SystemTime) -> Self {
         Self::Timestamp(time.into())
     }
 }
 
-/// Its milliseconds, in which the broker's arguments count; at most `i64::MAX` of them.
+/// Becomes its number of milliseconds, the unit of the broker's arguments; at most `i64::MAX`.
 impl From<Duration> for FieldValue {
     fn from(duration: Duration) -> Self {
         Self::I64(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
     }
 }
 
-/// None is void.
+/// `None` becomes [`FieldValue::Void`].
 impl<T: Into<Self>> From<Option<T>> for FieldValue {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Void, T::into)
     }
 }
 
-/// An array of the items.
+/// Collects the items into an array.
 impl<T: Into<Self>> FromIterator<T> for FieldValue {
     fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
         Self::Array(values.into_iter().map(T::into).collect())

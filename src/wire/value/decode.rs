@@ -1,10 +1,10 @@
-//! Reads field values, and the tables and arrays that they lie in.
+//! Decoding of field values, tables and arrays.
 
 use super::FieldValue;
 use crate::wire::{Decimal, DecodeError, DecodeErrorKind, FieldTable, MAX_NESTING, Reader};
 
 impl Reader<'_> {
-    /// Reads a table around which there are `around` tables and arrays.
+    /// Reads a table that is nested in `around` tables and arrays.
     pub(in crate::wire) fn nested_table(&mut self, around: usize) -> Result<FieldTable, DecodeError> {
         let mut fields = self.nested(around)?;
         let mut table = FieldTable::new();
@@ -24,7 +24,7 @@ impl Reader<'_> {
         Ok(array)
     }
 
-    /// A reader of the fields or items, which cannot reach beyond them.
+    /// Returns a reader of the fields or items, which cannot read beyond them.
     fn nested(&mut self, around: usize) -> Result<Self, DecodeError> {
         if around >= MAX_NESTING {
             return Err(self.error(DecodeErrorKind::NestedTooDeep));

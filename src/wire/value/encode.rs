@@ -1,10 +1,10 @@
-//! Writes field values, and the tables and arrays that they lie in.
+//! Encoding of field values, tables and arrays.
 
 use super::FieldValue;
 use crate::wire::{EncodeError, EncodeErrorKind, FieldTable, MAX_NESTING, Writer};
 
 impl Writer<'_> {
-    /// Appends a table around which there are `around` tables and arrays.
+    /// Appends a table that is nested in `around` tables and arrays.
     pub(in crate::wire) fn nested_table(&mut self, table: &FieldTable, around: usize) -> Result<(), EncodeError> {
         check_nesting(around)?;
         self.part(|writer| {

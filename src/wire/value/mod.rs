@@ -1,4 +1,4 @@
-//! Field values: what stands in a field table, each with its type.
+//! Field values: the typed values of a field table.
 
 mod conversions;
 mod decode;
@@ -10,13 +10,12 @@ use bytes::Bytes;
 
 use super::{Decimal, FieldTable, LongString, Timestamp};
 
-/// A value and its type, as RabbitMQ understands them.
+/// A value with its type, as RabbitMQ interprets the types.
 ///
-/// Rust values convert into the variant of their own type: `5` is an [`I32`](FieldValue::I32), text
-/// a [`LongString`](FieldValue::LongString), octets are a [`ByteArray`](FieldValue::ByteArray), a
-/// [`Duration`](std::time::Duration) is its number of milliseconds, which is what the broker's
-/// arguments count in. The `as_*` methods read a value whatever the width that the peer chose for
-/// it.
+/// Rust values convert into the variant of their own type: `5` becomes an [`I32`](FieldValue::I32),
+/// text a [`LongString`](FieldValue::LongString), bytes a [`ByteArray`](FieldValue::ByteArray). A
+/// [`Duration`](std::time::Duration) becomes its number of milliseconds, the unit of the broker's
+/// arguments. The `as_*` methods return a value whatever width the peer chose for it.
 ///
 /// ```
 /// use leveret::wire::FieldValue;
@@ -30,44 +29,45 @@ use super::{Decimal, FieldTable, LongString, Timestamp};
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum FieldValue {
-    /// `t`, a truth value. Any octet but 0 is read as true.
+    /// `t`, a Boolean. Any octet other than 0 is decoded as `true`.
     Bool(bool),
-    /// `b`, 8 bits with a sign.
+    /// `b`, a signed integer of 8 bits.
     I8(i8),
-    /// `B`, 8 bits without a sign.
+    /// `B`, an unsigned integer of 8 bits.
     U8(u8),
-    /// `s`, 16 bits with a sign.
+    /// `s`, a signed integer of 16 bits.
     I16(i16),
-    /// `u`, 16 bits without a sign.
+    /// `u`, an unsigned integer of 16 bits.
     U16(u16),
-    /// `I`, 32 bits with a sign.
+    /// `I`, a signed integer of 32 bits.
     I32(i32),
-    /// `i`, 32 bits without a sign.
+    /// `i`, an unsigned integer of 32 bits.
     U32(u32),
-    /// `l`, 64 bits with a sign; `L` is read as the same. There are no 64 bits without a sign.
+    /// `l`, a signed integer of 64 bits; `L` is decoded as the same. There is no unsigned integer
+    /// of 64 bits.
     I64(i64),
-    /// `f`, a floating-point number of 32 bits. Only a finite one can be encoded.
+    /// `f`, a floating-point number of 32 bits. Only finite numbers can be encoded.
     F32(f32),
-    /// `d`, a floating-point number of 64 bits. Only a finite one can be encoded.
+    /// `d`, a floating-point number of 64 bits. Only finite numbers can be encoded.
     F64(f64),
     /// `D`, a decimal number.
     Decimal(Decimal),
-    /// `S`, text, though it may hold any octets.
+    /// `S`, a string: usually text, but any bytes are allowed.
     LongString(LongString),
-    /// `x`, octets.
+    /// `x`, bytes.
     ByteArray(Bytes),
-    /// `A`, values in a row.
+    /// `A`, an array of values.
     Array(Vec<FieldValue>),
     /// `T`, seconds since 1970.
     Timestamp(Timestamp),
-    /// `F`, a table in the table.
+    /// `F`, a nested table.
     Table(FieldTable),
     /// `V`, no value.
     Void,
 }
 
 impl FieldValue {
-    /// The octet that names the type on the wire.
+    /// Returns the octet that identifies the type on the wire.
     pub const fn type_code(&self) -> u8 {
         match self {
             Self::Bool(_) => b't',
@@ -90,7 +90,7 @@ impl FieldValue {
         }
     }
 
-    /// The truth value.
+    /// Returns the Boolean, or `None` for another type.
     pub const fn as_bool(&self) -> Option<bool> {
         match self {
             Self::Bool(value) => Some(*value),
@@ -98,7 +98,7 @@ impl FieldValue {
         }
     }
 
-    /// The integer, of whatever width.
+    /// Returns the integer, whatever its width.
     pub fn as_i64(&self) -> Option<i64> {
         match self {
             Self::I8(value) => Some(i64::from(*value)),
@@ -112,12 +112,12 @@ impl FieldValue {
         }
     }
 
-    /// The integer, of whatever width, unless it is negative.
+    /// Returns the integer, whatever its width, unless it is negative.
     pub fn as_u64(&self) -> Option<u64> {
         self.as_i64().and_then(|value| u64::try_from(value).ok())
     }
 
-    /// The floating-point number, of either width.
+    /// Returns the floating-point number, whatever its width.
     pub fn as_f64(&self) -> Option<f64> {
         match self {
             Self::F32(value) => Some(f64::from(*value)),
@@ -126,7 +126,7 @@ impl FieldValue {
         }
     }
 
-    /// The decimal number.
+    /// Returns the decimal number.
     pub const fn as_decimal(&self) -> Option<Decimal> {
         match self {
             Self::Decimal(value) => Some(*value),
@@ -134,7 +134,7 @@ impl FieldValue {
         }
     }
 
-    /// The text of a long string, where it is UTF-8.
+    /// Returns the text of a long string, if it is UTF-8.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::LongString(value) => value.to_str().ok(),
@@ -142,7 +142,7 @@ impl FieldValue {
         }
     }
 
-    /// The octets of a long string or byte array.
+    /// Returns the bytes of a long string or byte array.
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match self {
             Self::LongString(value) => Some(value.as_bytes()),
@@ -151,7 +151,7 @@ impl FieldValue {
         }
     }
 
-    /// The items of an array.
+    /// Returns the items of an array.
     pub fn as_array(&self) -> Option<&[FieldValue]> {
         match self {
             Self::Array(values) => Some(values),
@@ -159,7 +159,7 @@ impl FieldValue {
         }
     }
 
-    /// The timestamp.
+    /// Returns the timestamp.
     pub const fn as_timestamp(&self) -> Option<Timestamp> {
         match self {
             Self::Timestamp(value) => Some(*value),
@@ -167,7 +167,7 @@ impl FieldValue {
         }
     }
 
-    /// The table.
+    /// Returns the table.
     pub const fn as_table(&self) -> Option<&FieldTable> {
         match self {
             Self::Table(value) => Some(value),
@@ -175,13 +175,13 @@ impl FieldValue {
         }
     }
 
-    /// There is no value.
+    /// Returns `true` if there is no value.
     pub const fn is_void(&self) -> bool {
         matches!(self, Self::Void)
     }
 }
 
-/// The variant around its value; decimals and timestamps name themselves already.
+/// Prints the variant around its value. Decimals and timestamps print their own name.
 impl fmt::Debug for FieldValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (variant, value): (&str, &dyn fmt::Debug) = match self {

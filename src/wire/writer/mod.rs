@@ -1,13 +1,13 @@
-//! Appends values to a buffer.
+//! Appending values to a buffer.
 
 use std::fmt;
 
 use super::{EncodeError, EncodeErrorKind, FieldTable, LongString, ShortString, Timestamp};
 
-/// Appends values one after the other in network byte order.
+/// Appends consecutive values to a buffer in network byte order.
 ///
-/// After an error the buffer holds a part of the value that could not be written; whoever owns it
-/// truncates it.
+/// After an error, the buffer contains a part of the value that could not be written. Its owner has
+/// to truncate it.
 ///
 /// ```
 /// use leveret::wire::Writer;
@@ -24,19 +24,19 @@ pub struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// Appends to `buffer`, behind what it holds.
+    /// Makes a writer that appends to `buffer`, after its present contents.
     #[inline]
     pub const fn new(buffer: &'a mut Vec<u8>) -> Self {
         Self { buffer }
     }
 
-    /// Octets in the buffer, with those that were there before.
+    /// Returns the number of bytes in the buffer, including those that were there before.
     #[inline]
     pub const fn len(&self) -> usize {
         self.buffer.len()
     }
 
-    /// The buffer holds nothing.
+    /// Returns `true` if the buffer is empty.
     #[inline]
     pub const fn is_empty(&self) -> bool {
         self.buffer.is_empty()
@@ -66,33 +66,33 @@ impl<'a> Writer<'a> {
         self.octets(&value.to_be_bytes());
     }
 
-    /// Appends seconds since 1970.
+    /// Appends a timestamp: 64 bits of seconds since 1970.
     #[inline]
     pub fn timestamp(&mut self, value: Timestamp) {
         self.longlong(value.as_secs());
     }
 
-    /// Appends octets as they are, without a length.
+    /// Appends bytes as they are, without a length.
     #[inline]
     pub fn octets(&mut self, octets: &[u8]) {
         self.buffer.extend_from_slice(octets);
     }
 
-    /// Appends a short string: an octet of length, and as many octets.
+    /// Appends a short string: one octet of length, then as many bytes.
     ///
     /// # Errors
     ///
-    /// [`EncodeErrorKind::ShortStringTooLong`] over 255 octets.
+    /// Returns an error of the kind [`EncodeErrorKind::ShortStringTooLong`] over 255 bytes.
     #[inline]
     pub fn short_string(&mut self, value: &ShortString) -> Result<(), EncodeError> {
         self.short_string_octets(value.as_bytes())
     }
 
-    /// Appends octets as a short string.
+    /// Appends bytes as a short string.
     ///
     /// # Errors
     ///
-    /// [`EncodeErrorKind::ShortStringTooLong`] over 255 octets.
+    /// Returns an error of the kind [`EncodeErrorKind::ShortStringTooLong`] over 255 bytes.
     #[inline]
     pub fn short_string_octets(&mut self, octets: &[u8]) -> Result<(), EncodeError> {
         let Ok(length) = u8::try_from(octets.len()) else {
@@ -103,27 +103,28 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Appends a long string: 32 bits of length, and as many octets.
+    /// Appends a long string: 32 bits of length, then as many bytes.
     ///
     /// # Errors
     ///
-    /// [`EncodeErrorKind::LongStringTooLong`] over `u32::MAX` octets.
+    /// Returns an error of the kind [`EncodeErrorKind::LongStringTooLong`] over `u32::MAX` bytes.
     #[inline]
     pub fn long_string(&mut self, value: &LongString) -> Result<(), EncodeError> {
         self.byte_array(value.as_bytes())
     }
 
-    /// Appends a field table: 32 bits of length in octets, then keys and values.
+    /// Appends a field table: 32 bits of length in bytes, then keys and values.
     ///
     /// # Errors
     ///
-    /// Whatever the wire cannot carry of it: see [`EncodeErrorKind`].
+    /// Returns an error if the wire cannot express the table or a value in it: see
+    /// [`EncodeErrorKind`].
     #[inline]
     pub fn table(&mut self, value: &FieldTable) -> Result<(), EncodeError> {
         self.nested_table(value, 0)
     }
 
-    /// Appends octets behind their length in 32 bits.
+    /// Appends 32 bits of length, then the bytes.
     #[inline]
     pub(super) fn byte_array(&mut self, octets: &[u8]) -> Result<(), EncodeError> {
         let Ok(length) = u32::try_from(octets.len()) else {
@@ -134,12 +135,12 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Appends what `write` appends, behind its length in 32 bits.
+    /// Appends 32 bits of length, then what `write` appends.
     pub(super) fn part(&mut self, write: impl FnOnce(&mut Self) -> Result<(), EncodeError>) -> Result<(), EncodeError> {
         let start = self.len();
         self.long(0);
         write(self)?;
-        // The place of the length is there: it was appended above, and `write` only appends.
+        // The slot of the length exists: it was appended above, and `write` only appends.
         if let Some((place, written)) = self.buffer.get_mut(start..).and_then(<[u8]>::split_first_chunk_mut) {
             let Ok(length) = u32::try_from(written.len()) else {
                 return Err(EncodeError::new(EncodeErrorKind::TableTooLong { length: written.len() }));
@@ -150,7 +151,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// The octets themselves may hold a secret.
+/// Does not show the bytes, which may contain a secret.
 impl fmt::Debug for Writer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Writer").field("len", &self.len()).finish_non_exhaustive()

@@ -1,5 +1,5 @@
-//! Field values: as they are where the format has a notation for them, else with the name of their
-//! type.
+//! Serialisation of field values: in the notation of the format if there is one, otherwise with the
+//! name of their type.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde::ser::{Error as _, Serialize, Serializer};
 use super::octets::Octets;
 use crate::wire::{Decimal, FieldTable, FieldValue, Timestamp};
 
-/// A value with the name of its type: the variants of [`FieldValue`], all of which may be read so.
+/// A value with the name of its type. Every variant of [`FieldValue`] can be read in this form.
 #[derive(::serde::Deserialize)]
 enum Named {
     Bool(bool),
@@ -84,7 +84,7 @@ impl Serialize for FieldValue {
     }
 }
 
-/// A variant of [`Named`], by its place there and its name.
+/// Serialises a variant of [`Named`], by its index and its name.
 fn named<S: Serializer>(
     serializer: S,
     index: u32,
