@@ -107,7 +107,7 @@ impl<S: 'static> Channel<S> {
         self.handle.each(poll, move |state, returned| handler(state, &channel, returned));
     }
 
-    /// Calls `handler` with each thing that happens to the channel from now on, the last of which is
+    /// Calls `handler` with each thing that happens to the channel from now on; the last is
     /// [`ChannelEvent::Closed`]. It does not keep the channel open.
     pub fn on_event(&self, mut handler: impl FnMut(&mut S, &Handle<S>, ChannelEvent) + 'static) {
         let (mut events, handle) = (self.inner.events(), self.handle.clone());

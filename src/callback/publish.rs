@@ -40,7 +40,7 @@ impl<S: 'static> Publish<'_, S, Plain> {
     /// Queues the message; while publishing is paused it waits in line, first come, first served,
     /// and takes memory. To know when it is queued, use [`then`](Publish::then).
     pub fn send(self) {
-        self.then(|_, _, _| {});
+        self.channel.handle().begin(self.inner.into_owned().into_future());
     }
 
     /// The same; calls `then` when the message is queued, which is before it is sent, or with why it
@@ -54,7 +54,8 @@ impl<S: 'static> Publish<'_, S, Plain> {
     ///
     /// # Errors
     ///
-    /// Publishing is paused ([`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)), or those that `then` hears.
+    /// Publishing is paused ([`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)), or those
+    /// that `then` hears.
     #[inline]
     pub fn try_send(self) -> Result<()> {
         self.inner.try_publish()
@@ -63,8 +64,10 @@ impl<S: 'static> Publish<'_, S, Plain> {
 
 impl<S: 'static> Publish<'_, S, Confirmed> {
     /// Publishes the message; calls `then` once with its outcome: `Ok` when the broker took
-    /// responsibility, else that it was refused ([`ErrorKind::Nacked`](crate::ErrorKind::Nacked)), that no queue took it
-    /// ([`ErrorKind::Returned`](crate::ErrorKind::Returned)), or what became of it when the channel was closed.
+    /// responsibility, else that it was refused
+    /// ([`ErrorKind::Nacked`](crate::ErrorKind::Nacked)), that no queue took it
+    /// ([`ErrorKind::Returned`](crate::ErrorKind::Returned)), or what became of it when the channel
+    /// was closed.
     pub fn then(self, then: impl FnOnce(&mut S, &Channel<S>, Result<()>) + 'static) {
         let (channel, publish) = (self.channel.clone(), self.inner.into_owned().confirmed());
         self.channel.handle().once(publish, move |state, outcome| then(state, &channel, outcome));
