@@ -1,7 +1,20 @@
 //! The API of callbacks against the embedded broker at a TCP port.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
 
 mod basics;
+mod guard;
 #[path = "../blocking/host.rs"]
 #[allow(dead_code, reason = "the blocking tests use the rest")]
 mod host;
+mod loops;
+mod once;
+mod panics;
+mod rig;
+mod verbs;
+mod world;
