@@ -8,6 +8,8 @@
 )]
 
 mod basics;
+mod dropping;
+mod events;
 mod guard;
 #[path = "../blocking/host.rs"]
 #[allow(dead_code, reason = "the blocking tests use the rest")]
