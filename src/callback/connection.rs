@@ -4,11 +4,12 @@ use std::cell::RefCell;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 
 use futures_channel::oneshot::{Receiver, Sender, channel};
 
+use super::events::{Listeners, Telling};
 use super::{Channel, EventLoop, Handle};
 use crate::asynchronous;
 use crate::config::{ConnectionParameters, Secret};
@@ -27,6 +28,7 @@ pub struct Connection<S> {
 struct Inner<S> {
     handle: Handle<S>,
     life: RefCell<Life>,
+    listeners: RefCell<Weak<Listeners<S, ConnectionEvent>>>,
 }
 
 /// Where it is.
@@ -114,7 +116,7 @@ impl<S: 'static> Connection<S> {
     ) -> Self {
         let (goes_on, given_up) = channel();
         let life = RefCell::new(Life::Opening(Opening { goes_on: Some(goes_on), then: Vec::new() }));
-        let connection = Self { inner: Rc::new(Inner { handle: handle.clone(), life }) };
+        let connection = Self { inner: Rc::new(Inner { handle: handle.clone(), life, listeners: RefCell::default() }) };
         let opened = connection.clone();
         handle.once(unless(given_up, opening), move |state, result| {
             let result = opened.inner.settle(result);
@@ -192,13 +194,27 @@ impl<S: 'static> Connection<S> {
 
     /// Calls `handler` with each thing that happens to the connection from now on, or from when it
     /// is open; the last is [`ConnectionEvent::Closed`]. It does not keep the connection open.
+    ///
+    /// All handlers of events, those for one kind included, hear of one event before any hears of
+    /// the next, in the order in which they were given.
     pub fn on_event(&self, mut handler: impl FnMut(&mut S, &Handle<S>, ConnectionEvent) + 'static) {
         let handle = self.handle().clone();
+        let present = self.inner.listeners.borrow().upgrade();
+        let listeners = present.unwrap_or_else(|| self.listen());
+        listeners.add(move |state, event| handler(state, &handle, event));
+    }
+
+    /// Begins to tell of events, as soon as the connection is open.
+    fn listen(&self) -> Rc<Listeners<S, ConnectionEvent>> {
+        let listeners = Listeners::new();
+        self.inner.listeners.replace(Rc::downgrade(&listeners));
+        let (handle, told) = (self.handle().clone(), Rc::clone(&listeners));
         self.when_open(move |connection| {
-            let (mut events, waits_on) = (connection.events(), handle.clone());
+            let mut events = connection.events();
             let poll = move |context: &mut Context<'_>| events.poll_event(context);
-            waits_on.each(poll, move |state, event| handler(state, &handle, event));
+            handle.add(Box::new(Telling::new(poll, told)));
         });
+        listeners
     }
 
     /// Does something now, or as soon as the connection is open; never, where that fails.

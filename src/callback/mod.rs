@@ -77,6 +77,7 @@ mod connection;
 mod consume;
 mod delivery;
 mod event_loop;
+mod events;
 mod get;
 mod handle;
 mod publish;
