@@ -262,8 +262,9 @@ async fn publish_at_once(
         });
     });
     assert!(connection.set_backpressure_multiplier(1).is_err(), "it is not open");
+    // In whatever order they are given, the one who hears of the relief hears of it last.
+    connection.on_relieved(|heard, _| heard.1 = heard.0.len());
     connection.on_backpressure(|heard, _, queued| heard.0.push(queued));
-    connection.on_relieved(|heard, _| heard.1 += 1);
     let (mut before, mut after) = (Vec::new(), Vec::new());
     let length = |frame: Option<leveret_test_support::frames::Frame>| frame.unwrap().payload.len() as u64 + 8;
     let script = async {
@@ -285,11 +286,11 @@ async fn publish_at_once(
 }
 
 #[tokio::test(start_paused = true)]
-async fn backpressure_is_heard_at_each_frame_that_pikas_rule_names_and_once_when_it_is_relieved() {
-    for (multiplier, publishes, size) in [(None, 20, 1), (Some(2), 5, 10), (Some(1), 3, 300_000), (None, 1, 300_000)] {
+async fn backpressure_is_heard_at_each_frame_that_pikas_rule_names_and_then_that_it_is_relieved() {
+    for (multiplier, publishes, size) in [(None, 100, 1), (Some(2), 5, 10), (Some(1), 3, 300_000), (None, 1, 300_000)] {
         let (heard, before, after, relieved) = publish_at_once(multiplier, publishes, size).await;
         let expected = speaks(multiplier.unwrap_or(10).into(), &before, &after);
         assert_eq!(heard, expected, "{multiplier:?} {publishes} {size}");
-        assert_eq!(relieved, usize::from(!expected.is_empty()), "{multiplier:?} {publishes} {size}");
+        assert_eq!(relieved, expected.len(), "{multiplier:?} {publishes} {size}");
     }
 }

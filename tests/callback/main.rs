@@ -10,6 +10,7 @@
 mod basics;
 mod dropping;
 mod events;
+mod examples;
 mod guard;
 #[path = "../blocking/host.rs"]
 #[allow(dead_code, reason = "the blocking tests use the rest")]
