@@ -55,10 +55,11 @@ impl<S: 'static> Connection<S> {
     /// why it could not be opened.
     ///
     /// Endpoints, retries and deadlines are those of the async API's
-    /// [`open`](asynchronous::Connection#method.open). Names are resolved, files read and providers
-    /// of credentials asked on threads that are there for it: the loop goes on meanwhile. With
-    /// [`driver_thread`](ConnectionParameters#structfield.driver_thread) a thread of its own drives
-    /// the connection, and handlers can take as long as they like.
+    /// [`open`](asynchronous::Connection#method.open). Names are resolved and files read on threads
+    /// that are there for it: the loop goes on meanwhile. The future of a provider of credentials
+    /// runs on the loop, and must not block it. With
+    /// [`driver_thread`](ConnectionParameters#structfield.driver_thread) all of that is done by the
+    /// thread that drives the connection, and handlers can take as long as they like.
     ///
     /// What is given back can be [closed](Connection::close) before it is open. Nothing else works
     /// before.

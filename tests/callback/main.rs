@@ -8,6 +8,7 @@
 )]
 
 mod basics;
+mod closing;
 mod dropping;
 mod events;
 mod examples;
@@ -17,6 +18,7 @@ mod guard;
 mod host;
 mod loops;
 mod once;
+mod opening;
 mod panics;
 mod rig;
 mod verbs;

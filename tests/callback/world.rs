@@ -107,11 +107,20 @@ impl<S: 'static> World<S> {
         parameters: ConnectionParameters,
         on_open: impl FnOnce(&mut S, &Connection<S>, leveret::Result<()>) + 'static,
     ) -> Connection<S> {
+        Connection::wait_for(self.handle(), self.opening(stream, parameters), on_open)
+    }
+
+    /// Begins to open a connection of which no handler hears.
+    pub(crate) fn opening(
+        &self,
+        stream: DuplexStream,
+        parameters: ConnectionParameters,
+    ) -> impl Future<Output = leveret::Result<leveret::Connection>> + 'static + use<S> {
         let readiness = Arc::new(Readiness { is_ready: AtomicBool::new(false), woken: Arc::clone(&self.woken) });
         let pipe = Pipe { stream, waker: Waker::from(Arc::clone(&readiness)) };
         let (token, opening) = self.reactor.open_on(pipe, parameters).unwrap();
         self.sources.borrow_mut().push((token, readiness));
-        Connection::wait_for(self.handle(), opening, on_open)
+        opening
     }
 
     /// One turn and one pass, of what is due now.
