@@ -16,10 +16,15 @@ mod guard;
 #[path = "../blocking/host.rs"]
 #[allow(dead_code, reason = "the blocking tests use the rest")]
 mod host;
+mod hours;
 mod loops;
+mod many;
+#[path = "../asynchronous/misbehaving/mod.rs"]
+mod misbehaving;
 mod once;
 mod opening;
 mod panics;
 mod rig;
+mod staged;
 mod verbs;
 mod world;

@@ -7,6 +7,7 @@
 use leveret::protocol::{basic, channel, connection, queue};
 use leveret::{ErrorKind, ReplyCode};
 use leveret_test_support::{Peer, start, tune};
+use tokio::task::LocalSet;
 
 use super::case::When::{OpenOk, Start, Tune};
 use super::case::{Case, Says, sends};
@@ -15,6 +16,7 @@ use super::octets::{
     table_of,
 };
 use super::{lead_to, play};
+use crate::staged::Client;
 
 const PROTOCOL: ErrorKind = ErrorKind::Protocol;
 
@@ -212,9 +214,10 @@ async fn a_stream_that_ends_within_a_frame_of_the_handshake_is_an_error_of_the_t
                 peer.end().await;
                 peer.expect_end().await;
             };
-            let opening = leveret::Connection::open_on(transport, crate::client::parameters());
-            let (opened, ()) = tokio::join!(opening, script);
-            let error = opened.unwrap_err();
+            let opening = Client::open(transport, super::parameters());
+            let both = async { tokio::join!(opening, script) };
+            let (opened, ()) = LocalSet::new().run_until(both).await;
+            let error = opened.err().expect("it fails");
             // Neither the credentials nor the virtual host can be to blame for half of an answer.
             assert_eq!(error.kind(), ErrorKind::Io, "{at:?}: {len} octets: {error:?}");
             assert!(error.is_retryable() && error.is_not_sent(), "{at:?}: {len} octets: {error:?}");
