@@ -136,7 +136,8 @@ impl<S: 'static> Channel<S> {
         });
     }
 
-    /// Calls `handler` once, when the channel is over, by itself or with its connection, with why.
+    /// Calls `handler` once when the channel has ended, by itself or with its connection, with why.
+    /// It does not keep the channel open.
     #[doc(alias = "add_on_close_callback")]
     pub fn on_close(&self, handler: impl FnOnce(&mut S, &Handle<S>, Error) + 'static) {
         let (closed, handle) = (self.inner.closed(), self.handle.clone());
@@ -175,8 +176,7 @@ impl<S: 'static> Channel<S> {
         self.inner.number()
     }
 
-    /// The same channel, for tasks and, by way of
-    /// [`blocking`](asynchronous::Channel), for threads.
+    /// The same channel for tasks, which can be sent to another thread.
     pub fn into_async(self) -> asynchronous::Channel {
         self.inner
     }

@@ -61,8 +61,8 @@ impl<S: 'static> Connection<S> {
     /// [`driver_thread`](ConnectionParameters#structfield.driver_thread) all of that is done by the
     /// thread that drives the connection, and handlers can take as long as they like.
     ///
-    /// What is given back can be [closed](Connection::close) before it is open. Nothing else works
-    /// before.
+    /// What this returns can be [closed](Connection::close) before it is open, and be given
+    /// handlers of its events and its end. Nothing else works before.
     ///
     /// # Errors
     ///
@@ -182,8 +182,8 @@ impl<S: 'static> Connection<S> {
         self.inner.handle.once(closing, move |state, result| then(state, &connection, result));
     }
 
-    /// Calls `handler` once, when the connection is over, with why. It can be given before the
-    /// connection is open; that the open fails is told to the handler of the open alone.
+    /// Calls `handler` once when the connection has ended, with why. It can be given before the
+    /// connection is open; where the open fails, only the handler of the open is called.
     #[doc(alias = "add_on_close_callback")]
     pub fn on_close(&self, handler: impl FnOnce(&mut S, &Handle<S>, Error) + 'static) {
         let handle = self.handle().clone();

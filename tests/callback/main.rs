@@ -26,5 +26,6 @@ mod opening;
 mod panics;
 mod rig;
 mod staged;
+mod stress;
 mod verbs;
 mod world;
