@@ -1,5 +1,6 @@
-//! A publisher by callbacks on an event loop: each message is confirmed by the broker and mandatory,
-//! publishing heeds backpressure, and a connection that is lost is opened again, by hand.
+//! A publisher by callbacks on an event loop: each message is confirmed by the broker and
+//! mandatory, publishing heeds backpressure, and a connection that is lost is opened again, by
+//! hand.
 //!
 //! `AMQP_URL=amqp://user:password@host cargo run --features callback --example callback_publisher`;
 //! without `AMQP_URL` it uses the broker of this machine.
@@ -65,8 +66,8 @@ fn on_connected(app: &mut App, connection: &Connection<App>, opened: Result<()>)
     }
 }
 
-/// The connection is over, or could not be opened: unless the work is done, another one is opened in
-/// a while.
+/// The connection is over, or could not be opened: unless the work is done, another one is opened
+/// in a while.
 fn on_lost(app: &mut App, handle: &Handle<App>, why: leveret::Error) {
     app.publisher = None;
     app.paused = false;
@@ -127,7 +128,8 @@ fn on_outcome(app: &mut App, number: u32, outcome: Result<()>) {
     match outcome {
         Ok(()) => app.confirmed += 1,
         Err(error) if error.kind() == ErrorKind::Returned => println!("No queue takes message {number}: {error}"),
-        // It may have arrived all the same: who consumes has to cope with a message that comes twice.
+        // It may have arrived all the same: who consumes has to cope with a message that comes
+        // twice.
         Err(_) => app.waiting.push_back(number),
     }
     if app.is_done() {

@@ -50,9 +50,9 @@ impl Reactor {
     }
 
     /// The same over any stream that reads and writes at once or says
-    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock). No [`Change`](crate::readiness::Change) tells
-    /// of it: whoever has it calls [`handle_ready`](Reactor::handle_ready) with the token, whenever
-    /// it may have become ready.
+    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock). No [`Change`](crate::readiness::Change)
+    /// tells of it: whoever has it calls [`handle_ready`](Reactor::handle_ready) with the token,
+    /// whenever it may have become ready.
     ///
     /// # Errors
     ///

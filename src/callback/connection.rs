@@ -51,8 +51,8 @@ type OnOpen = Box<dyn FnOnce(&asynchronous::Connection)>;
 
 impl<S: 'static> Connection<S> {
     /// Begins to open a connection to the broker, or to one of the brokers, that a URL or
-    /// [`ConnectionParameters`] name. `on_open` is called once: with `Ok` when it is open, else with
-    /// why it could not be opened.
+    /// [`ConnectionParameters`] name. `on_open` is called once: with `Ok` when it is open, else
+    /// with why it could not be opened.
     ///
     /// Endpoints, retries and deadlines are those of the async API's
     /// [`open`](asynchronous::Connection#method.open). Names are resolved and files read on threads
@@ -156,8 +156,8 @@ impl<S: 'static> Connection<S> {
     }
 
     /// Closes the connection: what was queued goes first, then the broker is told. It is over when
-    /// [`on_close`](Connection::on_close) says so, which takes a loop that runs. One that is not open
-    /// yet is given up.
+    /// [`on_close`](Connection::on_close) says so, which takes a loop that runs. One that is not
+    /// open yet is given up.
     pub fn close(&self) {
         self.close_then(|_, _, _| {});
     }
@@ -228,7 +228,8 @@ impl<S: 'static> Connection<S> {
         }
     }
 
-    /// Calls `handler` whenever the broker blocks publishes (`connection.blocked`), with its reason.
+    /// Calls `handler` whenever the broker blocks publishes (`connection.blocked`), with its
+    /// reason.
     #[doc(alias = "add_on_connection_blocked_callback")]
     pub fn on_blocked(&self, mut handler: impl FnMut(&mut S, &Handle<S>, &str) + 'static) {
         self.on_event(move |state, handle, event| {
@@ -248,8 +249,8 @@ impl<S: 'static> Connection<S> {
         });
     }
 
-    /// Calls `handler` for each frame that is queued while more waits than the multiplier allows, by
-    /// the rule of Pika 0.x, with how many octets wait. It is off unless
+    /// Calls `handler` for each frame that is queued while more waits than the multiplier allows,
+    /// by the rule of Pika 0.x, with how many octets wait. It is off unless
     /// [`backpressure_detection`](ConnectionParameters#structfield.backpressure_detection) is on.
     #[doc(alias = "add_backpressure_callback")]
     pub fn on_backpressure(&self, mut handler: impl FnMut(&mut S, &Handle<S>, u64) + 'static) {

@@ -96,8 +96,8 @@ impl<'a, S: 'static> Consume<'a, S> {
     }
 }
 
-/// A consumer whose messages a handler gets. Dropping it changes nothing: the consumer goes on until
-/// it is cancelled, or its channel or connection ends.
+/// A consumer whose messages a handler gets. Dropping it changes nothing: the consumer goes on
+/// until it is cancelled, or its channel or connection ends.
 pub struct Consumer<S> {
     channel: Channel<S>,
     control: Rc<RefCell<Control>>,

@@ -43,8 +43,9 @@ impl<S: 'static> Publish<'_, S, Plain> {
         self.channel.handle().begin(self.inner.into_owned().into_future());
     }
 
-    /// The same; calls `then` when the message is queued, which is before it is sent, or with why it
-    /// is not: the channel is closed, or confirms what is published; the message cannot be encoded.
+    /// The same; calls `then` when the message is queued, which is before it is sent, or with why
+    /// it is not: the channel is closed, or confirms what is published; the message cannot be
+    /// encoded.
     pub fn then(self, then: impl FnOnce(&mut S, &Channel<S>, Result<()>) + 'static) {
         let (channel, publish) = (self.channel.clone(), self.inner.into_owned().into_future());
         self.channel.handle().once(publish, move |state, result| then(state, &channel, result));

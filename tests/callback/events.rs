@@ -243,8 +243,8 @@ fn the_rule_of_this_test_is_that_of_the_table() {
     assert_eq!(speaks(10, &[], &[40, 22, 131_072, 131_072, 37_858]), [0; 0]);
 }
 
-/// What was heard, by how much waited, and the lengths of the frames: those that went out before and
-/// those that were queued at once, which are `publishes` of a message of so many octets.
+/// What was heard, by how much waited, and the lengths of the frames: those that went out before
+/// and those that were queued at once, which are `publishes` of a message of so many octets.
 async fn publish_at_once(
     multiplier: Option<u32>,
     publishes: usize,

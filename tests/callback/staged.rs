@@ -1,5 +1,5 @@
-//! What a client of callbacks is about at each stage of a connection, where its peer misbehaves. Its
-//! loop runs beside, in virtual time.
+//! What a client of callbacks is about at each stage of a connection, where its peer misbehaves.
+//! Its loop runs beside, in virtual time.
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -227,7 +227,8 @@ fn play(seed: u64) -> usize {
             _ => event_loop.pass(&mut round.app, Some(Duration::from_millis(1))).unwrap(),
         }
     }
-    // All connections are lost; what handlers keep of them meanwhile is dropped, until nothing is left.
+    // All connections are lost; what handlers keep of them meanwhile is dropped, until nothing is
+    // left.
     drop(host);
     loop {
         drop(std::mem::take(&mut round.app));
