@@ -107,8 +107,7 @@ impl<S: 'static> Channel<S> {
         self.handle.each(poll, move |state, returned| handler(state, &channel, returned));
     }
 
-    /// Calls `handler` with each thing that happens to the channel from now on, the last of which
-    /// is
+    /// Calls `handler` with each thing that happens to the channel from now on; the last is
     /// [`ChannelEvent::Closed`]. It does not keep the channel open.
     pub fn on_event(&self, mut handler: impl FnMut(&mut S, &Handle<S>, ChannelEvent) + 'static) {
         let (mut events, handle) = (self.inner.events(), self.handle.clone());
@@ -137,7 +136,8 @@ impl<S: 'static> Channel<S> {
         });
     }
 
-    /// Calls `handler` once, when the channel is over, by itself or with its connection, with why.
+    /// Calls `handler` once when the channel has ended, by itself or with its connection, with why.
+    /// It does not keep the channel open.
     #[doc(alias = "add_on_close_callback")]
     pub fn on_close(&self, handler: impl FnOnce(&mut S, &Handle<S>, Error) + 'static) {
         let (closed, handle) = (self.inner.closed(), self.handle.clone());
@@ -177,8 +177,7 @@ impl<S: 'static> Channel<S> {
         self.inner.number()
     }
 
-    /// The same channel, for tasks and, by way of
-    /// [`blocking`](asynchronous::Channel), for threads.
+    /// The same channel for tasks, which can be sent to another thread.
     pub fn into_async(self) -> asynchronous::Channel {
         self.inner
     }

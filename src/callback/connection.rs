@@ -2,8 +2,14 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::rc::Rc;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll};
 
+use futures_channel::oneshot::{Receiver, Sender, channel};
+
+use super::events::{Listeners, Telling};
 use super::{Channel, EventLoop, Handle};
 use crate::asynchronous;
 use crate::config::{ConnectionParameters, Secret};
@@ -23,16 +29,26 @@ pub struct Connection<S> {
 struct Inner<S> {
     handle: Handle<S>,
     life: RefCell<Life>,
+    listeners: RefCell<Weak<Listeners<S, ConnectionEvent>>>,
 }
 
 /// Where it is.
 enum Life {
-    /// It is being opened. Dropped, this gives the open up.
-    Opening(Option<futures_channel::oneshot::Sender<()>>),
+    Opening(Opening),
     Open(asynchronous::Connection),
     /// It was never opened, and why.
     Failed(Error),
 }
+
+/// It is being opened.
+struct Opening {
+    /// Dropped, this gives the open up.
+    goes_on: Option<Sender<()>>,
+    /// What is done as soon as it is open.
+    then: Vec<OnOpen>,
+}
+
+type OnOpen = Box<dyn FnOnce(&asynchronous::Connection)>;
 
 impl<S: 'static> Connection<S> {
     /// Begins to open a connection to the broker, or to one of the brokers, that a URL or
@@ -41,12 +57,12 @@ impl<S: 'static> Connection<S> {
     ///
     /// Endpoints, retries and deadlines are those of the async API's
     /// [`open`](asynchronous::Connection#method.open). Names are resolved, files read and providers
-    /// of credentials asked on threads that are there for it: the loop goes on meanwhile. With
+    /// of credentials polled on threads of their own, so the loop goes on meanwhile. With
     /// [`driver_thread`](ConnectionParameters#structfield.driver_thread) a thread of its own drives
     /// the connection, and handlers can take as long as they like.
     ///
-    /// What is given back can be [closed](Connection::close) before it is open. Nothing else works
-    /// before.
+    /// What this returns can be [closed](Connection::close) before it is open, and be given
+    /// handlers of its events and its end. Nothing else works before.
     ///
     /// # Errors
     ///
@@ -80,6 +96,9 @@ impl<S: 'static> Connection<S> {
     {
         let parameters = parameters.try_into()?;
         parameters.validate()?;
+        if handle.is_over() {
+            return Ok(Self::wait_for(handle, std::future::pending(), on_open));
+        }
         let opened = if parameters.driver_thread {
             crate::driver::mio::on_thread(|reactor| Ok(reactor.begin_open(parameters)))?
         } else {
@@ -96,9 +115,9 @@ impl<S: 'static> Connection<S> {
         opening: impl Future<Output = Result<asynchronous::Connection>> + 'static,
         on_open: impl FnOnce(&mut S, &Self, Result<()>) + 'static,
     ) -> Self {
-        let (goes_on, given_up) = futures_channel::oneshot::channel::<()>();
-        let life = RefCell::new(Life::Opening(Some(goes_on)));
-        let connection = Self { inner: Rc::new(Inner { handle: handle.clone(), life }) };
+        let (goes_on, given_up) = channel();
+        let life = RefCell::new(Life::Opening(Opening { goes_on: Some(goes_on), then: Vec::new() }));
+        let connection = Self { inner: Rc::new(Inner { handle: handle.clone(), life, listeners: RefCell::default() }) };
         let opened = connection.clone();
         handle.once(unless(given_up, opening), move |state, result| {
             let result = opened.inner.settle(result);
@@ -147,9 +166,11 @@ impl<S: 'static> Connection<S> {
     /// was queued before, and agreed: see the async API's
     /// [`close`](asynchronous::Connection::close).
     pub fn close_then(&self, then: impl FnOnce(&mut S, &Self, Result<()>) + 'static) {
-        if let Life::Opening(goes_on) = &mut *self.inner.life.borrow_mut() {
-            *goes_on = None;
-        }
+        let goes_on = match &mut *self.inner.life.borrow_mut() {
+            Life::Opening(opening) => opening.goes_on.take(),
+            _ => None,
+        };
+        drop(goes_on);
         let (connection, inner) = (self.clone(), self.inner());
         let closing = async move {
             match inner {
@@ -161,22 +182,50 @@ impl<S: 'static> Connection<S> {
         self.inner.handle.once(closing, move |state, result| then(state, &connection, result));
     }
 
-    /// Calls `handler` once, when the connection is over, with why. That the open fails is told to
-    /// the handler of the open alone.
+    /// Calls `handler` once when the connection has ended, with why. It can be given before the
+    /// connection is open; where the open fails, only the handler of the open is called.
     #[doc(alias = "add_on_close_callback")]
     pub fn on_close(&self, handler: impl FnOnce(&mut S, &Handle<S>, Error) + 'static) {
-        let Ok(connection) = self.inner() else { return };
-        let (closed, handle) = (connection.closed(), self.handle().clone());
-        self.inner.handle.once(closed, move |state, why| handler(state, &handle, why));
+        let handle = self.handle().clone();
+        self.when_open(move |connection| {
+            let waits_on = handle.clone();
+            waits_on.once(connection.closed(), move |state, why| handler(state, &handle, why));
+        });
     }
 
-    /// Calls `handler` with each thing that happens to the connection from now on, the last of
-    /// which is [`ConnectionEvent::Closed`]. It does not keep the connection open.
+    /// Calls `handler` with each thing that happens to the connection from now on, or from when it
+    /// is open; the last is [`ConnectionEvent::Closed`]. It does not keep the connection open.
+    ///
+    /// All handlers of events, those for one kind included, hear of one event before any hears of
+    /// the next, in the order in which they were given.
     pub fn on_event(&self, mut handler: impl FnMut(&mut S, &Handle<S>, ConnectionEvent) + 'static) {
-        let Ok(connection) = self.inner() else { return };
-        let (mut events, handle) = (connection.events(), self.handle().clone());
-        let poll = move |context: &mut std::task::Context<'_>| events.poll_event(context);
-        self.inner.handle.each(poll, move |state, event| handler(state, &handle, event));
+        let handle = self.handle().clone();
+        let present = self.inner.listeners.borrow().upgrade();
+        let listeners = present.unwrap_or_else(|| self.listen());
+        listeners.add(move |state, event| handler(state, &handle, event));
+    }
+
+    /// Begins to tell of events, as soon as the connection is open.
+    fn listen(&self) -> Rc<Listeners<S, ConnectionEvent>> {
+        let listeners = Listeners::new();
+        self.inner.listeners.replace(Rc::downgrade(&listeners));
+        let (handle, told) = (self.handle().clone(), Rc::clone(&listeners));
+        self.when_open(move |connection| {
+            let mut events = connection.events();
+            let poll = move |context: &mut Context<'_>| events.poll_event(context);
+            handle.add(Box::new(Telling::new(poll, told)));
+        });
+        listeners
+    }
+
+    /// Does something now, or as soon as the connection is open; never, where that fails.
+    fn when_open(&self, then: impl FnOnce(&asynchronous::Connection) + 'static) {
+        if let Ok(connection) = self.inner() {
+            return then(&connection);
+        }
+        if let Life::Opening(opening) = &mut *self.inner.life.borrow_mut() {
+            opening.then.push(Box::new(then));
+        }
     }
 
     /// Calls `handler` whenever the broker blocks publishes (`connection.blocked`), with its
@@ -286,27 +335,41 @@ impl<S: 'static> Connection<S> {
     }
 }
 
-impl<S> Inner<S> {
+impl<S: 'static> Inner<S> {
     /// What the open came to.
     fn settle(&self, opened: Result<asynchronous::Connection>) -> Result<()> {
-        let (life, result) = match opened {
-            Ok(connection) => (Life::Open(connection), Ok(())),
-            Err(error) => (Life::Failed(error.clone()), Err(error)),
-        };
-        self.life.replace(life);
-        result
+        let opened = opened.and_then(|connection| {
+            // It was given up when it was open, and nobody had heard of that.
+            let given_up = matches!(&*self.life.borrow(), Life::Opening(Opening { goes_on: None, .. }));
+            if given_up { Err(Error::given_up()) } else { Ok(connection) }
+        });
+        match opened {
+            Ok(connection) => {
+                let before = self.life.replace(Life::Open(connection.clone()));
+                // As long as it is open something can happen, whoever drives it.
+                self.handle.once(connection.closed(), |_, _| {});
+                if let Life::Opening(opening) = before {
+                    opening.then.into_iter().for_each(|then| then(&connection));
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.life.replace(Life::Failed(error.clone()));
+                Err(error)
+            }
+        }
     }
 }
 
 /// An open, unless it is given up before.
 async fn unless(
-    mut given_up: futures_channel::oneshot::Receiver<()>,
+    mut given_up: Receiver<()>,
     opening: impl Future<Output = Result<asynchronous::Connection>>,
 ) -> Result<asynchronous::Connection> {
-    let mut opening = std::pin::pin!(opening);
-    std::future::poll_fn(|context| {
-        if std::pin::Pin::new(&mut given_up).poll(context).is_ready() {
-            return std::task::Poll::Ready(Err(Error::given_up()));
+    let mut opening = pin!(opening);
+    poll_fn(|context| {
+        if Pin::new(&mut given_up).poll(context).is_ready() {
+            return Poll::Ready(Err(Error::given_up()));
         }
         opening.as_mut().poll(context)
     })

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
-use super::tasks::Task;
+use super::tasks::{Step, Task};
 use super::{Channel, Delivery};
 use crate::asynchronous;
 use crate::error::{Error, ErrorKind, Result};
@@ -202,9 +202,8 @@ where
         }
     }
 
-    /// One step: whether there may be another one at once.
-    fn step(&mut self, state: &mut S, context: &mut Context<'_>) -> Poll<()> {
-        self.follow(context);
+    /// Looks for what comes next, and calls the handler of it.
+    fn poll_step(&mut self, state: &mut S, context: &mut Context<'_>) -> Poll<()> {
         match &mut self.life {
             Life::Starting(starting) => {
                 let started = ready!(starting.as_mut().poll(context));
@@ -213,10 +212,17 @@ where
             Life::Started(_) => self.start(state),
             Life::Running(consumer, cancelling) => {
                 if let Some(cancel) = cancelling
-                    && cancel.as_mut().poll(context).is_ready()
+                    && let Poll::Ready(cancelled) = cancel.as_mut().poll(context)
                 {
                     *cancelling = None;
                     self.control.borrow_mut().asked = Asked::Nothing;
+                    // Why its channel is closed the consumer says itself, after what came before.
+                    if let Err(error) = cancelled
+                        && consumer.channel().is_open()
+                    {
+                        self.end(state, Some(error.into()));
+                        return Poll::Ready(());
+                    }
                 }
                 let next = ready!(consumer.poll_delivery(context));
                 self.hand_out(state, next);
@@ -265,9 +271,6 @@ where
     }
 }
 
-/// Steps in a pass, so that others have their turn.
-const BATCH: usize = 64;
-
 impl<S: 'static, H> Task<S> for Consuming<S, H>
 where
     H: FnMut(&mut S, &Channel<S>, Delivery<S>),
@@ -281,14 +284,12 @@ where
         }
     }
 
-    fn run(&mut self, state: &mut S, context: &mut Context<'_>) -> Poll<()> {
-        for _ in 0..BATCH {
-            if matches!(self.life, Life::Ended) {
-                return Poll::Ready(());
-            }
-            ready!(self.step(state, context));
+    fn step(&mut self, state: &mut S, context: &mut Context<'_>) -> Step {
+        self.follow(context);
+        match (self.poll_step(state, context), &self.life) {
+            (Poll::Ready(()), Life::Ended) => Step::Ended,
+            (Poll::Ready(()), _) => Step::GoesOn,
+            (Poll::Pending, _) => Step::Waits,
         }
-        context.waker().wake_by_ref();
-        Poll::Pending
     }
 }

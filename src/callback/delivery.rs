@@ -2,8 +2,6 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
 
 use super::{Channel, Handle};
 use crate::asynchronous::{self, Requeue, SettleFuture};
@@ -92,14 +90,8 @@ impl<S: 'static> Delivery<S> {
 }
 
 /// Settles at once, or as soon as there is room for it.
-fn settle<S: 'static>(handle: &Handle<S>, mut settling: SettleFuture) -> Result<()> {
-    match Pin::new(&mut settling).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(result) => result,
-        Poll::Pending => {
-            handle.once(settling, |_, _| {});
-            Ok(())
-        }
-    }
+fn settle<S: 'static>(handle: &Handle<S>, settling: SettleFuture) -> Result<()> {
+    handle.begin(settling).unwrap_or(Ok(()))
 }
 
 impl<S> Deref for Delivery<S> {

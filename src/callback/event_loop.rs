@@ -14,8 +14,10 @@ use crate::driver::readiness::Reactor;
 /// It is Pika's `ioloop`. What a handler does holds up everything else on the loop, heartbeats
 /// included: see [the module](super#slow-handlers).
 ///
-/// Dropped, it drops what waits on it, and loses its connections; what they had queued still goes
-/// out, for at most 3 s of each.
+/// Dropped, it drops the handlers that wait, calling none, and loses its connections; what they had
+/// queued still goes out, for at most 3 s of each. A connection with a
+/// [`driver_thread`](crate::ConnectionParameters#structfield.driver_thread) goes on as long as it
+/// has handles.
 #[doc(alias = "ioloop")]
 pub struct EventLoop<S: 'static> {
     selector: Selector,
@@ -40,11 +42,11 @@ impl<S: 'static> EventLoop<S> {
     }
 
     /// Runs until somebody [stops](Handle::stop) it, or there is nothing left that could happen: no
-    /// connection, no timer, nothing that waits for anything. One that was stopped can be run
-    /// again, and goes on where it was.
+    /// connection, no timer, nothing that waits for anything. A [`Remote`](super::Remote) does not
+    /// keep it running. One that was stopped can be run again, and goes on where it was.
     ///
     /// A handler that panics unwinds out of this, and the loop can be run again: what the handler
-    /// was called for counts as handled.
+    /// was called for counts as handled, and the handlers after it are called by the next run.
     ///
     /// # Errors
     ///

@@ -1,16 +1,18 @@
 //! What handlers have of their loop.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::tasks::{Each, Once, Task, Tasks};
 use super::timers::{Timer, Timers};
 use crate::driver::readiness::Core;
-use crate::engine::slots::Place;
 
 /// A handler that is called once.
 type Handler<S> = Box<dyn FnOnce(&mut S, &Handle<S>)>;
@@ -31,6 +33,8 @@ struct Inner<S> {
     tasks: Tasks<S>,
     timers: Timers<Handler<S>>,
     remote: Arc<Jobs<S>>,
+    /// A handler of the present pass has asked to stop: no other one of it is called.
+    stops: Cell<bool>,
     /// The loop is gone, or goes.
     over: Cell<bool>,
 }
@@ -42,7 +46,7 @@ struct Jobs<S> {
 }
 
 struct Inbox<S> {
-    jobs: Vec<Job<S>>,
+    jobs: VecDeque<Job<S>>,
     stops: bool,
     over: bool,
 }
@@ -51,21 +55,23 @@ impl<S: 'static> Handle<S> {
     /// What a loop has, and runs.
     pub(super) fn new(reactor: Core) -> Self {
         let (wake, wakes) = (reactor.wake(), reactor.wake());
-        let inbox = Mutex::new(Inbox { jobs: Vec::new(), stops: false, over: false });
+        let inbox = Mutex::new(Inbox { jobs: VecDeque::new(), stops: false, over: false });
         let remote = Arc::new(Jobs { jobs: inbox, wake });
         let inner = Inner {
             reactor,
             tasks: Tasks::new(move || wakes()),
             timers: Timers::new(),
             remote,
+            stops: Cell::new(false),
             over: Cell::new(false),
         };
         Self { inner: Rc::new(inner) }
     }
 
     /// Makes [`run`](super::EventLoop::run) return when the present handler has, or the next one to
-    /// begin return at once. What goes on goes on when it runs again.
+    /// begin return at once. What was due after that handler is called when the loop runs again.
     pub fn stop(&self) {
+        self.inner.stops.set(true);
         self.remote().stop();
     }
 
@@ -76,8 +82,11 @@ impl<S: 'static> Handle<S> {
         let now = self.now();
         // A time that is out of reach never comes.
         let at = now.checked_add(delay).unwrap_or_else(|| now + NEVER);
-        let timer = self.inner.timers.set(at, Box::new(handler));
-        self.inner.tasks.wake_owner();
+        let timer = self.inner.timers.name(at);
+        if !self.is_over() {
+            self.inner.timers.set(timer, Box::new(handler));
+            self.inner.tasks.wake_owner();
+        }
         timer
     }
 
@@ -112,33 +121,61 @@ impl<S: 'static> Handle<S> {
     /// Calls `handler` with each thing that `poll` gives, until that is none.
     pub(super) fn each<T: 'static>(
         &self,
-        poll: impl FnMut(&mut std::task::Context<'_>) -> std::task::Poll<Option<T>> + 'static,
+        poll: impl FnMut(&mut Context<'_>) -> Poll<Option<T>> + 'static,
         handler: impl FnMut(&mut S, T) + 'static,
-    ) -> Place {
-        self.add(Box::new(Each::new(poll, handler)))
+    ) {
+        self.add(Box::new(Each::new(poll, handler)));
     }
 
-    pub(super) fn add(&self, task: Box<dyn Task<S>>) -> Place {
-        self.inner.tasks.add(task)
-    }
-
-    /// One pass of what is to be called: timers, what other threads handed in, what waited.
-    pub(super) fn pass(&self, state: &mut S) {
-        for timer in self.inner.timers.due(self.now()) {
-            // Each is cancelled by others of the same pass until it is called.
-            if let Some(handler) = self.inner.timers.remove(timer) {
-                handler(state, self);
+    /// Does what can be done at once, or when it can be, and calls nobody. What it came to, if that
+    /// is known.
+    pub(super) fn begin<F>(&self, mut future: F) -> Option<F::Output>
+    where
+        F: Future + Unpin + 'static,
+    {
+        match Pin::new(&mut future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(output) => Some(output),
+            Poll::Pending => {
+                self.once(future, |_, _| {});
+                None
             }
         }
-        for job in self.inner.remote.take() {
-            job(state, self);
+    }
+
+    pub(super) fn add(&self, task: Box<dyn Task<S>>) {
+        if !self.is_over() {
+            self.inner.tasks.add(task);
         }
-        self.inner.tasks.pass(state);
+    }
+
+    /// One pass of what is to be called: timers, what other threads handed in, what waited. It is
+    /// known before the first of them is called, so that what they add is for a later pass.
+    pub(super) fn pass(&self, state: &mut S) {
+        let Inner { tasks, timers, remote, stops, .. } = &*self.inner;
+        self.set_awake();
+        stops.set(false);
+        let (due, jobs, woken) = (timers.due(self.now()), remote.waiting(), tasks.runnable());
+        for timer in due {
+            // Each is cancelled by others of the same pass until it is called.
+            let Some(handler) = timers.remove(timer) else { continue };
+            handler(state, self);
+            if stops.get() {
+                return;
+            }
+        }
+        for _ in 0..jobs {
+            let Some(job) = remote.take() else { break };
+            job(state, self);
+            if stops.get() {
+                return;
+            }
+        }
+        tasks.pass(state, woken, stops);
     }
 
     /// When a pass is due: a time that has come where one is due now.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        if self.inner.tasks.is_runnable() || self.inner.remote.is_waiting() {
+        if self.inner.tasks.runnable() > 0 || self.inner.remote.waiting() > 0 {
             return Some(self.now());
         }
         self.inner.timers.next()
@@ -162,7 +199,12 @@ impl<S: 'static> Handle<S> {
     /// There is nothing that a loop could still bring about.
     pub(super) fn is_idle(&self) -> bool {
         let Inner { reactor, tasks, timers, remote, .. } = &*self.inner;
-        reactor.connections() == 0 && tasks.len() == 0 && timers.is_empty() && !remote.is_waiting()
+        reactor.connections() == 0 && tasks.len() == 0 && timers.is_empty() && remote.waiting() == 0
+    }
+
+    /// The loop is gone, or goes.
+    pub(super) fn is_over(&self) -> bool {
+        self.inner.over.get()
     }
 
     /// The loop goes: everything that waits is dropped.
@@ -210,7 +252,7 @@ impl<S> Remote<S> {
         if inbox.over {
             return false;
         }
-        inbox.jobs.push(Box::new(handler));
+        inbox.jobs.push_back(Box::new(handler));
         drop(inbox);
         (self.jobs.wake)();
         true
@@ -229,12 +271,13 @@ impl<S> Jobs<S> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self) -> Vec<Job<S>> {
-        std::mem::take(&mut self.inbox().jobs)
+    fn take(&self) -> Option<Job<S>> {
+        self.inbox().jobs.pop_front()
     }
 
-    fn is_waiting(&self) -> bool {
-        !self.inbox().jobs.is_empty()
+    /// How many wait.
+    fn waiting(&self) -> usize {
+        self.inbox().jobs.len()
     }
 }
 

@@ -54,16 +54,20 @@
 //! Each handler is lent the state of the application, `&mut S`, and a handle of what it is about:
 //! nobody needs `Rc<RefCell<…>>`. Handlers are called by [`EventLoop::run`] and
 //! [`EventLoop::pass`] alone, one at a time, and never from within the call that they are given to.
-//! One that is given to a call is called once, whatever becomes of the call.
+//! One that is given to a call is called once, whatever becomes of the call: it is answered or
+//! refused, times out, or is lost with its channel or connection. A loop that is dropped calls none
+//! of those that wait, and drops them.
 //!
-//! Requests go out in the order in which they are made, when they are made. What a handler sets
-//! off is called by a later pass, a [timer](Handle::call_later) with no delay included.
+//! Requests go out in the order in which they are made, when they are made. The handlers that a
+//! handler sets off are called by a later pass, a [timer](Handle::call_later) with no delay
+//! included.
 //!
 //! # Slow handlers
 //!
 //! While a handler runs, everything else on its loop waits: other handlers, what arrives, what is
 //! to be sent, and heartbeats. One that takes longer than two heartbeat intervals costs the
-//! connection. Give long work to another thread, and come back by [`Remote::call`]; or set
+//! connection: the broker closes it. Give long work to another thread, and come back by
+//! [`Remote::call`]; or set
 //! [`driver_thread`](crate::ConnectionParameters#structfield.driver_thread), with which a thread of
 //! its own drives the connection, and only handlers wait for handlers.
 //!
@@ -77,6 +81,7 @@ mod connection;
 mod consume;
 mod delivery;
 mod event_loop;
+mod events;
 mod get;
 mod handle;
 mod publish;

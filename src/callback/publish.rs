@@ -40,7 +40,7 @@ impl<S: 'static> Publish<'_, S, Plain> {
     /// Queues the message; while publishing is paused it waits in line, first come, first served,
     /// and takes memory. To know when it is queued, use [`then`](Publish::then).
     pub fn send(self) {
-        self.then(|_, _, _| {});
+        self.channel.handle().begin(self.inner.into_owned().into_future());
     }
 
     /// The same; calls `then` when the message is queued, which is before it is sent, or with why

@@ -16,9 +16,22 @@ pub(super) trait Task<S> {
     /// Looks for what has come, without calling anybody.
     fn begin(&mut self, context: &mut Context<'_>);
 
-    /// Calls handlers for what has come. Ready when nothing more comes.
-    fn run(&mut self, state: &mut S, context: &mut Context<'_>) -> Poll<()>;
+    /// Calls a handler for what has come, one at most.
+    fn step(&mut self, state: &mut S, context: &mut Context<'_>) -> Step;
 }
+
+/// What a step of a task came to.
+pub(super) enum Step {
+    /// It waits, and is woken when there is something.
+    Waits,
+    /// There may be more at once.
+    GoesOn,
+    /// Nothing more comes.
+    Ended,
+}
+
+/// Steps of a task in a pass, so that others have their turn.
+const BATCH: usize = 64;
 
 /// All that waits on one loop.
 pub(super) struct Tasks<S> {
@@ -46,9 +59,9 @@ impl<S> Tasks<S> {
         self.count.get()
     }
 
-    /// Whether one is to be run.
-    pub(super) fn is_runnable(&self) -> bool {
-        self.queue.len() > 0
+    /// How many are to be run.
+    pub(super) fn runnable(&self) -> usize {
+        self.queue.len()
     }
 
     /// Wakes the owner.
@@ -57,7 +70,7 @@ impl<S> Tasks<S> {
     }
 
     /// Begins to wait: what it asks for is asked now, in the order of such calls.
-    pub(super) fn add(&self, mut task: Box<dyn Task<S>>) -> Place {
+    pub(super) fn add(&self, mut task: Box<dyn Task<S>>) {
         let place = self.slots.borrow_mut().insert(Slot { task: None, waker: None });
         let waker = self.queue.named(place);
         task.begin(&mut Context::from_waker(&Waker::from(Arc::clone(&waker))));
@@ -65,28 +78,30 @@ impl<S> Tasks<S> {
             *slot = Slot { task: Some(task), waker: Some(waker) };
             self.count.set(self.count.get() + 1);
         }
-        place
     }
 
     /// Waits no more: its handlers are not called again.
-    pub(super) fn remove(&self, place: Place) {
+    fn remove(&self, place: Place) {
         let removed = self.slots.borrow_mut().remove(place);
         if removed.is_some() {
             self.count.set(self.count.get() - 1);
         }
     }
 
-    /// Runs those that were woken before this, once each.
-    pub(super) fn pass(&self, state: &mut S) {
-        self.set_awake();
-        for _ in 0..self.queue.len() {
-            let Some(place) = self.queue.pop() else { break };
+    /// Runs the `count` of them that were woken first, once each, until `ends` says that no more
+    /// handlers are to be called.
+    pub(super) fn pass(&self, state: &mut S, count: usize, ends: &Cell<bool>) {
+        for _ in 0..count {
+            if ends.get() {
+                return;
+            }
+            let Some(place) = self.queue.pop() else { return };
             let taken =
                 self.slots.borrow_mut().get_mut(place).and_then(|slot| Some((slot.task.take()?, slot.waker.clone()?)));
             let Some((task, waker)) = taken else { continue };
             waker.set_running();
             let mut running = Running { tasks: self, place, task: Some(task), waker };
-            running.run(state);
+            running.run(state, ends);
         }
     }
 
@@ -120,13 +135,21 @@ struct Running<'a, S> {
 }
 
 impl<S> Running<'_, S> {
-    fn run(&mut self, state: &mut S) {
+    fn run(&mut self, state: &mut S, ends: &Cell<bool>) {
         let waker = Waker::from(Arc::clone(&self.waker));
         let Some(task) = &mut self.task else { return };
-        if task.run(state, &mut Context::from_waker(&waker)).is_ready() {
-            self.task = None;
-            self.tasks.remove(self.place);
+        for _ in 0..BATCH {
+            match task.step(state, &mut Context::from_waker(&waker)) {
+                Step::Waits => return,
+                Step::GoesOn if ends.get() => break,
+                Step::GoesOn => {}
+                Step::Ended => {
+                    self.task = None;
+                    return self.tasks.remove(self.place);
+                }
+            }
         }
+        waker.wake();
     }
 }
 
@@ -183,14 +206,15 @@ where
         }
     }
 
-    fn run(&mut self, state: &mut S, context: &mut Context<'_>) -> Poll<()> {
+    fn step(&mut self, state: &mut S, context: &mut Context<'_>) -> Step {
+        // It has no handler any more where that panicked.
         if self.handler.is_some() && !self.poll(context) {
-            return Poll::Pending;
+            return Step::Waits;
         }
         if let (Some(handler), Some(output)) = (self.handler.take(), self.output.take()) {
             handler(state, output);
         }
-        Poll::Ready(())
+        Step::Ended
     }
 }
 
@@ -199,9 +223,6 @@ pub(super) struct Each<P, H> {
     poll: P,
     handler: H,
 }
-
-/// Things handled in a pass, so that others have their turn.
-const BATCH: usize = 64;
 
 impl<P, H> Each<P, H> {
     /// `poll` looks for the next one; none when nothing more comes.
@@ -220,15 +241,14 @@ where
         context.waker().wake_by_ref();
     }
 
-    fn run(&mut self, state: &mut S, context: &mut Context<'_>) -> Poll<()> {
-        for _ in 0..BATCH {
-            match (self.poll)(context) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(None) => return Poll::Ready(()),
-                Poll::Ready(Some(thing)) => (self.handler)(state, thing),
+    fn step(&mut self, state: &mut S, context: &mut Context<'_>) -> Step {
+        match (self.poll)(context) {
+            Poll::Pending => Step::Waits,
+            Poll::Ready(None) => Step::Ended,
+            Poll::Ready(Some(thing)) => {
+                (self.handler)(state, thing);
+                Step::GoesOn
             }
         }
-        context.waker().wake_by_ref();
-        Poll::Pending
     }
 }

@@ -23,12 +23,15 @@ impl<H> Timers<H> {
         Self { set: RefCell::default(), last: Cell::new(0) }
     }
 
-    pub(super) fn set(&self, at: Instant, handler: H) -> Timer {
+    /// A name for one that may be set.
+    pub(super) fn name(&self, at: Instant) -> Timer {
         let number = self.last.get() + 1;
         self.last.set(number);
-        let timer = Timer { at, number };
+        Timer { at, number }
+    }
+
+    pub(super) fn set(&self, timer: Timer, handler: H) {
         self.set.borrow_mut().insert(timer, handler);
-        timer
     }
 
     /// The handler of one that was not called so far.

@@ -38,6 +38,7 @@ mod runtimes;
 mod secure;
 mod shaking_hands;
 mod sockets;
+mod staged;
 mod steps;
 mod tags;
 #[cfg(feature = "tls")]

@@ -215,12 +215,37 @@ fn a_socket_whose_other_end_is_gone_fails_the_open() {
     });
 }
 
+/// A file that is never ready.
+struct NeverReady(std::fs::File);
+
+impl std::io::Read for NeverReady {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::WouldBlock.into())
+    }
+}
+
+impl std::io::Write for NeverReady {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::WouldBlock.into())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl std::os::fd::AsFd for NeverReady {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
 #[test]
 fn a_file_that_nobody_can_wait_for_fails_the_open_and_says_so() {
     in_time(|| {
-        // One that reads and writes, and that no system waits for.
+        // No system waits for it.
         let file = std::fs::File::options().read(true).write(true).open("/dev/null").unwrap();
-        let error = Connection::open_on(file, parameters()).unwrap_err();
+        let error = Connection::open_on(NeverReady(file), parameters()).unwrap_err();
         assert_eq!(phases(&error), [(Phase::Handshake, ErrorKind::Io)], "{error}");
         assert!(error.to_string().contains("os error"), "{error}");
     });

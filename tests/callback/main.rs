@@ -1,7 +1,31 @@
 //! The API of callbacks against the embedded broker at a TCP port.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
 
 mod basics;
+mod closing;
+mod dropping;
+mod events;
+mod examples;
+mod guard;
 #[path = "../blocking/host.rs"]
 #[allow(dead_code, reason = "the blocking tests use the rest")]
 mod host;
+mod hours;
+mod loops;
+mod many;
+#[path = "../asynchronous/misbehaving/mod.rs"]
+mod misbehaving;
+mod once;
+mod opening;
+mod panics;
+mod rig;
+mod staged;
+mod stress;
+mod verbs;
+mod world;

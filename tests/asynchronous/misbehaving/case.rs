@@ -13,7 +13,7 @@ pub(super) const NO_METHOD: (u16, u16) = (0, 0);
 
 /// Where in its life a connection is, and so what the client waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum When {
+pub(crate) enum When {
     /// In the handshake: the protocol header was sent, start is due.
     Start,
     /// In the handshake: start-ok was sent, tune is due.

@@ -6,7 +6,7 @@
 
 use leveret::protocol::{basic, channel, connection, queue};
 use leveret::{ErrorKind, ReplyCode};
-use leveret_test_support::{Peer, start, tune};
+use leveret_test_support::{start, tune};
 
 use super::case::When::{OpenOk, Start, Tune};
 use super::case::{Case, Says, sends};
@@ -15,7 +15,6 @@ use super::octets::{
     table_of,
 };
 use super::play;
-use super::script::lead_to;
 
 const PROTOCOL: ErrorKind = ErrorKind::Protocol;
 
@@ -195,30 +194,4 @@ fn hasty() -> Vec<Case> {
             .passes()
             .and_no_more(),
     ]
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_stream_that_ends_within_a_frame_of_the_handshake_is_an_error_of_the_transport() {
-    let steps = [
-        (Start, method(0, start("AMQPLAIN PLAIN"))),
-        (Tune, method(0, tune())),
-        (OpenOk, method(0, connection::OpenOk::default())),
-    ];
-    for (at, octets) in steps {
-        for len in 1..octets.len() {
-            let (transport, mut peer) = Peer::new(super::CAPACITY);
-            let script = async {
-                lead_to(at, &mut peer).await;
-                peer.send_octets(&octets[..len]).await;
-                peer.end().await;
-                peer.expect_end().await;
-            };
-            let opening = leveret::Connection::open_on(transport, crate::client::parameters());
-            let (opened, ()) = tokio::join!(opening, script);
-            let error = opened.unwrap_err();
-            // Neither the credentials nor the virtual host can be to blame for half of an answer.
-            assert_eq!(error.kind(), ErrorKind::Io, "{at:?}: {len} octets: {error:?}");
-            assert!(error.is_retryable() && error.is_not_sent(), "{at:?}: {len} octets: {error:?}");
-        }
-    }
 }

@@ -16,20 +16,25 @@ mod octets;
 mod order;
 mod script;
 mod silence;
-mod stage;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use leveret::protocol::{Method, channel, connection};
-use leveret::{Connection, ConnectionParameters, ErrorKind, Initiator, ReplyCode, Result};
-use leveret_test_support::{Peer, Received};
+use leveret::{ConnectionParameters, ErrorKind, Initiator, ReplyCode, Result};
+use leveret_test_support::{Peer, Received, start, tune};
+use tokio::task::LocalSet;
 use tokio::time::Instant;
 
-use crate::client::{Connect as _, parameters};
-use case::{Case, Does, Failed, Outcome, Reaction, Says, When};
-use script::{lead_to, oblige, prepare};
-use stage::{Client, WATCHED};
+use crate::staged::Client;
+use case::{Case, Does, Failed, Outcome, Reaction, Says};
+use script::{lead_to, oblige};
+
+pub(crate) use case::When;
+pub(crate) use script::BODY;
+
+/// How long a connection is watched on which nobody waits for anything.
+pub(crate) const WATCHED: Duration = Duration::from_secs(30);
 
 const CAPACITY: usize = 512 * 1024;
 
@@ -48,9 +53,11 @@ async fn play(table: Vec<Case>) {
     let mut wrong = Vec::new();
     for case in table {
         let (name, at) = (case.name.clone(), case.when);
-        let playing = tokio::spawn(play_one(case));
+        // Not every client can be sent to another thread.
+        let local = LocalSet::new();
+        let playing = local.spawn_local(play_one(case));
         let abort = playing.abort_handle();
-        match tokio::time::timeout(LIMIT, playing).await {
+        match tokio::time::timeout(LIMIT, local.run_until(playing)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => wrong.push(format!("{at:?}: {name}: {}", said(error))),
             Err(_) => wrong.push(format!("{at:?}: {name}: it hangs")),
@@ -84,10 +91,10 @@ async fn play_one(case: Case) {
     assert!((due..due + SOON).contains(&waited), "the client heard after {waited:?}, due was {due:?}");
     let Some(mut client) = client else { return };
     if case.says == Says::GoesOn && case.when != When::Closing {
-        assert!(client.connection.is_open());
-        prove_alive(&client.connection, &mut peer).await;
+        assert!(client.is_open());
+        prove_alive(&client, &mut peer).await;
     } else {
-        assert!(!client.connection.is_open());
+        assert!(!client.is_open());
         client.hear_ends().await;
     }
 }
@@ -104,10 +111,10 @@ struct Played {
 /// A handshake in which the peer misbehaves.
 async fn shake_hands(case: &Case) -> Played {
     let (transport, mut peer) = Peer::new(CAPACITY);
-    let opening = timed(Connection::open_on(transport, parameters_of(case)));
+    let opening = timed(Client::open(transport, parameters_of(case)));
     let ((opened, waited), ()) = tokio::join!(opening, misbehave(case, &mut peer));
     let (outcome, client) = match opened {
-        Ok(connection) => (Ok(()), Some(Client::new(connection))),
+        Ok(client) => (Ok(()), Some(client)),
         Err(error) => (Err(error), None),
     };
     Played { outcome, waited, client, peer }
@@ -115,9 +122,10 @@ async fn shake_hands(case: &Case) -> Played {
 
 /// A connection on which the peer misbehaves once it is open.
 async fn live(case: &Case) -> Played {
-    let (connection, mut peer) = Peer::connect(CAPACITY, parameters_of(case)).await;
-    let mut client = Client::new(connection);
-    tokio::join!(client.prepare(case.when), prepare(case.when, &mut peer));
+    let (transport, mut peer) = Peer::new(CAPACITY);
+    let (opened, ()) = tokio::join!(Client::open(transport, parameters_of(case)), peer.shake_hands());
+    let mut client = opened.expect("the handshake succeeds");
+    client.prepare(case.when, &mut peer).await;
     let ((outcome, waited), ()) = tokio::join!(timed(client.act(case.when)), misbehave(case, &mut peer));
     Played { outcome, waited, client: Some(client), peer }
 }
@@ -132,6 +140,11 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 const BLOCKED_TIMEOUT: Duration = Duration::from_secs(40);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(50);
 const HEARTBEAT: u16 = 10;
+
+/// No heartbeats, and no prefetch that nobody asked for.
+fn parameters() -> ConnectionParameters {
+    ConnectionParameters::default().heartbeat(0).default_prefetch(0)
+}
 
 /// A limit to every wait; heartbeats only where the peer is to miss them, and then sooner than
 /// those limits.
@@ -227,14 +240,14 @@ async fn react(reaction: Reaction, peer: &mut Peer) {
 }
 
 /// A connection that goes on opens another channel.
-async fn prove_alive(connection: &Connection, peer: &mut Peer) {
+async fn prove_alive(client: &Client, peer: &mut Peer) {
     let script = async {
         let (number, method) = peer.expect_method().await;
         assert!(matches!(method, Method::ChannelOpen(_)), "{method:?}");
         peer.send(number, channel::OpenOk::default()).await;
     };
-    let (opened, ()) = tokio::join!(connection.open_channel(), script);
-    assert!(opened.unwrap().is_open());
+    let (opened, ()) = tokio::join!(client.open_another_channel(), script);
+    assert!(opened.unwrap());
 }
 
 fn tables() -> [Vec<Case>; 8] {
@@ -257,4 +270,31 @@ fn the_table_does_not_shrink() {
         assert!(names.insert(format!("{when:?}: {name}")), "{when:?}: {name}: each row has a name of its own");
     }
     assert!(names.len() >= ROWS, "{} rows", names.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_ends_within_a_frame_of_the_handshake_is_an_error_of_the_transport() {
+    let steps = [
+        (When::Start, octets::method(0, start("AMQPLAIN PLAIN"))),
+        (When::Tune, octets::method(0, tune())),
+        (When::OpenOk, octets::method(0, connection::OpenOk::default())),
+    ];
+    for (at, octets) in steps {
+        for len in 1..octets.len() {
+            let (transport, mut peer) = Peer::new(CAPACITY);
+            let script = async {
+                lead_to(at, &mut peer).await;
+                peer.send_octets(&octets[..len]).await;
+                peer.end().await;
+                peer.expect_end().await;
+            };
+            let opening = Client::open(transport, parameters());
+            let both = async { tokio::join!(opening, script) };
+            let (opened, ()) = LocalSet::new().run_until(both).await;
+            let error = opened.err().expect("it fails");
+            // Neither the credentials nor the virtual host can be to blame for half of an answer.
+            assert_eq!(error.kind(), ErrorKind::Io, "{at:?}: {len} octets: {error:?}");
+            assert!(error.is_retryable() && error.is_not_sent(), "{at:?}: {len} octets: {error:?}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The peer's side at each stage of a connection: how it gets there, and what it owes the client.
 
-use leveret::protocol::{basic, channel, confirm, connection, queue};
+use leveret::protocol::{basic, channel, connection, queue};
 use leveret_test_support::transport::Transport;
 use leveret_test_support::{Peer, start, tune};
 
@@ -8,26 +8,7 @@ use super::case::When;
 use super::octets::{body, header, method};
 
 /// The body of the message that the client gets or is delivered.
-pub(super) const BODY: &[u8] = b"0123456789";
-
-/// The peer's part of what comes before the request of the stage.
-pub(super) async fn prepare<T: Transport>(when: When, peer: &mut Peer<T>) {
-    if when == When::ChannelOpening {
-        return;
-    }
-    peer.open_channel(1).await;
-    match when {
-        When::Subscribing | When::Consuming | When::HeaderDue | When::BodyDue | When::BodyBegun => {
-            peer.expect::<basic::Consume>(1).await;
-            peer.send(1, basic::ConsumeOk::default().consumer_tag("c")).await;
-        }
-        When::Confirming => {
-            peer.expect::<confirm::Select>(1).await;
-            peer.send(1, confirm::SelectOk::default()).await;
-        }
-        _ => {}
-    }
-}
+pub(crate) const BODY: &[u8] = b"0123456789";
 
 /// The peer's part before a stage: all steps of the handshake before this one, or the request that
 /// the client makes.

@@ -35,12 +35,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use leveret::blocking::Connection;
-use leveret::protocol::{Method, channel, connection};
+use leveret::protocol::{Method, basic, channel, confirm, connection};
 use leveret::{ConnectionParameters, ErrorKind, Initiator, ReplyCode, Result};
 use leveret_test_support::Received;
 
 use self::case::{Case, Does, Failed, Outcome, Reaction, Says, When};
-use self::script::{lead_to, oblige, prepare};
+use self::script::{lead_to, oblige};
 use self::stage::Client;
 use crate::client::{SocketPeer, peer};
 use crate::within::{PATIENCE, within};
@@ -78,6 +78,25 @@ async fn play(table: Vec<Case>) {
 fn said(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("a panic without words").to_owned()
+}
+
+/// The peer's part of what comes before the request of the stage.
+async fn prepare(when: When, peer: &mut SocketPeer) {
+    if when == When::ChannelOpening {
+        return;
+    }
+    peer.open_channel(1).await;
+    match when {
+        When::Subscribing | When::Consuming | When::HeaderDue | When::BodyDue | When::BodyBegun => {
+            peer.expect::<basic::Consume>(1).await;
+            peer.send(1, basic::ConsumeOk::default().consumer_tag("c")).await;
+        }
+        When::Confirming => {
+            peer.expect::<confirm::Select>(1).await;
+            peer.send(1, confirm::SelectOk::default()).await;
+        }
+        _ => {}
+    }
 }
 
 fn play_one(case: Case) {

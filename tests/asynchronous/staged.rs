@@ -1,16 +1,18 @@
-//! The client's side at each stage of a connection: how it gets there, and what it is about.
+//! What an async client is about at each stage of a connection, where its peer misbehaves.
 
 use std::time::Duration;
 
-use leveret::{Channel, Connection, Consumer, Delivery, Publisher, Result};
+use leveret::protocol::{basic, confirm};
+use leveret::{Channel, Connection, ConnectionParameters, Consumer, Delivery, Publisher, Result};
+use leveret_test_support::{Peer, endings};
+use tokio::io::DuplexStream;
 use tokio::time::Instant;
 
-use super::case::When;
-use super::script::BODY;
+use super::misbehaving::{BODY, WATCHED, When};
 
 /// The handles of a client, kept so that nothing is closed behind the case's back.
-pub(super) struct Client {
-    pub(super) connection: Connection,
+pub(crate) struct Client {
+    connection: Connection,
     channel: Option<Channel>,
     publisher: Option<Publisher>,
     consumers: Vec<Consumer>,
@@ -18,27 +20,51 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(connection: Connection) -> Self {
-        Self { connection, channel: None, publisher: None, consumers: Vec::new(), delivery: None }
+    pub(crate) async fn open(transport: DuplexStream, parameters: ConnectionParameters) -> Result<Self> {
+        let connection = Connection::open_on(transport, parameters).await?;
+        endings::watch(connection.leftovers());
+        Ok(Self { connection, channel: None, publisher: None, consumers: Vec::new(), delivery: None })
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.connection.is_open()
+    }
+
+    /// Opens a channel. Whether that is open.
+    pub(crate) async fn open_another_channel(&self) -> Result<bool> {
+        Ok(self.connection.open_channel().await?.is_open())
     }
 
     /// Comes to where the request of the stage can be made.
-    pub(super) async fn prepare(&mut self, when: When) {
+    pub(crate) async fn prepare(&mut self, when: When, peer: &mut Peer) {
         if when == When::ChannelOpening {
             return;
         }
-        let channel = self.channel.insert(self.connection.open_channel().await.unwrap());
+        let (channel, ()) = tokio::join!(self.connection.open_channel(), peer.open_channel(1));
+        let channel = self.channel.insert(channel.unwrap());
         match when {
             When::Subscribing | When::Consuming | When::HeaderDue | When::BodyDue | When::BodyBegun => {
-                self.consumers.push(channel.consume("q").await.unwrap());
+                let script = async {
+                    peer.expect::<basic::Consume>(1).await;
+                    peer.send(1, basic::ConsumeOk::default().consumer_tag("c")).await;
+                };
+                let (consumer, ()) = tokio::join!(channel.consume("q").into_future(), script);
+                self.consumers.push(consumer.unwrap());
             }
-            When::Confirming => self.publisher = Some(channel.confirm_select().await.unwrap()),
+            When::Confirming => {
+                let script = async {
+                    peer.expect::<confirm::Select>(1).await;
+                    peer.send(1, confirm::SelectOk::default()).await;
+                };
+                let (publisher, ()) = tokio::join!(channel.confirm_select(), script);
+                self.publisher = Some(publisher.unwrap());
+            }
             _ => {}
         }
     }
 
     /// What the client is about.
-    pub(super) async fn act(&mut self, when: When) -> Result<()> {
+    pub(crate) async fn act(&mut self, when: When) -> Result<()> {
         match when {
             When::Open => watch(&self.connection).await,
             When::ChannelOpening => {
@@ -71,7 +97,7 @@ impl Client {
     }
 
     /// Every consumer hears of the end of its channel.
-    pub(super) async fn hear_ends(&mut self) {
+    pub(crate) async fn hear_ends(&mut self) {
         for consumer in &mut self.consumers {
             while consumer.next().await.is_some() {}
         }
@@ -88,9 +114,6 @@ impl Client {
         self.channel.as_ref().expect("it has a channel")
     }
 }
-
-/// How long a connection is watched on which nobody waits for anything.
-pub(super) const WATCHED: Duration = Duration::from_secs(30);
 
 /// Whether the connection ends meanwhile, and why.
 async fn watch(connection: &Connection) -> Result<()> {
