@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::calls::{Effect, Ending, Expected, Starting};
 use crate::engine::connection::{Awaited, ConnectionLife};
 use crate::engine::consume::{Stream, Terms};
-use crate::engine::{ChannelKey, Closure, Engine, Event, Failure, Fate, Reason, Scope, WaiterId};
+use crate::engine::{ChannelKey, Closure, Completion, Engine, Event, Failure, Fate, Reason, Scope, WaiterId};
 use crate::frame::Outbound;
 use crate::protocol::{Method, MethodId, ProtocolMethod, Request, basic, channel};
 
@@ -237,7 +237,7 @@ impl Engine {
         }
     }
 
-    pub(in crate::engine) fn complete(&mut self, waiter: Option<WaiterId>, completion: crate::engine::Completion) {
+    pub(in crate::engine) fn complete(&mut self, waiter: Option<WaiterId>, completion: Completion) {
         if let Some(waiter) = waiter {
             self.events.push_back(Event::Completed(waiter, completion));
         }
