@@ -1,6 +1,9 @@
 //! An in-memory broker for tests and first steps.
 //!
-//! [`Broker`] accepts connections within the process and on TCP ports, from any number of AMQP 0-9-1 clients. [`State`] is the broker without I/O, for tests that step client and broker in virtual time. Both can inject the faults that an application has to survive, and show what the broker contains.
+//! [`Broker`] accepts connections within the process and on TCP ports, from any number of AMQP
+//! 0-9-1 clients. [`State`] is the broker without I/O, for tests that step client and broker in
+//! virtual time. Both can inject the faults that an application has to survive, and show what the
+//! broker contains.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
@@ -74,7 +77,9 @@
 //!
 //! # Determinism
 //!
-//! [`State`] has no clock and no random numbers of its own: maps are ordered, names that the server chooses and the outcomes of races are drawn from [`Settings::seed`], and times are arguments. The same input gives the same output, byte for byte.
+//! [`State`] has no clock and no random numbers of its own: maps are ordered, names that the server
+//! chooses and the outcomes of races are drawn from [`Settings::seed`], and times are arguments.
+//! The same input gives the same output, byte for byte.
 
 mod event;
 mod keys;

@@ -3,7 +3,8 @@
 //! **Not covered by semantic versioning**: any release may change this module. The stable API is at
 //! the root of the crate.
 //!
-//! [`Handshake`] negotiates with the server. [`Engine`] is the connection after that. Its methods form four groups:
+//! [`Handshake`] negotiates with the server. [`Engine`] is the connection after that. Its methods
+//! form four groups:
 //!
 //! * getters return the present state;
 //! * `handle_*` take what happened outside: bytes were read, bytes were written, time has passed,
