@@ -47,8 +47,8 @@
 //! | order of answers | see below | as in RabbitMQ; without [`Settings::late_answers`], in the order of the calls |
 //! | other versions | 3.10 to 4.x differ in details | as 3.10 |
 //!
-//! A request that it does not support is refused with 540 (`NOT_IMPLEMENTED`) and a text that says
-//! so.
+//! A request that it does not support is refused with 540 (`NOT_IMPLEMENTED`) and a text that names
+//! the reason.
 //!
 //! # Order of answers
 //!

@@ -38,19 +38,6 @@
 //! written any more. A driver that has to stop calls [`Engine::leave`], and writes what that
 //! returns if it can.
 //!
-//! # Terms
-//!
-//! * A *waiter* is a task, thread or callback that waits for the engine, identified by a
-//!   [`WaiterId`]. It waits for one [`Completion`], or is a standing waiter, which gets an
-//!   [`Event::Readable`] each time that there is something to take. A waiter that is passed to a
-//!   request may also complete with [`Completion::Failed`].
-//! * The *gate* holds back publishes while too many bytes wait for the socket, while too many
-//!   publishes are unconfirmed, or while the broker blocks the connection. Publishes that wait at
-//!   the gate are queued in their order.
-//! * To *settle* a delivery is to acknowledge, nack or reject it.
-//! * *Room* is what is left below `write_limit`, the limit on bytes that wait for the socket
-//!   besides publishes.
-//!
 //! ```
 //! use std::time::{Duration, Instant};
 //!
@@ -79,6 +66,21 @@
 //! }
 //! assert!(input.is_empty() && !engine.is_finished());
 //! ```
+//!
+//! # Terms
+//!
+//! * A *waiter* is a task, thread or callback that waits for the engine, identified by a
+//!   [`WaiterId`]. It waits for one [`Completion`], or is a standing waiter, which gets an
+//!   [`Event::Readable`] each time that there is something to take. A waiter that is passed to a
+//!   request may also complete with [`Completion::Failed`].
+//! * The *gate* holds back publishes while too many bytes wait for the socket, while too many
+//!   publishes are unconfirmed, or while the broker blocks the connection. Publishes that wait at
+//!   the gate are queued in their order.
+//! * A *listener* is the code that takes the deliveries of a consumer, or the returned messages of a
+//!   channel.
+//! * To *settle* a delivery is to acknowledge, nack or reject it.
+//! * *Room* is what is left below `write_limit`, the limit on bytes that wait for the socket
+//!   besides publishes.
 
 mod channel;
 mod connection;

@@ -39,7 +39,7 @@ use crate::wire::ShortString;
 /// 4. calls [`State::handle_timeout`] when the time of [`State::poll_deadline`] has come;
 /// 5. after each of these, takes events from [`State::poll_event`] until there are none, and
 ///    continues with 2 and 3 for each connection that they name;
-/// 6. closes the transport when [`State::transport`] says so, and calls
+/// 6. closes the transport when [`State::transport`] requires it, and calls
 ///    [`State::handle_transport_lost`] when it has ended.
 ///
 /// An example, stepped by hand:
@@ -228,7 +228,8 @@ impl State {
     }
 
     /// Returns `true` if the transport of the connection is to be read. It is not while the
-    /// connection is blocked, does not read its own output, or was made silent by a fault.
+    /// connection is blocked, while it does not read its own output, or while a fault makes it
+    /// silent or slow.
     pub fn wants_input(&self, id: ConnectionId) -> bool {
         self.connections.get(&id).is_some_and(Connection::wants_input)
     }

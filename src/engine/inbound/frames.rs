@@ -116,8 +116,8 @@ impl Engine {
                 return Err(Violation::ContentExpected(number));
             }
         }
-        // The two methods that arrive once per message are read in place: decoding them into
-        // `Method` would allocate their strings.
+        // The two methods that arrive once for each message are read in place. Building a `Method`
+        // for each would copy strings that are needed only as borrowed bytes.
         let hot = match id {
             _ if !self.state.is_listening() || number == 0 => None,
             <basic::Deliver as ProtocolMethod>::ID => Some(self.handle_deliver(number, arguments)),

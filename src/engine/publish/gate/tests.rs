@@ -1,4 +1,4 @@
-//! The gate by itself.
+//! The gate.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::num::NonZeroU32;
