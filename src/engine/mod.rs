@@ -76,8 +76,8 @@
 //! * The *gate* holds back publishes while too many bytes wait for the socket, while too many
 //!   publishes are unconfirmed, or while the broker blocks the connection. Publishes that wait at
 //!   the gate are queued in their order.
-//! * A *listener* is the code that takes the deliveries of a consumer, or the returned messages of a
-//!   channel.
+//! * A *listener* is the code that takes the deliveries of a consumer, or the returned messages of
+//!   a channel.
 //! * To *settle* a delivery is to acknowledge, nack or reject it.
 //! * *Room* is what is left below `write_limit`, the limit on bytes that wait for the socket
 //!   besides publishes.

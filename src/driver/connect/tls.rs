@@ -29,7 +29,7 @@ pub(super) async fn secure<S: Stream, R: Runtime>(
         // The broker may be stopping, or a proxy may be in front of one that is. Another attempt
         // may succeed, so this is an I/O error, which is retryable.
         kind @ (io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => {
-            let advice = "the other side ended the TLS handshake without an alert: it may not use TLS";
+            let advice = "the other side ended the TLS handshake without an alert: it may not speak TLS";
             ConnectCause::Io(io::Error::new(kind, TlsError::because(advice.into(), error)))
         }
         _ => {

@@ -85,7 +85,7 @@ impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAmqp(FrameError::UnknownType(TLS_ALERT)) => {
-                f.write_str("not an AMQP 0-9-1 server: it answers like a TLS server")
+                f.write_str("not an AMQP 0-9-1 server: it answers as one of TLS does")
             }
             Self::NotAmqp(error) => write!(f, "not an AMQP 0-9-1 server: {error}"),
             Self::Violation(violation) => write!(f, "the broker broke the protocol: {violation}"),
