@@ -1,7 +1,7 @@
 //! Moves bytes and time between an engine and a transport.
 //!
 //! The dial plan, TLS, the handshake and the connection are driven in the same way on every
-//! [`Runtime`]: a runtime provides timers, a network, and a place for work that may block.
+//! [`Runtime`], which provides timers, a network, and a place for work that may block.
 //!
 //! Handles and driver share the engine under one lock: see [`link`](crate::link). The driver
 //! ([`Driver`]) locks to hand in what it read and to take what is to be written, and never holds

@@ -126,8 +126,8 @@ fn push_link(out: &mut String, word: &str) {
     }
 }
 
-/// Lines of words, the first after `first` and the others after `others`; no line begins what
-/// Markdown takes for a list, a heading or a rule.
+/// Wraps words into lines, the first after `first` and the others after `others`. No line begins
+/// with what Markdown takes for a list, a heading or a rule.
 fn wrapped(words: impl Iterator<Item = String>, first: &str, others: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = first.to_owned();
@@ -148,7 +148,7 @@ fn wrapped(words: impl Iterator<Item = String>, first: &str, others: &str) -> Ve
     lines
 }
 
-/// The first word of a line, so written that it is a word.
+/// The first word of a line, escaped so that Markdown takes it for text.
 fn plain_at_start(word: String) -> String {
     let number = word.trim_start_matches(|c: char| c.is_ascii_digit());
     if number.len() < word.len() && (number == "." || number == ")") {

@@ -39,7 +39,7 @@ pub(super) enum Types {
 }
 
 impl Types {
-    /// Behind `impl`, behind `Channel`, and before the request.
+    /// The parameters after `impl`, after `Channel`, and before the request.
     fn parameters(self) -> [TokenStream; 3] {
         match self {
             Self::Plain => [quote!(), quote!(), quote!()],

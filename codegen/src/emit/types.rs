@@ -169,8 +169,7 @@ pub(super) fn mask(position: usize) -> TokenStream {
     quote!((1 << #position))
 }
 
-/// Bits, each with its position, put together in one number of type `number`; `0` where there are
-/// none.
+/// Combines bits, each with its position, in one number of type `number`; `0` if there are none.
 pub(super) fn packed(number: &TokenStream, bits: impl Iterator<Item = (usize, TokenStream)>) -> TokenStream {
     let terms: Vec<_> = bits
         .map(|(position, bit)| match position {

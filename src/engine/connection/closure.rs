@@ -99,8 +99,8 @@ pub enum Fate {
     NotSent,
     /// Unknown: it may have reached the broker, or may still reach it.
     Unknown,
-    /// The broker refused it: it closed the channel or connection in answer to it, nacked the
-    /// message, or returned it.
+    /// The broker refused it: the broker closed the channel or connection in answer to it, nacked
+    /// the message, or returned it.
     Refused,
 }
 

@@ -24,7 +24,6 @@ impl Engine {
     /// Reports that the last `count` bytes that were taken were never offered to the transport and
     /// will not be. Requests that begin in them were not sent. To be called before
     /// [`Engine::handle_transport_lost`].
-    /// [`Engine::handle_transport_lost`]: whatever begins in them was not sent.
     pub fn handle_withheld(&mut self, count: u64) {
         if self.cut.is_none() {
             self.taken = self.taken.saturating_sub(count).max(self.written);

@@ -252,7 +252,7 @@ fn choose(credentials: &Credentials, offered: &[u8]) -> Result<Offer, HandshakeE
     })
 }
 
-/// The mechanism's response, in memory that is overwritten when it is dropped.
+/// Asks the mechanism for its response, in memory that is overwritten when it is dropped.
 fn respond(
     mechanism: &Offer,
     exchange: &mut dyn Exchange,
@@ -327,7 +327,7 @@ impl AwaitTune {
     }
 }
 
-/// The smaller of two limits, where 0 stands for none.
+/// The smaller of two limits; 0 stands for no limit.
 fn agree<T: Ord + Default>(ours: T, theirs: T) -> T {
     let none = T::default();
     if ours == none || theirs == none { ours.max(theirs) } else { ours.min(theirs) }
