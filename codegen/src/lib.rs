@@ -81,7 +81,7 @@ pub struct Specification {
 }
 
 impl Specification {
-    /// The same as [`load`](crate::load), with the tree and the warnings.
+    /// The same as [`load`], with the tree and the warnings.
     ///
     /// # Errors
     ///
