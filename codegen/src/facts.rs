@@ -1,11 +1,12 @@
-//! The facts of a specification as plain lines, so that two can be compared: everything but prose.
+//! The facts of a specification as lines of text, so that two can be compared: everything except
+//! prose.
 //!
-//! The order of elements of one kind is a fact; the order of kinds within their parent is not, so
-//! it is fixed here. Words of a name are joined by hyphens, whatever the file joins them by.
+//! The order of elements of one kind is a fact. The order of kinds within their parent is not, so
+//! it is fixed here. Words of a name are joined by hyphens, whatever the file has.
 
 use crate::spec::{Element, Kind};
 
-/// The facts of a specification, in its order.
+/// Returns the facts of a specification, in its order.
 pub fn facts(spec: &Element) -> Vec<String> {
     let mut facts = Facts { lines: Vec::new() };
     facts.protocol(spec);
@@ -14,7 +15,7 @@ pub fn facts(spec: &Element) -> Vec<String> {
 
 /// The lines so far.
 struct Facts {
-    /// One for each fact.
+    /// One line for each fact.
     lines: Vec<String>,
 }
 
@@ -88,12 +89,12 @@ impl Facts {
     }
 }
 
-/// The value of an attribute, empty where there is none.
+/// The value of an attribute; empty if there is none.
 fn value<'e>(element: &'e Element, name: &str) -> &'e str {
     element.value(name).unwrap_or_default()
 }
 
-/// The name and value of an attribute, empty where there is none.
+/// The name and value of an attribute; empty if there is none.
 fn named(element: &Element, name: &str) -> String {
     element.value(name).map(|value| format!("{name} {value}")).unwrap_or_default()
 }

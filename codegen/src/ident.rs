@@ -1,12 +1,12 @@
-//! Makes Rust identifiers out of the specification's names; nothing else does.
+//! Makes Rust identifiers from the names of the specification. This is the only place that does.
 //!
-//! A name is split into words at everything that is no ASCII letter or digit, and where a capital
-//! follows a small letter. The words are put together again in the case that Rust wants. What comes
-//! out is always an identifier; two names may come out as the same one, which `resolve` reports.
+//! A name is split into words at everything that is not an ASCII letter or digit, and where a
+//! capital follows a small letter. The words are joined again in the case that Rust requires. The
+//! result is always an identifier. Two names may give the same one, which `resolve` reports.
 
 use proc_macro2::{Ident, Span};
 
-/// Words that Rust keeps for itself, in any edition.
+/// Keywords of Rust in any edition.
 const KEYWORDS: &[&str] = &[
     "Self", "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn",
     "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro",
@@ -14,17 +14,17 @@ const KEYWORDS: &[&str] = &[
     "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
 ];
 
-/// Modules and primitive types that a class module would hide from the code beside it.
+/// Modules and primitive types that the module of a class would hide.
 const TAKEN_MODULES: &[&str] =
     &["bool", "constants", "core", "dispatch", "reply_code", "std", "str", "traits", "u8", "u16", "u32", "u64"];
 
-/// Names of the prelude that a method's struct would hide from the code beside it.
+/// Names of the prelude that the struct of a method would hide.
 const TAKEN_TYPES: &[&str] = &["Default", "From", "Into", "Option", "Result", "TryFrom"];
 
 /// Functions of the generated structs, or of `Call` and `Send`, that a setter would hide.
 const TAKEN_FIELDS: &[&str] = &["default", "map"];
 
-/// Constants of the generator's own.
+/// Constants that the generator itself defines.
 const TAKEN_CONSTANTS: &[&str] = &["PORT", "PROTOCOL_HEADER"];
 
 /// The module of a class: `queue`.
@@ -64,8 +64,8 @@ pub(crate) fn field(name: &str) -> Ident {
     free(snake(&words(name)), TAKEN_FIELDS)
 }
 
-/// The variable that holds a field while it is decoded; it steps aside for the variables of the
-/// decoder.
+/// The variable that holds a field while it is decoded. It avoids the names of the decoder's
+/// variables.
 pub(crate) fn local(name: &str) -> Ident {
     let field = field(name).to_string();
     match field.as_str() {
@@ -92,8 +92,7 @@ fn joined(class: &str, method: &str) -> Vec<String> {
     all
 }
 
-/// The words of a name in small letters; never none, so that whatever is made of them is an
-/// identifier.
+/// The words of a name in lower case; at least one, so that the result is an identifier.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut after_small = false;

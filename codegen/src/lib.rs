@@ -1,8 +1,8 @@
 //! Generates leveret's AMQP 0-9-1 wire bindings from the protocol's XML specification.
 //!
 //! A specification is a file in the format of the published `amqp0-9-1.xml`, followed by any number
-//! of overlays in the same format, each of which adds to what comes before it or changes it. From
-//! text to Rust there are four steps, each of which knows only what the one before it hands over:
+//! of overlays in the same format. Each overlay adds to what comes before it, or changes it. Rust
+//! is generated in four steps, each of which uses only the result of the one before:
 //!
 //! 1. parse: XML to a tree ([`spec`]) with the position of everything;
 //! 2. merge: overlays onto the tree of the base;
@@ -10,10 +10,10 @@
 //!    replies;
 //! 4. [`emit`]: the model to formatted Rust.
 //!
-//! The format is that of 0-9-1, with what the published files of 0-8 and 0-9 write otherwise. The
-//! reader is strict about whatever the bindings hang on, and lenient about prose and asserts: what
-//! it does not know there is a [`Warning`], which [`Specification::load`] returns beside the
-//! protocol.
+//! The format is that of 0-9-1, with the differences of the published files of 0-8 and 0-9. The
+//! reader is strict about everything that affects the bindings, and lenient about prose and
+//! asserts: what it does not know there is reported as a [`Warning`], which [`Specification::load`]
+//! returns besides the protocol.
 //!
 //! All problems of a specification are found before anything is returned, each with its file, line
 //! and column:
@@ -59,39 +59,38 @@ use crate::model::Protocol;
 use crate::problem::Problems;
 use crate::spec::Element;
 
-/// Reads a base and its overlays, in this order, and resolves what comes of them.
+/// Reads a base and its overlays, in this order, and resolves the result.
 ///
 /// # Errors
 ///
-/// Everything that is wrong, at once.
+/// Returns all problems at once.
 pub fn load(sources: &[Source]) -> Result<Protocol, Errors> {
     Specification::load(sources).map(|specification| specification.protocol)
 }
 
-/// A base with its overlays, read whole: what it says, what that means, and what the reader passed
-/// over.
+/// A base with its overlays: the merged tree, the protocol, and the warnings.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Specification {
     /// The tree of the merged specification.
     pub tree: Element,
-    /// What the tree resolves to.
+    /// The protocol to which the tree resolves.
     pub protocol: Protocol,
-    /// What was passed over, in the order of the sources.
+    /// What was ignored, in the order of the sources.
     pub warnings: Vec<Warning>,
 }
 
 impl Specification {
-    /// As [`load`], with everything that is known beside the protocol.
+    /// The same as [`load`], with the tree and the warnings.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong, at once.
+    /// Returns all problems at once.
     pub fn load(sources: &[Source]) -> Result<Self, Errors> {
         let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
         let mut problems = Problems::default();
         let trees: Vec<Option<Element>> = sources.iter().map(|source| parse::tree(source, &mut problems)).collect();
-        // A file without a tree would make everything that refers to it look wrong.
+        // Without the tree of one file, everything that refers to it would look wrong.
         let trees = trees.into_iter().collect::<Option<Vec<Element>>>();
         let merged = trees.and_then(|trees| merge::all(trees, &mut problems));
         let resolved = merged.map(|tree| (resolve::protocol(&tree, &mut problems), tree));
@@ -107,7 +106,7 @@ impl Specification {
 ///
 /// # Errors
 ///
-/// Every file that cannot be read.
+/// Returns an error for every file that cannot be read.
 pub fn read(specs: &[impl AsRef<Path>]) -> Result<Vec<Source>, Errors> {
     let mut problems = Problems::default();
     let mut sources = Vec::new();
@@ -121,13 +120,13 @@ pub fn read(specs: &[impl AsRef<Path>]) -> Result<Vec<Source>, Errors> {
     Ok(sources)
 }
 
-/// Generates `protocol.rs`, and the friendly methods of each adapter in `asynchronous.rs` and
-/// `callback.rs`, in `out_dir` from the files of a base and its overlays: what a build script
-/// calls.
+/// Generates `protocol.rs`, and the methods of each API in `asynchronous.rs` and `callback.rs`, in
+/// `out_dir` from the files of a base and its overlays. For build scripts.
 ///
 /// # Errors
 ///
-/// Everything that is wrong with the specification, at once; a file that cannot be read or written.
+/// Returns all problems of the specification at once, or an error for a file that cannot be read or
+/// written.
 pub fn generate_into(specs: &[impl AsRef<Path>], out_dir: &Path) -> Result<(), Errors> {
     let protocol = load(&read(specs)?)?;
     let files = [

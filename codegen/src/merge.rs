@@ -1,22 +1,21 @@
-//! Lays an overlay over a base: both are trees, and so is what comes out.
+//! Applies an overlay to a base: both are trees, and so is the result.
 //!
-//! - What the base does not have is added. A constant with a class takes its place by value among
-//!   those with one, as reply codes stand in the published files; everything else goes to the end
-//!   of its parent.
-//! - A class of the base is entered. So a method of it can be added, and a `doc` in it takes the
-//!   place of the base's.
-//! - What is given with something in it takes the place of what the base has, where that stands.
-//! - What is given bare changes the attributes that it names, and those alone.
+//! - What the base does not have is added. A constant with a class is inserted by value among those
+//!   with one, as in the published files; everything else is added at the end of its parent.
+//! - A class of the base is merged: a method can be added to it, and a `doc` in it replaces that of
+//!   the base.
+//! - An element with contents replaces that of the base, at the same place.
+//! - An element without contents changes only the attributes that it has.
 //!
-//! An overlay that changes nothing, or something that the base does not have, is wrong.
+//! An overlay that changes nothing, or something that the base does not have, is an error.
 
 use crate::problem::{Problem, Problems};
 use crate::spec::{Attribute, Element, Kind};
 
-/// What is said of an element that could be left out.
+/// The message for an element that has no effect.
 const CHANGES_NOTHING: &str = "changes nothing: the base already says so";
 
-/// Lays every tree over those before it.
+/// Applies every tree to those before it.
 pub(crate) fn all(trees: Vec<Element>, problems: &mut Problems) -> Option<Element> {
     let mut trees = trees.into_iter();
     let mut merged = trees.next()?;
@@ -26,15 +25,15 @@ pub(crate) fn all(trees: Vec<Element>, problems: &mut Problems) -> Option<Elemen
     Some(merged)
 }
 
-/// Lays `patch` over `base`; both are roots.
+/// Applies `patch` to `base`; both are roots.
 fn overlay(base: &mut Element, patch: Element, problems: &mut Problems) {
-    // The root repeats the version of the base in order to be a file of the format; that is no
-    // empty change.
+    // The root has to repeat the version of the base to be in the format, so this is not a change
+    // without effect.
     change_attributes(base, patch.attributes);
     enter(base, patch.children, problems);
 }
 
-/// Lays the elements of an overlay over those of `parent`, which is the root or a class.
+/// Applies the elements of an overlay to those of `parent`, which is the root or a class.
 fn enter(parent: &mut Element, patches: Vec<Element>, problems: &mut Problems) {
     let (docs, patches): (Vec<_>, Vec<_>) = patches.into_iter().partition(|patch| patch.kind == Kind::Doc);
     if !docs.is_empty() {
@@ -57,7 +56,7 @@ fn enter(parent: &mut Element, patches: Vec<Element>, problems: &mut Problems) {
     }
 }
 
-/// Puts the `doc` elements of an overlay in place of those of the base.
+/// Replaces the `doc` elements of the base by those of an overlay.
 fn replace_docs(parent: &mut Element, docs: Vec<Element>, problems: &mut Problems) {
     let (old, rest): (Vec<_>, Vec<_>) = parent.children.drain(..).partition(|child| child.kind == Kind::Doc);
     let same = old.len() == docs.len() && old.iter().zip(&docs).all(|(old, new)| old.says_the_same_as(new));
@@ -89,12 +88,12 @@ fn change(existing: &mut Element, patch: Element, problems: &mut Problems) {
     }
 }
 
-/// Sets attributes; false where all of them had these values already.
+/// Sets attributes. Returns `false` if all of them had these values already.
 fn change_attributes(existing: &mut Element, attributes: Vec<Attribute>) -> bool {
     let mut changed = false;
     for attribute in attributes {
         changed |= existing.value(&attribute.name) != Some(&attribute.value);
-        // A field has either; naming one gives up the other.
+        // A field has one of the two; setting one removes the other.
         let instead_of = match attribute.name.as_str() {
             "domain" => "type",
             "type" if existing.kind == Kind::Field => "domain",
@@ -106,7 +105,8 @@ fn change_attributes(existing: &mut Element, attributes: Vec<Attribute>) -> bool
     changed
 }
 
-/// A bare element says enough to be added: it is not meant to change one that the base lacks.
+/// Whether an element without contents is complete, so that it is added and not meant to change one
+/// that the base lacks.
 fn stands_alone(patch: &Element) -> bool {
     match patch.kind {
         Kind::Constant => patch.value("value").is_some(),
@@ -117,19 +117,20 @@ fn stands_alone(patch: &Element) -> bool {
     }
 }
 
-/// The problem of an element that changes one that is not there.
+/// The problem of an element that changes one that does not exist.
 fn absent(parent: &Element, patch: &Element) -> Problem {
     let advice = "to add one, give it whole";
     patch.problem(format!("changes what is not there: `{}` has no such element; {advice}", parent.path))
 }
 
-/// Puts a new element into its parent.
+/// Inserts a new element into its parent.
 fn add(parent: &mut Element, patch: Element) {
     let place = if patch.kind == Kind::Constant { place_of_constant(parent, &patch) } else { None };
     parent.children.insert(place.unwrap_or(parent.children.len()), patch);
 }
 
-/// Before the first constant with a class and a larger value, if the new one has a class too.
+/// The place before the first constant with a class and a larger value, if the new one has a class
+/// too.
 fn place_of_constant(root: &Element, patch: &Element) -> Option<usize> {
     patch.value("class")?;
     let value = number(patch)?;

@@ -1,8 +1,7 @@
-//! The resolved protocol: what `resolve` makes of a spec tree and what `emit` prints.
+//! The resolved protocol: the result of `resolve` and the input of `emit`.
 //!
-//! Every name is still the specification's own (`consumer-tag`); Rust identifiers are made in
-//! `ident` alone. Every field has its wire type, every response its method, every run of bits its
-//! octets.
+//! Every name is that of the specification (`consumer-tag`); only `ident` makes Rust identifiers.
+//! Every field has its wire type, every response its method, every run of bits its bytes.
 
 use std::fmt;
 
@@ -24,7 +23,7 @@ pub struct Version {
     pub major: u8,
     /// Minor number.
     pub minor: u8,
-    /// Revision; versions before 0-9-1 have none, and another protocol header.
+    /// Revision; versions before 0-9-1 have none, and a different protocol header.
     pub revision: Option<u8>,
     /// The port that servers listen on.
     pub port: u16,
@@ -55,8 +54,8 @@ pub struct Constant {
 pub enum ConstantKind {
     /// A plain number: a frame type, a limit, a marker.
     Number,
-    /// A reply code that is no error (`reply-success`; a constant without class whose name starts
-    /// with `reply-`).
+    /// A reply code that is not an error (`reply-success`; a constant without a class whose name
+    /// starts with `reply-`).
     ReplySuccess,
     /// A reply code that closes a channel.
     SoftError,
@@ -64,7 +63,7 @@ pub enum ConstantKind {
     HardError,
 }
 
-/// A class: its methods, and the properties of its content where it has any.
+/// A class: its methods, and the properties of its content if it has any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Class {
     /// The specification's name.
@@ -93,21 +92,21 @@ pub struct Method {
     pub fields: Vec<Field>,
     /// How `fields` lie on the wire; every field is in exactly one slot.
     pub layout: Vec<Slot>,
-    /// Positions in [`Class::methods`] of the methods that may answer this one; empty where nothing
+    /// Positions in [`Class::methods`] of the methods that may answer this one; empty if nothing
     /// answers.
     pub responses: Vec<usize>,
-    /// The specification calls it synchronous.
+    /// Whether the specification marks it as synchronous.
     pub synchronous: bool,
-    /// Content (header and body frames) follows the method frame.
+    /// Whether content (header and body frames) follows the method frame.
     pub content: bool,
-    /// The specification calls it deprecated.
+    /// Whether the specification marks it as deprecated.
     pub deprecated: bool,
-    /// Who may send it, from the `chassis` elements: the peer that must *implement* a method is the
-    /// one that receives it.
+    /// Which peers may send it, from the `chassis` elements: the peer that must *implement* a
+    /// method receives it.
     pub sender: Sender,
 }
 
-/// Who may send a method.
+/// Which peers may send a method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sender {
     /// Only clients send it.
@@ -127,9 +126,9 @@ pub struct Field {
     pub domain: Option<String>,
     /// The wire type.
     pub wire: WireType,
-    /// Written as zero, skipped on reading, never shown.
+    /// Whether it is reserved: written as zero, skipped on reading, never shown.
     pub reserved: bool,
-    /// Carries a secret, so that `Debug` must not show it.
+    /// Whether it holds a secret, which `Debug` must not show.
     pub secret: bool,
     /// Documentation, never empty.
     pub docs: String,
@@ -138,7 +137,7 @@ pub struct Field {
 /// The elementary types of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WireType {
-    /// One bit, packed with its neighbours.
+    /// One bit, packed with adjacent bits.
     Bit,
     /// `u8`.
     Octet,
@@ -148,16 +147,16 @@ pub enum WireType {
     Long,
     /// `u64`.
     LongLong,
-    /// At most 255 octets.
+    /// At most 255 bytes.
     ShortString,
-    /// At most 2³² − 1 octets.
+    /// At most 2³² − 1 bytes.
     LongString,
     /// Seconds since the epoch.
     Timestamp,
     /// A field table.
     Table,
-    /// The body of a message as an argument, which 0-9 alone has: an octet that says what follows
-    /// (0: the body itself, 1: the name of a reference), then a long string.
+    /// The body of a message as an argument, only in 0-9: an octet (0: the body itself follows, 1:
+    /// the name of a reference), then a long string.
     Content,
 }
 

@@ -1,4 +1,4 @@
-//! What is wrong with a specification: each problem with its place, and all of them together.
+//! Problems of a specification, each with its position.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::emit::EmitError;
 use crate::warning::Warning;
 
-/// Where something stands in a source.
+/// A position in a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
     /// The name of the source.
@@ -23,22 +23,22 @@ impl fmt::Display for Position {
     }
 }
 
-/// One thing that is wrong.
+/// A problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The source.
     file: Arc<str>,
-    /// Line and column; none where the whole file is meant.
+    /// Line and column; `None` if the problem concerns the whole file.
     at: Option<(u32, u32)>,
-    /// The element, such as `/amqp/class[queue]/method[declare]`; empty where the whole file is
-    /// meant.
+    /// The element, such as `/amqp/class[queue]/method[declare]`; empty if the problem concerns the
+    /// whole file.
     path: String,
     /// What is wrong.
     message: String,
 }
 
 impl Problem {
-    /// A problem with the element at `path`, at a position.
+    /// Creates a problem of the element at `path`, at a position.
     pub fn new(position: &Position, path: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             file: Arc::clone(&position.file),
@@ -48,7 +48,7 @@ impl Problem {
         }
     }
 
-    /// A problem with a whole file: it cannot be read, say.
+    /// Creates a problem of a whole file, for instance that it cannot be read.
     pub fn with_file(file: &str, message: impl Into<String>) -> Self {
         Self { file: file.into(), at: None, path: String::new(), message: message.into() }
     }
@@ -58,18 +58,18 @@ impl Problem {
         &self.file
     }
 
-    /// Line and column, from 1, unless the whole file is meant.
+    /// Returns line and column, from 1, unless the problem concerns the whole file.
     pub fn line_and_column(&self) -> Option<(u32, u32)> {
         self.at
     }
 
-    /// The path of the element, such as `/amqp/class[queue]/method[declare]`; empty where the whole
-    /// file is meant.
+    /// Returns the path of the element, such as `/amqp/class[queue]/method[declare]`; empty if the
+    /// problem concerns the whole file.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// What is wrong, without the place.
+    /// Returns what is wrong, without the position.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -88,16 +88,15 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong, in the order of the sources: never empty. Displayed one problem a
-/// line.
+/// All problems, in the order of the sources; never empty. `Display` writes one problem per line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Errors {
-    /// Sorted by place.
+    /// Sorted by position.
     problems: Vec<Problem>,
 }
 
 impl Errors {
-    /// The problems, in the order of the sources.
+    /// Returns the problems, in the order of the sources.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
@@ -129,12 +128,12 @@ impl fmt::Display for Errors {
 
 impl std::error::Error for Errors {}
 
-/// A message without the line breaks of what it quotes from a file.
+/// A message without the line breaks of text that it quotes.
 pub(crate) fn one_line(message: &str) -> String {
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Gathers problems, so that all of them can be reported at once, and warnings.
+/// Collects problems, so that all can be reported at once, and warnings.
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     /// In the order in which they were found.
@@ -144,22 +143,22 @@ pub(crate) struct Problems {
 }
 
 impl Problems {
-    /// Notes a problem.
+    /// Adds a problem.
     pub(crate) fn report(&mut self, problem: Problem) {
         self.found.push(problem);
     }
 
-    /// Notes a warning.
+    /// Adds a warning.
     pub(crate) fn warn(&mut self, warning: Warning) {
         self.warnings.push(warning);
     }
 
-    /// Adds what another step found.
+    /// Adds the problems of another step.
     pub(crate) fn extend(&mut self, errors: Errors) {
         self.found.extend(errors.problems);
     }
 
-    /// Ends in the problems, or in the warnings where there are none, in the order of `files`.
+    /// Returns the problems, or the warnings if there are none, in the order of `files`.
     pub(crate) fn finish(mut self, files: &[&str]) -> Result<Vec<Warning>, Errors> {
         let place = |file: &str| files.iter().position(|candidate| *candidate == file);
         if self.found.is_empty() {

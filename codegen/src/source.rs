@@ -1,4 +1,4 @@
-//! The text of a specification and the name that errors call it by.
+//! The text of a specification, and its name in errors.
 
 use std::path::Path;
 
@@ -7,14 +7,14 @@ use crate::problem::{Errors, Problem};
 /// A specification, or an overlay, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// What errors call it: the path of the file.
+    /// Its name in errors: the path of the file.
     pub name: String,
     /// The XML.
     pub text: String,
 }
 
 impl Source {
-    /// A source from memory.
+    /// Creates a source from a text.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
         Self { name: name.into(), text: text.into() }
     }
@@ -23,7 +23,7 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// The file cannot be read, or is not UTF-8.
+    /// Returns an error if the file cannot be read or is not UTF-8.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Errors> {
         let path = path.as_ref();
         let name = path.display().to_string();

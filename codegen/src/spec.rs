@@ -1,5 +1,5 @@
-//! The specification as a tree: what was written, where, and nothing decided. Names have hyphens
-//! between words, however the file writes them.
+//! The specification as a tree, as it is written, with positions. Names have hyphens between words,
+//! even if the file has spaces.
 
 use crate::problem::{Position, Problem};
 use crate::warning::Warning;
@@ -33,20 +33,20 @@ pub enum Kind {
     Doc,
 }
 
-/// An element with everything in it.
+/// An element with its contents.
 #[derive(Debug, Clone)]
 pub struct Element {
     /// Which element it is.
     pub kind: Kind,
     /// Its attributes in the order written.
     pub attributes: Vec<Attribute>,
-    /// The text directly in it, entities resolved, as written.
+    /// The text directly in it, as written, with entities resolved.
     pub text: String,
     /// The elements in it.
     pub children: Vec<Element>,
     /// Where it starts.
     pub position: Position,
-    /// The way to it, such as `/amqp/class[queue]/method[declare]`.
+    /// The path to it, such as `/amqp/class[queue]/method[declare]`.
     pub path: String,
 }
 
@@ -55,40 +55,40 @@ pub struct Element {
 pub struct Attribute {
     /// The name.
     pub name: String,
-    /// The value, entities resolved.
+    /// The value, with entities resolved.
     pub value: String,
     /// Where it starts.
     pub position: Position,
 }
 
 impl Element {
-    /// The attribute of that name.
+    /// Returns the attribute with this name.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
         self.attributes.iter().find(|attribute| attribute.name == name)
     }
 
-    /// The value of the attribute of that name.
+    /// Returns the value of the attribute with this name.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.attribute(name).map(|attribute| attribute.value.as_str())
     }
 
-    /// The attribute `name`, which the parser has made sure of where the format needs it; else
-    /// empty.
+    /// Returns the attribute `name`, which the parser has checked where the format requires it;
+    /// otherwise empty.
     pub fn name(&self) -> &str {
         self.value("name").unwrap_or_default()
     }
 
-    /// The elements of one kind directly in this one, in order.
+    /// Returns the elements of one kind directly in this one, in order.
     pub fn children_of(&self, kind: Kind) -> impl Iterator<Item = &Self> {
         self.children.iter().filter(move |child| child.kind == kind)
     }
 
-    /// Nothing is in it: neither elements nor text.
+    /// Returns `true` if it contains neither elements nor text.
     pub fn is_bare(&self) -> bool {
         self.children.is_empty() && self.text.trim().is_empty()
     }
 
-    /// Says the same as `other`, wherever the two stand.
+    /// Returns `true` if it equals `other` except for positions.
     pub fn says_the_same_as(&self, other: &Self) -> bool {
         self.kind == other.kind
             && self.text.trim() == other.text.trim()
@@ -98,24 +98,23 @@ impl Element {
             && self.children.iter().zip(&other.children).all(|(mine, theirs)| mine.says_the_same_as(theirs))
     }
 
-    /// A problem with this element.
+    /// A problem of this element.
     pub(crate) fn problem(&self, message: impl Into<String>) -> Problem {
         Problem::new(&self.position, &self.path, message)
     }
 
-    /// A problem with an attribute of this element, or with the element where it has none of that
-    /// name.
+    /// A problem of an attribute of this element, or of the element if it has none with this name.
     pub(crate) fn problem_with(&self, attribute: &str, message: impl Into<String>) -> Problem {
         Problem::new(self.position_of(attribute), &self.path, message)
     }
 
-    /// A warning about an attribute of this element, or about the element where it has none of that
+    /// A warning about an attribute of this element, or about the element if it has none with this
     /// name.
     pub(crate) fn warning_with(&self, attribute: &str, message: impl Into<String>) -> Warning {
         Warning::new(self.position_of(attribute), &self.path, message)
     }
 
-    /// Where the attribute of that name starts, else the element.
+    /// Where the attribute with this name starts, or else the element.
     fn position_of(&self, attribute: &str) -> &Position {
         self.attribute(attribute).map_or(&self.position, |attribute| &attribute.position)
     }

@@ -1,31 +1,31 @@
-//! What the reader passed over or read otherwise than it is written, with its place.
+//! What the reader ignored or interpreted, with its position.
 
 use std::fmt;
 
 use crate::problem::{Position, one_line};
 
-/// One thing that a specification says and the bindings do not, prose or an assert that the reader
-/// does not know; or one that it says otherwise than the format of 0-9-1, and that can be read in
-/// one way only.
+/// Something in a specification that is not in the bindings: prose, or an assert that the reader
+/// does not know. Or something written differently from the format of 0-9-1 that has only one
+/// interpretation.
 ///
-/// What could make the bindings wrong is no warning, but a [`Problem`](crate::Problem).
+/// What could make the bindings wrong is not a warning but a [`Problem`](crate::Problem).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
-    /// Where it stands.
+    /// The position.
     position: Position,
     /// The element, such as `/amqp/class[queue]/method[declare]`.
     path: String,
-    /// What was passed over.
+    /// What was ignored.
     message: String,
 }
 
 impl Warning {
-    /// A warning about the element at `path`, at a position.
+    /// Creates a warning about the element at `path`, at a position.
     pub fn new(position: &Position, path: impl Into<String>, message: impl Into<String>) -> Self {
         Self { position: position.clone(), path: path.into(), message: one_line(&message.into()) }
     }
 
-    /// Where it stands.
+    /// The position.
     pub fn position(&self) -> &Position {
         &self.position
     }
@@ -36,7 +36,7 @@ impl Warning {
         &self.path
     }
 
-    /// What was passed over, without the place.
+    /// Returns what was ignored, without the position.
     pub fn message(&self) -> &str {
         &self.message
     }

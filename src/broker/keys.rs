@@ -1,10 +1,10 @@
-//! What names connections, channels, queues and consumers inside the broker.
+//! The keys of connections, channels, queues and consumers in the broker.
 
 use std::fmt;
 
 use crate::wire::ShortString;
 
-/// A connection that the broker has, or had: numbers are not used again.
+/// Identifies a connection that the broker has or had. Numbers are not reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub(super) u64);
 
@@ -14,18 +14,18 @@ impl fmt::Display for ConnectionId {
     }
 }
 
-/// A queue: a queue that is declared anew under an old name is another one.
+/// Identifies a queue. A queue that is declared again with an old name has a new id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct QueueId(pub(super) u64);
 
-/// A channel of a connection.
+/// Identifies a channel of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct ChannelKey {
     pub(super) connection: ConnectionId,
     pub(super) number: u16,
 }
 
-/// A consumer: tags are unique on their channel.
+/// Identifies a consumer. Tags are unique on their channel.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct ConsumerKey {
     pub(super) channel: ChannelKey,

@@ -1,9 +1,9 @@
 //! An in-memory broker for tests and first steps.
 //!
-//! [`Broker`] takes connections within the process and at TCP ports, from any AMQP 0-9-1 client,
-//! many at a time. [`State`] is the broker without I/O, for tests that step client and broker by
-//! hand in virtual time. Both inject the faults that a test wants to see its application survive,
-//! and show what is in the broker.
+//! [`Broker`] accepts connections within the process and on TCP ports, from any number of AMQP
+//! 0-9-1 clients. [`State`] is the broker without I/O, for tests that step client and broker in
+//! virtual time. Both can inject the faults that an application has to survive, and show what the
+//! broker contains.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
@@ -23,62 +23,63 @@
 //! # Ok(()) }
 //! ```
 //!
-//! # Beside RabbitMQ
+//! # Comparison with RabbitMQ
 //!
-//! It is made to be taken for RabbitMQ 3.10 by a client: the scenarios of `tests/live` run on both,
-//! and compare replies, counts, orders, headers, and codes and whole texts of refusals. It is
-//! **not** for production: it keeps everything in the memory of one process, of which nothing
-//! outlives it.
+//! To a client it behaves like RabbitMQ 3.10: the scenarios of `tests/live` run on both, and
+//! compare replies, counts, orders, headers, and the codes and complete texts of refusals. It is
+//! **not** for production: everything is in the memory of one process, and nothing survives that
+//! process.
 //!
 //! | | RabbitMQ | here |
 //! |---|---|---|
 //! | exchanges | direct, fanout, topic, headers, plug-ins | direct, fanout, topic, headers; predeclared, internal, auto-delete, alternate exchange, bindings between exchanges |
 //! | queues | classic, quorum, streams | classic; any other `x-queue-type` is refused with 540 |
 //! | durability | survives a restart | `durable` is kept and compared; nothing survives the process |
-//! | queue arguments | | `x-message-ttl`, `x-expires`, `x-max-length`, `x-max-length-bytes`, `x-overflow`, `x-dead-letter-exchange`, `x-dead-letter-routing-key`, `x-max-priority`, `x-single-active-consumer`; `x-queue-mode` and `x-queue-version` are checked, and change nothing |
-//! | consumers | | prefetch (of consumer and channel), priority, exclusive, single active, cancel notification, direct reply-to |
-//! | publishing | | mandatory, confirms, `CC` and `BCC`, `user_id`, expiration, transactions; `immediate` is refused with 540, as there |
-//! | logging in | PLAIN, AMQPLAIN, EXTERNAL, plug-ins, TLS | PLAIN, AMQPLAIN; no TLS |
-//! | users, virtual hosts, permissions | | yes; no topic permissions, no tags, no limits |
+//! | queue arguments | the same, and more | `x-message-ttl`, `x-expires`, `x-max-length`, `x-max-length-bytes`, `x-overflow`, `x-dead-letter-exchange`, `x-dead-letter-routing-key`, `x-max-priority`, `x-single-active-consumer`; `x-queue-mode` and `x-queue-version` are checked, and have no effect |
+//! | consumers | the same | prefetch (of consumer and channel), priority, exclusive, single active, cancel notification, direct reply-to |
+//! | publishing | the same | mandatory, confirms, `CC` and `BCC`, `user_id`, expiration, transactions; `immediate` is refused with 540, as in RabbitMQ |
+//! | authentication | PLAIN, AMQPLAIN, EXTERNAL, plug-ins, TLS | PLAIN, AMQPLAIN; no TLS |
+//! | users, virtual hosts, permissions | yes | yes; no topic permissions, no tags, no limits |
 //! | policies, federation, shovel, clusters, management, metrics | yes | no |
 //! | alarms | memory, disk | [`State::block`] |
-//! | heartbeats, closes, malformed frames | | as there, silences and resets included |
+//! | heartbeats, closes, malformed frames | yes | as in RabbitMQ, including closes without a message and resets |
 //! | flow control | credit between its processes, TCP | a connection that does not read gets no more deliveries from 1 MiB on |
-//! | order of answers | see below | as there; without [`Settings::late_answers`], that of the calls |
-//! | other versions | from 3.10 to 4.x they differ in details | as 3.10 |
+//! | order of answers | see below | as in RabbitMQ; without [`Settings::late_answers`], in the order of the calls |
+//! | other versions | 3.10 to 4.x differ in details | as 3.10 |
 //!
-//! What it cannot do it does not pretend to do: such a request gets 540 with a sentence.
+//! A request that it does not support is refused with 540 (`NOT_IMPLEMENTED`) and a text that names
+//! the reason.
 //!
 //! # Order of answers
 //!
-//! What queues say reaches a channel after everything that its client has sent before, as in
-//! RabbitMQ. Of calls that arrive together, `basic.consume` and `basic.cancel` are answered last,
-//! whatever was sent behind them; deliveries, and `basic.cancel` of the broker's, follow as well.
-//! Whatever arrives behind a `tx.commit` that has put a message into a queue and is not answered
-//! yet, a publish or an acknowledgement included, closes the connection with 504
+//! As in RabbitMQ, what a queue sends to a channel arrives after the answers to everything that the
+//! client has sent before. Of calls that arrive together, `basic.consume` and `basic.cancel` are
+//! answered last, whatever was sent after them; deliveries, and a `basic.cancel` from the broker,
+//! follow. Anything that arrives after a `tx.commit` that has put a message into a queue and is not
+//! answered yet, including a publish or an acknowledgement, closes the connection with 504
 //! (`unexpected command while processing 'tx.commit'`). A consumer that is cancelled before its
-//! `basic.consume-ok` has left closes the connection with 541, as in 3.10 and 4.0.
+//! `basic.consume-ok` was sent closes the connection with 541, as in 3.10 and 4.0.
 //!
-//! A publish that no queue takes is confirmed at once. What queues take is confirmed after
-//! everything that arrived with it, and not at all where the channel or the connection is closed
-//! first.
+//! A publish that no queue accepts is confirmed at once. A publish that queues accept is confirmed
+//! after everything that arrived together with it, and not at all if the channel or the connection
+//! is closed before.
 //!
-//! In RabbitMQ that is a race between processes, which the channel nearly always wins. So one of a
-//! hundred answers to `basic.consume`, `basic.cancel` and `tx.commit` arrives in time, in the order
-//! of the calls, and harms nothing that is sent behind: [`Settings::in_time_percent`] says how
-//! many, and [`Settings::seed`] which ones.
+//! In RabbitMQ this order is the result of a race between processes, which the channel nearly
+//! always wins. So one in a hundred answers to `basic.consume`, `basic.cancel` and `tx.commit`
+//! arrives in the order of the calls, and does not affect what is sent after the call.
+//! [`Settings::in_time_percent`] sets how many, and [`Settings::seed`] determines which.
 //!
-//! Without [`Settings::late_answers`], answers are in the order of the calls, and nothing of this
-//! is an error.
+//! Without [`Settings::late_answers`], answers are in the order of the calls, and none of this is
+//! an error.
 //!
-//! What arrives together is what one call of [`State::handle_bytes`] gets; its end is the end of
-//! the wait.
+//! What is handed to one call of [`State::handle_bytes`] arrives together. The late answers follow
+//! at the end of that call.
 //!
 //! # Determinism
 //!
-//! [`State`] has no clock and no randomness: maps are ordered, names that the server makes and
-//! races are drawn from [`Settings::seed`], and times are what is handed in. The same input gives
-//! the same output, octet for octet.
+//! [`State`] has no clock and no random numbers of its own: maps are ordered, names that the server
+//! chooses and the outcomes of races are drawn from [`Settings::seed`], and times are arguments.
+//! The same input gives the same output, byte for byte.
 
 mod event;
 mod keys;

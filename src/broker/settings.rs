@@ -1,4 +1,4 @@
-//! What an embedded broker starts with.
+//! The settings of an embedded broker.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,10 +6,11 @@ use std::time::Duration;
 use super::model::Permissions;
 use crate::wire::Timestamp;
 
-/// What an embedded broker starts with, and what it proposes to clients.
+/// The initial users and virtual hosts of an embedded broker, its limits, and what it proposes to
+/// clients.
 ///
-/// The defaults are RabbitMQ's: one virtual host `/`, and the user `guest` with the password
-/// `guest` who may do everything there. Users and virtual hosts can be changed later on: see
+/// The defaults are those of RabbitMQ: one virtual host `/`, and the user `guest` with the password
+/// `guest` and all permissions there. Users and virtual hosts can be changed later: see
 /// [`State::add_user`](super::State::add_user) and
 /// [`State::add_virtual_host`](super::State::add_virtual_host).
 ///
@@ -26,61 +27,60 @@ use crate::wire::Timestamp;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Settings {
-    /// The virtual hosts that there are, `/` unless said otherwise.
+    /// The virtual hosts. Default: `/`.
     pub virtual_hosts: Vec<String>,
     /// The users by name.
     pub users: BTreeMap<String, User>,
-    /// The most channels of a connection, 2047 unless said otherwise; 0 stands for no limit but the
-    /// protocol's, 65535.
+    /// The largest number of channels of a connection; 0 stands for no limit but that of the
+    /// protocol, 65,535. Default: 2047.
     pub channel_max: u16,
-    /// The largest frame in octets, 131 072 unless said otherwise; 0 stands for no limit.
+    /// The largest frame in bytes; 0 stands for no limit. Default: 131,072.
     pub frame_max: u32,
-    /// The heartbeat interval that is proposed, in seconds, 60 unless said otherwise; the client's
-    /// answer counts.
+    /// The proposed heartbeat interval in seconds. The client's answer counts. Default: 60.
     pub heartbeat: u16,
-    /// The largest message in octets, 128 MiB unless said otherwise. A larger one closes the
-    /// channel with 406.
+    /// The largest message in bytes. A larger one closes the channel with 406. Default: 128 MiB.
     pub max_message_size: u64,
-    /// How long a client may take to open the connection, 10 s unless said otherwise.
+    /// How long a client may take to open the connection. Default: 10 s.
     pub handshake_timeout: Duration,
-    /// Answers to `basic.consume` and `basic.cancel`, and the confirms of queues, arrive after the
-    /// answers to what was sent behind them, and whatever is sent behind an unanswered `tx.commit`
-    /// closes the connection with 504: see "Order of answers" in the [module's
-    /// documentation](super). True unless said otherwise, as in RabbitMQ; without, answers are in
-    /// the order of the calls.
+    /// Whether answers to `basic.consume` and `basic.cancel`, and confirms of queues, arrive after
+    /// the answers to what was sent after them, and whether anything that is sent after an
+    /// unanswered `tx.commit` closes the connection with 504, as in RabbitMQ: see "Order of
+    /// answers" in the [module's documentation](super). If `false`, answers are in the order of the
+    /// calls. Default: `true`.
     pub late_answers: bool,
-    /// How many of a hundred answers to `basic.consume`, `basic.cancel` and `tx.commit` arrive in
-    /// time all the same, in the order of the calls, as RabbitMQ loses that race at times. One
-    /// unless said otherwise. Which ones is drawn from the seed; 0 stands for none.
+    /// The percentage of answers to `basic.consume`, `basic.cancel` and `tx.commit` that arrive in
+    /// the order of the calls despite `late_answers`, as happens in RabbitMQ at times. Which ones
+    /// is drawn from the seed; 0 stands for none. Default: 1.
     pub in_time_percent: u8,
-    /// Server-made names of queues and consumers, and which late answers arrive in time, are drawn
-    /// from this seed: the same seed, the same names and orders.
+    /// The seed from which the names that the server gives to queues and consumers are drawn, and
+    /// which late answers arrive in time. The same seed gives the same names and orders. Default:
+    /// 0.
     pub seed: u64,
-    /// The time of day when the broker starts, from which the `time` of `x-death` is counted. Where
-    /// none is said, a [`Broker`](super::Broker) takes the present, and a [`State`](super::State),
-    /// which has no clock, the first of January 2020: the same in every run.
+    /// The time at which the broker starts, from which the `time` of `x-death` is computed. If it
+    /// is `None`, a [`Broker`](super::Broker) uses the present time, and a [`State`](super::State),
+    /// which has no clock, uses 1 January 2020, so that every run is the same. Default: `None`.
     pub started_at: Option<Timestamp>,
 }
 
-/// Somebody who may log in.
+/// A user that may log in.
 ///
-/// The password does not show in `Debug`.
+/// `Debug` does not show the password.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct User {
-    /// What the user has to give.
+    /// The password.
     pub password: String,
-    /// The virtual hosts that the user may enter, and what is allowed there.
+    /// The virtual hosts that the user may open, with the permissions there.
     pub permissions: BTreeMap<String, Permissions>,
 }
 
 impl User {
-    /// A user who may not enter any virtual host yet.
+    /// Creates a user without permissions for any virtual host.
     pub fn new(password: impl Into<String>) -> Self {
         Self { password: password.into(), permissions: BTreeMap::new() }
     }
 
-    /// Lets the user enter a virtual host.
+    /// Sets the user's permissions in a virtual host, which the user may then open.
     #[must_use]
     pub fn permissions(mut self, virtual_host: impl Into<String>, permissions: Permissions) -> Self {
         self.permissions.insert(virtual_host.into(), permissions);

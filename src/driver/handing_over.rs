@@ -1,5 +1,5 @@
-//! A connection on its way from what drives it to whoever opens it, on another thread or in another
-//! task, who may be gone by then.
+//! Handing over a connection from what drives it to what opens it, on another thread or in another
+//! task. The latter may have been dropped by then.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -16,10 +16,11 @@ use crate::error::ConnectError;
 use crate::link::Shared;
 use crate::transport::Stream;
 
-/// Who hears what an open comes to.
+/// The sender of the result of an open.
 pub(super) type Opener = Sender<Result<HandedOver, ConnectError>>;
 
-/// What an open comes to; cancelled where what opens it is gone.
+/// The result of an open. It is an error if the thread or task that opens has ended, for instance
+/// by a panic.
 pub(crate) struct Opened(Receiver<Result<HandedOver, ConnectError>>);
 
 impl Future for Opened {
@@ -37,13 +38,13 @@ fn gone() -> ConnectError {
     ))
 }
 
-/// The two ends of an open.
+/// Creates the two ends of an open.
 pub(super) fn opening() -> (Opener, Opened) {
     let (opener, opened) = channel();
     (opener, Opened(opened))
 }
 
-/// A connection that nobody has taken: dropped, it ends.
+/// A connection that was not taken yet. If it is dropped before, the connection ends.
 pub(crate) struct HandedOver {
     shared: Arc<Shared>,
     taken: bool,
@@ -64,8 +65,8 @@ impl Drop for HandedOver {
     }
 }
 
-/// Opens a connection and drives it until it is finished. It is given up where nobody waits for it
-/// any more.
+/// Opens a connection and drives it until it is finished. The open is cancelled if its result is no
+/// longer awaited.
 pub(super) async fn open_and_drive<S: Stream, R: Runtime>(
     runtime: R,
     opening: impl Future<Output = Result<Agreed<S>, ConnectError>>,
@@ -82,7 +83,7 @@ pub(super) async fn open_and_drive<S: Stream, R: Runtime>(
         .await
     };
     match opened {
-        // Nobody waits for it any more.
+        // The result is no longer awaited.
         None => {}
         Some(Err(error)) => drop(opener.send(Err(error))),
         Some(Ok(agreed)) => {

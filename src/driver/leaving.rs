@@ -1,9 +1,9 @@
-//! What a driver does when whoever runs it drops it: what waits still goes out.
+//! What a driver does when it is dropped: it still writes what waits.
 //!
-//! The runtime moves nothing any more, so a socket is written to by plain blocking calls, for a
-//! short time; TLS on it included. Then the broker is waited for to end the stream: a socket that
-//! is closed with unread input is reset, and what the system holds for the broker would be lost.
-//! Any other transport takes what it takes without waiting.
+//! The runtime performs no I/O any more, so a socket is written by blocking calls, for a short
+//! time, also with TLS. Then the driver waits for the broker to end the stream: a socket that is
+//! closed with unread input is reset, and bytes that the system still holds for the broker would be
+//! lost. Any other transport gets what it accepts without waiting.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
@@ -15,27 +15,27 @@ use socket2::{SockRef, Socket};
 use crate::frame::Outbound;
 use crate::transport::{Stream, Transport, poll_send};
 
-/// How long it may take to write what waits, and to see the end of the stream.
+/// The time limit for writing what waits and for the end of the stream.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// The same where nothing waits but the close.
+/// The same if only the close waits.
 const SHORT_LIMIT: Duration = Duration::from_millis(250);
 
-/// How long a write waits before input is read meanwhile.
+/// How long a write waits before input is read in between.
 const STALLED: Duration = Duration::from_millis(20);
 
-/// The shortest wait that a socket can be set to.
+/// The shortest timeout that a socket can have.
 const LEAST: Duration = Duration::from_millis(1);
 
-/// Slices in one vectored write.
+/// The number of slices in one vectored write.
 const SLICES: usize = 64;
 
-/// Writes what waits, first what was taken before, and ends the transport.
+/// Writes what waits, beginning with what was taken before, and ends the transport.
 pub(super) fn leave<S: Stream>(transport: &mut Transport<S>, waiting: [Outbound; 2], something_waits: bool) {
     let until = Instant::now() + if something_waits { LIMIT } else { SHORT_LIMIT };
     let [mut taken, mut last] = waiting;
     let waiting = [&mut taken, &mut last];
-    // Nobody is left to hear of an error: what was handed over has an unknown outcome either way.
+    // An error cannot be reported any more. What was handed over has an unknown outcome either way.
     let left = match Blocking::find(transport, until) {
         Some(mut blocking) => blocking.leave(waiting),
         None => offer(transport, waiting),
@@ -43,7 +43,7 @@ pub(super) fn leave<S: Stream>(transport: &mut Transport<S>, waiting: [Outbound;
     drop(left);
 }
 
-/// A socket that can be written to without a runtime.
+/// A socket that can be written without a runtime.
 struct Blocking<'a> {
     socket: SockRef<'a>,
     #[cfg(feature = "tls")]
@@ -52,7 +52,7 @@ struct Blocking<'a> {
 }
 
 impl<'a> Blocking<'a> {
-    /// The socket in a transport, where there is one.
+    /// Finds the socket of a transport, if there is one.
     fn find<S: Stream>(transport: &'a mut Transport<S>, until: Instant) -> Option<Self> {
         Some(match transport {
             Transport::Plain(stream) => Self {
@@ -100,7 +100,7 @@ impl<'a> Blocking<'a> {
         let mut timed = Timed { socket: &self.socket, until: self.until };
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
-            // What TLS holds from before leaves first, so that there is room.
+            // What TLS still holds is written first, so that there is room.
             flush_tls(tls, &mut timed)?;
             let count = tls.writer().write_vectored(slices)?;
             flush_tls(tls, &mut timed)?;
@@ -109,7 +109,7 @@ impl<'a> Blocking<'a> {
         timed.write_vectored(slices)
     }
 
-    /// Says that the stream ends here, and was not cut.
+    /// Sends `close_notify`, so that the end of the stream is not taken for a truncation.
     #[cfg_attr(not(feature = "tls"), allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "there is no TLS"))]
     fn end_tls(&mut self) -> io::Result<()> {
         #[cfg(feature = "tls")]
@@ -129,26 +129,27 @@ fn flush_tls(tls: &mut rustls::ClientConnection, timed: &mut Timed<'_>) -> io::R
     Ok(())
 }
 
-/// A blocking socket with a deadline for all that is done with it.
+/// A blocking socket with one deadline for all operations.
 struct Timed<'a> {
     socket: &'a Socket,
     until: Instant,
 }
 
 impl Timed<'_> {
-    /// What is left of the time; at least what a socket can be set to, since zero stands for no
+    /// The remaining time; at least the shortest timeout of a socket, because zero stands for no
     /// limit there.
     fn left(&self) -> io::Result<Duration> {
         let left = self.until.saturating_duration_since(Instant::now());
         if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left.max(LEAST)) }
     }
 
-    /// Reads what has arrived, and drops it: a peer that cannot write may not read either.
+    /// Reads and drops what has arrived. A peer that cannot write may not read either, and then
+    /// nothing would be written.
     fn drop_input(&mut self) -> io::Result<()> {
         self.socket.set_read_timeout(Some(LEAST))?;
         let mut socket = self.socket;
         let mut unread = [0; 4096];
-        // A peer that goes on sending does not make it longer.
+        // Bounded by the deadline, even if the peer keeps sending.
         while self.left().is_ok() && socket.read(&mut unread).is_ok_and(|count| count > 0) {}
         Ok(())
     }
@@ -183,12 +184,12 @@ impl Write for Timed<'_> {
     }
 }
 
-/// How systems say that the time that a socket is set to is over, or that it was interrupted.
+/// Whether an error is a timeout of the socket, as different systems report it, or an interruption.
 fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
 }
 
-/// Gives a transport what it takes at once.
+/// Writes what a transport accepts at once.
 fn offer<S: Stream>(transport: &mut S, waiting: [&mut Outbound; 2]) -> io::Result<()> {
     let mut context = Context::from_waker(Waker::noop());
     for outbound in waiting {

@@ -1,12 +1,11 @@
-//! Moves octets and time between an engine and a transport.
+//! Moves bytes and time between an engine and a transport.
 //!
-//! The dial plan is performed, TLS and handshake are gone through, and the connection is driven in
-//! one way, on whatever [`Runtime`] there is: a runtime is timers, a network, and somewhere else to
-//! do what may block.
+//! The dial plan, TLS, the handshake and the connection are driven in the same way on every
+//! [`Runtime`], which provides timers, a network, and a place for work that may block.
 //!
-//! Handles and driver share the engine behind one lock: see [`link`](crate::link). The driver
-//! ([`Driver`]) locks to hand in what it read and to take what is to be written, and never while it
-//! does I/O.
+//! Handles and driver share the engine under one lock: see [`link`](crate::link). The driver
+//! ([`Driver`]) locks to hand in what it read and to take what is to be written, and never holds
+//! the lock during I/O.
 
 mod connect;
 mod handing_over;
@@ -38,7 +37,7 @@ use crate::engine::Engine;
 use crate::link::Shared;
 use crate::transport::Stream;
 
-/// What handles share, and what drives it: a future, to be run on the runtime.
+/// Creates what handles share, and the driver, a future that is to be run on the runtime.
 fn drive<S: Stream, R: Runtime>(agreed: Agreed<S>, runtime: &R) -> (Arc<Shared>, Driver<S, R>) {
     let Agreed { transport, negotiated, settings, input, renewal } = agreed;
     let clock = runtime.clock();

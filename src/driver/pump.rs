@@ -1,8 +1,9 @@
-//! What moves between an engine and a transport, whoever does the I/O. Everything about it is
-//! decided with one hold of the lock a turn.
+//! The bytes between an engine and a transport, independent of how the I/O is done. Every decision
+//! about them is made under one hold of the lock per turn.
 //!
-//! A driver repeats: take a turn; write what waits; read into the room that the pump gives, where
-//! it reads, and say how much came. When neither moves any more, the next turn lets it sleep.
+//! A driver repeats: take a turn; write what waits; read into the room that the pump provides, if
+//! it is to read, and report how much arrived. When neither direction moves any more, the next turn
+//! lets the driver sleep.
 
 use std::io;
 use std::task::{Context, Poll, Waker, ready};
@@ -15,77 +16,78 @@ use crate::frame::Outbound;
 use crate::link::{Shared, Sleep};
 use crate::transport::{Room, Stream, poll_send};
 
-/// Bytes read at a time, and so handed in under one hold of the lock.
+/// The number of bytes that are read at a time, and so handed in under one hold of the lock.
 const READ_CHUNK: usize = 64 * 1024;
 
 /// The same on a connection that has been quiet.
 const QUIET_CHUNK: usize = 1024;
 
-/// Above this capacity the buffer for input is given back as soon as it is empty: a large frame was
-/// in it.
+/// The capacity above which the input buffer is freed as soon as it is empty: it held a large
+/// frame.
 const MOST_KEPT: usize = 4 * READ_CHUNK;
 
-/// How long buffers are kept for more to come.
+/// How long buffers are kept after bytes last moved.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// The next tick of a runtime's clock, and so a look of its reactor that has not begun.
+/// The resolution of a runtime's timers. A timer that is set this much ahead fires only after a
+/// check for readiness that has not begun yet.
 pub(super) const TICK: Duration = Duration::from_millis(1);
 
 /// Both directions of one connection.
 pub(super) struct Pump {
     input: BytesMut,
-    /// Bytes that `input` must hold before the engine can go on.
+    /// The number of bytes that `input` must hold before the engine can continue.
     needed: usize,
-    /// The buffer of the large body that is arriving: it is read into instead of `input`, which is
+    /// The buffer of the large body that is arriving. It is read into instead of `input`, which is
     /// empty.
     body: Option<LentBody>,
-    /// Bytes came that were not handed in so far.
+    /// Whether bytes have arrived that were not handed in.
     arrived: bool,
-    /// Nothing has come for a while: a small buffer will do.
+    /// Whether nothing has arrived for a while, so that a small buffer is enough.
     quiet: bool,
-    /// Taken from the engine, and not yet accepted by the transport. It counts as queued.
+    /// What was taken from the engine and not yet accepted by the transport. It counts as queued.
     writing: Outbound,
-    /// Bytes at the front of `writing` that a write was offered: it may have passed them on,
-    /// whatever it said.
+    /// The number of bytes at the front of `writing` that were offered to a write. The transport
+    /// may have passed them on, even if it reported an error.
     offered: usize,
-    /// Bytes that the transport accepted, and the engine does not know of.
+    /// The number of bytes that the transport accepted and that were not reported to the engine.
     accepted: usize,
-    /// When bytes last moved: buffers of a quiet connection are given back.
+    /// When bytes last moved. The buffers of a quiet connection are freed.
     last_active: Instant,
 }
 
-/// Neither direction moves, until the transport wakes the driver.
+/// Given to a turn if neither direction moves until the transport wakes the driver.
 pub(super) struct Rest {
     pub(super) waker: Waker,
-    /// Input was looked for, and there is none.
+    /// Whether a read was tried and found nothing.
     pub(super) looked: bool,
 }
 
-/// What a turn came to.
+/// The result of a turn.
 pub(super) struct Turn {
     pub(super) state: Life,
-    /// The transport is to be read.
+    /// Whether the transport is to be read.
     pub(super) reads: bool,
     /// Whether a new secret is to be fetched.
     pub(super) secret: Wanted,
     /// When the next turn is due.
     pub(super) due: Option<Instant>,
-    /// The driver sleeps: whoever gives it something to do wakes it.
+    /// Whether the driver sleeps: the next step that gives it something to do wakes it.
     pub(super) asleep: bool,
 }
 
-/// Where a connection is, as its driver sees it.
+/// The state of a connection, as its driver sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Life {
     Runs,
-    /// Everything is written: the transport is to be shut.
+    /// Everything is written: the transport is to be shut down.
     Finished,
-    /// What became of everything is decided: nothing is written any more.
+    /// The fate of everything is decided: nothing is written any more.
     Lost,
 }
 
 impl Pump {
-    /// Begins with what was read after the handshake.
+    /// Creates a pump that begins with what was read after the handshake.
     pub(super) fn new(input: BytesMut, now: Instant) -> Self {
         Self {
             arrived: !input.is_empty(),
@@ -100,11 +102,15 @@ impl Pump {
         }
     }
 
-    /// Tells the engine what has moved, does what is due, and finds out what comes next. All that
-    /// the transport had received by `drained` was read. Where the driver rests, it sleeps if there
-    /// is nothing else to do.
+    /// Reports to the engine what has moved, does what is due, and returns what is to be done next.
+    /// All input that the transport had received by `drained` was read. If the driver rests and
+    /// there is nothing else to do, it sleeps.
     pub(super) fn turn(&mut self, link: &Shared, now: Instant, drained: Instant, rest: Option<Rest>) -> Turn {
         let (turn, asleep) = link.turn(|engine| {
+            // The order matters. What moved is reported before time passes, because it may be what
+            // a deadline waits for. Time passes before output is taken, because it may queue a
+            // heartbeat. Whether to read is asked last, because all of these may begin or end a
+            // pause.
             self.report(engine, now);
             let (due, judged, more) = pass_time(engine, now, drained);
             let took = engine.poll_transmit_into(&mut self.writing);
@@ -112,6 +118,8 @@ impl Pump {
             let secret = engine.poll_secret_wanted();
             let state = self.life(engine);
             let stays_awake = more || took || state != Life::Runs;
+            // It may sleep only if the round before found both directions at rest: a read was tried
+            // and found nothing, or reading is paused.
             let sleep = rest.filter(|rest| !stays_awake && (rest.looked || !reads)).map(|rest| Sleep {
                 waker: rest.waker,
                 stalled: !self.writing.is_empty(),
@@ -133,13 +141,12 @@ impl Pump {
         }
     }
 
-    /// Tells the engine what has moved, and no more: nothing is decided that a driver would have to
-    /// act on.
+    /// Reports to the engine what has moved, without a decision that a driver would have to act on.
     pub(super) fn hand_in(&mut self, link: &Shared, now: Instant) {
         link.with(|state| self.report(&mut state.engine, now));
     }
 
-    /// What the transport accepted, and what it has brought.
+    /// Reports what the transport accepted, and what has arrived.
     fn report(&mut self, engine: &mut Engine, now: Instant) {
         let accepted = std::mem::take(&mut self.accepted);
         if accepted > 0 {
@@ -158,12 +165,12 @@ impl Pump {
         }
     }
 
-    /// There is something to be written.
+    /// Whether there is something to write.
     pub(super) fn is_writing(&self) -> bool {
         !self.writing.is_empty()
     }
 
-    /// Writes what waits, as much of it as the transport takes at once.
+    /// Writes what waits, as much as the transport accepts at once.
     #[inline]
     pub(super) fn poll_write<S: Stream>(&mut self, stream: &mut S, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let count = ready!(poll_send(stream, context, &mut self.writing, &mut self.offered))?;
@@ -171,11 +178,11 @@ impl Pump {
         Poll::Ready(Ok(()))
     }
 
-    /// Where to read to, at most a chunk; none where what has come is to be handed in first.
+    /// Where to read to, at most a chunk. `None` if what has arrived is to be handed in first.
     ///
-    /// It is room for a chunk, or for the rest of the next frame. Of one that is large and has to
-    /// be there as a whole, as much is reserved as has arrived: its size is only what the peer
-    /// declares.
+    /// It has room for a chunk, or for the rest of the next frame. For a large frame that has to be
+    /// there as a whole, only as much is reserved as has arrived, because its size is only what the
+    /// peer declares.
     pub(super) fn room(&mut self) -> Option<Room<'_>> {
         if let Some(body) = &mut self.body {
             let room = body.room();
@@ -198,30 +205,32 @@ impl Pump {
         Some(Room::Input(&mut self.input))
     }
 
-    /// So many bytes came.
+    /// Records that bytes were read.
     pub(super) fn read(&mut self, now: Instant) {
         self.arrived = true;
         self.quiet = false;
         self.last_active = now;
     }
 
-    /// Bytes came that are to be handed in.
+    /// Whether bytes have arrived that are to be handed in.
     pub(super) fn has_arrived(&self) -> bool {
         self.arrived
     }
 
-    /// The transport ended, or failed.
+    /// Reports that the transport ended or failed.
     pub(super) fn lost(&mut self, link: &Shared, error: Option<&io::Error>, now: Instant) {
         link.with(|state| {
             self.report(&mut state.engine, now);
+            // Bytes that were offered to a write may have left even if it failed. The others
+            // certainly did not, and a request in them can be reported as not sent.
             let withheld = self.writing.len().saturating_sub(self.offered) as u64;
             state.engine.handle_withheld(withheld);
             state.engine.handle_transport_lost(error);
         });
     }
 
-    /// The driver has to stop. Gives what still waits, in order, if anything may go out, and
-    /// whether anything but a close is in it.
+    /// Reports that the driver has to stop. Returns what still waits, in order, if anything may be
+    /// written, and whether there is anything besides a close.
     pub(super) fn leave(&mut self, link: &Shared) -> Option<([Outbound; 2], bool)> {
         let now = link.now();
         let left = link.with(|state| {
@@ -232,14 +241,14 @@ impl Pump {
         left.map(|(last, something_waits)| ([std::mem::take(&mut self.writing), last], something_waits))
     }
 
-    /// When buffers that nothing is in are to be given back.
+    /// When empty buffers are to be freed.
     pub(super) fn idle_at(&self) -> Option<Instant> {
         let reading = self.input.is_empty() && !self.quiet;
         let writing = self.writing.is_empty() && self.writing.capacity() > 0;
         (reading || writing).then(|| self.last_active + IDLE)
     }
 
-    /// A quiet connection keeps next to no buffers.
+    /// Frees the buffers of a quiet connection.
     pub(super) fn give_back(&mut self, link: &Shared) {
         if self.input.is_empty() {
             self.input = BytesMut::new();
@@ -249,16 +258,15 @@ impl Pump {
         link.with(|state| state.engine.shrink());
     }
 
-    /// Bytes of memory held for input and output.
+    /// The number of bytes of memory for input and output.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         self.input.capacity() + self.writing.capacity()
     }
 }
 
-/// Does what is due. Gives when something is due next, which is later than now; the time that is
-/// judged when whatever reports readiness has looked once more, where that is what is waited for;
-/// and whether something was done.
+/// Does what is due. Returns when something is due next, which is later than `now`; the deadline
+/// that waits for one more check for readiness, if there is one; and whether something was done.
 fn pass_time(engine: &mut Engine, now: Instant, drained: Instant) -> (Option<Instant>, Option<Instant>, bool) {
     let mut done = false;
     loop {

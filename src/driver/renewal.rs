@@ -1,4 +1,4 @@
-//! Fetches new secrets from the provider of credentials, when the engine asks for one.
+//! Fetches new secrets from the provider of credentials when the engine wants one.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use crate::engine::Wanted;
 use crate::link::Shared;
 use crate::wire::Escaped;
 
-/// Whom to ask. Dropped, it asks no more.
+/// The fetching of secrets. Dropping it stops a fetch.
 pub(super) struct Asking<R: Runtime> {
     provider: Arc<dyn CredentialsProvider>,
     runtime: R,
-    /// What asks at present.
+    /// The task that fetches a secret at present.
     task: Option<R::Apart>,
 }
 
@@ -21,7 +21,8 @@ impl<R: Runtime> Asking<R> {
         Self { provider, runtime, task: None }
     }
 
-    /// Asks when a secret is wanted, and stops when none is any more: what was asked took too long.
+    /// Starts a fetch when a secret is wanted, and stops it when none is wanted any more, because
+    /// it took too long.
     pub(super) fn follow(&mut self, wanted: Wanted, shared: &Arc<Shared>) {
         match wanted {
             Wanted::No => self.task = None,
@@ -30,7 +31,8 @@ impl<R: Runtime> Asking<R> {
         }
     }
 
-    /// Asks in a task of its own: a provider that blocks or panics does it there.
+    /// Fetches in a separate task, so that a provider that blocks or panics does not affect the
+    /// driver.
     fn ask(&mut self, shared: &Arc<Shared>) {
         self.task = None;
         self.task = Some(self.runtime.apart(ask(Arc::clone(&self.provider), Arc::clone(shared))));
@@ -47,7 +49,7 @@ async fn ask(provider: Arc<dyn CredentialsProvider>, shared: Arc<Shared>) {
     });
 }
 
-/// Tells of a provider that panics.
+/// Reports a panic of the provider.
 struct Watch(Arc<Shared>);
 
 impl Drop for Watch {

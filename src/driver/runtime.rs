@@ -1,4 +1,4 @@
-//! What a driver needs besides a stream: the time, and somewhere else to do what may block.
+//! What a driver needs besides a stream: the time, and a place for work that may block.
 
 use std::future::Future;
 use std::io;
@@ -16,59 +16,62 @@ use crate::transport::Stream;
 pub(crate) trait Runtime: Clone + Send + Sync + Unpin + 'static {
     /// A timer of this runtime.
     type Alarm: Alarm;
-    /// What is done apart: dropped, it is not done any more.
+    /// Separate work. Dropping it stops the work.
     type Apart: Send + Unpin;
 
-    /// The clock that its timers go by.
+    /// The clock that its timers use.
     fn clock(&self) -> Clock;
 
-    /// A timer that is not set.
+    /// Creates a timer that is not set.
     fn alarm(&self) -> Self::Alarm;
 
-    /// Does elsewhere what may block, and gives what comes of it; an error where it panics.
+    /// Runs work that may block where that is allowed. The future returns its result, or an error
+    /// if it panics.
     fn elsewhere<R: Send + 'static>(
         &self,
         work: impl FnOnce() -> R + Send + 'static,
     ) -> impl Future<Output = io::Result<R>> + Send + 'static;
 
-    /// Asks a provider of credentials, where it holds up nothing but what opens the connection.
+    /// Asks a provider of credentials in a place where a provider that blocks delays nothing but the
+    /// open that needs it.
     fn provide(
         &self,
         provider: Arc<dyn CredentialsProvider>,
     ) -> impl Future<Output = Result<Provided, ProviderError>> + Send;
 
-    /// Ready where the task may go on, and not when it has had its share and others are to run.
+    /// Returns `Ready` if the task may continue. Returns `Pending`, and wakes the task later, if it
+    /// has used its share of time and others are to run.
     fn poll_share(&self, context: &mut Context<'_>) -> Poll<()>;
 
-    /// Whether a read that has to wait means that there is nothing to read: not where the task has
-    /// had its share.
+    /// Whether a read that returns `Pending` proves that there is nothing to read. It does not if
+    /// the task has used its share of time, because the runtime then lets every read wait.
     fn reads_what_is_there(&self) -> bool;
 
-    /// Runs a future of the application's, which may block or panic, apart from the driver.
+    /// Runs a future of the application, which may block or panic, separately from the driver.
     fn apart(&self, work: impl Future<Output = ()> + Send + 'static) -> Self::Apart;
 }
 
-/// A timer. When it has fired, what arrived before the time that it was set to is read by whoever
-/// reads until there is nothing: whatever reports readiness has looked at the streams at that time
-/// or later, or they are tried without a report.
+/// A timer. When it fires, everything that arrived before the time to which it is set is read by a
+/// task that reads until nothing is left: either the reactor has checked the streams for readiness
+/// at that time or later, or the streams are tried without a report.
 pub(crate) trait Alarm: Send + Unpin + 'static {
-    /// Sets it anew.
+    /// Sets it, replacing a previous time.
     fn set(&mut self, at: Instant);
 
-    /// Fires once the time has come.
+    /// Returns `Ready` once the time has come.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()>;
 }
 
-/// What names are resolved and addresses connected on.
+/// A network, on which names are resolved and addresses are connected.
 pub(crate) trait Network: Sync {
-    /// Where all of it runs.
+    /// The runtime on which it runs.
     type Runtime: Runtime;
-    /// What connects.
+    /// The type of its streams.
     type Stream: Stream;
 
     fn runtime(&self) -> &Self::Runtime;
 
-    /// All addresses of an endpoint's name; at least one.
+    /// Resolves the name of an endpoint to all of its addresses; at least one.
     fn resolve(
         &self,
         endpoint: &Endpoint,

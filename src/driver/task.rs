@@ -1,4 +1,4 @@
-//! The driver: one task per connection that reads, writes and keeps time.
+//! The driver: one task per connection, which reads, writes, and watches the deadlines.
 
 use std::future::Future;
 use std::io;
@@ -17,38 +17,39 @@ use super::timer::Timer;
 use crate::link::Shared;
 use crate::transport::{Stream, Transport};
 
-/// Drives one connection until it is finished. Dropping it, with its runtime for instance, loses
-/// the connection; what waits still goes out, see [`leave`].
+/// Drives one connection until it is finished. Dropping it, for instance with its runtime, ends the
+/// connection; what waits is still written, see [`leave`].
 pub(crate) struct Driver<S: Stream, R: Runtime> {
     transport: Transport<S>,
     link: Arc<Shared>,
     pump: Pump,
     timer: Timer<R::Alarm>,
     runtime: R,
-    /// Whom to ask for a new secret.
+    /// The fetching of new secrets, if they expire.
     provider: Option<Asking<R>>,
-    /// Bytes were written or read since the transport was flushed: it may hold some back.
+    /// Whether bytes were written or read since the transport was flushed. It may buffer some: TLS
+    /// may answer what was read.
     unflushed: bool,
-    /// How the transport ended, where bytes came before that are handed in first: what they say may
-    /// be answered.
+    /// How the transport ended, if bytes arrived before the end. They are handed in first, because
+    /// they may be the broker's reason.
     ended: Option<io::Result<()>>,
 }
 
-/// Turns before the task lets others run.
+/// The number of turns after which the task lets others run.
 const BUDGET: usize = 32;
 
-/// What an attempt to move bytes came to.
+/// The result of an attempt to move bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Moved {
-    /// Some, and there may be more.
+    /// Some moved, and there may be more.
     Some,
-    /// Nothing more, until the transport wakes the task or there is something new.
+    /// Nothing more moves until the transport wakes the task or there is more to write.
     Nothing,
     Lost,
 }
 
 impl<S: Stream, R: Runtime> Driver<S, R> {
-    /// A driver for `transport`, with what was read after the handshake.
+    /// Creates a driver for `transport`, with what was read after the handshake.
     pub(super) fn new(
         transport: Transport<S>,
         link: Arc<Shared>,
@@ -67,12 +68,12 @@ impl<S: Stream, R: Runtime> Driver<S, R> {
             unflushed: false,
             ended: None,
         };
-        // What came with the handshake is handed in before anybody asks for anything.
+        // What arrived with the handshake is handed in before the application can make a request.
         driver.pump.hand_in(&driver.link, now);
         driver
     }
 
-    /// Writes what waits, as much as the transport takes at once.
+    /// Writes what waits, as much as the transport accepts at once.
     fn poll_write(&mut self, context: &mut Context<'_>, now: Instant) -> Moved {
         if !self.pump.is_writing() {
             return self.poll_flush(context, now);
@@ -101,7 +102,8 @@ impl<S: Stream, R: Runtime> Driver<S, R> {
         }
     }
 
-    /// The broker may have said why before it went: what has come is read first.
+    /// Ends the connection after a failed write. What has arrived is read first: the broker may
+    /// have sent its reason before it closed the transport.
     fn write_failed(&mut self, error: &io::Error, context: &mut Context<'_>, now: Instant) -> Moved {
         while self.poll_read(context, now) == Moved::Some {
             self.pump.hand_in(&self.link, now);
@@ -110,7 +112,7 @@ impl<S: Stream, R: Runtime> Driver<S, R> {
         Moved::Lost
     }
 
-    /// Reads what has come, until there is nothing or it is enough for one hold of the lock.
+    /// Reads what has arrived, until nothing is left or it is enough for one hold of the lock.
     fn poll_read(&mut self, context: &mut Context<'_>, now: Instant) -> Moved {
         if let Some(ended) = self.ended.take() {
             return self.end(&ended, now);
@@ -137,9 +139,9 @@ impl<S: Stream, R: Runtime> Driver<S, R> {
         Moved::Lost
     }
 
-    /// Reads, and notes the time up to which everything was read. A pause says nothing about that,
-    /// nor does a runtime that lets nothing be read when a task has had its share, whatever has
-    /// come.
+    /// Reads, and records the time up to which everything was read. A pause proves nothing about
+    /// that. Nor does a runtime that lets every read wait when a task has used its share of time,
+    /// whatever has arrived.
     fn poll_read_noted(&mut self, context: &mut Context<'_>, now: Instant) -> Moved {
         let read = self.poll_read(context, now);
         if read != Moved::Nothing || self.runtime.reads_what_is_there() {
@@ -150,8 +152,8 @@ impl<S: Stream, R: Runtime> Driver<S, R> {
         read
     }
 
-    /// Writes and reads what moves at once, where it `reads`. Where nothing moves any more, the
-    /// transport is flushed too: TLS may have something to say to what was read last.
+    /// Writes, and reads if `reads` is set, what moves at once. If nothing moves any more, the
+    /// transport is flushed too: TLS may have an answer to what was read last.
     fn poll_move(&mut self, context: &mut Context<'_>, now: Instant, reads: bool) -> Moved {
         let wrote = self.poll_write(context, now);
         if wrote == Moved::Lost {
@@ -164,7 +166,7 @@ impl<S: Stream, R: Runtime> Driver<S, R> {
         }
     }
 
-    /// Sets the timer to when something is due. Whether that is now.
+    /// Sets the timer to when something is due. Returns `true` if it has fired.
     fn poll_time(&mut self, context: &mut Context<'_>, now: Instant, due: Option<Instant>) -> bool {
         let mut idle = self.pump.idle_at();
         if idle.is_some_and(|idle| idle <= now) {
@@ -179,12 +181,13 @@ impl<S: Stream, R: Runtime> Driver<S, R> {
         self.timer.poll_fired(context, now)
     }
 
-    /// The last byte is written: ends the transport, whatever it says. Whether that is done.
+    /// Ends the transport after the last byte was written, even if that fails. Returns `true` when
+    /// it is done.
     fn poll_shut(&mut self, context: &mut Context<'_>) -> bool {
         self.transport.poll_shutdown(context).is_ready()
     }
 
-    /// Bytes of memory held for input and output.
+    /// The number of bytes of memory for input and output.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         self.pump.held()
@@ -197,9 +200,13 @@ impl<S: Stream, R: Runtime> Future for Driver<S, R> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         let now = this.link.now();
-        // It is awake: nothing is known to rest before it was tried.
+        // The task was woken, and nothing is known about the transport before both directions were
+        // tried. So the first turn never lets it sleep.
         let mut rests = None;
         for _ in 0..BUDGET {
+            // The waker is passed to a turn only after a round in which nothing moved. Its turn may
+            // then let the driver sleep, under the same hold of the lock in which it looks for
+            // work: nothing can be queued between the look and the sleep.
             let rest = rests.map(|looked| Rest { waker: context.waker().clone(), looked });
             let turn = this.pump.turn(&this.link, now, this.timer.drained(), rest);
             if let Some(provider) = &mut this.provider {
@@ -207,11 +214,16 @@ impl<S: Stream, R: Runtime> Future for Driver<S, R> {
             }
             match turn.state {
                 Life::Lost => return Poll::Ready(()),
+                // While the shutdown is pending, the timer still runs, so that a transport that
+                // does not end is given up at the flush deadline, by another turn that finds the
+                // connection lost.
                 Life::Finished if this.poll_shut(context) => return Poll::Ready(()),
                 Life::Finished if this.poll_time(context, now, turn.due) => continue,
                 Life::Finished => return Poll::Pending,
                 Life::Runs => {}
             }
+            // Also before sleeping: the timer has to be registered with this task. If it has fired
+            // already, the sleep is cancelled by the next turn, which takes it back.
             let fired = this.poll_time(context, now, turn.due);
             if turn.asleep && !fired {
                 return Poll::Pending;
@@ -220,8 +232,11 @@ impl<S: Stream, R: Runtime> Future for Driver<S, R> {
             if moved == Moved::Lost {
                 return Poll::Ready(());
             }
+            // A timer that fired asks for another turn at once, with the time up to which input was
+            // read.
             rests = (moved == Moved::Nothing && !fired).then_some(turn.reads);
         }
+        // The budget is used up, and more may move. The task is scheduled again after the others.
         context.waker().wake_by_ref();
         Poll::Pending
     }

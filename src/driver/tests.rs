@@ -1,5 +1,4 @@
-//! What the rules of the lock promise, seen from inside: where foreign code runs, and what is left
-//! over.
+//! The rules of the lock: where code outside the crate runs, and what is left.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -28,19 +27,19 @@ use crate::protocol::{Method, Request, basic::Consume};
 use crate::transport::Stream;
 use crate::{Channel, Connection, ConnectionParameters, ErrorKind, Publisher};
 
-/// Parameters of which scripts need to answer nothing unasked.
+/// Parameters for which scripts need to answer no additional requests.
 pub(super) fn parameters() -> ConnectionParameters {
     ConnectionParameters::default().heartbeat(0).default_prefetch(0)
 }
 
-/// How often foreign code ran, with the lock free and with the lock held.
+/// How often the foreign code of the test ran, with the lock free and with the lock held.
 #[derive(Debug, Default)]
 struct Touched {
     free: AtomicUsize,
     held: AtomicUsize,
 }
 
-/// Foreign code: it looks at the lock whenever it is woken, and when it is dropped.
+/// Foreign code, which checks the lock whenever it is woken, and when it is dropped.
 struct Witness {
     shared: Arc<Shared>,
     touched: Arc<Touched>,
@@ -84,7 +83,7 @@ impl Touched {
     }
 }
 
-/// A body of the application's.
+/// A body of the application.
 struct Owner {
     octets: Vec<u8>,
     _witness: Witness,
@@ -96,7 +95,7 @@ impl AsRef<[u8]> for Owner {
     }
 }
 
-/// A connection to a broker that obliges, with what operations need.
+/// A connection to a scripted broker, with what operations need.
 struct World {
     connection: Connection,
     channel: Channel,

@@ -1,11 +1,10 @@
-//! The timer of a driver, and how the driver knows that everything that had arrived by some time
+//! The timer of a driver, by which the driver knows that everything that had arrived by some time
 //! was read.
 //!
-//! A reactor reports readiness when it looks at the sockets, and a timer fires when it looks at the
-//! clock, which it does after the sockets. So a timer that fires proves that the reactor has looked
-//! at the transport at that time, and a read that finds nothing after that proves that all input
-//! was read. A read alone proves nothing: a thread that was blocked finds no readiness, whatever
-//! has arrived meanwhile.
+//! A reactor checks the sockets for readiness, and after that the clock for timers. So a timer that
+//! fires proves that the reactor has checked the transport at that time, and a read that finds
+//! nothing after that proves that all input was read. A read alone proves nothing: on a thread that
+//! was blocked, readiness is not updated, whatever has arrived in the meantime.
 
 use std::task::Context;
 use std::time::{Duration, Instant};
@@ -16,25 +15,25 @@ use super::runtime::Alarm;
 /// A timer, and what it proves.
 pub(super) struct Timer<A> {
     alarm: A,
-    /// What it is set to.
+    /// The time to which it is set.
     armed: Option<Instant>,
-    /// It fired late, and was set once more.
+    /// Whether it fired late and was set once more.
     again: bool,
-    /// The reactor has looked at the transport at this time, or later.
+    /// The reactor has checked the transport at this time, or later.
     looked: Instant,
-    /// Reads that brought something since then.
+    /// The number of reads since then that returned bytes.
     reads: u32,
-    /// Everything that had arrived by this time was read.
+    /// The time up to which everything that had arrived was read.
     drained: Instant,
 }
 
-/// A timer that fires later than this was set by a thread that was blocked, or in a process that
-/// was stopped. The look at the sockets that went with it may have been interrupted (`EINTR`, after
-/// SIGCONT): one more is waited for.
+/// How late a timer has to fire to count as late: its thread was blocked, or its process was
+/// stopped. The check of the sockets that belongs to it may have been interrupted (`EINTR`, after
+/// SIGCONT), so the next check is awaited.
 const LATE: Duration = Duration::from_millis(50);
 
-/// Reads after which whatever had arrived before them is read, though more arrives all the time:
-/// more than a socket buffers.
+/// After this many reads, whatever had arrived before them was read, even if more keeps arriving:
+/// it is more than a socket buffers.
 const READS: u32 = 512;
 
 impl<A: Alarm> Timer<A> {
@@ -42,12 +41,12 @@ impl<A: Alarm> Timer<A> {
         Self { alarm, armed: None, again: false, looked: now, reads: 0, drained: now }
     }
 
-    /// Everything that had arrived by this time was read.
+    /// The time up to which everything that had arrived was read.
     pub(super) fn drained(&self) -> Instant {
         self.drained
     }
 
-    /// A read brought something, or found nothing.
+    /// Records a read. `found` is whether it returned bytes.
     #[inline]
     pub(super) fn note_read(&mut self, found: bool) {
         self.reads += u32::from(found);
@@ -60,9 +59,9 @@ impl<A: Alarm> Timer<A> {
         self.armed = None;
     }
 
-    /// Sets it to `at`, where it is not set to an earlier time: one that is set too early costs a
-    /// wake, setting it anew for every frame costs more. One that was set to a time in the past
-    /// would fire at once, and prove nothing.
+    /// Sets it to `at`, unless it is set to an earlier time: firing too early costs one wake-up,
+    /// and setting it again for every frame costs more. It is never set to a time in the past,
+    /// because it would fire at once and prove nothing.
     pub(super) fn arm(&mut self, at: Instant, now: Instant) {
         let at = at.max(now + TICK);
         if self.armed.is_none_or(|armed| armed > at) {
@@ -71,7 +70,7 @@ impl<A: Alarm> Timer<A> {
         }
     }
 
-    /// Whether it has fired.
+    /// Returns `true` if it has fired.
     pub(super) fn poll_fired(&mut self, context: &mut Context<'_>, now: Instant) -> bool {
         while let Some(armed) = self.armed {
             if self.alarm.poll(context).is_pending() {

@@ -1,5 +1,4 @@
-//! What the engine reports: completions of what was asked, and consumers that have something to
-//! take.
+//! What the engine reports: completions of requests, and consumers that have something to take.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,121 +9,124 @@ use super::{ChannelKey, ConsumerKey, Delivery, Failure, Message, WaiterId};
 use crate::protocol::{Method, ReplyCode};
 use crate::wire::ShortString;
 
-/// Something for the world outside.
+/// An event for the driver, which passes it on to the waiter.
 #[derive(Debug)]
 pub enum Event {
-    /// What this waiter waited for has happened, or never will.
+    /// What this waiter waited for has happened, or will not happen any more. The waiter is then
+    /// used up.
     Completed(WaiterId, Completion),
-    /// There is something to take for this standing waiter (a consumer, a stream of returns).
+    /// There is something to take for this standing waiter: for a consumer, a stream of returned
+    /// messages, or an observer. A standing waiter gets any number of these.
     Readable(WaiterId),
 }
 
-/// How a wait ended.
+/// The outcome of a wait.
 #[derive(Debug)]
 pub enum Completion {
     /// The channel is open.
     Opened(ChannelKey),
     /// The broker answered a call.
     Reply(Box<Reply>),
-    /// The broker has decided about a publish.
+    /// The broker confirmed a publish.
     Confirmed(Confirmation),
-    /// Everything published before was decided about.
+    /// Everything that was published on the channel before was confirmed.
     Settled(ChannelKey, Settled),
-    /// The turn of a publish that waited at the gate has come: it is queued.
+    /// A publish that waited at the gate
+    /// ([`Engine::wait_to_publish`](super::Engine::wait_to_publish)) is queued.
     Published,
-    /// There is room again for what waits for the socket.
+    /// There is room again below the limit of bytes that wait for the socket.
     Room,
-    /// The broker took the new secret.
+    /// The broker accepted the new secret.
     SecretUpdated,
     /// The close is complete.
     Closed,
-    /// It failed.
+    /// The request failed.
     Failed(Failure),
 }
 
 /// The broker's answer to a call.
 #[derive(Debug)]
 pub struct Reply {
-    /// The channel it came on.
+    /// The channel on which it arrived.
     pub channel: ChannelKey,
     /// The method.
     pub method: Method,
-    /// The content that came with it.
+    /// The content of the reply, if it has any (`basic.get-ok`).
     pub content: Option<Message>,
-    /// The consumer that it started.
+    /// The consumer that it started, if any.
     pub consumer: Option<ConsumerKey>,
-    /// Nobody else can get that consumer: it was started by
-    /// [`Engine::consume`](super::Engine::consume).
+    /// Whether the consumer belongs to the caller alone: it was started by
+    /// [`Engine::consume`](super::Engine::consume), and cannot be claimed.
     pub claimed: bool,
-    /// The delivery that it brought and that has to be settled.
+    /// The tag of the delivery that it brought, if that has to be settled.
     pub unsettled: Option<u64>,
 }
 
 impl Reply {
-    /// The method, by itself.
+    /// Returns the method alone.
     pub fn into_method(self) -> Method {
         self.method
     }
 }
 
-/// What the broker did with a publish.
+/// The broker's confirm of a publish.
 #[derive(Debug, Clone)]
 pub enum Confirmation {
-    /// It took responsibility for the message.
+    /// The broker took responsibility for the message (`basic.ack`).
     Ack,
-    /// It could not take responsibility.
+    /// The broker could not take responsibility (`basic.nack`).
     Nack,
-    /// No queue took the message, which was mandatory; here it is.
+    /// The message was mandatory and no queue accepted it (`basic.return`). The value holds it.
     Returned(Box<Returned>),
-    /// It acknowledged the message, but before that a message came back that may be this one,
-    /// changed on its way.
+    /// The broker acknowledged the message, but before that returned a message that may be this
+    /// one, changed by the broker.
     Unknown,
 }
 
-/// What the engine needs no more. It is handed out to be dropped where no lock is held: bodies may
-/// belong to foreign code, and of deliveries there may be many.
+/// What the engine no longer needs. It is handed out to be dropped while no lock is held: dropping
+/// a body may run code of the application, and there may be many deliveries.
 #[derive(Default)]
 pub struct Discarded {
-    /// Bodies that the application shared.
+    /// Bodies that the application shared with the engine.
     pub bodies: Vec<Bytes>,
     /// Deliveries that cannot be acknowledged any more.
     pub deliveries: Vec<VecDeque<Delivery>>,
 }
 
 impl fmt::Debug for Discarded {
-    /// Shows how much there is, and no body.
+    /// Shows the counts, but no body.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let deliveries: usize = self.deliveries.iter().map(VecDeque::len).sum();
         f.debug_struct("Discarded").field("bodies", &self.bodies.len()).field("deliveries", &deliveries).finish()
     }
 }
 
-/// How many publishes went wrong since the last time this was asked.
+/// The numbers of failed publishes since the last time they were taken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[must_use = "these messages are lost unless something is done about them"]
 pub struct Settled {
-    /// Publishes that the broker refused.
+    /// Publishes that the broker nacked.
     pub nacked: u64,
-    /// Mandatory publishes that no queue took.
+    /// Mandatory publishes that no queue accepted.
     pub returned: u64,
-    /// Mandatory publishes of which it is not known whether a queue took them.
+    /// Mandatory publishes of which it is unknown whether a queue accepted them.
     pub unknown: u64,
 }
 
 impl Settled {
-    /// Nothing went wrong.
+    /// Returns `true` if no publish failed.
     pub const fn is_clean(&self) -> bool {
         self.nacked == 0 && self.returned == 0 && self.unknown == 0
     }
 }
 
-/// A message that came back (`basic.return`).
+/// A message that the broker returned (`basic.return`).
 #[doc(alias = "ReturnedMessage")]
 #[derive(Debug, Clone)]
 pub struct Returned {
-    /// Why: 312 where no queue took it.
+    /// The reason: 312 (`NO_ROUTE`) if no queue accepted it.
     pub reply_code: ReplyCode,
-    /// The broker's words.
+    /// The broker's text.
     pub reply_text: ShortString,
     /// The message.
     pub message: Message,

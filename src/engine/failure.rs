@@ -1,4 +1,4 @@
-//! Why the engine refused or could not finish what it was asked for.
+//! Why the engine refused or could not complete a request.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,80 +8,82 @@ use crate::frame::FrameEncodeError;
 use crate::protocol::{ProtocolMethod, connection};
 use crate::wire::{Escaped, ShortString};
 
-/// Why something did not happen.
+/// Why a request was refused or failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Failure {
-    /// The channel or connection is closed, or was closed while this was in flight.
+    /// The channel or connection is closed, or was closed while the request was in flight.
     Closed {
         /// The first cause.
         closure: Arc<Closure>,
-        /// What became of the request.
+        /// What happened to the request.
         fate: Fate,
     },
-    /// No answer came in time. The request may still have been carried out.
+    /// No answer to the named method arrived in time. The broker may still have carried out the
+    /// request.
     TimedOut(&'static str),
-    /// The same on a connection that the broker blocks, and so does not read.
+    /// The same on a connection that the broker blocks and therefore does not read.
     TimedOutBlocked {
         /// The method.
         name: &'static str,
         /// The broker's reason.
         reason: String,
     },
-    /// A value of the caller's cannot be encoded; nothing was sent.
+    /// A value of the caller cannot be encoded. Nothing was sent.
     Encode(FrameEncodeError),
     /// As many channels are open as were negotiated.
     ChannelsExhausted {
         /// The negotiated number.
         limit: u16,
     },
-    /// A request with no-wait set was called: nothing would answer.
+    /// The named request was called with no-wait set, so nothing would answer it.
     NoWaitCall(&'static str),
-    /// A request that is answered was sent without no-wait: nobody would take the answer.
+    /// The named request was sent without no-wait, so it would be answered, and nothing would take
+    /// the answer.
     ReplyExpected(&'static str),
-    /// A consumer was started without waiting and without a tag to know it by.
+    /// A consumer was started with no-wait set and without a tag, so it could not be identified.
     ConsumerTagMissing,
-    /// The channel has a consumer of this tag already; RabbitMQ would close the connection.
+    /// The channel already has a consumer with this tag. RabbitMQ would close the connection.
     ConsumerTagInUse(ShortString),
-    /// The consumer does not exist (any more).
+    /// The consumer does not exist, or no longer exists.
     NoSuchConsumer,
-    /// The delivery is settled already: by a multiple settlement of a later one, or because the
+    /// The delivery is already settled, by a multiple settlement of a later one, or because the
     /// broker took it back.
     AlreadySettled {
-        /// Its number on the channel.
+        /// Its delivery tag.
         delivery_tag: u64,
     },
-    /// The channel confirms its publishes, and nobody would hear what the broker does with this
-    /// one; nothing was sent.
+    /// The channel confirms its publishes, and nothing would wait for the confirm of this one.
+    /// Nothing was sent.
     Unconfirmed,
-    /// The new secret was erased before it could be told.
+    /// The new secret was erased before it could be sent.
     SecretErased,
-    /// A message came with a larger body than the application allows. It was rejected without
+    /// A message arrived with a larger body than `max_message_size`. It was rejected without
     /// requeue.
     MessageTooLarge {
-        /// Octets of its body.
+        /// Bytes of its body.
         size: u64,
-        /// Octets allowed.
+        /// Bytes allowed.
         limit: u64,
     },
-    /// A message came with a larger content header, its properties, than the application allows. It
-    /// was rejected without requeue.
+    /// A message arrived with a larger content header, which holds its properties, than
+    /// `max_header_size`. It was rejected without requeue.
     HeaderTooLarge {
         /// Bytes of its header.
         size: u64,
         /// Bytes allowed.
         limit: u64,
     },
-    /// Publishing is paused: too many octets wait for the socket, too many publishes for their
+    /// Publishing is paused: too many bytes wait for the socket, too many publishes for their
     /// confirms, or the broker has blocked the connection.
     Backpressure,
-    /// So much waits for the socket already, besides publishes, that nothing is added to it;
-    /// nothing of this was sent.
+    /// As many bytes as `write_limit` already wait for the socket, besides publishes. Nothing of
+    /// the request was sent.
     WriteLimit {
         /// Bytes allowed.
         limit: u64,
     },
-    /// A bug of this crate's, told instead of a panic.
+    /// A bug in this crate, reported instead of a panic.
     Internal(&'static str),
 }
 
@@ -92,7 +94,7 @@ impl From<FrameEncodeError> for Failure {
 }
 
 impl Failure {
-    /// Refused at the call, because of an earlier close.
+    /// The failure of a request that is refused because of an earlier close.
     pub(super) fn refused(closure: &Arc<Closure>) -> Self {
         Self::Closed { closure: Arc::clone(closure), fate: Fate::NotSent }
     }
@@ -113,18 +115,18 @@ impl fmt::Display for Failure {
             Self::ChannelsExhausted { limit } => {
                 write!(f, "all {limit} channels that were negotiated (channel_max) are open")
             }
-            Self::NoWaitCall(name) => write!(f, "{name} with no-wait was called, and is not answered"),
-            Self::ReplyExpected(name) => write!(f, "{name} without no-wait was sent, and is answered"),
+            Self::NoWaitCall(name) => write!(f, "{name} was called with no-wait, and nothing would answer it"),
+            Self::ReplyExpected(name) => write!(f, "{name} was sent without no-wait, and nothing would take the answer"),
             Self::ConsumerTagMissing => f.write_str("basic.consume with no-wait needs a consumer tag"),
             Self::ConsumerTagInUse(tag) => write!(f, "the channel has a consumer with the tag {tag:?} already"),
             Self::NoSuchConsumer => f.write_str("the channel has no such consumer"),
             Self::AlreadySettled { delivery_tag } => write!(f, "delivery {delivery_tag} is settled already"),
             Self::Unconfirmed => {
-                f.write_str("the channel confirms its publishes, and nobody would hear what becomes of a plain one")
+                f.write_str("the channel confirms its publishes, and nothing would wait for the confirm of a plain one")
             }
             Self::SecretErased => f.write_str("the new secret was erased (erase_on_connect)"),
             Self::MessageTooLarge { size, limit } => {
-                write!(f, "a message of {size} octets came, {limit} are allowed (max_message_size); it was rejected")
+                write!(f, "a message of {size} bytes arrived, {limit} are allowed (max_message_size); it was rejected")
             }
             Self::HeaderTooLarge { size, limit } => write!(
                 f,
@@ -141,10 +143,10 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The parameter that says how long an answer may take.
+/// The name of the parameter that limits how long an answer may take.
 fn parameter_of(method: &str) -> &'static str {
     if method == connection::Close::NAME { "close_timeout" } else { "call_timeout" }
 }
 
-/// Its text has that of the error that it holds.
+/// Has no `source`: its text includes the text of the error that it holds.
 impl std::error::Error for Failure {}

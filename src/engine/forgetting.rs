@@ -1,25 +1,26 @@
-//! Those who waited, and wait no more.
+//! Waiters that are dropped before they complete.
 
 use super::{ChannelKey, Engine, GatePlace, WaiterId};
 
-/// What a waiter waits for, which is where the engine knows it from.
+/// What a waiter waits for, which determines where the engine has recorded it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitsFor {
-    /// The answer to a request, or the confirm of a publish. Its place among the requests stays, so
-    /// that answers stay in step: see [`Engine::handle_abandoned`] for what comes of it.
+    /// The answer to a request, or the confirm of a publish. The place of the request stays, so
+    /// that later answers are matched correctly. What the answer brings is handed to
+    /// [`Engine::handle_abandoned`].
     Answer,
-    /// Its turn at the gate ([`Engine::wait_to_publish`]): it gives up the place, and the message
+    /// Its turn at the gate ([`Engine::wait_to_publish`]). The place is given up, and the message
     /// is not published.
     Turn(GatePlace),
     /// All confirms of a channel ([`Engine::wait_for_confirms`]).
     Confirms(ChannelKey),
-    /// Room for what waits for the socket ([`Engine::wait_for_room`]).
+    /// Room below the limit of bytes that wait for the socket ([`Engine::wait_for_room`]).
     Room,
 }
 
 impl Engine {
-    /// A waiter is gone. One that had heard already is forgotten too, which is harmless.
+    /// Forgets a waiter that was dropped. Forgetting one that has already completed has no effect.
     pub fn forget(&mut self, waiter: WaiterId, waits_for: WaitsFor) {
         match waits_for {
             WaitsFor::Answer => {}

@@ -1,39 +1,42 @@
-//! A connection as a state machine: no socket, no clock, no thread.
+//! A connection as a state machine, without a socket, a clock or a thread.
 //!
-//! **Not promised**: any release may change what is here. What of it the API gives is at the root
-//! of the crate.
+//! **Not covered by semantic versioning**: any release may change this module. The stable API is at
+//! the root of the crate.
 //!
-//! [`Handshake`] agrees with the server; [`Engine`] is the connection from there on. Its methods
-//! come in four families:
+//! [`Handshake`] negotiates with the server. [`Engine`] is the connection after that. Its methods
+//! form four groups:
 //!
-//! * getters tell what is;
-//! * `handle_*` take what happened outside: octets read, octets written, time passed, the transport
-//!   lost;
-//! * the rest are what the application asks for: open a channel, call a method, publish,
-//!   acknowledge;
-//! * `poll_*` give what is to be done outside: octets to write, the next deadline, events.
+//! * getters return the present state;
+//! * `handle_*` take what happened outside: bytes were read, bytes were written, time has passed,
+//!   the transport was lost;
+//! * requests are made for the application: open a channel, call a method, publish, acknowledge;
+//! * `poll_*` return what is to be done outside: bytes to write, the next deadline, events.
 //!
 //! # The run loop
 //!
-//! Whoever drives an engine repeats, in any order, until [`Engine::is_finished`]:
+//! The driver of an engine repeats these steps, in any order, until [`Engine::is_finished`] returns
+//! `true`:
 //!
-//! 1. take what [`Engine::poll_transmit`] gives and write it; tell each octet that the transport
-//!    accepted to [`Engine::handle_written`];
-//! 2. read while [`Engine::poll_reading`] says so, and hand what has arrived to
-//!    [`Engine::handle_bytes`], together with what that left over before. A pause may end with any
-//!    step of this list and with any request: see [`Engine::may_read`];
-//! 3. when the time of [`Engine::poll_deadline`] has come, call [`Engine::handle_timeout`] with the
-//!    time now, and with a time up to which all input was read: what reports readiness has looked
-//!    at the transport since then, and a read found nothing. In a pause of step 2 that time stays
-//!    where it was;
-//! 4. when the transport ends or fails, call [`Engine::handle_transport_lost`]; before it
-//!    [`Engine::handle_withheld`], where bytes were taken and never offered to the transport;
-//! 5. after each of these, and after each request, take events from [`Engine::poll_event`] until
-//!    there are none, and drop what [`Engine::take_discarded`] gives where no lock is held.
+//! 1. Write: take what [`Engine::poll_transmit`] returns and write it, and report the bytes that
+//!    the transport accepted to [`Engine::handle_written`].
+//! 2. Read: while [`Engine::poll_reading`] returns `true`, read the transport, and hand what has
+//!    arrived to [`Engine::handle_bytes`], after what that left over before. When it returns
+//!    `false`, reading pauses. Any other step and any request may end the pause: see
+//!    [`Engine::may_read`].
+//! 3. Time: when the time that [`Engine::poll_deadline`] returns has come, call
+//!    [`Engine::handle_timeout`] with two times. The first is the present. The second is a time up
+//!    to which all input was read: a check for readiness was made since then, and a read found
+//!    nothing. While reading pauses, the second time does not advance.
+//! 4. End: when the transport ends or fails, call [`Engine::handle_transport_lost`]. If bytes were
+//!    taken and never offered to the transport, call [`Engine::handle_withheld`] before it.
+//! 5. Report: after each of these steps, and after each request, take events from
+//!    [`Engine::poll_event`] until there are none, and drop what [`Engine::take_discarded`] returns
+//!    while no lock is held.
 //!
 //! What was taken in step 1 counts as handed to the transport: if the connection ends before it is
-//! written, whether it arrived is unknown. After [`Engine::is_lost`] nothing is written any more. A
-//! driver that has to stop calls [`Engine::leave`], and writes what that gives if it can.
+//! written, it is unknown whether it arrived. After [`Engine::is_lost`] returns `true`, nothing is
+//! written any more. A driver that has to stop calls [`Engine::leave`], and writes what that
+//! returns if it can.
 //!
 //! ```
 //! use std::time::{Duration, Instant};
@@ -47,7 +50,7 @@
 //!     Negotiated { channel_max: 0, frame_max: 4096, heartbeat: 10, server_properties: FieldTable::new() };
 //! let mut engine = Engine::new(negotiated, Settings::default(), now);
 //!
-//! // Half an interval passes in silence: a heartbeat is due.
+//! // Half an interval passes without a write: a heartbeat is due.
 //! assert_eq!(engine.poll_deadline(), Some(now + Duration::from_secs(5)));
 //! let later = now + Duration::from_secs(5);
 //! engine.handle_timeout(later, later);
@@ -55,14 +58,29 @@
 //! assert_eq!(heartbeat.len(), 8);
 //! engine.handle_written(heartbeat.len(), later);
 //!
-//! // The broker answers in kind, an octet at a time.
+//! // The broker sends a heartbeat too, one byte at a time.
 //! let mut input = BytesMut::new();
-//! for octet in [8, 0, 0, 0, 0, 0, 0, 0xCE] {
-//!     input.extend_from_slice(&[octet]);
+//! for byte in [8, 0, 0, 0, 0, 0, 0, 0xCE] {
+//!     input.extend_from_slice(&[byte]);
 //!     engine.handle_bytes(&mut input, now + Duration::from_secs(6));
 //! }
 //! assert!(input.is_empty() && !engine.is_finished());
 //! ```
+//!
+//! # Terms
+//!
+//! * A *waiter* is a task, thread or callback that waits for the engine, identified by a
+//!   [`WaiterId`]. It waits for one [`Completion`], or is a standing waiter, which gets an
+//!   [`Event::Readable`] each time that there is something to take. A waiter that is passed to a
+//!   request may also complete with [`Completion::Failed`].
+//! * The *gate* holds back publishes while too many bytes wait for the socket, while too many
+//!   publishes are unconfirmed, or while the broker blocks the connection. Publishes that wait at
+//!   the gate are queued in their order.
+//! * A *listener* is the code that takes the deliveries of a consumer, or the returned messages of
+//!   a channel.
+//! * To *settle* a delivery is to acknowledge, nack or reject it.
+//! * *Room* is what is left below `write_limit`, the limit on bytes that wait for the socket
+//!   besides publishes.
 
 mod channel;
 mod connection;
@@ -113,7 +131,11 @@ use inbound::{Partial, Reading};
 use outbound::{Holding, Passing};
 use publish::{Detector, Gate};
 
-/// A connection, from the end of its handshake on.
+/// A connection after its handshake.
+///
+/// It performs no I/O and does not read the time: a driver calls it in the [run
+/// loop](self#the-run-loop), and passes the present time where it matters. Its methods do not
+/// block, and no input makes them panic.
 pub struct Engine {
     state: ConnectionLife,
     negotiated: Negotiated,
@@ -121,19 +143,19 @@ pub struct Engine {
     decoder: Decoder,
     encoder: Encoder,
     outbound: Outbound,
-    /// Octets that left `outbound` for the driver, since the beginning.
+    /// Bytes that the driver took from `outbound`, since the beginning.
     taken: u64,
-    /// Octets that the transport accepted, since the beginning.
+    /// Bytes that the transport accepted, since the beginning.
     written: u64,
-    /// From where in the stream on nothing was handed to the transport, nor will be.
+    /// The position in the stream from which on nothing was handed to the transport, nor will be.
     cut: Option<u64>,
     passing: Passing,
     reading: Reading,
-    /// Octets of input that the next frame needs.
+    /// Bytes of input that the next frame needs.
     needed: usize,
-    /// The frame that is taken in pieces.
+    /// The frame that is being handled in pieces.
     partial: Option<Partial>,
-    /// Bytes of the largest header frame whose message is taken.
+    /// Bytes of the largest header frame whose message is kept.
     max_header: usize,
     channels: Channels,
     consumers: Consumers,
@@ -141,13 +163,13 @@ pub struct Engine {
     holding: Holding,
     heartbeat: Heartbeat,
     deadlines: Deadlines,
-    /// When a connection that the broker blocks is given up.
+    /// When a connection that the broker blocks is ended.
     blocked_until: Option<Instant>,
     secret_updates: SecretUpdates,
     renewal: Renewal,
     detector: Detector,
     observers: Observers<ConnectionNotice>,
-    /// By the incarnation of the channel; they outlive it.
+    /// By the incarnation of the channel. They exist longer than the channel.
     channel_observers: BTreeMap<u64, Observers<ChannelNotice>>,
     events: VecDeque<Event>,
     discarded: Discarded,
@@ -155,7 +177,7 @@ pub struct Engine {
 
 /// Getters.
 impl Engine {
-    /// A connection on which nothing has happened since its handshake.
+    /// Creates a connection on which nothing has happened since its handshake.
     pub fn new(negotiated: Negotiated, settings: Settings, now: Instant) -> Self {
         let settings = settings.bounded();
         let high = settings.high_water as u64;
@@ -191,86 +213,90 @@ impl Engine {
         }
     }
 
-    /// Counts the incarnations of channels up from `base`. Of several connections, each counts
-    /// where no other one does, so that a handle that outlives its connection names nothing of the
-    /// next. To be called before a channel is opened.
+    /// Counts the incarnations of channels from `base`. To be called before a channel is opened. If
+    /// the connections of a process count in ranges that do not overlap, a key that is older than
+    /// its connection identifies nothing in the next one.
     pub fn count_channels_from(&mut self, base: u64) {
         self.channels.count_from(base);
     }
 
-    /// What was agreed on in the handshake.
+    /// Returns what was negotiated in the handshake.
     pub fn negotiated(&self) -> &Negotiated {
         &self.negotiated
     }
 
-    /// Octets that wait for the transport, those that a driver took included.
+    /// Returns how many bytes wait for the transport, including those that the driver took, and
+    /// those that wait for the reply to `tx.commit`.
     #[inline]
     pub fn queued(&self) -> u64 {
         self.position().saturating_sub(self.written).saturating_add(self.holding.octets())
     }
 
-    /// Something waits for the transport, besides what waits for an answer of the peer's first.
+    /// Returns `true` if bytes wait for the transport, not counting those that wait for the reply
+    /// to `tx.commit`.
     pub fn is_unwritten(&self) -> bool {
         self.position() > self.written
     }
 
-    /// Octets that nobody took so far.
+    /// Returns how many bytes the driver has not taken.
     #[inline]
     pub fn untaken(&self) -> usize {
         self.outbound.len()
     }
 
-    /// Channels that are open, opening or closing.
+    /// Returns how many channels are open, opening or closing.
     pub fn channel_count(&self) -> usize {
         self.channels.len()
     }
 
-    /// Confirmed publishes that the broker has not decided about.
+    /// Returns how many publishes on confirming channels the broker has not confirmed.
     pub fn unconfirmed(&self) -> u64 {
         self.gate.in_flight()
     }
 
-    /// The broker's reason for blocking the connection, while it does.
+    /// Returns the broker's reason for blocking the connection, while it does.
     pub fn blocked(&self) -> Option<&str> {
         self.gate.blocked()
     }
 
-    /// Octets of input below which another call of [`Engine::handle_bytes`] has nothing to do.
+    /// Returns how many bytes of input [`Engine::handle_bytes`] needs to make progress. With fewer,
+    /// it has nothing to do.
     pub fn needed(&self) -> usize {
         self.needed
     }
 
-    /// Why the connection is closed or closing, once it is.
+    /// Returns why the connection is closed or closing, once it is.
     pub fn closure(&self) -> Option<&Arc<Closure>> {
         self.state.closure()
     }
 
-    /// The connection is over and everything is written: the transport can go.
+    /// Returns `true` if the connection has ended and the driver has taken everything that is to be
+    /// written: once that is written, the transport can be closed.
     pub fn is_finished(&self) -> bool {
         self.state.is_closed() && self.outbound.is_empty()
     }
 
-    /// The connection is over and nothing can be written any more: the transport has to go,
-    /// whatever waits.
+    /// Returns `true` if the connection has ended and nothing can be written any more: the
+    /// transport has to be closed, even if bytes wait.
     pub fn is_lost(&self) -> bool {
         self.state.is_lost()
     }
 
-    /// Why this channel is closed, once it is.
+    /// Returns why this channel is closed, once it is.
     pub fn channel_closure(&self, key: ChannelKey) -> Option<Arc<Closure>> {
         let closure = self.channels.closure(key).or_else(|| self.state.closure());
         closure.cloned()
     }
 
-    /// Where in the outgoing stream the next octet goes.
+    /// The position of the next byte in the outgoing stream.
     #[inline]
     fn position(&self) -> u64 {
         self.taken + self.outbound.len() as u64
     }
 }
 
-/// A header that fits a frame as negotiated is taken in any case: it may be one that this side
-/// published, and that returns.
+/// The size of the largest header frame that is kept. A header that fits a negotiated frame is
+/// always kept, because it may belong to a message that this side published and that is returned.
 fn largest_header(frame_max: u32, max_header_size: usize) -> usize {
     let in_frame = usize::try_from(frame_max).unwrap_or(usize::MAX).saturating_sub(FRAME_OVERHEAD);
     if frame_max == 0 { usize::MAX } else { max_header_size.max(in_frame) }
@@ -278,14 +304,15 @@ fn largest_header(frame_max: u32, max_header_size: usize) -> usize {
 
 /// What is to be done outside.
 impl Engine {
-    /// What is to be written, if anything. It counts as queued until [`Engine::handle_written`]
-    /// says otherwise.
+    /// Takes what is to be written, if anything. It counts as queued until
+    /// [`Engine::handle_written`] reports that it was written.
     pub fn poll_transmit(&mut self) -> Option<Outbound> {
         let mut outbound = Outbound::new();
         self.poll_transmit_into(&mut outbound).then_some(outbound)
     }
 
-    /// The same, swapped for an empty buffer whose memory is used again.
+    /// The same, swapped for `empty`, whose memory is reused. Returns `false` if there is nothing
+    /// to write, or if `empty` is not empty.
     pub fn poll_transmit_into(&mut self, empty: &mut Outbound) -> bool {
         if self.outbound.is_empty() || !empty.is_empty() {
             return false;
@@ -298,7 +325,8 @@ impl Engine {
         true
     }
 
-    /// When [`Engine::handle_timeout`] wants to be called.
+    /// Returns when [`Engine::handle_timeout`] is to be called next, if nothing else happens
+    /// before. The time may be in the past.
     pub fn poll_deadline(&mut self) -> Option<Instant> {
         if self.state.is_closed() {
             return self.state.deadline();
@@ -308,20 +336,20 @@ impl Engine {
         others.into_iter().chain([silence]).flatten().min()
     }
 
-    /// The next event, in the order in which they happened.
+    /// Takes the oldest event.
     #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
         self.detect_backpressure();
         self.events.pop_front()
     }
 
-    /// Gives back memory held for reuse, where nothing waits.
+    /// Releases memory that is kept for reuse, if nothing waits.
     pub fn shrink(&mut self) {
         self.outbound.shrink();
         self.events.shrink_to_fit();
     }
 
-    /// What is to be dropped where no lock is held.
+    /// Takes what is to be dropped while no lock is held: see [`Discarded`].
     #[inline]
     pub fn take_discarded(&mut self) -> Discarded {
         std::mem::take(&mut self.discarded)

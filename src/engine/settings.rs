@@ -1,4 +1,4 @@
-//! What the application may set: taken from the connection parameters.
+//! The settings of an engine, taken from the connection parameters.
 
 use std::time::Duration;
 
@@ -6,38 +6,39 @@ use super::HandshakeParameters;
 use crate::config::ConnectionParameters;
 use crate::wire::ShortString;
 
-/// The numbers that an application may set.
+/// The settings of an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {
-    /// How long a call waits for its reply; none waits for ever.
+    /// How long a call waits for its reply; `None` for no limit.
     pub call_timeout: Option<Duration>,
     /// How long a close waits for its close-ok.
     pub close_timeout: Duration,
-    /// Octets waiting for the socket at which publishing pauses.
+    /// The number of bytes waiting for the socket at which publishing pauses.
     pub high_water: usize,
-    /// Octets waiting for the socket at which it goes on.
+    /// The number of bytes waiting for the socket at which publishing resumes.
     pub low_water: usize,
-    /// Bytes of calls, acknowledgements and answers waiting for the socket at which no more are
-    /// taken.
+    /// The number of bytes of calls, acknowledgements and answers waiting for the socket at which
+    /// further requests are refused.
     pub write_limit: usize,
-    /// Publishes waiting for their confirms at which publishing pauses; none for no limit.
+    /// The number of unconfirmed publishes at which publishing pauses; `None` for no limit.
     pub max_unconfirmed: Option<u32>,
-    /// Octets of the largest body that is taken in.
+    /// The size in bytes of the largest body that is accepted.
     pub max_message_size: u64,
-    /// Bytes of the largest content header that is taken in, where it is larger than a frame as
-    /// negotiated.
+    /// The size in bytes of the largest content header that is accepted. A header that fits a
+    /// negotiated frame is always accepted.
     pub max_header_size: usize,
-    /// Bytes of messages waiting for consumers at which reading pauses.
+    /// The number of bytes of messages waiting for consumers above which reading pauses.
     pub read_limit: usize,
-    /// How long more may wait before the consumer for which most waits is cancelled.
+    /// How long more may wait before the consumer with the most waiting bytes is cancelled.
     pub overflow_timeout: Duration,
-    /// Unsettled deliveries that the broker sends at most to a consumer for which nothing else was
-    /// set; 0 for no limit.
+    /// How many unsettled deliveries the broker sends at most to a consumer for which no other
+    /// prefetch was set; 0 for no limit.
     pub default_prefetch: u16,
-    /// How long the broker may block the connection; none for as long as it likes.
+    /// How long the broker may block the connection; `None` for no limit.
     pub blocked_timeout: Option<Duration>,
-    /// How many average frames may wait before the classic detector speaks; none turns it off.
+    /// How many average frames may wait before backpressure is reported, as in Pika 0.x; `None`
+    /// turns the detector off.
     pub backpressure_multiplier: Option<u32>,
 }
 
@@ -62,11 +63,11 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The longest time that anything waits: a century, so that adding it to a point in time cannot
+    /// The longest time that anything waits: a century. Adding it to a point in time cannot
     /// overflow.
     const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-    /// The same with no wait longer than that.
+    /// The same with no wait longer than [`Settings::LONGEST`].
     pub(super) fn bounded(self) -> Self {
         let bounded = |limit: Duration| limit.min(Self::LONGEST);
         Self {

@@ -1,11 +1,11 @@
-//! The time, as a value.
+//! The clock of a connection, as a value.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Where a connection reads the time: the clock of the system, or that of a runtime, which tests
-/// turn.
+/// The clock from which a connection reads the time: that of the system, or that of a runtime,
+/// which tests can control.
 #[derive(Clone)]
 pub(crate) struct Clock(Arc<dyn Fn() -> Instant + Send + Sync>);
 

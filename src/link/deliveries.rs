@@ -1,4 +1,4 @@
-//! What the broker sends to a consumer, taken out of the engine in batches.
+//! The deliveries of a consumer, taken out of the engine in batches.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,26 +7,26 @@ use std::task::{Context, Poll};
 use super::{Shared, Standing, Topic, Wait};
 use crate::engine::{ConsumerEnd, ConsumerKey, Delivery, Failure, Taken};
 
-/// The deliveries of one consumer. Dropped, it cancels the consumer, and what was not handed out
-/// goes back to the queue.
+/// The deliveries of one consumer. Dropping it cancels the consumer, and deliveries that were not
+/// handed out return to the queue.
 #[derive(Debug)]
 pub(crate) struct Deliveries {
     key: ConsumerKey,
     standing: Standing,
-    /// Taken in one hold of the lock, and not yet handed out.
+    /// The deliveries that were taken under one hold of the lock and not yet handed out.
     ready: VecDeque<Delivery>,
     ended: bool,
-    /// It was let go of already.
+    /// Whether the consumer was already dropped, by [`Deliveries::close`].
     closing: bool,
 }
 
-/// What comes next.
+/// What a consumer gets next.
 #[derive(Debug)]
 pub(crate) enum Next {
     Delivery(Delivery),
-    /// A message was over a limit, and was rejected; the consumer goes on.
+    /// A message was larger than a limit and was rejected. The consumer continues.
     Oversize(Failure),
-    /// Nothing more comes, for this reason where it was not told before.
+    /// The consumer has ended, with the reason if it was not reported before.
     End(Option<ConsumerEnd>),
 }
 
@@ -36,17 +36,17 @@ impl Deliveries {
         Self { key, standing, ready: VecDeque::new(), ended: false, closing: false }
     }
 
-    /// How many are there to be handed out, without the lock.
+    /// The number of deliveries that can be handed out without the lock.
     pub(crate) fn held(&self) -> usize {
         self.ready.len()
     }
 
-    /// The end was told.
+    /// Whether the end was reported.
     pub(crate) fn is_ended(&self) -> bool {
         self.ended
     }
 
-    /// The broker takes each message as handled when it has sent it.
+    /// Whether the broker counts each message as handled when it has sent it.
     pub(crate) fn is_no_ack(&self) -> bool {
         self.standing.link().with(|state| state.engine.is_no_ack(self.key))
     }
@@ -70,17 +70,18 @@ impl Deliveries {
                 self.ended = true;
                 Next::End(Some(end))
             }
-            // There is one: it was looked for under the lock.
+            // There is a delivery: the step under the lock checked it.
             Taken::Nothing => self.ready.pop_front().map_or(Next::End(None), Next::Delivery),
         })
     }
 
-    /// Asks the broker to send no more; what arrived before is still handed out.
+    /// Cancels the consumer. What arrived before is still handed out.
     pub(crate) fn cancel(&self) -> Result<Wait, Failure> {
         Wait::begin(self.standing.link(), |state, id, now| state.engine.cancel_consumer(self.key, id, now))
     }
 
-    /// Lets go of the consumer as dropping it does; the wait is over when that is done.
+    /// Drops the consumer, and returns a wait that completes when its deliveries have been
+    /// returned.
     pub(crate) fn close(&mut self) -> Result<Wait, Failure> {
         let wait = Wait::begin(self.standing.link(), |state, id, now| {
             state.engine.drop_consumer(self.key, &self.ready, Some((id, now)));

@@ -1,13 +1,13 @@
-//! What handles and a driver share, whatever the way in: the engine behind one lock, who waits for
-//! it, and the clock.
+//! What handles and a driver share, for every API: the engine and its waiters, protected by one
+//! lock, and the clock.
 //!
-//! A handle locks, encodes, unlocks, and wakes the driver where it sleeps; a driver locks to hand
-//! in what it read and to take what is to be written, and never while it does I/O. Nothing foreign
-//! runs under the lock: wakers and bodies leave it first.
+//! A handle locks, encodes, unlocks, and wakes the driver if it sleeps. A driver locks to hand in
+//! what it read and to take what is to be written, and never holds the lock during I/O. No code
+//! outside this crate runs under the lock: wakers and bodies are moved out of it first.
 //!
-//! Everything here resolves to the engine's own results. An adapter is verbs, and a way to wait:
-//! each wait is polled with a [`Waker`](std::task::Waker), which may be a task's, a parked
-//! thread's, or a continuation's.
+//! Everything here completes with the engine's own results. An API on top of it adds its methods
+//! and a way to wait: each wait is polled with a [`Waker`](std::task::Waker), which may belong to a
+//! task, a parked thread or a continuation.
 
 mod clock;
 mod deliveries;

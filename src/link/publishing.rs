@@ -1,4 +1,5 @@
-//! Publishing: one short step under the lock, through the gate or into its line.
+//! Publishing: one short step under the lock, in which a message is queued or begins to wait at the
+//! gate.
 
 use std::sync::Arc;
 
@@ -6,27 +7,29 @@ use super::{Shared, State, Wait};
 use crate::engine::{Admission, ChannelKey, Failure, WaiterId, WaitsFor};
 use crate::frame::Publish;
 
-/// Bytes queued after which a publisher lets others run, the driver among them.
+/// The number of queued bytes after which a publisher yields, so that other tasks run, among them
+/// the driver.
 const YIELD_EVERY: usize = 64 * 1024;
 
-/// What became of a message at the gate. On a confirming channel, `confirm` hears what the broker
-/// does with it.
+/// What the gate did with a message. `confirm` is the waiter for its confirm, on a channel that
+/// confirms.
 #[derive(Debug)]
 pub(crate) enum Passed {
-    /// It is queued; `yields` where so much waits for the socket that others should run.
+    /// It is queued. `yields` is whether so much waits for the socket that the publisher should
+    /// yield.
     Through { confirm: Option<WaiterId>, yields: bool },
-    /// It is in line, with all its frames, and is queued when its turn comes: the wait resolves
-    /// then. Dropped before, it is not published.
+    /// It waits at the gate with all its frames, and is queued when its turn comes. `turn`
+    /// completes then. If `turn` is dropped before, the message is not published.
     InLine { confirm: Option<WaiterId>, turn: Wait },
 }
 
 impl Shared {
-    /// Queues a message where the gate is open, and else puts it in line.
+    /// Queues a message if the gate is open. Otherwise it waits at the gate.
     ///
     /// # Errors
     ///
-    /// The channel is closed, the message cannot be encoded, or the channel confirms its publishes
-    /// and nobody hears of this one.
+    /// Returns an error if the channel is closed, if the message cannot be encoded, or if the
+    /// channel confirms its publishes and `confirmed` is `false`.
     #[inline]
     pub(crate) fn publish(
         self: &Arc<Self>,
@@ -34,6 +37,10 @@ impl Shared {
         publish: &Publish<'_>,
         confirmed: bool,
     ) -> Result<Passed, Failure> {
+        // All of it is one step under one hold of the lock. Between asking the gate and queueing,
+        // another publisher could take the last room or the connection could close; and the waiter
+        // of the confirm has to exist before the frames are queued, because the confirm may arrive
+        // as soon as the lock is free.
         let (confirm, (turn, yields)) = self.with(|state| {
             with_confirm(state, confirmed, |state, confirm| {
                 let before = state.engine.untaken() / YIELD_EVERY;
@@ -58,11 +65,13 @@ impl Shared {
         })
     }
 
-    /// Queues a message where the gate is open; gives who hears what the broker does with it.
+    /// Queues a message if the gate is open. Returns the waiter for its confirm, on a channel that
+    /// confirms.
     ///
     /// # Errors
     ///
-    /// Publishing is paused ([`Failure::Backpressure`]), or those of [`Shared::publish`].
+    /// Returns [`Failure::Backpressure`] if publishing is paused, or an error in the cases of
+    /// [`Shared::publish`].
     #[inline]
     pub(crate) fn try_publish(
         &self,
@@ -82,8 +91,8 @@ impl Shared {
     }
 }
 
-/// Does something with the waiter of a confirm, where there is to be one; it is gone again where
-/// that fails.
+/// Runs `queue` with a waiter for the confirm, if there is to be one. The waiter is removed if
+/// `queue` fails.
 #[inline]
 fn with_confirm<T>(
     state: &mut State,
@@ -94,7 +103,7 @@ fn with_confirm<T>(
     match queue(state, confirm) {
         Ok(queued) => Ok((confirm, queued)),
         Err(failure) => {
-            // Nobody has polled it: it holds no waker.
+            // It was never polled, so it holds no waker that would be dropped under the lock.
             confirm.map(|id| state.waiters.remove(id));
             Err(failure)
         }

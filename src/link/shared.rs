@@ -1,5 +1,5 @@
-//! What handles and driver share: the engine, its waiters, and how to wake the driver, behind one
-//! lock.
+//! What handles and driver share under one lock: the engine, its waiters, and how the driver is
+//! woken.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -10,66 +10,80 @@ use super::waiters::Resolved;
 use super::{Clock, Polled, Waiters};
 use crate::engine::{Discarded, Engine, Event, WaiterId, WaitsFor};
 
-/// The lock around a connection.
+/// The lock of a connection.
 ///
-/// Its rules: it is held for one short step, never across I/O; nothing foreign runs under it, so
-/// wakers and shared bodies are collected into [`AfterLock`] and used or dropped outside; a
-/// poisoned lock fails the connection and never panics.
+/// It is held for one short step, and never during I/O. No code outside this crate runs under it,
+/// so wakers and shared bodies are collected in [`AfterLock`], and are used or dropped afterwards.
+/// A poisoned lock fails the connection and never panics.
+///
+/// # Sleep and wake
+///
+/// The driver sleeps without a lock or a notification of its own: it stores a [`Sleep`] under the
+/// lock, and every later step under the lock compares the engine with it. A wake-up cannot be lost,
+/// for two reasons. The driver's last turn and the store are one hold of the lock, so whatever
+/// happens before is seen by that turn, and whatever happens after sees the `Sleep`. And the
+/// condition for a wake ([`State::wants_driver`]) is the one under which the driver refuses to
+/// sleep.
+///
+/// A `Sleep` is taken when the driver is woken, so however many steps follow, it is woken once. It
+/// then stays awake until it stores another one.
 #[derive(Debug)]
 pub(crate) struct Shared {
     clock: Clock,
     state: Mutex<State>,
 }
 
-/// What is behind the lock.
+/// What the lock protects.
 #[derive(Debug)]
 pub(crate) struct State {
     /// The connection.
     pub(crate) engine: Engine,
-    /// Who waits for it.
+    /// The waiters of the engine.
     pub(crate) waiters: Waiters,
-    /// The driver, while it sleeps.
+    /// How the driver is woken; `None` while it is awake.
     sleeping: Option<Sleep>,
 }
 
-/// How a driver sleeps, and what it sleeps through.
+/// How a sleeping driver is woken, and what need not wake it.
 #[derive(Debug)]
 pub(crate) struct Sleep {
     pub(crate) waker: Waker,
-    /// The socket takes no more, and wakes the driver when it does: more to write is no reason to.
+    /// Whether the socket accepts no more bytes. It wakes the driver when it does, so more bytes to
+    /// write are no reason to.
     pub(crate) stalled: bool,
-    /// When its timer wakes it, or an earlier time.
+    /// When its timer wakes it, or an earlier time that is already handled.
     pub(crate) armed: Option<Instant>,
-    /// It does not read, and no input wakes it.
+    /// Whether reading is paused, so that input does not wake it.
     pub(crate) paused: bool,
 }
 
-/// What a step leaves to be done when the lock is free.
+/// What remains to be done after a step, when the lock is released.
 #[derive(Debug, Default)]
 struct AfterLock {
     wake: Vec<Waker>,
     driver: Option<Waker>,
-    /// Only dropped.
+    /// Only dropped, after the lock.
     _discarded: Discarded,
-    /// There are more events than one hold of the lock is good for.
+    /// Whether there are more events than are handled under one hold of the lock.
     more: bool,
 }
 
-/// Events handled under one hold of the lock.
+/// The largest number of events that are handled under one hold of the lock.
 const BATCH: usize = 1024;
 
-/// Incarnations of channels that each connection has for itself.
+/// The size of the range of channel incarnations that each connection has.
 const INCARNATIONS: u64 = 1 << 32;
 
-/// Where the next connection of the process counts the incarnations of its channels from: so far
-/// from all others that a handle which outlives its connection names nothing of another one.
+/// The first incarnation of the channels of the next connection in this process. The ranges of
+/// connections do not overlap, so a handle that is older than its connection identifies nothing in
+/// another one.
 fn channels_from() -> u64 {
     static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
     CONNECTIONS.fetch_add(1, Ordering::Relaxed).wrapping_mul(INCARNATIONS)
 }
 
 impl Shared {
-    /// Shares an engine on which no channel was opened so far.
+    /// Shares an engine on which no channel was opened.
     pub(crate) fn new(mut engine: Engine, clock: Clock) -> Self {
         engine.count_channels_from(channels_from());
         Self { clock, state: Mutex::new(State { engine, waiters: Waiters::default(), sleeping: None }) }
@@ -80,7 +94,8 @@ impl Shared {
         self.clock.now()
     }
 
-    /// Takes one step under the lock; then, the lock being free, wakes whom it concerns.
+    /// Runs a step under the lock. After the lock is released, wakes the waiters whose events the
+    /// step caused, and the driver if it has something to do.
     #[inline]
     pub(crate) fn with<R>(&self, step: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.lock();
@@ -93,8 +108,9 @@ impl Shared {
         result
     }
 
-    /// Goes on where one hold of the lock was not enough, as when a connection with much in flight
-    /// is lost.
+    /// Handles the events that remain after one hold of the lock, for instance when a connection
+    /// with many requests in flight is lost. The lock is released between batches, so that other
+    /// threads are not held up.
     #[cold]
     fn settle_rest(&self) {
         loop {
@@ -105,7 +121,8 @@ impl Shared {
         }
     }
 
-    /// A poisoned lock (a panic in here is a bug) loses the connection rather than the process.
+    /// Locks. A panic under the lock is a bug; the poisoned lock then ends the connection and not
+    /// the process.
     #[inline]
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|poisoned| {
@@ -115,9 +132,9 @@ impl Shared {
         })
     }
 
-    /// Looks for a completion. What the waiter's waker displaces is dropped outside the lock.
+    /// Polls a waiter. The waker that is replaced is dropped after the lock.
     pub(crate) fn poll(&self, id: WaiterId, context: &Context<'_>) -> Polled {
-        // Cloned out here, where foreign code may run.
+        // Cloned before the lock, because cloning may run code outside this crate.
         let mut waker = Some(context.waker().clone());
         let polled = self.with(|state| state.waiters.poll(id, &mut waker));
         drop(waker);
@@ -130,21 +147,26 @@ impl Shared {
         }
     }
 
-    /// Somebody stops waiting. What had come for it is put right.
+    /// Removes a waiter. If it has already completed, the effect of its completion is undone.
     pub(crate) fn forget(&self, id: WaiterId, waits_for: WaitsFor) {
         let waker = self.with(|state| state.forget(id, waits_for));
         drop(waker);
     }
 
-    /// A turn of the driver, which is awake from here on: a step under the lock. Where the step
-    /// gives a way to sleep, and there is nothing to do after all, the driver sleeps when this
-    /// returns true, and whoever gives it something to do wakes it.
+    /// Runs a turn of the driver under the lock; the driver counts as awake from here on. If the
+    /// step returns a [`Sleep`] and the driver still has nothing to do, the `Sleep` is stored and
+    /// this returns `true`: the driver then sleeps, and the next step that gives it something to do
+    /// wakes it.
     #[inline]
     pub(crate) fn turn<R>(&self, step: impl FnOnce(&mut Engine) -> (R, Option<Sleep>)) -> (R, bool) {
         let mut state = self.lock();
+        // Taken first: the driver is running, so no event of this step has to wake it.
         let before = state.sleeping.take();
         let (result, sleep) = step(&mut state.engine);
         let after = state.settle();
+        // Asked after the events were handled, because taking back a completion may queue output or
+        // end a pause. Nothing can be missed between this check and the next step: both need the
+        // lock.
         let (asleep, refused) = match sleep {
             Some(sleep) if !state.wants_driver(&sleep) => {
                 state.sleeping = Some(sleep);
@@ -153,7 +175,7 @@ impl Shared {
             refused => (false, refused),
         };
         drop(state);
-        // Wakers, of which one may be the last.
+        // These hold wakers, and dropping the last clone of one may run code outside this crate.
         drop((before, refused));
         if after.run() {
             self.settle_rest();
@@ -161,12 +183,12 @@ impl Shared {
         (result, asleep)
     }
 
-    /// What is held once the connection is over, and how many wait; none before.
+    /// What is held after the connection has ended, and the number of waiters; `None` before.
     pub(crate) fn leftovers(&self) -> Option<(crate::engine::Leftovers, usize)> {
         self.with(|state| state.engine.is_finished().then(|| (state.engine.leftovers(), state.waiters.in_use())))
     }
 
-    /// The lock is free right now.
+    /// Whether the lock is free at present.
     #[cfg(test)]
     pub(crate) fn is_unlocked(&self) -> bool {
         self.state.try_lock().is_ok()
@@ -174,7 +196,7 @@ impl Shared {
 }
 
 impl State {
-    /// Hands the engine's events to their waiters, and collects what has to be done outside.
+    /// Hands the engine's events to their waiters, and collects what has to be done after the lock.
     #[inline]
     fn settle(&mut self) -> AfterLock {
         let mut after = AfterLock::default();
@@ -187,6 +209,7 @@ impl State {
             self.handle_event(event, &mut after.wake);
         }
         after._discarded = self.engine.take_discarded();
+        // Taken, so that the driver is woken once however many steps follow before it runs.
         if let Some(sleep) = self.sleeping.take() {
             match self.wants_driver(&sleep) {
                 true => after.driver = Some(sleep.waker),
@@ -196,15 +219,20 @@ impl State {
         after
     }
 
-    /// There is something that a driver sleeping like this does not know of.
+    /// Whether a driver that sleeps like this has something to do that it does not know of.
     fn wants_driver(&mut self, sleep: &Sleep) -> bool {
         let Sleep { stalled, armed, paused, .. } = *sleep;
+        // While the socket is stalled, more bytes to write and the end of a connection do not
+        // concern the driver: the socket wakes it when it accepts bytes. A lost connection does,
+        // because the driver no longer waits for the socket then.
         if self.engine.is_lost() || (!stalled && (self.engine.untaken() > 0 || self.engine.is_finished())) {
             return true;
         }
         if paused && self.engine.may_read() {
             return true;
         }
+        // A deadline that is not earlier than the timer is left to the timer, so that traffic that
+        // moves deadlines forward wakes nothing.
         let deadline = self.engine.poll_deadline();
         deadline.is_some_and(|deadline| armed.is_none_or(|armed| deadline < armed))
     }
@@ -219,7 +247,7 @@ impl State {
         }
     }
 
-    /// Frees a waiter's slot; gives its waker, to be dropped outside.
+    /// Removes a waiter, and returns its waker, which is to be dropped after the lock.
     pub(crate) fn forget(&mut self, id: WaiterId, waits_for: WaitsFor) -> Option<Waker> {
         let (completion, waker) = self.waiters.remove(id);
         self.engine.forget(id, waits_for);
@@ -231,7 +259,7 @@ impl State {
 }
 
 impl AfterLock {
-    /// Does it, and tells whether there is more to settle.
+    /// Wakes, and returns whether there are more events to handle.
     #[inline]
     fn run(self) -> bool {
         for waker in self.wake {

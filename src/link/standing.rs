@@ -1,4 +1,4 @@
-//! Waiting for something that comes again and again, from outside the lock.
+//! Waiting for what happens again and again, such as deliveries and notices.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -6,20 +6,20 @@ use std::task::{Context, Poll};
 use super::{Shared, State};
 use crate::engine::{ChannelKey, Engine, Interest, WaiterId, WaitsFor};
 
-/// What comes again and again.
+/// What a standing waiter waits for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Topic {
-    /// What happens to the connection.
+    /// Notices of the connection.
     Connection,
-    /// What happens to a channel.
+    /// Notices of a channel.
     Channel(ChannelKey),
-    /// Messages that come back on a channel.
+    /// Returned messages of a channel.
     Returns(ChannelKey),
-    /// Deliveries: the engine learns who waits when they are taken.
+    /// Deliveries. The waiter is registered when they are taken.
     Deliveries,
 }
 
-/// A standing waiter. It holds no handle: it keeps nothing open.
+/// A standing waiter. It holds no handle, so it keeps no channel or connection open.
 #[derive(Debug)]
 pub(crate) struct Standing {
     link: Arc<Shared>,
@@ -28,8 +28,7 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    /// Listens for messages that come back, in the place of whoever listened before; or waits for
-    /// deliveries.
+    /// Listens for returned messages, in place of a previous listener; or waits for deliveries.
     pub(crate) fn new(link: &Arc<Shared>, topic: Topic) -> Self {
         Self::observing(link, topic, Interest::Everything)
     }
@@ -57,14 +56,14 @@ impl Standing {
         self.topic
     }
 
-    /// Takes what there is, or leaves the waker where there is nothing.
+    /// Takes what there is, or stores the waker if there is nothing.
     #[inline]
     pub(crate) fn poll<T>(
         &self,
         context: &Context<'_>,
         take: impl FnOnce(&mut Engine, WaiterId) -> Poll<T>,
     ) -> Poll<T> {
-        // Cloned out here, where foreign code may run.
+        // Cloned before the lock, because cloning may run code outside this crate.
         let mut waker = Some(context.waker().clone());
         let (taken, displaced) = self.link.with(|state: &mut State| {
             let taken = take(&mut state.engine, self.waiter);
@@ -75,7 +74,7 @@ impl Standing {
         taken
     }
 
-    /// How much went by because it was not taken.
+    /// How much was dropped because it was not taken.
     pub(crate) fn lost(&self) -> u64 {
         self.link.with(|state| match self.topic {
             Topic::Connection => state.engine.lost_connection_notices(self.waiter),

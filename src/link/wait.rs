@@ -1,4 +1,4 @@
-//! Waiting for a completion: what is under every request.
+//! Waiting for a completion, which every request does.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,19 +9,19 @@ use std::time::Instant;
 use super::{Polled, Shared, State};
 use crate::engine::{ChannelKey, Completion, Failure, Settled, WaiterId, WaitsFor};
 
-/// A slot in the table of waiters, freed when it is dropped. The engine is told then, and what
-/// comes afterwards is put right: a channel that opens is closed again, a message that was got goes
-/// back, a place in a line is given up.
+/// A slot in the table of waiters, which is freed when this is dropped. The engine is then
+/// notified, and undoes what the completion brings: a channel that opens is closed again, a message
+/// that was fetched returns to its queue, a place at the gate is given up.
 #[derive(Debug)]
 pub(crate) struct Wait {
     link: Arc<Shared>,
     id: WaiterId,
     waits_for: WaitsFor,
-    over: bool,
+    done: bool,
 }
 
 impl Wait {
-    /// Takes a slot and asks the engine for something in one step, at the present time.
+    /// Takes a slot and makes a request in one step, at the present time.
     pub(crate) fn begin(
         link: &Arc<Shared>,
         ask: impl FnOnce(&mut State, WaiterId, Instant) -> Result<(), Failure>,
@@ -30,14 +30,14 @@ impl Wait {
         Self::begin_for(link, WaitsFor::Answer, |state, id| ask(state, id, now))
     }
 
-    /// Waits until there is room again for what waits for the socket: after
+    /// Waits until there is room again for bytes that wait for the socket, after
     /// [`Failure::WriteLimit`].
     pub(crate) fn for_room(link: &Arc<Shared>) -> Result<Self, Failure> {
         Self::begin_for(link, WaitsFor::Room, |state, id| state.engine.wait_for_room(id))
     }
 
-    /// Waits until the broker has decided about everything published on a channel so far; or gives
-    /// the outcome, where it has.
+    /// Waits until the broker has confirmed everything that was published on a channel so far.
+    /// Returns the outcome instead if it has.
     pub(crate) fn for_confirms(link: &Arc<Shared>, key: ChannelKey) -> Result<Result<Settled, Self>, Failure> {
         let mut settled = None;
         let wait = Self::begin_for(link, WaitsFor::Confirms(key), |state, id| {
@@ -63,9 +63,9 @@ impl Wait {
         Ok(Self::new(Arc::clone(link), id, waits_for))
     }
 
-    /// Stands for a slot that was taken already.
+    /// Wraps a slot that was taken before.
     pub(crate) fn new(link: Arc<Shared>, id: WaiterId, waits_for: WaitsFor) -> Self {
-        Self { link, id, waits_for, over: false }
+        Self { link, id, waits_for, done: false }
     }
 }
 
@@ -74,7 +74,7 @@ impl Future for Wait {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let polled = self.link.poll(self.id, context);
-        self.over = !matches!(polled, Polled::Pending(_));
+        self.done = !matches!(polled, Polled::Pending(_));
         match polled {
             Polled::Pending(_) => Poll::Pending,
             Polled::Ready(Completion::Failed(failure)) => Poll::Ready(Err(failure)),
@@ -86,7 +86,7 @@ impl Future for Wait {
 
 impl Drop for Wait {
     fn drop(&mut self) {
-        if !self.over {
+        if !self.done {
             self.link.forget(self.id, self.waits_for);
         }
     }

@@ -1,7 +1,7 @@
-//! Everybody who waits for the engine, in slots that know their generation.
+//! The waiters of the engine, in slots with generations.
 //!
-//! One mechanism serves every way to wait, because each is a [`Waker`]: a task's own, a parked
-//! thread's (by [`std::task::Wake`]), a continuation's that queues itself on its loop.
+//! One mechanism serves every way to wait, because each is a [`Waker`]: that of a task, of a parked
+//! thread (by [`std::task::Wake`]), or of a continuation that queues itself on its loop.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -15,13 +15,13 @@ pub(crate) struct Waiters {
     slots: Slab<Slot>,
 }
 
-/// A slot. A million confirms in flight are as many slots: what is common is kept in place, and the
-/// rest in a box.
+/// A slot. All variants but the first hold a completion that was not taken. A million unconfirmed
+/// publishes need as many slots, so frequent completions are stored in place and the rest in a box.
 #[derive(Debug)]
 enum Slot {
-    /// Nothing has happened so far.
+    /// It has not completed. Holds the waker of its last poll.
     Waiting(Option<Waker>),
-    /// What was waited for has happened, and nobody has looked.
+    /// The broker acknowledged the publish.
     Acked,
     Published,
     Closed(Arc<Closure>, Fate),
@@ -41,7 +41,7 @@ impl From<Completion> for Slot {
 }
 
 impl Slot {
-    /// Somebody still waits; and whom to wake.
+    /// Takes the waker of a slot that has not completed.
     #[inline]
     fn waiting(&mut self) -> Option<(&mut Self, Option<Waker>)> {
         match self {
@@ -71,47 +71,47 @@ impl From<WaiterId> for Place {
     }
 }
 
-/// What a waiter finds in its slot.
+/// The result of polling a waiter.
 #[derive(Debug)]
 pub(crate) enum Polled {
-    /// Nothing yet. The waker that was there before is handed out, to be dropped where no lock is
+    /// It has not completed. Returns the waker that was replaced, to be dropped while no lock is
     /// held.
     Pending(Option<Waker>),
-    /// It is over, and the slot is free.
+    /// It has completed, and the slot is free.
     Ready(Completion),
-    /// The slot belongs to somebody else by now.
+    /// The slot belongs to another waiter by now.
     Stale,
 }
 
-/// What became of a completion.
+/// What happened to a completion.
 #[derive(Debug)]
 pub(crate) enum Resolved {
-    /// Its waiter will find it; here is whom to wake.
+    /// It was stored for its waiter. Returns the waker to wake.
     Kept(Option<Waker>),
-    /// Its waiter is gone; here it is back.
+    /// Its waiter was removed. Returns the completion.
     Abandoned(Completion),
 }
 
 impl Waiters {
-    /// A slot for somebody new.
+    /// Adds a waiter.
     pub(crate) fn insert(&mut self) -> WaiterId {
         let Place { slot, generation } = self.slots.insert(Slot::Waiting(None));
         WaiterId { slot, generation }
     }
 
-    /// Slots that are not free.
+    /// The number of slots that are not free.
     pub(crate) fn in_use(&self) -> usize {
         self.slots.len()
     }
 
-    /// Slots for which memory is held.
+    /// The number of slots for which memory is allocated.
     #[cfg(test)]
     pub(crate) fn allocated(&self) -> usize {
         self.slots.allocated()
     }
 
-    /// Looks into a slot, and leaves `waker` where nothing has happened. The waker is replaced only
-    /// where it would wake somebody else.
+    /// Polls a waiter, and stores `waker` if it has not completed. The waker is replaced only if it
+    /// would wake another task.
     pub(crate) fn poll(&mut self, id: WaiterId, waker: &mut Option<Waker>) -> Polled {
         match self.slots.get_mut(id.into()) {
             None => Polled::Stale,
@@ -127,19 +127,19 @@ impl Waiters {
         }
     }
 
-    /// Puts a completion into its slot.
+    /// Stores a completion for its waiter.
     #[inline]
     pub(crate) fn resolve(&mut self, id: WaiterId, completion: Completion) -> Resolved {
         let slot = self.slots.get_mut(id.into());
         let Some((slot, waker)) = slot.and_then(Slot::waiting) else {
-            // A timeout came first, and then the answer: the first one is what the waiter hears.
+            // A timeout was followed by the answer. The waiter gets the first of the two.
             return Resolved::Abandoned(completion);
         };
         *slot = completion.into();
         Resolved::Kept(waker)
     }
 
-    /// Takes the waker out of a standing waiter's slot, to wake it.
+    /// Takes the waker of a standing waiter, to wake it.
     pub(crate) fn notify(&mut self, id: WaiterId) -> Option<Waker> {
         match self.slots.get_mut(id.into())? {
             Slot::Waiting(waker) => waker.take(),
@@ -147,7 +147,7 @@ impl Waiters {
         }
     }
 
-    /// Somebody stops waiting. What had come in the meantime is handed out, as is the waker.
+    /// Removes a waiter. Returns its completion, if there is one, and its waker.
     pub(crate) fn remove(&mut self, id: WaiterId) -> (Option<Completion>, Option<Waker>) {
         match self.slots.remove(id.into()).map(Slot::into_completion) {
             Some(Ok(completion)) => (Some(completion), None),

@@ -1,7 +1,7 @@
-//! How a connection is reached: what is tried, in which order and for how long.
+//! How a connection is established: what is tried, in which order and for how long.
 //!
-//! Without I/O, without a clock and without randomness of its own: times and a seed are arguments,
-//! so that every driver performs the same plan, and a test can run it step by step.
+//! This module has no I/O, no clock and no random numbers: times and a seed are arguments, so that
+//! every driver performs the same plan, and a test can run it step by step.
 
 mod plan;
 mod race;

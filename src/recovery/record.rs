@@ -1,44 +1,44 @@
-//! The attempts that failed.
+//! The failed attempts.
 
 use crate::error::{Attempt, ConnectCause, Progress};
 
-/// Attempts that failed, in the order in which they did.
+/// The failed attempts, in the order in which they failed.
 #[derive(Debug, Default)]
 pub(super) struct Record {
     failed: Vec<Attempt>,
-    /// How many went before those.
+    /// How many earlier ones were dropped.
     forgotten: u64,
-    /// One of this cycle's may well succeed a little later.
-    may_heal: bool,
+    /// Whether an attempt of this cycle may succeed if it is made again.
+    may_succeed_later: bool,
 }
 
 impl Record {
-    /// Failures that are kept, the last ones: who tries for ever, with as many attempts as there
-    /// are, fills no memory.
+    /// How many failures are kept: the latest. With unlimited cycles the list must not grow without
+    /// end.
     const KEPT: usize = 1024;
 
-    /// An attempt came to nothing.
+    /// Adds a failed attempt.
     pub(super) fn fail(&mut self, progress: Progress, cause: ConnectCause) {
         if self.failed.len() == Self::KEPT {
             self.failed.remove(0);
             self.forgotten += 1;
         }
         let attempt = Attempt::new(progress, cause);
-        self.may_heal |= attempt.is_retryable();
+        self.may_succeed_later |= attempt.is_retryable();
         self.failed.push(attempt);
     }
 
-    /// Another cycle begins.
+    /// Begins another cycle.
     pub(super) fn begin_cycle(&mut self) {
-        self.may_heal = false;
+        self.may_succeed_later = false;
     }
 
-    /// Whether another cycle may end otherwise.
-    pub(super) fn may_heal(&self) -> bool {
-        self.may_heal
+    /// Whether another cycle may succeed.
+    pub(super) fn may_succeed_later(&self) -> bool {
+        self.may_succeed_later
     }
 
-    /// The attempts, and how many went before them.
+    /// Takes the attempts, and the number of earlier ones that were dropped.
     pub(super) fn take(&mut self) -> (Vec<Attempt>, u64) {
         (std::mem::take(&mut self.failed), self.forgotten)
     }

@@ -1,8 +1,9 @@
-//! What octets move on, whoever waits for it: streams that are asked, and answer at once or later.
+//! Streams of bytes, independent of a runtime. They are polled, and do what they can at once or
+//! notify the task later.
 //!
-//! A [`Stream`] is a socket or a pipe of some runtime, or TLS on one. It is asked to read or write,
-//! and does what it can at once; where it can do nothing, it wakes the task that asked when it can.
-//! The drivers of the client and the embedded broker move what they have on nothing else.
+//! A [`Stream`] is a socket or a pipe of some runtime, or TLS on one. A read or write does what is
+//! possible at once; if nothing is, the task is woken when something is. The drivers of the client
+//! and the embedded broker use only this trait.
 
 #[cfg(feature = "tokio")]
 mod on_tokio;
@@ -23,36 +24,38 @@ pub(crate) use sending::poll_send;
 #[cfg(feature = "tls")]
 pub(crate) use tls::TlsStream;
 
-/// A stream of octets in both directions. Each method does what it can at once; where that is
-/// nothing, it is `Pending`, and the task is woken when there is something to do.
+/// A stream of bytes in both directions. Each method does what is possible at once. If nothing is,
+/// it returns `Pending`, and the task is woken when something is.
 pub(crate) trait Stream: Send + Unpin + 'static {
-    /// Reads into `octets`; 0 at the end of the stream.
-    fn poll_read(&mut self, context: &mut Context<'_>, octets: &mut [u8]) -> Poll<io::Result<usize>>;
+    /// Reads into `bytes`, and returns how many were read; 0 at the end of the stream.
+    fn poll_read(&mut self, context: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>>;
 
-    /// Reads into `room`, which has some; 0 at the end of the stream.
+    /// Reads into `room`, which has to have some, and returns how many bytes were read; 0 at the
+    /// end of the stream.
     fn poll_fill(&mut self, context: &mut Context<'_>, room: &mut Room<'_>) -> Poll<io::Result<usize>>;
 
-    /// Writes what it takes; never 0 but where it takes nothing any more.
+    /// Writes, and returns how many bytes were accepted; 0 only if the stream will not accept any
+    /// more.
     fn poll_write(&mut self, context: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
 
-    /// Passes on what it holds back.
+    /// Passes on bytes that it buffers.
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Tells the other side that nothing more comes.
+    /// Ends the outgoing direction of the stream.
     fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// The socket underneath, where there is one.
+    /// The underlying socket, if there is one.
     fn socket(&self) -> Option<SockRef<'_>>;
 }
 
-/// Where to read to.
+/// The buffer to read into.
 pub(crate) enum Room<'a> {
     Input(&'a mut BytesMut),
     Body(Limit<&'a mut Vec<u8>>),
 }
 
 impl Room<'_> {
-    /// Octets that it takes without growing.
+    /// The number of bytes that it accepts without growing.
     pub(crate) fn remaining(&self) -> usize {
         match self {
             Self::Input(input) => input.capacity() - input.len(),
@@ -60,13 +63,13 @@ impl Room<'_> {
         }
     }
 
-    /// Takes as much of `octets` as there is room for; gives how much.
-    pub(crate) fn put(&mut self, octets: &[u8]) -> usize {
-        let count = octets.len().min(self.remaining());
-        let octets = octets.get(..count).unwrap_or_default();
+    /// Copies as many of `bytes` as there is room for, and returns how many.
+    pub(crate) fn put(&mut self, bytes: &[u8]) -> usize {
+        let count = bytes.len().min(self.remaining());
+        let bytes = bytes.get(..count).unwrap_or_default();
         match self {
-            Self::Input(input) => input.extend_from_slice(octets),
-            Self::Body(body) => body.put_slice(octets),
+            Self::Input(input) => input.extend_from_slice(bytes),
+            Self::Body(body) => body.put_slice(bytes),
         }
         count
     }
@@ -80,7 +83,7 @@ pub(crate) enum Transport<S> {
     Tls(Box<TlsStream<S>>),
 }
 
-/// Calls the same on whatever it is.
+/// Calls a method on either kind of stream.
 macro_rules! either {
     ($transport:expr, $stream:ident => $call:expr) => {
         match $transport {
@@ -93,8 +96,8 @@ macro_rules! either {
 
 impl<S: Stream> Stream for Transport<S> {
     #[inline]
-    fn poll_read(&mut self, context: &mut Context<'_>, octets: &mut [u8]) -> Poll<io::Result<usize>> {
-        either!(self, stream => stream.poll_read(context, octets))
+    fn poll_read(&mut self, context: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
+        either!(self, stream => stream.poll_read(context, bytes))
     }
 
     #[inline]
@@ -121,8 +124,8 @@ impl<S: Stream> Stream for Transport<S> {
     }
 }
 
-/// Reads into `input`, at most what it has room for, which is made `chunk` where it is little; 0 at
-/// the end of the stream.
+/// Reads into `input`, at most as much as it has room for, and returns how many bytes were read; 0
+/// at the end of the stream. If there is little room, `chunk` bytes are reserved first.
 pub(crate) fn poll_read_more<S: Stream>(
     stream: &mut S,
     context: &mut Context<'_>,

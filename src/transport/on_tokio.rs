@@ -1,4 +1,4 @@
-//! Streams of tokio's.
+//! Streams of tokio.
 
 use std::any::Any;
 use std::future::Future;
@@ -11,13 +11,13 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::{Room, Stream};
 
-/// Whatever tokio reads from and writes to.
+/// A stream that tokio reads from and writes to.
 #[derive(Debug)]
 pub(crate) struct OnTokio<T>(pub(crate) T);
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for OnTokio<T> {
-    fn poll_read(&mut self, context: &mut Context<'_>, octets: &mut [u8]) -> Poll<io::Result<usize>> {
-        let mut buffer = ReadBuf::new(octets);
+    fn poll_read(&mut self, context: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(bytes);
         ready!(Pin::new(&mut self.0).poll_read(context, &mut buffer))?;
         Poll::Ready(Ok(buffer.filled().len()))
     }

@@ -1,4 +1,4 @@
-//! Writing what a connection queued, as much of it at a time as a stream takes.
+//! Writing what a connection queued, as much at a time as a stream accepts.
 
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
@@ -6,11 +6,12 @@ use std::task::{Context, Poll, ready};
 use super::Stream;
 use crate::frame::Outbound;
 
-/// Slices in one vectored write.
+/// The number of slices in one vectored write.
 const SLICES: usize = 64;
 
-/// Offers the front of `outbound` to a stream, in one vectored write: how much, and how much it
-/// took. `offered` hears first how much that is: it may have gone on, whatever the stream says.
+/// Offers the front of `outbound` to a stream in one vectored write, and returns how many bytes it
+/// accepted. `offered` is set before the write, because the stream may have passed on what it was
+/// offered even if it reports an error. Afterwards `offered` no longer includes what was accepted.
 #[inline]
 pub(crate) fn poll_send<S: Stream>(
     stream: &mut S,

@@ -1,4 +1,4 @@
-//! TLS on a stream: rustls decides, and this moves the octets.
+//! TLS on a stream: rustls is the protocol, and this moves the bytes.
 
 use std::io::{self, BufRead, IoSlice, Read, Write};
 use std::sync::Arc;
@@ -10,22 +10,22 @@ use socket2::SockRef;
 
 use super::{Room, Stream};
 
-/// A stream that is encrypted on the way.
+/// An encrypted stream.
 #[derive(Debug)]
 pub(crate) struct TlsStream<S> {
     session: ClientConnection,
     stream: S,
-    /// The other side was told that nothing more comes.
+    /// Whether `close_notify` was sent.
     ended: bool,
 }
 
 impl<S: Stream> TlsStream<S> {
-    /// Begins a session: [`TlsStream::poll_handshake`] comes next.
+    /// Begins a session. To be followed by [`TlsStream::poll_handshake`].
     pub(crate) fn new(config: Arc<ClientConfig>, name: ServerName<'static>, stream: S) -> Result<Self, rustls::Error> {
         Ok(Self { session: ClientConnection::new(config, name)?, stream, ended: false })
     }
 
-    /// Goes on until both sides agree.
+    /// Performs the TLS handshake.
     pub(crate) fn poll_handshake(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.poll_pass_on(context))?;
@@ -38,12 +38,12 @@ impl<S: Stream> TlsStream<S> {
         }
     }
 
-    /// The parts, for whoever goes on without a runtime.
+    /// The stream and the session, for a driver that continues without a runtime.
     pub(crate) fn parts(&mut self) -> (&mut S, &mut ClientConnection) {
         (&mut self.stream, &mut self.session)
     }
 
-    /// Gives the stream what the session has for the other side.
+    /// Writes what the session has for the other side.
     fn poll_pass_on(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.session.wants_write() {
             let mut stream = AtOnce { stream: &mut self.stream, context };
@@ -56,7 +56,7 @@ impl<S: Stream> TlsStream<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Gives the session what the stream has; 0 at the end of the stream.
+    /// Reads into the session, and returns how many bytes were read; 0 at the end of the stream.
     fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut stream = AtOnce { stream: &mut self.stream, context };
         let count = match self.session.read_tls(&mut stream) {
@@ -64,15 +64,15 @@ impl<S: Stream> TlsStream<S> {
             Err(error) => return pending_or(error),
         };
         if let Err(error) = self.session.process_new_packets() {
-            // The session has an alert for the other side. Whether it gets there changes nothing.
+            // The session has an alert for the other side. It is sent if possible; the error is the
+            // same.
             let _alert = self.poll_pass_on(context);
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, error)));
         }
         Poll::Ready(Ok(count))
     }
 
-    /// Takes what is decrypted, and receives more where that is nothing. `take` gives how much it
-    /// took.
+    /// Takes decrypted bytes, and receives more if there are none. `take` returns how many it took.
     fn poll_take(
         &mut self,
         context: &mut Context<'_>,
@@ -89,15 +89,16 @@ impl<S: Stream> TlsStream<S> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
-            // At the end of the stream the reader says whether the other side meant it.
+            // At the end of the stream, the reader reports an error unless the other side sent
+            // `close_notify`.
             ready!(self.poll_receive(context))?;
         }
     }
 }
 
 impl<S: Stream> Stream for TlsStream<S> {
-    fn poll_read(&mut self, context: &mut Context<'_>, octets: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.poll_take(context, |mut decrypted| decrypted.read(octets).unwrap_or(0))
+    fn poll_read(&mut self, context: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.poll_take(context, |mut decrypted| decrypted.read(bytes).unwrap_or(0))
     }
 
     fn poll_fill(&mut self, context: &mut Context<'_>, room: &mut Room<'_>) -> Poll<io::Result<usize>> {
@@ -105,12 +106,12 @@ impl<S: Stream> Stream for TlsStream<S> {
     }
 
     fn poll_write(&mut self, context: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        // What it holds from before goes first, so that it never holds more than it may.
+        // What the session still holds is written first, so that its buffer stays within its limit.
         ready!(self.poll_pass_on(context))?;
         let count = self.session.writer().write_vectored(slices)?;
         match self.poll_pass_on(context) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            // It holds the rest, and passes it on when it is flushed.
+            // The session holds the rest, and writes it when it is flushed.
             _ => Poll::Ready(Ok(count)),
         }
     }
@@ -133,22 +134,22 @@ impl<S: Stream> Stream for TlsStream<S> {
     }
 }
 
-/// A stream as rustls takes it: where it would have to be waited for, it says `WouldBlock`, and the
-/// task is woken later.
+/// A stream as rustls uses it: instead of `Pending` it returns `WouldBlock`, and the task is woken
+/// later.
 struct AtOnce<'a, 'c, S> {
     stream: &'a mut S,
     context: &'a mut Context<'c>,
 }
 
 impl<S: Stream> Read for AtOnce<'_, '_, S> {
-    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
-        at_once(self.stream.poll_read(self.context, octets))
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        at_once(self.stream.poll_read(self.context, bytes))
     }
 }
 
 impl<S: Stream> Write for AtOnce<'_, '_, S> {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.write_vectored(&[IoSlice::new(octets)])
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(bytes)])
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -167,7 +168,7 @@ fn at_once<T>(polled: Poll<io::Result<T>>) -> io::Result<T> {
     }
 }
 
-/// The other way round.
+/// Turns `WouldBlock` back into `Pending`.
 fn pending_or<T>(error: io::Error) -> Poll<io::Result<T>> {
     if error.kind() == io::ErrorKind::WouldBlock { Poll::Pending } else { Poll::Ready(Err(error)) }
 }

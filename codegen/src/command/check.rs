@@ -1,4 +1,4 @@
-//! `check`: counts what is in a specification with which nothing is wrong.
+//! `check`: counts the items of a correct specification.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use leveret_codegen::spec::Kind;
 
 use super::{FINE, Failure, specification};
 
-/// Prints one line, or fails with everything that is wrong.
+/// Prints one line, or fails with all problems.
 pub(super) fn run(specs: &[PathBuf], out: &mut impl Write, err: &mut impl Write) -> Result<u8, Failure> {
     let specification = specification(specs, err)?;
     let protocol = &specification.protocol;
@@ -27,7 +27,7 @@ pub(super) fn run(specs: &[PathBuf], out: &mut impl Write, err: &mut impl Write)
     Ok(FINE)
 }
 
-/// How many warnings there are, where there are any.
+/// The number of warnings, if there are any.
 fn count(warnings: &[Warning]) -> String {
     match warnings.len() {
         0 => String::new(),

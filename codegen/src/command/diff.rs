@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{BREAKING, COMPATIBLE, FINE, Failure, specification};
 
-/// Prints the changes; the exit code tells whether there are any, and whether one breaks something.
+/// Prints the changes. The exit code shows whether there are any, and whether one is breaking.
 pub(super) fn run(old: &str, new: &str, json: bool, out: &mut impl Write, err: &mut impl Write) -> Result<u8, Failure> {
     let changes = diff(&protocol(old, err)?, &protocol(new, err)?);
     if json {
@@ -24,7 +24,7 @@ pub(super) fn run(old: &str, new: &str, json: bool, out: &mut impl Write, err: &
     })
 }
 
-/// The protocol of `base.xml+overlay.xml`. A file whose own name has a plus sign is taken as it is.
+/// The protocol of `base.xml+overlay.xml`. An existing file whose name has a plus sign is one file.
 fn protocol(specs: &str, err: &mut impl Write) -> Result<Protocol, Failure> {
     let files: Vec<&str> = if Path::new(specs).exists() { vec![specs] } else { specs.split('+').collect() };
     Ok(specification(&files, err)?.protocol)

@@ -1,4 +1,4 @@
-//! `generate`: prints the Rust that comes of a specification.
+//! `generate`: prints the Rust code for a specification.
 
 use std::fs;
 use std::io::Write;
@@ -9,7 +9,7 @@ use leveret_codegen::{Errors, Problem, emit};
 
 use super::{FINE, Failure, specification};
 
-/// The adapters that have generated methods.
+/// The APIs that have generated methods.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum Adapter {
     /// The async API, and the blocking one.
@@ -18,7 +18,7 @@ pub(super) enum Adapter {
     Callback,
 }
 
-/// Generates into `file`, else to `out`.
+/// Generates into `file`, or else to `out`.
 pub(super) fn run(
     specs: &[PathBuf],
     file: Option<&Path>,

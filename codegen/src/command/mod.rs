@@ -12,13 +12,13 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use leveret_codegen::{Errors, Specification, read};
 
-/// Everything worked; nothing is wrong; there is no difference.
+/// Success; nothing is wrong; there is no difference.
 const FINE: u8 = 0;
 /// The specification is wrong, or a file cannot be read or written.
 const WRONG: u8 = 1;
-/// `diff`: there are differences, none of which breaks anything. 2 is clap's, for wrong usage.
+/// `diff`: there are differences, and none is breaking. clap uses 2 for wrong usage.
 const COMPATIBLE: u8 = 3;
-/// `diff`: a difference breaks something.
+/// `diff`: a difference is breaking.
 const BREAKING: u8 = 4;
 
 const EXIT_CODES: &str = "\
@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Prints the formatted Rust that comes of a specification.
+    /// Prints the formatted Rust code for a specification.
     #[command(after_help = EXIT_CODES)]
     Generate {
         /// The specification, then its overlays in order.
@@ -54,7 +54,7 @@ enum Action {
         /// Writes to a file instead.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
-        /// The friendly methods of an adapter instead of the protocol's types.
+        /// Prints the methods of the channel of an API instead of the protocol's types.
         #[arg(long)]
         adapter: Option<generate::Adapter>,
     },
@@ -76,14 +76,14 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
-    /// Reports everything that is wrong with a specification, or counts what is in it.
+    /// Reports all problems of a specification, or counts its items.
     #[command(after_help = EXIT_CODES)]
     Check {
         /// The specification, then its overlays in order.
         #[arg(required = true)]
         specs: Vec<PathBuf>,
     },
-    /// Prints the facts of a specification, one a line: everything but prose.
+    /// Prints the facts of a specification, one per line: everything except prose.
     #[command(after_help = EXIT_CODES)]
     Facts {
         /// The specification, then its overlays in order.
@@ -92,7 +92,7 @@ enum Action {
     },
 }
 
-/// Does what the arguments say; the answer goes to `out`, problems to `err`.
+/// Runs the command. The result is written to `out`, problems to `err`.
 pub(crate) fn run(arguments: &Arguments, out: &mut impl Write, err: &mut impl Write) -> ExitCode {
     let done = match &arguments.action {
         Action::Generate { specs, out: file, adapter } => generate::run(specs, file.as_deref(), *adapter, out, err),
@@ -104,29 +104,29 @@ pub(crate) fn run(arguments: &Arguments, out: &mut impl Write, err: &mut impl Wr
     ExitCode::from(done.unwrap_or_else(|failure| failure.report(err)))
 }
 
-/// Reads the files of a base and its overlays; warnings go to `err`.
+/// Reads the files of a base and its overlays. Warnings are written to `err`.
 fn specification(specs: &[impl AsRef<Path>], err: &mut impl Write) -> Result<Specification, Failure> {
     let specification = Specification::load(&read(specs)?)?;
     for warning in &specification.warnings {
-        // Where stderr is closed, nobody wants to know.
+        // If stderr is closed, the warning is dropped.
         let _ = writeln!(err, "{warning}");
     }
     Ok(specification)
 }
 
-/// Why there is no answer.
+/// Why there is no result.
 #[derive(Debug)]
 enum Failure {
     /// The specification is wrong, or a file cannot be read or written.
     Specification(Errors),
-    /// Standard output takes no more.
+    /// Standard output is closed.
     Output(io::Error),
 }
 
 impl Failure {
-    /// Says on `err` what is wrong.
+    /// Writes what is wrong to `err`.
     fn report(&self, err: &mut impl Write) -> u8 {
-        // Where stderr is closed too, the exit code is all that is left to tell.
+        // If stderr is closed too, only the exit code reports the failure.
         let _ = match self {
             Self::Specification(errors) => writeln!(err, "{errors}"),
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

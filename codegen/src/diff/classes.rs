@@ -4,7 +4,7 @@ use super::fields::{self, Place};
 use super::{Changes, Item, pairs, yes_or_no};
 use crate::model::{Class, Method, Sender};
 
-/// Classes by name. Their order carries no meaning.
+/// Compares classes by name. Their order has no meaning.
 pub(super) fn compare(old: &[Class], new: &[Class], changes: &mut Changes) {
     let (removed, kept) = pairs(old, new, |class| &class.name);
     for class in removed {
@@ -23,7 +23,7 @@ pub(super) fn compare(old: &[Class], new: &[Class], changes: &mut Changes) {
     }
 }
 
-/// Methods by name. Their order carries no meaning.
+/// Compares methods by name. Their order has no meaning.
 fn methods(old: &Class, new: &Class, changes: &mut Changes) {
     let (removed, kept) = pairs(&old.methods, &new.methods, |method| &method.name);
     for method in removed {
@@ -43,26 +43,26 @@ fn methods(old: &Class, new: &Class, changes: &mut Changes) {
     }
 }
 
-/// What a method says of itself, its fields aside.
+/// Compares the attributes of a method, without its fields.
 fn attributes(item: Item<'_>, old: &Method, new: &Method, changes: &mut Changes) {
     changes.compare(item, "index", &old.index.to_string(), &new.index.to_string(), true);
     changes.compare(item, "content", yes_or_no(old.content), yes_or_no(new.content), true);
-    // One more peer that may send it takes nothing from the other.
+    // If both peers may send it now, nothing is removed for either.
     let breaking = new.sender != Sender::Both;
     changes.compare(item, "sent by", sender(old.sender), sender(new.sender), breaking);
-    // These two don't reach the wire.
+    // These two have no effect on the wire.
     changes.compare(item, "synchronous", yes_or_no(old.synchronous), yes_or_no(new.synchronous), false);
     changes.compare(item, "deprecated", yes_or_no(old.deprecated), yes_or_no(new.deprecated), false);
 }
 
-/// The names of the methods that answer.
+/// The names of the replies.
 fn responses(class: &Class, method: &Method) -> String {
     let answers = method.responses.iter().filter_map(|position| class.methods.get(*position));
     let names: Vec<&str> = answers.map(|answer| answer.name.as_str()).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-/// Who sends, in words.
+/// The sender, as text.
 fn sender(sender: Sender) -> &'static str {
     match sender {
         Sender::Client => "client",

@@ -1,4 +1,4 @@
-//! Arguments and properties: here the order is the wire's.
+//! Arguments and properties, whose order is that on the wire.
 
 use super::{Changes, Item, pairs, yes_or_no};
 use crate::model::{Field, WireType};
@@ -34,15 +34,15 @@ pub(super) fn compare(place: Place, owner: &str, old: &[Field], new: &[Field], c
             if turns_reserved(before, field) {
                 attributes(named_before, before, field, changes);
             } else {
-                // Programs have no word for a reserved field.
+                // Programs cannot name a reserved field, so its new name breaks none.
                 changes.compare(named_before, "name", &before.name, &field.name, !before.reserved);
                 attributes(item, before, field, changes);
             }
         } else if let Some(partner) = partner {
             attributes(item, partner, field, changes);
         } else {
-            // An absent property leaves no trace on the wire but a clear flag; an argument always
-            // has its octets.
+            // An absent property is only a cleared flag on the wire; an argument always has its
+            // bytes.
             changes.added(item, place == Place::Arguments || position < old.len());
         }
     }
@@ -54,38 +54,37 @@ pub(super) fn compare(place: Place, owner: &str, old: &[Field], new: &[Field], c
     changes.compare(item, "order of fields", &in_both(old, new), &in_both(new, old), true);
 }
 
-/// The fields that have another name and the same type at the same place, so that only the name has
-/// changed.
+/// The fields that have the same type at the same place and another name: they were only renamed.
 fn renamed<'f>(old: &'f [Field], new: &'f [Field]) -> Vec<(&'f Field, &'f Field)> {
     let is_in = |fields: &[Field], name: &str| fields.iter().any(|field| field.name == name);
     let pairs = old.iter().zip(new);
     pairs.filter(|(a, b)| a.wire == b.wire && !is_in(new, &a.name) && !is_in(old, &b.name)).collect()
 }
 
-/// The field is gone for programs and stays on the wire. What the new one is called, and its
-/// domain, no longer matter.
+/// Whether a field has become reserved: it is removed for programs and stays on the wire. The new
+/// name and domain then do not matter.
 fn turns_reserved(old: &Field, new: &Field) -> bool {
     new.reserved && !old.reserved
 }
 
-/// What a field says of itself.
+/// Compares the attributes of a field.
 fn attributes(item: Item<'_>, old: &Field, new: &Field, changes: &mut Changes) {
     let same_type = old.wire == new.wire;
     changes.compare(item, "type", type_name(old.wire), type_name(new.wire), true);
     if same_type && !turns_reserved(old, new) {
-        // With a type that differs, a domain that does too goes without saying.
+        // If the type differs, a different domain is implied.
         changes.compare(item, "domain", domain(old), domain(new), false);
     }
     changes.compare(item, "reserved", yes_or_no(old.reserved), yes_or_no(new.reserved), new.reserved);
 }
 
-/// The domain of a field. One that only repeats the type (`bit`, `shortstr`) says no more than the
+/// The domain of a field. A domain that only repeats the type (`bit`, `shortstr`) counts as the
 /// type.
 fn domain(field: &Field) -> &str {
     field.domain.as_deref().filter(|domain| *domain != type_name(field.wire)).unwrap_or("none")
 }
 
-/// The type, as the specification calls it.
+/// The name of the type in the specification.
 fn type_name(wire: WireType) -> &'static str {
     match wire {
         WireType::Bit => "bit",

@@ -1,8 +1,8 @@
-//! What changed between two protocols, in the protocol's words, and whether it breaks anybody.
+//! What changed between two protocols, in terms of the protocol, and which changes are breaking.
 //!
-//! A change is breaking where a peer or a program made for the old protocol may fail with the new
-//! one: octets are read differently, or something is gone. Adding a constant, a class, a method, or
-//! a property after all others breaks nobody. Prose is no change.
+//! A change is breaking if a peer or a program made for the old protocol may fail with the new one:
+//! bytes have another meaning, or something was removed. Adding a constant, a class, a method, or a
+//! property after all others is compatible. A change of prose is no change.
 
 mod classes;
 mod fields;
@@ -17,15 +17,15 @@ use crate::model::{Constant, ConstantKind, Protocol};
 /// One difference between two protocols.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// A peer or program made for the old protocol may fail with the new one.
+    /// Whether a peer or program made for the old protocol may fail with the new one.
     pub breaking: bool,
-    /// What happened, for programs to match on.
+    /// What happened, for programs.
     pub action: Action,
-    /// What it happened to: `constant`, `class`, `method`, `field`, `property` or `protocol`.
+    /// The kind of item: `constant`, `class`, `method`, `field`, `property` or `protocol`.
     pub kind: &'static str,
-    /// Its name: `queue.declare.durable`.
+    /// The name of the item, such as `queue.declare.durable`.
     pub name: String,
-    /// What differs, before and after, where something was changed: `type: bit → octet`.
+    /// What differs, before and after, if something was changed: `type: bit → octet`.
     pub detail: Option<Detail>,
 }
 
@@ -45,14 +45,14 @@ pub enum Action {
 pub struct Detail {
     /// The aspect: `type`, `index`, `responses`, …
     pub aspect: &'static str,
-    /// What it was.
+    /// The old value.
     pub old: String,
-    /// What it is.
+    /// The new value.
     pub new: String,
 }
 
 impl Action {
-    /// The action in lower case.
+    /// Returns the action in lower case.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Added => "added",
@@ -73,8 +73,8 @@ impl fmt::Display for Change {
     }
 }
 
-/// The changes from `old` to `new`, in the order of the new protocol; what was removed comes first
-/// in its parent.
+/// Returns the changes from `old` to `new`, in the order of the new protocol. What was removed
+/// comes first within its parent.
 pub fn diff(old: &Protocol, new: &Protocol) -> Vec<Change> {
     let mut changes = Changes::default();
     let item = Item { kind: "protocol", name: "amqp" };
@@ -97,22 +97,22 @@ struct Item<'n> {
 /// The changes so far.
 #[derive(Debug, Default)]
 struct Changes {
-    /// In the order found.
+    /// In the order in which they were found.
     found: Vec<Change>,
 }
 
 impl Changes {
-    /// Notes something new.
+    /// Records an added item.
     fn added(&mut self, item: Item<'_>, breaking: bool) {
         self.note(item, Action::Added, breaking, None);
     }
 
-    /// Notes something gone.
+    /// Records a removed item.
     fn removed(&mut self, item: Item<'_>) {
         self.note(item, Action::Removed, true, None);
     }
 
-    /// Notes a change of one aspect where the two differ.
+    /// Records a change of one aspect, if the two values differ.
     fn compare(&mut self, item: Item<'_>, aspect: &'static str, old: &str, new: &str, breaking: bool) {
         if old != new {
             let detail = Detail { aspect, old: old.to_owned(), new: new.to_owned() };
@@ -126,7 +126,7 @@ impl Changes {
     }
 }
 
-/// What two lists have: only the old one, and every element of the new one with its partner in the
+/// The elements of only the old list, and every element of the new list with its counterpart in the
 /// old one.
 type Pairs<'p, T> = (Vec<&'p T>, Vec<(Option<&'p T>, &'p T)>);
 
@@ -138,12 +138,12 @@ fn pairs<'p, T>(old: &'p [T], new: &'p [T], name: impl Fn(&T) -> &str) -> Pairs<
     (removed, new.iter().map(|element| (partner(element), element)).collect())
 }
 
-/// A flag in words.
+/// A flag as a word.
 fn yes_or_no(flag: bool) -> &'static str {
     if flag { "yes" } else { "no" }
 }
 
-/// Constants by name. Their order carries no meaning.
+/// Compares constants by name. Their order has no meaning.
 fn constants(old: &[Constant], new: &[Constant], changes: &mut Changes) {
     let (removed, kept) = pairs(old, new, |constant| &constant.name);
     for constant in removed {
@@ -161,7 +161,7 @@ fn constants(old: &[Constant], new: &[Constant], changes: &mut Changes) {
     }
 }
 
-/// What a constant is, in the words of the specification.
+/// The kind of a constant, in terms of the specification.
 fn class_of(constant: &Constant) -> &'static str {
     match constant.kind {
         ConstantKind::Number => "number",

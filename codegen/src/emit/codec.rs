@@ -120,13 +120,13 @@ pub(super) fn member(field: &Field) -> TokenStream {
     if name == local { quote!(#name) } else { quote!(#name: #local) }
 }
 
-/// What silences the lint on a function of more than a hundred lines; the caller estimates them
-/// from above.
+/// Allows the lint on functions of more than a hundred lines. The caller gives an upper bound of
+/// the lines.
 pub(super) fn allowance(lines: usize) -> Option<TokenStream> {
     (lines > 100).then(|| quote!(#[allow(clippy::too_many_lines, reason = "as long as the specification wants it")]))
 }
 
-/// The bits of a slot that are no reserved ones, with their positions in the octet.
+/// The bits of a slot that are not reserved, with their positions in the octet.
 fn shown_bits<'a>(method: &'a Method, slot: &'a Slot) -> impl Iterator<Item = (usize, &'a Field)> {
     let fields = match slot {
         Slot::Bits(fields) => fields.as_slice(),

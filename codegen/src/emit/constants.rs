@@ -17,9 +17,9 @@ pub(super) fn module(protocol: &Protocol) -> TokenStream {
     quote! {
         /// The plain numbers of the protocol.
         pub mod constants {
-            /// What a client sends first: the protocol's name and version.
+            /// The first bytes that a client sends: the name and version of the protocol.
             pub const PROTOCOL_HEADER: [u8; 8] = [b'A', b'M', b'Q', b'P', #(#numbers),*];
-            /// The port that servers listen on, without TLS.
+            /// The port on which servers listen, without TLS.
             pub const PORT: u16 = #port;
             #(#constants)*
         }
@@ -35,7 +35,7 @@ fn protocol_header(version: Version) -> [u8; 4] {
     }
 }
 
-/// The constant is no reply code, or too large to be one on the wire.
+/// Whether the constant is not a reply code, or is too large to be one on the wire.
 pub(super) fn is_plain(constant: &Constant) -> bool {
     constant.kind == ConstantKind::Number || u16::try_from(constant.value).is_err()
 }

@@ -9,7 +9,7 @@ use crate::{
     model::{Class, Method, Protocol},
 };
 
-/// Nothing for a protocol without a method.
+/// Generates the enum; nothing for a protocol without methods.
 pub(super) fn module(protocol: &Protocol) -> Option<TokenStream> {
     all(protocol).next()?;
     let variants = all(protocol).map(|(class, method)| {
@@ -91,7 +91,7 @@ fn path(class: &Class, method: &Method) -> TokenStream {
     quote!(super::#module::#name)
 }
 
-/// What is the same for every value of a method, and whether a reply is wanted.
+/// What is equal for every value of a method, and whether no reply is requested.
 fn facts(protocol: &Protocol) -> TokenStream {
     let id = associated(protocol, &quote!(ID));
     let name = associated(protocol, &quote!(NAME));
@@ -100,31 +100,31 @@ fn facts(protocol: &Protocol) -> TokenStream {
     let has_content = one_of(protocol, |method| method.content);
     let is_no_wait = is_no_wait(protocol);
     quote! {
-        /// Class and method id.
+        /// Returns the class and method ids.
         #long
         pub fn id(&self) -> MethodId {
             #id
         }
 
-        /// The name in the specification, such as `queue.declare`.
+        /// Returns the name in the specification, such as `queue.declare`.
         #long
         pub fn name(&self) -> &'static str {
             #name
         }
 
-        /// Who may send it.
+        /// Returns which peers may send it.
         #long
         pub fn sent_by(&self) -> SentBy {
             #sent_by
         }
 
-        /// Content (a header frame and body frames) follows the method frame.
+        /// Returns `true` if content (a header frame and body frames) follows the method frame.
         #long
         pub fn has_content(&self) -> bool {
             #has_content
         }
 
-        /// The sender asked for no reply.
+        /// Returns `true` if the sender requested that no reply is sent.
         #long
         pub fn is_no_wait(&self) -> bool {
             #is_no_wait
@@ -172,12 +172,12 @@ fn decode(protocol: &Protocol) -> TokenStream {
         quote!((#class_id, #method_id) => ProtocolMethod::decode(reader).map(Self::#variant),)
     });
     quote! {
-        /// Reads the arguments of the method that `id` names.
+        /// Decodes the arguments of the method with this id.
         ///
         /// # Errors
         ///
-        /// An id that the specification does not know, or octets that are not the arguments of its
-        /// method.
+        /// Returns an error if the specification has no method with this id, or if the bytes are
+        /// not the arguments of the method.
         #long
         pub fn decode(id: MethodId, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
             match (id.class, id.method) {
@@ -195,12 +195,12 @@ fn encode(protocol: &Protocol) -> TokenStream {
         quote!(Self::#variant(method) => ProtocolMethod::encode(method, writer),)
     });
     quote! {
-        /// Writes the arguments, without the ids.
+        /// Encodes the arguments, without the ids.
         ///
         /// # Errors
         ///
-        /// A value that the wire cannot carry. What was already written stays; the caller
-        /// truncates.
+        /// Returns an error if a value cannot be encoded. What was already written stays; the
+        /// caller truncates it.
         #long
         pub fn encode(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
             match self { #(#arms)* }
@@ -218,7 +218,7 @@ fn method_name(protocol: &Protocol) -> TokenStream {
         })
         .collect();
     quote! {
-        /// The name of the method that `id` names, where the specification knows it.
+        /// Returns the name of the method with this id, if the specification has it.
         #long
         pub const fn method_name(id: MethodId) -> Option<&'static str> {
             Some(match (id.class, id.method) {

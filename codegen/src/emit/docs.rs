@@ -1,8 +1,8 @@
-//! Prose of the specification as doc attributes: wrapped, and free of what Markdown would take for
-//! markup.
+//! Prose of the specification as doc attributes: wrapped, and escaped so that it contains no
+//! unintended Markdown.
 //!
-//! Code in backticks stays as it is. Everything else is text: a `<` is a `<`, a line that begins
-//! with a dash is no list, and four spaces make no example that rustdoc would compile.
+//! Code in backticks is not changed. Everything else is text: a `<` is a `<`, a line that begins
+//! with a dash is not a list, and four spaces do not make an example that rustdoc would compile.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -55,7 +55,7 @@ fn lines(text: &str) -> Vec<String> {
     lines
 }
 
-/// The words of each paragraph, escaped; paragraphs are parted by empty lines.
+/// The words of each paragraph, escaped; paragraphs are separated by empty lines.
 fn paragraphs(text: &str) -> Vec<Vec<String>> {
     let mut paragraphs = vec![String::new()];
     for line in text.lines().map(str::trim) {
@@ -71,7 +71,7 @@ fn paragraphs(text: &str) -> Vec<Vec<String>> {
     paragraphs.iter().map(|paragraph| escaped(paragraph).split_whitespace().map(str::to_owned).collect()).collect()
 }
 
-/// Escapes outside of backticks. A backtick that nothing closes is text too.
+/// Escapes outside of backticks. An unclosed backtick is text too.
 fn escaped(paragraph: &str) -> String {
     let mut out = String::new();
     let mut rest = paragraph;
@@ -109,7 +109,7 @@ fn push_text(out: &mut String, text: &str) {
     }
 }
 
-/// An address becomes a link, without the full stop or bracket behind it.
+/// Writes a word. An address becomes a link, without the full stop or bracket after it.
 fn push_link(out: &mut String, word: &str) {
     let unfit = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '\\');
     let (address, after) = word.split_at(word.find(unfit).unwrap_or(word.len()));
@@ -126,8 +126,8 @@ fn push_link(out: &mut String, word: &str) {
     }
 }
 
-/// Lines of words, the first after `first` and the others after `others`; no line begins what
-/// Markdown takes for a list, a heading or a rule.
+/// Wraps words into lines, the first after `first` and the others after `others`. No line begins
+/// with what Markdown takes for a list, a heading or a rule.
 fn wrapped(words: impl Iterator<Item = String>, first: &str, others: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = first.to_owned();
@@ -148,7 +148,7 @@ fn wrapped(words: impl Iterator<Item = String>, first: &str, others: &str) -> Ve
     lines
 }
 
-/// The first word of a line, so written that it is a word.
+/// The first word of a line, escaped so that Markdown takes it for text.
 fn plain_at_start(word: String) -> String {
     let number = word.trim_start_matches(|c: char| c.is_ascii_digit());
     if number.len() < word.len() && (number == "." || number == ")") {

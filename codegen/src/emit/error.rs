@@ -1,9 +1,9 @@
-//! What can go wrong in printing: nothing but a fault of the generator itself.
+//! The error of generation, which only a bug in the generator causes.
 
 use std::{error::Error, fmt};
 
-/// The generator made something that is not Rust. A resolved protocol never causes this; please
-/// report it.
+/// The output of the generator is not Rust. A resolved protocol never causes this; please report
+/// it.
 #[derive(Debug, Clone)]
 pub struct EmitError {
     wanted: &'static str,

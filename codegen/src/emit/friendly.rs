@@ -1,5 +1,5 @@
-//! The friendly methods of a channel, such as `queue_declare`, for adapters whose `call` and `send`
-//! take any request.
+//! The methods of a channel, such as `queue_declare`, for APIs whose `call` and `send` take any
+//! request.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -14,7 +14,7 @@ use crate::{
     model::{Class, Field, Method, Protocol},
 };
 
-/// The verbs that change a channel's state, which the adapters write by hand.
+/// The methods that change a channel's state, which are written by hand for each API.
 const BY_HAND: &[(&str, &str)] = &[
     ("basic", "consume"),
     ("basic", "cancel"),
@@ -26,10 +26,10 @@ const BY_HAND: &[(&str, &str)] = &[
     ("confirm", "select"),
 ];
 
-/// Arguments by position that clippy accepts beside `self`.
+/// The number of positional arguments that clippy accepts besides `self`.
 const FEW_ARGUMENTS: usize = 6;
 
-/// The types that the functions are for, as an adapter has them.
+/// The types of the API for which the functions are.
 #[derive(Clone, Copy)]
 pub(super) enum Types {
     /// `Channel`, and `Call<'_, Request>`.
@@ -39,7 +39,7 @@ pub(super) enum Types {
 }
 
 impl Types {
-    /// Behind `impl`, behind `Channel`, and before the request.
+    /// The parameters after `impl`, after `Channel`, and before the request.
     fn parameters(self) -> [TokenStream; 3] {
         match self {
             Self::Plain => [quote!(), quote!(), quote!()],
@@ -56,7 +56,7 @@ pub(super) fn channel(protocol: &Protocol, module: &TokenStream, types: Types) -
         .collect()
 }
 
-/// An application sends it of its own accord: it is no answer to a method of the peer.
+/// Whether an application sends it on its own initiative, not as an answer to a method of the peer.
 fn is_friendly(class: &Class, method: &Method) -> bool {
     let by_hand = BY_HAND.contains(&(class.name.as_str(), method.name.as_str()));
     let mut answered = class.methods.iter().flat_map(|request| &request.responses);
@@ -107,7 +107,7 @@ fn function(
     }
 }
 
-/// A setter of `Call` or `SendMethod`, which are types that must be used already.
+/// A setter of `Call` or `SendMethod`. These types are already `must_use`.
 fn setter(field: &Field, module: &TokenStream) -> TokenStream {
     let docs = docs(&field.docs);
     let allowance = setters::allowance(field);

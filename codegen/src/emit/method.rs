@@ -34,8 +34,7 @@ pub(super) fn items(protocol: &Protocol, class: &Class, method: &Method) -> Toke
     }
 }
 
-/// A client may send it on an open channel, and neither it nor its answer brings content: a method
-/// is all there is.
+/// Whether a client may send it on an open channel, and neither it nor its answer has content.
 pub(super) fn is_channel_method(class: &Class, method: &Method) -> bool {
     let brings_content = method.content || replies::methods(class, method).any(|reply| reply.content);
     !brings_content && method.sender != Sender::Server && !matches!(class.name.as_str(), "connection" | "channel")
@@ -67,7 +66,7 @@ fn declared_field(field: &Field) -> TokenStream {
     }
 }
 
-/// One line for what the struct cannot show: ids, sender, replies, content.
+/// A line with what the struct does not show: ids, sender, replies, content.
 fn remark(class: &Class, method: &Method) -> String {
     let sender = match method.sender {
         Sender::Client => "clients",
@@ -86,7 +85,7 @@ fn remark(class: &Class, method: &Method) -> String {
     }
     remark.push('.');
     if method.deprecated {
-        remark.push_str(" The specification calls it deprecated.");
+        remark.push_str(" The specification marks it as deprecated.");
     }
     remark
 }

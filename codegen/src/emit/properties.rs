@@ -9,7 +9,7 @@ use crate::{
     model::{Class, Field, WireType},
 };
 
-/// Flags in a flag word; its lowest bit says that another word follows.
+/// The number of flags in a flag word, whose lowest bit indicates that another word follows.
 const FLAGS_PER_WORD: usize = 15;
 
 pub(super) fn items(class: &Class) -> TokenStream {
@@ -54,7 +54,7 @@ fn declaration(class: &Class) -> TokenStream {
     }
 }
 
-/// Shows what is present alone.
+/// Shows only what is present.
 fn debug(class: &Class) -> TokenStream {
     let long = codec::allowance(class.properties.len() * 3 + 2);
     let fields: Vec<_> = shown(class).map(debug_field).collect();
@@ -132,7 +132,7 @@ fn encode(class: &Class) -> TokenStream {
     }
 }
 
-/// The statement that makes a flag word out of what is present.
+/// The statement that computes a flag word from what is present.
 fn collect(word: &Ident, properties: &[Field], next: Option<&Ident>) -> TokenStream {
     let present =
         flagged(properties).filter(|(_, field)| !types::is_hidden_property(field)).map(|(position, field)| {
@@ -162,8 +162,7 @@ fn decode(class: &Class) -> TokenStream {
     }
 }
 
-/// Reads the flag words that the class uses, refuses flags that it has no property for, and reads
-/// past empty words.
+/// Reads the flag words that the class uses, refuses flags of no property, and skips empty words.
 fn read_flags(words: &[(Ident, &[Field])]) -> TokenStream {
     let mut previous: Option<&Ident> = None;
     let mut statements = TokenStream::new();
@@ -187,7 +186,7 @@ fn read_flags(words: &[(Ident, &[Field])]) -> TokenStream {
     }
 }
 
-/// Refuses the flags below those of the first `known` properties, but for the lowest, which is no
+/// Refuses the flags below those of the first `known` properties, except the lowest, which is not a
 /// flag.
 fn refuse_unknown(word: &Ident, known: usize) -> Option<TokenStream> {
     let below = FLAGS_PER_WORD.saturating_sub(known);

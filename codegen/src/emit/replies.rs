@@ -1,4 +1,4 @@
-//! What answers a method: one method, or an enum of several.
+//! The reply of a method: one method, or an enum of several.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -14,7 +14,8 @@ pub(super) fn methods<'a>(class: &'a Class, method: &'a Method) -> impl Iterator
     method.responses.iter().filter_map(|&response| class.methods.get(response))
 }
 
-/// The `Request` of a method that is answered, and the enum of its replies where there are several.
+/// The `Request` implementation of a method that is answered, and the enum of its replies if there
+/// are several.
 pub(super) fn request(class: &Class, method: &Method) -> Option<TokenStream> {
     let name = ident::type_name(&method.name);
     let replies: Vec<_> = methods(class, method).map(|reply| ident::type_name(&reply.name)).collect();
@@ -35,7 +36,7 @@ pub(super) fn request(class: &Class, method: &Method) -> Option<TokenStream> {
 
 fn reply_enum(class: &Class, method: &Method) -> TokenStream {
     let name = ident::reply_enum(&method.name);
-    let title = docs(&format!("What answers `{}.{}`.", class.name, method.name));
+    let title = docs(&format!("The replies to `{}.{}`.", class.name, method.name));
     let prose = methods(class, method).map(|reply| docs(&reply.docs));
     let replies: Vec<_> = methods(class, method).map(|reply| ident::type_name(&reply.name)).collect();
     let variants: Vec<_> =

@@ -1,4 +1,4 @@
-//! `ReplyCode`: an open newtype, so that a code that the specification does not know survives.
+//! `ReplyCode`, an open newtype, so that a code that is not in the specification is kept.
 
 use std::collections::BTreeSet;
 
@@ -24,35 +24,35 @@ pub(super) fn module(protocol: &Protocol) -> TokenStream {
         mod reply_code {
             use std::fmt;
 
-            /// Why a channel or a connection closes, or a message returns. Codes without a name are
-            /// kept as they are.
+            /// Why a channel or a connection is closed, or a message is returned. Codes without a
+            /// name are kept.
             #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
             pub struct ReplyCode(u16);
 
             impl ReplyCode {
                 #(#constants)*
 
-                /// The reply code with the number `code`.
+                /// Creates the reply code with the number `code`.
                 pub const fn new(code: u16) -> Self {
                     Self(code)
                 }
 
-                /// The number.
+                /// Returns the number.
                 pub const fn code(self) -> u16 {
                     self.0
                 }
 
-                /// The name, such as `NOT_FOUND`, where the specification gives one.
+                /// Returns the name, such as `NOT_FOUND`, if the specification has one.
                 pub const fn name(self) -> Option<&'static str> {
                     #name
                 }
 
-                /// The specification lets it close a channel.
+                /// Returns `true` if the specification lets it close a channel.
                 pub const fn is_soft_error(self) -> bool {
                     #soft
                 }
 
-                /// The specification lets it close the connection.
+                /// Returns `true` if the specification lets it close the connection.
                 pub const fn is_hard_error(self) -> bool {
                     #hard
                 }
@@ -73,7 +73,7 @@ fn constant(code: &Constant) -> TokenStream {
     }
 }
 
-/// Two names for one number: the first counts.
+/// If a number has two names, the first one counts.
 fn name(codes: &[&Constant]) -> TokenStream {
     let mut seen = BTreeSet::new();
     let first = codes.iter().filter(|code| seen.insert(code.value));

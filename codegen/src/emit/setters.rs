@@ -9,7 +9,7 @@ use crate::{
     model::{Class, Field, Method, WireType},
 };
 
-/// Operators of the standard library that a setter of the same name looks like.
+/// Operators of the standard library for which a setter of the same name could be mistaken.
 const OPERATORS: &[&str] = &["add", "bitand", "bitor", "bitxor", "div", "mul", "rem", "shl", "shr", "sub"];
 
 /// The setters of a method's struct.
@@ -19,7 +19,7 @@ pub(super) fn of_method(method: &Method) -> Option<TokenStream> {
     block(&quote!(#name), &setters.collect::<Vec<_>>())
 }
 
-/// The setters of a class's properties, which say that the property is present.
+/// The setters of a class's properties, which make the property present.
 pub(super) fn of_properties(class: &Class) -> Option<TokenStream> {
     let shown = class.properties.iter().filter(|field| !types::is_hidden_property(field));
     let setters = shown.map(|field| match field.wire {
@@ -29,7 +29,7 @@ pub(super) fn of_properties(class: &Class) -> Option<TokenStream> {
     block(&quote!(Properties), &setters.collect::<Vec<_>>())
 }
 
-/// What silences the lint on a setter that is named like an operator.
+/// Allows the lint on a setter that is named like an operator.
 pub(super) fn allowance(field: &Field) -> Option<TokenStream> {
     let operator = OPERATORS.contains(&ident::field(&field.name).to_string().as_str());
     operator.then(|| quote!(#[allow(clippy::should_implement_trait, reason = "setters are named like their fields")]))

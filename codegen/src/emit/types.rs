@@ -1,24 +1,22 @@
-//! The Rust side of the wire types: what a field is declared as, taken as, written with and read
-//! with.
+//! The Rust side of the wire types: how a field is declared, taken, written and read.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote;
 
 use crate::model::{Class, Field, Method, WireType};
 
-/// Fields that have a type of their own, which the crate writes by hand in `protocol`, by name and
-/// type on the wire.
+/// Fields with a dedicated type, which is written by hand in `protocol`, by name and wire type.
 const OWN_TYPES: &[(&str, WireType, &str)] =
     &[("delivery-mode", WireType::Octet, "DeliveryMode"), ("expiration", WireType::ShortString, "Expiration")];
 
-/// The path of the type of its own that a field has.
+/// The path of the dedicated type of a field.
 fn own_type(field: &Field) -> Option<TokenStream> {
     let (_, _, name) = OWN_TYPES.iter().find(|(name, wire, _)| field.name == *name && field.wire == *wire)?;
     let name = Ident::new(name, Span::call_site());
     Some(quote!(crate::protocol::#name))
 }
 
-/// What a struct's field is declared as. `root` is the path of the module that `ReplyCode` is in.
+/// The type of a field in a struct. `root` is the path of the module of `ReplyCode`.
 pub(super) fn declared(field: &Field, root: &TokenStream) -> TokenStream {
     if is_reply_code(field) {
         return quote!(#root::ReplyCode);
@@ -40,44 +38,44 @@ pub(super) fn declared(field: &Field, root: &TokenStream) -> TokenStream {
     }
 }
 
-/// What a setter takes.
+/// The type that a setter takes.
 pub(super) fn taken(field: &Field, root: &TokenStream) -> TokenStream {
     let declared = declared(field, root);
     if converts(field) { quote!(impl Into<#declared>) } else { declared }
 }
 
-/// A setter takes whatever converts into the field's type.
+/// Whether a setter takes anything that converts into the field's type.
 pub(super) fn converts(field: &Field) -> bool {
     is_reply_code(field) || own_type(field).is_some() || by_reference(field) || field.wire == WireType::Timestamp
 }
 
-/// The writer borrows the value.
+/// Whether the writer borrows the value.
 pub(super) fn by_reference(field: &Field) -> bool {
     matches!(field.wire, WireType::ShortString | WireType::LongString | WireType::Table)
 }
 
-/// The value is not copied out of what holds it.
+/// Whether the value is borrowed instead of copied.
 pub(super) fn is_lent(field: &Field) -> bool {
     by_reference(field) || field.wire == WireType::Content
 }
 
-/// The field is a string, which friendly functions take by position.
+/// Whether the field is a string, which the functions of a channel take by position.
 pub(super) fn is_string(field: &Field) -> bool {
     matches!(field.wire, WireType::ShortString | WireType::LongString)
 }
 
-/// The field that says that no reply is wanted.
+/// Whether the field requests that no reply is sent.
 pub(super) fn is_no_wait(field: &Field) -> bool {
     let named = matches!(field.name.as_str(), "no-wait" | "nowait");
     field.wire == WireType::Bit && !field.reserved && (named || field.domain.as_deref() == Some("no-wait"))
 }
 
-/// A short that is a reply code.
+/// Whether the field is a short that holds a reply code.
 fn is_reply_code(field: &Field) -> bool {
     field.wire == WireType::Short && field.domain.as_deref() == Some("reply-code")
 }
 
-/// A property that the struct does not show: reserved, or left over under the name `reserved`.
+/// Whether a property is not shown in the struct: it is reserved, or has the name `reserved`.
 pub(super) fn is_hidden_property(field: &Field) -> bool {
     field.reserved || field.name == "reserved"
 }
@@ -87,7 +85,7 @@ pub(super) fn shown(method: &Method) -> impl Iterator<Item = &Field> {
     method.fields.iter().filter(|field| !field.reserved)
 }
 
-/// The class has content, and so a struct of properties, if only an empty one.
+/// Whether the class has content, and so a struct of properties, which may be empty.
 pub(super) fn has_content(class: &Class) -> bool {
     !class.properties.is_empty() || class.methods.iter().any(|method| method.content)
 }
@@ -171,8 +169,7 @@ pub(super) fn mask(position: usize) -> TokenStream {
     quote!((1 << #position))
 }
 
-/// Bits, each with its position, put together in one number of type `number`; `0` where there are
-/// none.
+/// Combines bits, each with its position, in one number of type `number`; `0` if there are none.
 pub(super) fn packed(number: &TokenStream, bits: impl Iterator<Item = (usize, TokenStream)>) -> TokenStream {
     let terms: Vec<_> = bits
         .map(|(position, bit)| match position {

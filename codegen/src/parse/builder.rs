@@ -1,4 +1,4 @@
-//! Events to elements: the open elements, and what becomes of each event.
+//! Events to elements: the open elements, and the handling of each event.
 
 use quick_xml::XmlVersion;
 use quick_xml::escape::resolve_xml_entity;
@@ -17,26 +17,26 @@ pub(super) struct Builder<'s, 'p> {
     lines: Lines<'s>,
     /// The elements that are open, the root first.
     open: Vec<Element>,
-    /// How many elements are open that are not part of the format, or in one that is not.
+    /// The number of open elements that are not part of the format, or are within such an element.
     skipped: usize,
     /// The root, once it is closed.
     root: Option<Element>,
-    /// An element has been seen, be it the right root or not.
+    /// Whether an element was seen, even if it is not the right root.
     started: bool,
-    /// A name with spaces has been seen.
+    /// Whether a name with spaces was seen.
     spaced: bool,
     /// Where problems and warnings go.
     problems: &'p mut Problems,
 }
 
 impl<'s, 'p> Builder<'s, 'p> {
-    /// Nothing read yet.
+    /// Creates a builder for a source.
     pub(super) fn new(file: &str, text: &'s str, problems: &'p mut Problems) -> Self {
         let lines = Lines::new(file, text);
         Self { lines, open: Vec::new(), skipped: 0, root: None, started: false, spaced: false, problems }
     }
 
-    /// Takes an event that starts at an offset.
+    /// Handles an event that starts at an offset.
     pub(super) fn event(&mut self, event: &Event<'_>, start: usize) {
         match event {
             Event::Start(tag) => self.start(tag, start),
@@ -52,13 +52,13 @@ impl<'s, 'p> Builder<'s, 'p> {
         }
     }
 
-    /// Notes that the source is not XML from an offset on.
+    /// Reports that the source is not XML from an offset on.
     pub(super) fn malformed(&mut self, offset: usize, message: &str) {
         let position = self.lines.position(offset);
         self.report(&position, format!("malformed XML: {message}"));
     }
 
-    /// The root, where every element has been closed.
+    /// The root, if every element was closed.
     pub(super) fn finish(mut self, end: usize) -> Option<Element> {
         if let Some(element) = self.open.last() {
             self.problems.report(element.problem("malformed XML: the element is never closed"));
@@ -75,7 +75,7 @@ impl<'s, 'p> Builder<'s, 'p> {
         self.root.take()
     }
 
-    /// Opens an element, or skips it where the format has none such here.
+    /// Opens an element, or skips it if the format does not have it here.
     fn start(&mut self, tag: &BytesStart<'_>, start: usize) {
         let position = self.lines.position(start);
         if self.skipped > 0 {
@@ -101,7 +101,7 @@ impl<'s, 'p> Builder<'s, 'p> {
         }
     }
 
-    /// What becomes of an element of that name here.
+    /// How an element with this name is handled here.
     fn place(&self, name: &str) -> Place {
         if let Some(parent) = self.open.last() {
             return format::place(name, format::by_kind(parent.kind));
@@ -121,7 +121,7 @@ impl<'s, 'p> Builder<'s, 'p> {
         for attribute in tag.attributes() {
             match self.attribute(shape, attribute, &position) {
                 Ok(attribute) => attributes.push(attribute),
-                // What follows a slip in a tag looks wrong for the same reason.
+                // What follows an error in a tag looks wrong for the same reason.
                 Err(slip) if slips.contains(&slip) => {}
                 Err(slip) => slips.push(slip),
             }
@@ -172,8 +172,8 @@ impl<'s, 'p> Builder<'s, 'p> {
         }
     }
 
-    /// Writes names as 0-9 and later do, with hyphens in place of spaces. A file that has one name
-    /// with spaces has many as a rule, so the first stands for all.
+    /// Writes names as 0-9 and later do, with hyphens instead of spaces. A file that has one name
+    /// with spaces usually has many, so one warning stands for all.
     fn hyphenate(&mut self, shape: &Shape, attributes: &mut [Attribute]) -> Option<Slip> {
         let mut first = None;
         for attribute in attributes.iter_mut().filter(|attribute| shape.names.contains(&attribute.name.as_str())) {
@@ -232,7 +232,7 @@ impl<'s, 'p> Builder<'s, 'p> {
         }
     }
 
-    /// Adds the character that a reference such as `&lt;` stands for; the reader reports them apart
+    /// Adds the character of a reference such as `&lt;`; the reader reports references separately
     /// from text.
     fn reference(&mut self, reference: &BytesRef<'_>, start: usize) {
         let named = || resolve_xml_entity(reference).map(str::to_owned);
@@ -256,12 +256,12 @@ impl<'s, 'p> Builder<'s, 'p> {
     }
 }
 
-/// Something about a tag that the tree will not have.
+/// Something in a tag that is not added to the tree.
 #[derive(PartialEq)]
 enum Slip {
-    /// It makes the specification wrong.
+    /// It is an error in the specification.
     Wrong(Position, String),
-    /// The bindings do not hang on it.
+    /// It does not affect the bindings, and is ignored.
     PassedOver(Position, String),
 }
 
@@ -277,7 +277,7 @@ impl Slip {
 }
 
 /// The message without its leading `position 12: `, which counts from the start of the tag and
-/// would mislead.
+/// would be misleading.
 fn without_offset(message: &str) -> &str {
     message.split_once(": ").map_or(message, |(_, rest)| rest)
 }

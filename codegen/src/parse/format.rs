@@ -1,12 +1,12 @@
-//! The format: which elements there are, what stands in which, and with which attributes.
+//! The format: the elements, their contents and their attributes.
 //!
-//! It is that of 0-9-1 with what older files write otherwise. Elements that the bindings hang on
-//! are strict: what is unknown in them is wrong. Prose and asserts are lenient: what is unknown in
-//! them is passed over.
+//! It is that of 0-9-1 with the differences of older files. Elements that affect the bindings are
+//! strict: anything unknown in them is an error. Prose and asserts are lenient: anything unknown in
+//! them is ignored.
 
 use crate::spec::Kind;
 
-/// What the format says of one element.
+/// The format of one element.
 pub(super) struct Shape {
     /// Which element.
     pub(super) kind: Kind,
@@ -14,22 +14,22 @@ pub(super) struct Shape {
     pub(super) name: &'static str,
     /// The attributes that it may have.
     pub(super) attributes: &'static [&'static str],
-    /// The attribute that it must have, also in an overlay: it tells the element from its
-    /// neighbours.
+    /// The attribute that it must have, also in an overlay: it distinguishes the element from
+    /// others of its kind.
     pub(super) key: Option<&'static str>,
-    /// The elements that may stand in it.
+    /// The elements that it may contain.
     pub(super) children: &'static [Kind],
-    /// Text may stand in it.
+    /// Whether it may contain text.
     pub(super) text: bool,
     /// The attributes that hold a name of the specification, or a word of the format that 0-8
     /// writes with a space.
     pub(super) names: &'static [&'static str],
-    /// The bindings do not hang on it: what is unknown in it is passed over, and so is it where it
-    /// has no place.
+    /// Whether it does not affect the bindings. Anything unknown in it is then ignored, and so is
+    /// the element itself where it is not valid.
     pub(super) lenient: bool,
 }
 
-/// Elements of older files that tell a reader where to find more, or how to test a server.
+/// Elements of older files with references for readers, or instructions for tests of a server.
 const PASSED_OVER: [&str; 2] = ["see", "test"];
 
 /// Every element of the format, the root first.
@@ -156,17 +156,17 @@ static SHAPES: [Shape; 12] = [
     },
 ];
 
-/// What becomes of an element.
+/// How an element is handled.
 pub(super) enum Place {
-    /// It is of this shape.
+    /// It has this shape.
     Fits(&'static Shape),
-    /// It and what is in it are passed over, with a warning.
+    /// It is ignored with its contents, with a warning.
     PassedOver,
-    /// It makes the specification wrong.
+    /// It is an error in the specification.
     Wrong(String),
 }
 
-/// What becomes of an element of that name in `parent`, a shape of the format.
+/// How an element with this name is handled in `parent`.
 pub(super) fn place(name: &str, parent: &Shape) -> Place {
     if PASSED_OVER.contains(&name) {
         return Place::PassedOver;

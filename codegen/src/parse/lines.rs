@@ -10,7 +10,7 @@ pub(super) struct Lines<'s> {
     file: Arc<str>,
     /// The text.
     text: &'s str,
-    /// The offset of the first octet of every line.
+    /// The offset of the first byte of every line.
     starts: Vec<usize>,
 }
 
@@ -21,7 +21,7 @@ impl<'s> Lines<'s> {
         Self { file: file.into(), text, starts: std::iter::once(0).chain(breaks).collect() }
     }
 
-    /// The position of the octet at `offset`.
+    /// The position of the byte at `offset`.
     pub(super) fn position(&self, offset: usize) -> Position {
         let line = self.starts.partition_point(|start| *start <= offset);
         let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! XML to tree: reads events, notes positions, reports what the format does not have, and warns of
-//! prose and asserts that it does not know. Decides nothing.
+//! XML to tree: reads events, records positions, reports what the format does not have, and warns
+//! of prose and asserts that it does not know. It makes no other decisions.
 
 mod builder;
 mod format;
@@ -13,8 +13,8 @@ use crate::problem::Problems;
 use crate::source::Source;
 use crate::spec::Element;
 
-/// The tree of a source. Every problem is reported; there is no tree where the XML is malformed or
-/// has no root.
+/// The tree of a source. Every problem is reported. There is no tree if the XML is malformed or has
+/// no root.
 pub(crate) fn tree(source: &Source, problems: &mut Problems) -> Option<Element> {
     let text = source.text.strip_prefix('\u{feff}').unwrap_or(&source.text);
     let mut reader = Reader::from_str(text);

@@ -1,16 +1,16 @@
-//! Asserts: documented, and not enforced, as the broker doesn't either. So one that makes no sense
-//! is passed over.
+//! Asserts. They are documented and not enforced; brokers do not enforce them either. So an assert
+//! without meaning is ignored.
 
 use super::numbers;
 use crate::problem::Problems;
 use crate::spec::{Element, Kind};
 
-/// What an assert says.
+/// The meaning of an assert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Assert {
     /// The value is not null.
     NotNull,
-    /// The value has at most so many octets.
+    /// The value has at most this many bytes.
     Length(u32),
     /// The value matches a regular expression.
     Pattern(String),
@@ -23,8 +23,8 @@ pub(super) enum Assert {
     },
 }
 
-/// The asserts of a field or domain, without those that are passed over with a warning. `class` is
-/// where a method that an assert names is looked up.
+/// The asserts of a field or domain, without those that are ignored with a warning. A method that
+/// an assert names is looked up in `class`.
 pub(super) fn read(element: &Element, class: Option<&Element>, problems: &mut Problems) -> Vec<Assert> {
     let mut asserts = Vec::new();
     for assert in element.children_of(Kind::Assert) {
@@ -38,7 +38,7 @@ pub(super) fn read(element: &Element, class: Option<&Element>, problems: &mut Pr
     asserts
 }
 
-/// What one assert says, or the attribute that makes no sense and why.
+/// The meaning of one assert, or the attribute that has none and why.
 fn one(assert: &Element, class: Option<&Element>) -> Result<Assert, (&'static str, String)> {
     let value = || assert.value("value").ok_or(("value", "the attribute `value` is missing".to_owned()));
     match assert.value("check").unwrap_or_default() {
@@ -57,7 +57,7 @@ fn one(assert: &Element, class: Option<&Element>) -> Result<Assert, (&'static st
     }
 }
 
-/// A comparison with a field that there is.
+/// A comparison with an existing field.
 fn at_most(assert: &Element, class: Option<&Element>) -> Result<Assert, (&'static str, String)> {
     let (Some(method), Some(field)) = (assert.value("method"), assert.value("field")) else {
         return Err(("check", "a comparison needs the attributes `method` and `field`".to_owned()));
@@ -93,7 +93,7 @@ pub(super) fn paragraph(asserts: &[&Assert]) -> Option<String> {
     if sentences.is_empty() { None } else { Some(sentences.join(" ")) }
 }
 
-/// A length and a pattern in words.
+/// A length and a pattern as text.
 fn limits(length: Option<u32>, pattern: Option<&str>) -> Option<String> {
     match (length, pattern) {
         (Some(length), Some(pattern)) => Some(format!("at most {length} octets that match {}", code(pattern))),
@@ -103,7 +103,7 @@ fn limits(length: Option<u32>, pattern: Option<&str>) -> Option<String> {
     }
 }
 
-/// A code span, where the text has no backticks of its own.
+/// A code span, if the text contains no backticks.
 fn code(text: &str) -> String {
     if text.contains('`') { text.to_owned() } else { format!("`{text}`") }
 }

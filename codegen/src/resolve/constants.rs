@@ -1,4 +1,4 @@
-//! Constants: values, and which of them are reply codes.
+//! Constants: their values, and which of them are reply codes.
 
 use super::{docs, names, numbers};
 use crate::model::{Constant, ConstantKind};
@@ -28,7 +28,7 @@ fn constant(element: &Element, problems: &mut Problems) -> Constant {
     Constant { name: element.name().to_owned(), value, kind, docs: docs::constant(element, kind) }
 }
 
-/// What a constant is, from its class and its name.
+/// The kind of a constant, by its class and its name.
 fn kind(element: &Element, problems: &mut Problems) -> ConstantKind {
     match element.value("class") {
         Some("soft-error") => ConstantKind::SoftError,
@@ -43,7 +43,7 @@ fn kind(element: &Element, problems: &mut Problems) -> ConstantKind {
     }
 }
 
-/// Methods carry the constant as a reply code.
+/// Whether methods carry the constant as a reply code.
 fn is_reply_code(element: &Element) -> bool {
     element.value("class").is_some() || element.name().starts_with("reply-")
 }

@@ -1,12 +1,12 @@
-//! Who sends a method, from the `chassis` elements: the peer that implements a method is the one
-//! that receives it.
+//! Which peers send a method, from the `chassis` elements: the peer that implements a method
+//! receives it.
 
 use super::names;
 use crate::model::Sender;
 use crate::problem::Problems;
 use crate::spec::{Element, Kind};
 
-/// Who may send a method.
+/// Which peers may send a method.
 pub(super) fn sender(method: &Element, problems: &mut Problems) -> Sender {
     check(method, problems);
     let received_by = |peer| method.children_of(Kind::Chassis).any(|chassis| chassis.name() == peer);
@@ -21,7 +21,7 @@ pub(super) fn sender(method: &Element, problems: &mut Problems) -> Sender {
     }
 }
 
-/// Reports chassis of a class or method that are wrong.
+/// Reports wrong `chassis` elements of a class or method.
 pub(super) fn check(element: &Element, problems: &mut Problems) {
     names::check(element.children_of(Kind::Chassis), problems);
     for chassis in element.children_of(Kind::Chassis) {

@@ -1,5 +1,5 @@
-//! Documentation: the prose of an element, else of its domain, else its label, else a plain
-//! sentence about it.
+//! Documentation: the prose of an element, or else of its domain, or else its label, or else a
+//! plain sentence about it.
 
 use super::asserts::{self, Assert};
 use super::types;
@@ -27,7 +27,7 @@ pub(super) fn method(class: &Element, element: &Element) -> String {
     own(element).unwrap_or_else(|| format!("The method `{}.{}`.", class.name(), element.name()))
 }
 
-/// The documentation of an argument or property of `owner`, asserts included.
+/// The documentation of an argument or property of `owner`, including asserts.
 pub(super) fn field(
     owner: &str,
     element: &Element,
@@ -46,13 +46,13 @@ pub(super) fn field(
     }
 }
 
-/// What an element says of itself.
+/// The documentation in an element itself.
 fn own(element: &Element) -> Option<String> {
     prose(element).or_else(|| label(element))
 }
 
-/// The paragraphs of an element's `doc` elements, else of the text directly in it. A `doc` with a
-/// type, or a name as in 0-8, is a grammar or a scenario, not a description.
+/// The paragraphs of an element's `doc` elements, or else of the text directly in it. A `doc` with
+/// a type, or with a name as in 0-8, is a grammar or a scenario and not a description.
 fn prose(element: &Element) -> Option<String> {
     let describes = |doc: &&Element| doc.value("type").or(doc.value("name")).is_none();
     let docs = element.children_of(Kind::Doc).filter(describes);

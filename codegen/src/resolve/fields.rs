@@ -26,7 +26,7 @@ pub(super) fn arguments(
 pub(super) fn properties(class: &Element, domains: &Domains<'_>, problems: &mut Problems) -> Vec<Field> {
     let mut fields = fields(class.name(), class, class, domains, problems);
     for field in &mut fields {
-        // The published files name the one reserved property so instead of marking it.
+        // The published files give the one reserved property this name instead of marking it.
         field.reserved |= field.name == "reserved";
     }
     fields
@@ -47,7 +47,7 @@ fn fields(
 /// One field.
 fn field(owner: &str, class: &Element, element: &Element, domains: &Domains<'_>, problems: &mut Problems) -> Field {
     let asserts = asserts::read(element, Some(class), problems);
-    // Said of an argument that may be left empty; the wire always has it.
+    // Set on an argument that may be left empty. On the wire it is always present.
     numbers::flag(element, "required", problems);
     let wire = domains.wire(element, problems);
     let domain = domains.of(element);
@@ -57,7 +57,7 @@ fn field(owner: &str, class: &Element, element: &Element, domains: &Domains<'_>,
         domain: element.value("domain").map(str::to_owned),
         wire,
         reserved: numbers::flag(element, "reserved", problems),
-        // `Debug` shows no message bodies.
+        // `Debug` does not show message bodies.
         secret: wire == WireType::Content,
         docs: docs::field(owner, element, domain.map(|domain| domain.element), &asserts, wire),
     }

@@ -53,21 +53,21 @@ fn check_fields(parent: &Element, problems: &mut Problems) {
     }
 }
 
-/// Identifiers of one kind that must differ.
+/// Identifiers of one kind, which must differ.
 struct Scope<'e> {
     /// What they name in Rust.
     what: &'static str,
-    /// Who has each.
+    /// The element of each.
     taken: BTreeMap<String, &'e Element>,
 }
 
 impl<'e> Scope<'e> {
-    /// No identifier is taken.
+    /// Creates an empty scope.
     fn new(what: &'static str) -> Self {
         Self { what, taken: BTreeMap::new() }
     }
 
-    /// Takes an identifier for an element, or reports who has it.
+    /// Takes an identifier for an element, or reports the element that has it.
     fn take(&mut self, identifier: String, element: &'e Element, problems: &mut Problems) {
         let Some(first) = self.taken.get(&identifier) else {
             self.taken.insert(identifier, element);

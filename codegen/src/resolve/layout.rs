@@ -1,8 +1,8 @@
-//! Runs of bits to octets.
+//! Packing of bits into octets.
 
 use crate::model::{Field, Slot, WireType};
 
-/// How fields lie on the wire: neighbouring bits share an octet, eight at most, the first in the
+/// The layout of fields on the wire: adjacent bits share an octet, at most eight, the first in the
 /// lowest bit.
 pub(super) fn slots(fields: &[Field]) -> Vec<Slot> {
     let mut slots = Vec::new();

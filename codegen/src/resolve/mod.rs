@@ -1,6 +1,6 @@
-//! Tree to model, in passes that each know one thing. Every pass reports what is wrong and goes on
-//! with something that fits, so that all problems are found at once; the model is of use only where
-//! there were none.
+//! Tree to model, in passes with one subject each. Every pass reports what is wrong and continues
+//! with a substitute, so that all problems are found at once. The model is usable only if there
+//! were none.
 
 mod asserts;
 mod classes;

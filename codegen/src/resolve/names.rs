@@ -1,11 +1,11 @@
-//! Names are names, and nothing has the name or number of its neighbour.
+//! Checks that names are valid, and that names and numbers are unique.
 
 use std::collections::BTreeMap;
 
 use crate::problem::Problems;
 use crate::spec::Element;
 
-/// Reports names that are none, and names that two of the elements share.
+/// Reports invalid names, and names that two of the elements share.
 pub(super) fn check<'e>(elements: impl Iterator<Item = &'e Element>, problems: &mut Problems) {
     let mut seen = BTreeMap::new();
     for element in elements {
@@ -26,7 +26,7 @@ pub(super) fn check<'e>(elements: impl Iterator<Item = &'e Element>, problems: &
 pub(super) fn check_numbers<'e>(elements: impl Iterator<Item = &'e Element>, attribute: &str, problems: &mut Problems) {
     let mut seen: BTreeMap<u64, &Element> = BTreeMap::new();
     for element in elements {
-        // What is no number has been reported.
+        // A value that is not a number was reported already.
         let Some(number) = element.value(attribute).and_then(|value| value.parse().ok()) else {
             continue;
         };

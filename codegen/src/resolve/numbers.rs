@@ -5,7 +5,7 @@ use std::str::FromStr;
 use crate::problem::Problems;
 use crate::spec::Element;
 
-/// The number in an attribute that must be there; zero where it is wrong, which is reported.
+/// The number in a required attribute; zero if it is wrong, which is reported.
 pub(super) fn number<T: FromStr + Default>(element: &Element, attribute: &str, problems: &mut Problems) -> T {
     let Some(value) = element.value(attribute) else {
         problems.report(element.problem(format!("the attribute `{attribute}` is missing")));
@@ -17,19 +17,19 @@ pub(super) fn number<T: FromStr + Default>(element: &Element, attribute: &str, p
     })
 }
 
-/// The number that a text of digits is, if it fits.
+/// Parses a number from digits, if it fits.
 pub(super) fn parse<T: FromStr>(text: &str) -> Option<T> {
-    // `str::parse` alone would take a sign.
+    // `str::parse` alone would accept a sign.
     if text.bytes().all(|octet| octet.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
-/// What is wrong with an attribute that should be a number.
+/// The message for an attribute that is not a number.
 pub(super) fn no_number<T>(attribute: &str, value: &str) -> String {
     let bits = size_of::<T>() * 8;
     format!("`{attribute}` is `{value}`, which is no number of {bits} bits")
 }
 
-/// The flag in an attribute: `1` is set, `0` or no attribute is not, anything else is reported.
+/// The flag in an attribute: `1` is set, `0` or no attribute is not set, anything else is reported.
 pub(super) fn flag(element: &Element, attribute: &str, problems: &mut Problems) -> bool {
     match element.value(attribute) {
         Some("1") => true,

@@ -1,4 +1,4 @@
-//! Responses to the methods of the same class that they name.
+//! Resolves responses to methods of the same class.
 
 use super::names;
 use crate::problem::Problems;

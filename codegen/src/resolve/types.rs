@@ -22,7 +22,7 @@ const ELEMENTARY: [(&str, WireType); 10] = [
     ("content", WireType::Content),
 ];
 
-/// What fields resolve to where their type is wrong, which is reported.
+/// The type of fields whose type is wrong, which is reported.
 const FALLBACK: WireType = WireType::Octet;
 
 /// The domains of the specification.
@@ -42,8 +42,8 @@ pub(super) struct Domain<'e> {
 }
 
 impl<'e> Domains<'e> {
-    /// Reads the domains. One that names itself (`<domain name="bit" type="bit"/>`) is like any
-    /// other: types and domains have name spaces of their own.
+    /// Reads the domains. One with the name of its type (`<domain name="bit" type="bit"/>`) is like
+    /// any other: types and domains have separate name spaces.
     pub(super) fn new(root: &'e Element, problems: &mut Problems) -> Self {
         names::check(root.children_of(Kind::Domain), problems);
         let mut by_name = BTreeMap::new();
@@ -63,7 +63,7 @@ impl<'e> Domains<'e> {
         self.by_name.get(field.value("domain")?)
     }
 
-    /// The wire type of a field: of its domain, or its own.
+    /// The wire type of a field: that of its domain, or its own.
     pub(super) fn wire(&self, field: &Element, problems: &mut Problems) -> WireType {
         match (field.value("domain"), field.value("type")) {
             (Some(domain), None) => {
@@ -82,8 +82,8 @@ impl<'e> Domains<'e> {
     }
 }
 
-/// The type of a field whose domain is not declared. 0-9 uses `content` so; as it names a type, it
-/// can be nothing else.
+/// The type of a field whose domain is not declared. 0-9 uses `content` in this way; as that is the
+/// name of a type, it has only one interpretation.
 fn undeclared(field: &Element, domain: &str, problems: &mut Problems) -> WireType {
     if let Some((_, wire)) = ELEMENTARY.iter().find(|(known, _)| *known == domain) {
         let message = format!("the domain `{domain}` is not declared: read as the type of that name");
@@ -94,7 +94,7 @@ fn undeclared(field: &Element, domain: &str, problems: &mut Problems) -> WireTyp
     FALLBACK
 }
 
-/// The elementary type of that name.
+/// The elementary type with this name.
 fn elementary(element: &Element, name: &str, problems: &mut Problems) -> WireType {
     let found = ELEMENTARY.iter().find(|(known, _)| *known == name);
     found.map_or_else(
@@ -107,7 +107,7 @@ fn elementary(element: &Element, name: &str, problems: &mut Problems) -> WireTyp
     )
 }
 
-/// The type in words, with its article.
+/// The type as text, with its article.
 pub(super) fn in_words(wire: WireType) -> &'static str {
     match wire {
         WireType::Bit => "a bit",

@@ -5,7 +5,7 @@ use crate::model::Version;
 use crate::problem::Problems;
 use crate::spec::Element;
 
-/// What the root says.
+/// The version and port in the root element.
 pub(super) fn version(root: &Element, problems: &mut Problems) -> Version {
     let version = Version {
         major: numbers::number(root, "major", problems),
@@ -15,7 +15,8 @@ pub(super) fn version(root: &Element, problems: &mut Problems) -> Version {
     };
     match version {
         Version { revision: Some(_), .. } => version,
-        // Qpid has no revision and puts it into the minor number. There is no other 0-91.
+        // Qpid's file has no revision and includes it in the minor number. There is no other
+        // version 0-91.
         Version { major: 0, minor: 91, .. } => {
             problems.warn(root.warning_with("minor", "version 0-91 is read as 0-9-1"));
             Version { minor: 9, revision: Some(1), ..version }

@@ -2,9 +2,9 @@
 
 /// The plain numbers of the protocol.
 pub mod constants {
-    /// What a client sends first: the protocol's name and version.
+    /// The first bytes that a client sends: the name and version of the protocol.
     pub const PROTOCOL_HEADER: [u8; 8] = [b'A', b'M', b'Q', b'P', 0, 0, 9, 1];
-    /// The port that servers listen on, without TLS.
+    /// The port on which servers listen, without TLS.
     pub const PORT: u16 = 5672;
     /// Fits an octet.
     pub const LARGEST_U8: u8 = 255;
@@ -18,8 +18,8 @@ pub mod constants {
 pub use reply_code::ReplyCode;
 mod reply_code {
     use std::fmt;
-    /// Why a channel or a connection closes, or a message returns. Codes without a name are
-    /// kept as they are.
+    /// Why a channel or a connection is closed, or a message is returned. Codes without a
+    /// name are kept.
     #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
     pub struct ReplyCode(u16);
     impl ReplyCode {
@@ -29,15 +29,15 @@ mod reply_code {
         pub const NOT_FOUND: Self = Self(404);
         /// Closes the connection.
         pub const FRAME_ERROR: Self = Self(501);
-        /// The reply code with the number `code`.
+        /// Creates the reply code with the number `code`.
         pub const fn new(code: u16) -> Self {
             Self(code)
         }
-        /// The number.
+        /// Returns the number.
         pub const fn code(self) -> u16 {
             self.0
         }
-        /// The name, such as `NOT_FOUND`, where the specification gives one.
+        /// Returns the name, such as `NOT_FOUND`, if the specification has one.
         pub const fn name(self) -> Option<&'static str> {
             Some(
                 match self.0 {
@@ -48,11 +48,11 @@ mod reply_code {
                 },
             )
         }
-        /// The specification lets it close a channel.
+        /// Returns `true` if the specification lets it close a channel.
         pub const fn is_soft_error(self) -> bool {
             matches!(self.0, 404)
         }
-        /// The specification lets it close the connection.
+        /// Returns `true` if the specification lets it close the connection.
         pub const fn is_hard_error(self) -> bool {
             matches!(self.0, 501)
         }

@@ -2,36 +2,36 @@
 
 /// The plain numbers of the protocol.
 pub mod constants {
-    /// What a client sends first: the protocol's name and version.
+    /// The first bytes that a client sends: the name and version of the protocol.
     pub const PROTOCOL_HEADER: [u8; 8] = [b'A', b'M', b'Q', b'P', 0, 0, 9, 1];
-    /// The port that servers listen on, without TLS.
+    /// The port on which servers listen, without TLS.
     pub const PORT: u16 = 5672;
 }
 pub use reply_code::ReplyCode;
 mod reply_code {
     use std::fmt;
-    /// Why a channel or a connection closes, or a message returns. Codes without a name are
-    /// kept as they are.
+    /// Why a channel or a connection is closed, or a message is returned. Codes without a
+    /// name are kept.
     #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
     pub struct ReplyCode(u16);
     impl ReplyCode {
-        /// The reply code with the number `code`.
+        /// Creates the reply code with the number `code`.
         pub const fn new(code: u16) -> Self {
             Self(code)
         }
-        /// The number.
+        /// Returns the number.
         pub const fn code(self) -> u16 {
             self.0
         }
-        /// The name, such as `NOT_FOUND`, where the specification gives one.
+        /// Returns the name, such as `NOT_FOUND`, if the specification has one.
         pub const fn name(self) -> Option<&'static str> {
             None
         }
-        /// The specification lets it close a channel.
+        /// Returns `true` if the specification lets it close a channel.
         pub const fn is_soft_error(self) -> bool {
             false
         }
-        /// The specification lets it close the connection.
+        /// Returns `true` if the specification lets it close the connection.
         pub const fn is_hard_error(self) -> bool {
             false
         }
@@ -259,41 +259,41 @@ mod dispatch {
         MatchOk(super::match_::Ok),
     }
     impl Method {
-        /// Class and method id.
+        /// Returns the class and method ids.
         pub fn id(&self) -> MethodId {
             match self {
                 Self::MatchOption(_) => super::match_::Option_::ID,
                 Self::MatchOk(_) => super::match_::Ok::ID,
             }
         }
-        /// The name in the specification, such as `queue.declare`.
+        /// Returns the name in the specification, such as `queue.declare`.
         pub fn name(&self) -> &'static str {
             match self {
                 Self::MatchOption(_) => super::match_::Option_::NAME,
                 Self::MatchOk(_) => super::match_::Ok::NAME,
             }
         }
-        /// Who may send it.
+        /// Returns which peers may send it.
         pub fn sent_by(&self) -> SentBy {
             match self {
                 Self::MatchOption(_) => super::match_::Option_::SENT_BY,
                 Self::MatchOk(_) => super::match_::Ok::SENT_BY,
             }
         }
-        /// Content (a header frame and body frames) follows the method frame.
+        /// Returns `true` if content (a header frame and body frames) follows the method frame.
         pub fn has_content(&self) -> bool {
             false
         }
-        /// The sender asked for no reply.
+        /// Returns `true` if the sender requested that no reply is sent.
         pub fn is_no_wait(&self) -> bool {
             false
         }
-        /// Reads the arguments of the method that `id` names.
+        /// Decodes the arguments of the method with this id.
         ///
         /// # Errors
         ///
-        /// An id that the specification does not know, or octets that are not the arguments of its
-        /// method.
+        /// Returns an error if the specification has no method with this id, or if the bytes are
+        /// not the arguments of the method.
         pub fn decode(
             id: MethodId,
             reader: &mut Reader<'_>,
@@ -304,12 +304,12 @@ mod dispatch {
                 _ => Err(DecodeError::unknown_method(id.class, id.method)),
             }
         }
-        /// Writes the arguments, without the ids.
+        /// Encodes the arguments, without the ids.
         ///
         /// # Errors
         ///
-        /// A value that the wire cannot carry. What was already written stays; the caller
-        /// truncates.
+        /// Returns an error if a value cannot be encoded. What was already written stays; the
+        /// caller truncates it.
         pub fn encode(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
             match self {
                 Self::MatchOption(method) => ProtocolMethod::encode(method, writer),
@@ -317,7 +317,7 @@ mod dispatch {
             }
         }
     }
-    /// The name of the method that `id` names, where the specification knows it.
+    /// Returns the name of the method with this id, if the specification has it.
     pub const fn method_name(id: MethodId) -> Option<&'static str> {
         Some(
             match (id.class, id.method) {

@@ -1,5 +1,5 @@
-//! The access class of AMQP 0-8, which 0-9-1 no longer has: old clients still ask for access, and
-//! RabbitMQ gives it.
+//! The access class of AMQP 0-8, which 0-9-1 no longer has. Old clients still request access, and
+//! RabbitMQ grants it.
 
 use crate::broker::keys::ChannelKey;
 use crate::broker::state::State;
@@ -10,11 +10,11 @@ use crate::protocol::{MethodId, ReplyCode, constants};
 const REQUEST: MethodId = MethodId::new(30, 10);
 const REQUEST_OK: MethodId = MethodId::new(30, 11);
 
-/// The payload of access.request-ok, with ticket 1.
+/// The payload of `access.request-ok`, with ticket 1.
 const ANSWER: [u8; 6] = [0, 30, 0, 11, 0, 1];
 
 impl State {
-    /// Answers a method of the access class on an open channel; none where it is a method of
+    /// Answers a method of the access class on an open channel. Returns `None` for a method of
     /// another class.
     pub(in crate::broker) fn handle_access(
         &mut self,

@@ -1,4 +1,4 @@
-//! Consuming, getting and settling: the methods of the basic class but publish.
+//! Consuming, getting and settling: the methods of the basic class except publish.
 
 use std::time::Instant;
 
@@ -23,7 +23,7 @@ impl State {
                 channel.limit(qos.prefetch_count);
             } else {
                 channel.prefetch = qos.prefetch_count;
-                // The one lifts the other.
+                // Setting one limit removes the other.
                 channel.global_prefetch = 0;
             }
         }
@@ -74,7 +74,7 @@ impl State {
         let consumer = self.channel_mut(key).and_then(|channel| channel.consumers.remove(&cancel.consumer_tag));
         let ok = basic::CancelOk::default().consumer_tag(&cancel.consumer_tag);
         let Some(consumer) = consumer else {
-            // No queue has to be asked.
+            // No queue is involved, so the answer is immediate.
             self.reply(key, cancel.no_wait, &ok);
             return Ok(());
         };
@@ -163,7 +163,7 @@ impl State {
         Ok(())
     }
 
-    /// Brings about what was decided on deliveries of a channel, whose consumers may take more now.
+    /// Applies a settlement of deliveries of a channel, whose consumers may then take more.
     pub(super) fn settle_on_channel(&mut self, key: ChannelKey, settlement: Settlement, now: Instant) {
         let Settlement { deliveries, outcome } = settlement;
         if let Some(channel) = self.channel_mut(key) {

@@ -1,4 +1,4 @@
-//! Direct reply-to: answers that go to the channel of the requester, without a queue.
+//! Direct reply-to: replies that are sent to the channel of the requester without a queue.
 
 use std::collections::BTreeSet;
 
@@ -10,14 +10,14 @@ use crate::broker::words::Refusal;
 use crate::protocol::basic::{self, Properties};
 use crate::wire::ShortString;
 
-/// The queue that stands for direct replies.
+/// The name of the pseudo-queue for direct replies.
 pub(super) const DIRECT_REPLY_TO: &str = "amq.rabbitmq.reply-to";
 
-/// What the addresses of requesters begin with.
+/// The prefix of the addresses of requesters.
 const ADDRESS: &str = "amq.rabbitmq.reply-to.";
 
 impl State {
-    /// The channel wants replies.
+    /// Starts the consumer of direct replies of a channel.
     pub(super) fn consume_replies(
         &mut self,
         key: ChannelKey,
@@ -40,7 +40,7 @@ impl State {
         Ok(())
     }
 
-    /// The consumer of replies is cancelled, if it has this tag.
+    /// Cancels the consumer of direct replies, if it has this tag.
     pub(super) fn cancel_replies(&mut self, key: ChannelKey, tag: &ShortString) {
         let Some(channel) = self.channel_mut(key) else { return };
         if let Some(replies) = channel.replies.take_if(|replies| replies.tag == *tag) {
@@ -48,8 +48,8 @@ impl State {
         }
     }
 
-    /// A request says where its reply goes: the requester's address takes the place of the name
-    /// that stands for it. Tells whether it did.
+    /// Replaces the name of the pseudo-queue in `reply_to` of a request by the requester's address.
+    /// Returns `true` if it did.
     pub(super) fn address_request(&self, key: ChannelKey, properties: &mut Properties) -> Result<bool, Refusal> {
         if properties.reply_to.as_ref().is_none_or(|reply_to| *reply_to != *DIRECT_REPLY_TO) {
             return Ok(false);
@@ -66,12 +66,12 @@ impl State {
         addresses.into_iter().cloned().collect()
     }
 
-    /// Hands a reply over to its requester, if that is still there. RabbitMQ does not count this as
-    /// a route: a mandatory reply comes back all the same.
+    /// Delivers a reply to its requester, if that still exists. RabbitMQ does not count this as a
+    /// route: a mandatory reply is returned nevertheless.
     pub(super) fn deliver_reply(&mut self, address: &ShortString, message: &Message) {
         let Some(&key) = self.reply_addresses.get(address) else { return };
-        // Who does not read its replies loses them in the end: nothing else bounds what others send
-        // it.
+        // A requester that does not read its replies loses them, because nothing else bounds what
+        // others send to it.
         if self.connections.get(&key.connection).is_none_or(Connection::is_full) {
             return;
         }
@@ -84,8 +84,8 @@ impl State {
         self.send_content(key, &deliver, &visible(message));
     }
 
-    /// Declaring the name that stands for replies, or an address, tells whether somebody is there;
-    /// none for another name.
+    /// Handles the declaration of the pseudo-queue or of an address, which shows whether the
+    /// requester exists. Returns `None` for another name.
     pub(super) fn declare_reply_address(&self, key: ChannelKey, name: &ShortString) -> Option<Result<(), Refusal>> {
         if *name == *DIRECT_REPLY_TO {
             return Some(Ok(()));

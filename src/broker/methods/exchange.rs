@@ -53,8 +53,8 @@ impl State {
         Ok(())
     }
 
-    /// Writing to the destination and reading from the source; the default exchange is refused in a
-    /// later check.
+    /// Checks write permission for the destination and read permission for the source. The default
+    /// exchange is refused by a later check.
     fn allow_exchange_binding(
         &self,
         key: ChannelKey,

@@ -1,4 +1,4 @@
-//! The methods of AMQP, class by class, as they change the broker's state.
+//! The methods of AMQP, by class, and how they change the broker's state.
 
 mod access;
 mod basic;

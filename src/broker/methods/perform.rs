@@ -1,4 +1,4 @@
-//! Methods on an open channel, each to its place.
+//! Methods on an open channel.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use crate::protocol::{Method, ProtocolMethod, ReplyCode, basic, channel, confirm
 use crate::wire::ShortString;
 
 impl State {
-    /// Does what a method asks for.
+    /// Performs a method.
     pub(in crate::broker) fn perform(&mut self, key: ChannelKey, method: Method, now: Instant) -> Result<(), Refusal> {
         check_text(&method)?;
         self.check_commit(key, &method)?;
@@ -64,15 +64,15 @@ impl State {
         }
     }
 
-    /// A publish begins: its content follows.
+    /// Begins a publish, whose content follows.
     pub(in crate::broker) fn begin_publish(&mut self, key: ChannelKey, publish: basic::Publish) {
         if let Some(channel) = self.channel_mut(key) {
             channel.incoming = Some(Incoming { publish, content: None });
         }
     }
 
-    /// During an alarm nothing more is read from who publishes, beginning with what follows the
-    /// header of the content.
+    /// During an alarm, stops reading from a connection that publishes, beginning with what follows
+    /// the header of the content.
     pub(in crate::broker) fn hold_back(&mut self, key: ChannelKey) {
         let Some(reason) = self.faults.alarm().map(str::to_owned) else { return };
         let Some(connection) = self.connections.get_mut(&key.connection) else { return };
@@ -96,38 +96,38 @@ impl State {
         Ok(())
     }
 
-    /// Answers, unless no answer is wanted.
+    /// Sends an answer, unless no-wait is set.
     pub(super) fn reply<M: ProtocolMethod>(&mut self, key: ChannelKey, no_wait: bool, method: &M) {
         if !no_wait {
             self.send(key, method);
         }
     }
 
-    /// The name of the virtual host that a connection is in.
+    /// The name of the virtual host of a connection.
     pub(super) fn virtual_host_name(&self, key: ChannelKey) -> ShortString {
         self.connections.get(&key.connection).map(|connection| connection.virtual_host.clone()).unwrap_or_default()
     }
 
-    /// The virtual host that a connection is in.
+    /// The virtual host of a connection.
     pub(super) fn host(&self, key: ChannelKey) -> Result<&VirtualHost, Refusal> {
         let connection = self.connections.get(&key.connection);
         connection.and_then(|connection| self.virtual_hosts.get(&connection.virtual_host)).ok_or_else(Refusal::internal)
     }
 
-    /// The virtual host that a connection is in.
+    /// The virtual host of a connection.
     pub(super) fn host_mut(&mut self, key: ChannelKey) -> Result<&mut VirtualHost, Refusal> {
         let connection = self.connections.get(&key.connection);
         let host = connection.and_then(|connection| self.virtual_hosts.get_mut(&connection.virtual_host));
         host.ok_or_else(Refusal::internal)
     }
 
-    /// 403 unless the user may do this with an exchange.
+    /// Refuses with 403 unless the user may access an exchange in this way.
     pub(super) fn allow_exchange(&self, key: ChannelKey, access: Access, name: &ShortString) -> Result<(), Refusal> {
         let default = ShortString::from_static("amq.default");
         self.allow(key, access, "exchange", if name.is_empty() { &default } else { name })
     }
 
-    /// 403 unless the user may do this with a queue.
+    /// Refuses with 403 unless the user may access a queue in this way.
     pub(super) fn allow_queue(&self, key: ChannelKey, access: Access, name: &ShortString) -> Result<(), Refusal> {
         self.allow(key, access, "queue", name)
     }
@@ -146,7 +146,8 @@ impl State {
     }
 }
 
-/// Short strings are UTF-8, except in content methods, where RabbitMQ does not look.
+/// Refuses short strings that are not UTF-8, except in content methods, which RabbitMQ does not
+/// check.
 fn check_text(method: &Method) -> Result<(), Refusal> {
     let texts: Vec<&ShortString> = match method {
         Method::ExchangeDeclare(declare) => vec![&declare.exchange, &declare.kind],

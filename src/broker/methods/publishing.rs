@@ -1,4 +1,5 @@
-//! Publishes: what is refused, where they go, and what their publisher is told. Transactions, too.
+//! Publishing: what is refused, where messages are routed, and how they are confirmed. Also
+//! transactions.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,17 +12,17 @@ use crate::broker::words::Refusal;
 use crate::protocol::basic::{self, Properties};
 use crate::protocol::{DeliveryMode, Method, ReplyCode, tx};
 
-/// What became of a publish.
+/// The outcome of a publish.
 #[derive(Debug, Clone, Copy)]
 struct Fate {
-    /// It went to a queue.
+    /// Whether it was routed to a queue.
     asked: bool,
-    /// No queue refused it.
+    /// Whether no queue refused it.
     accepted: bool,
 }
 
 impl State {
-    /// A message came in whole.
+    /// Handles a message that has arrived completely.
     pub(in crate::broker) fn publish(
         &mut self,
         key: ChannelKey,
@@ -67,7 +68,7 @@ impl State {
         Ok(())
     }
 
-    /// Puts a message where it goes; one that goes nowhere is returned, if that was asked for.
+    /// Puts a message into its queues. If there are none and it is mandatory, it is returned.
     fn distribute(&mut self, key: ChannelKey, publish: &Publish, now: Instant) -> Fate {
         let lost = self.faults.unroute();
         let mut accepted = true;
@@ -97,7 +98,7 @@ impl State {
         self.send_content(key, &back, &message);
     }
 
-    /// The user that a message names as its sender is the one who sends it.
+    /// Refuses a message that names another user as its sender.
     fn check_user_id(&self, key: ChannelKey, properties: &Properties) -> Result<(), Refusal> {
         let Some(claimed) = &properties.user_id else { return Ok(()) };
         let Some(connection) = self.connections.get(&key.connection) else { return Ok(()) };
@@ -120,7 +121,8 @@ impl State {
         }
     }
 
-    /// What no queue was asked about is confirmed at once; the queues' own answers come late.
+    /// A publish that no queue was involved in is confirmed at once. The confirms of queues arrive
+    /// later.
     fn decide(&mut self, key: ChannelKey, number: Option<u64>, fate: Fate) {
         let Some(number) = number else { return };
         let Fate { asked, accepted } = fate;
@@ -135,8 +137,8 @@ impl State {
         }
     }
 
-    /// Tells publishers what was decided: neighbours that fared alike together.
-    pub(in crate::broker) fn tell_decided(&mut self) {
+    /// Sends confirms. Consecutive publishes with the same outcome are confirmed together.
+    pub(in crate::broker) fn send_confirms(&mut self) {
         while let Some(key) = self.deciding.pop_first() {
             let Some(channel) = self.channel_mut(key) else { continue };
             let Mode::Confirm { decided, .. } = &mut channel.mode else { continue };
@@ -146,7 +148,7 @@ impl State {
                 if accepted {
                     self.send(key, &basic::Ack::default().delivery_tag(number).multiple(alike.len() > 1));
                 } else {
-                    // RabbitMQ sets both flags, whatever they mean to a publisher.
+                    // RabbitMQ sets both flags, although they have no meaning to a publisher.
                     self.send(key, &basic::Nack::default().delivery_tag(number).multiple(true).requeue(true));
                 }
             }
@@ -186,7 +188,7 @@ impl State {
         Ok(())
     }
 
-    /// 504 for what arrives while tx.commit waits for its queues.
+    /// Refuses with 504 what arrives while `tx.commit` waits for its queues.
     fn check_committing(&self, key: ChannelKey) -> Result<(), Refusal> {
         if self.channel(key).is_some_and(|channel| matches!(channel.mode, Mode::Committing)) {
             let text = "unexpected command while processing 'tx.commit'";
@@ -195,8 +197,8 @@ impl State {
         Ok(())
     }
 
-    /// The same for methods: the end of the channel may be asked for at any time, and a publish
-    /// counts when it has come in whole.
+    /// The same for methods. A close of the channel is allowed at any time, and a publish counts
+    /// when it has arrived completely.
     pub(super) fn check_commit(&self, key: ChannelKey, method: &Method) -> Result<(), Refusal> {
         match method {
             Method::ChannelOpen(_) | Method::ChannelClose(_) | Method::BasicPublish(_) => Ok(()),
@@ -208,7 +210,7 @@ impl State {
         let transaction = self.take_transaction(key)?;
         if let Some(channel) = self.channel_mut(key) {
             for (tag, unacked) in transaction.settlements.into_iter().flat_map(|settlement| settlement.deliveries) {
-                // It has counted for its consumer all the while.
+                // It has counted as unacknowledged for its consumer in the meantime.
                 channel.unacked.insert(tag, unacked);
             }
         }
@@ -224,7 +226,7 @@ impl State {
     }
 }
 
-/// RabbitMQ knows transient and persistent messages alone.
+/// Refuses delivery modes other than transient and persistent, as RabbitMQ does.
 fn check_delivery_mode(properties: &Properties) -> Result<(), Refusal> {
     match properties.delivery_mode {
         None | Some(DeliveryMode::TRANSIENT | DeliveryMode::PERSISTENT) => Ok(()),

@@ -103,8 +103,8 @@ impl State {
         Ok(())
     }
 
-    /// The names that a binding means: both empty stand for the queue last declared, as queue and
-    /// as key.
+    /// The names in a binding. If both are empty, they stand for the queue that was declared last,
+    /// as queue and as routing key.
     fn bound_names(
         &self,
         key: ChannelKey,
@@ -116,8 +116,8 @@ impl State {
         Ok((name, routing_key))
     }
 
-    /// Writing to the queue and reading from the exchange; the default exchange is refused in a
-    /// later check.
+    /// Checks write permission for the queue and read permission for the exchange. The default
+    /// exchange is refused by a later check.
     fn allow_queue_binding(&self, key: ChannelKey, queue: &ShortString, exchange: &ShortString) -> Result<(), Refusal> {
         self.allow_queue(key, Access::Write, queue)?;
         if exchange.is_empty() { Ok(()) } else { self.allow_exchange(key, Access::Read, exchange) }
@@ -160,8 +160,8 @@ impl State {
         Ok(())
     }
 
-    /// The queue that a method means: the empty name stands for the one last declared on the
-    /// channel.
+    /// The name of the queue in a method. The empty name stands for the queue that was declared
+    /// last on the channel.
     pub(super) fn meant_queue(&self, key: ChannelKey, name: &ShortString) -> Result<ShortString, Refusal> {
         if !name.is_empty() {
             return Ok(name.clone());
@@ -170,7 +170,7 @@ impl State {
         last.ok_or_else(|| Refusal::channel(ReplyCode::NOT_FOUND, "no previously declared queue"))
     }
 
-    /// A queue that is there, and not somebody else's alone.
+    /// Finds a queue that exists and is not exclusive to another connection.
     pub(super) fn find_queue(&self, key: ChannelKey, name: &ShortString) -> Result<QueueId, Refusal> {
         let id = self.host(key)?.queue(name);
         let id = id.ok_or_else(|| Refusal::no_such("queue", name, &self.virtual_host_name(key)))?;
@@ -180,7 +180,7 @@ impl State {
     }
 }
 
-/// 403 for a name that only the broker may give.
+/// Refuses with 403 a name that only the broker may choose.
 fn check_name(name: ShortString) -> Result<ShortString, Refusal> {
     if name.as_bytes().starts_with(RESERVED_PREFIX) {
         let text = format!("queue name '{name}' contains reserved prefix 'amq.*'");
@@ -189,7 +189,7 @@ fn check_name(name: ShortString) -> Result<ShortString, Refusal> {
     Ok(name)
 }
 
-/// As counts go out.
+/// A count as it is sent.
 pub(in crate::broker) fn count(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }

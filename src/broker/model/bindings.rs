@@ -1,11 +1,11 @@
-//! The bindings of a virtual host: which exchange routes to what, by which key and arguments.
+//! The bindings of a virtual host: from which exchange to what, by which routing key and arguments.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::exchange::entity_name;
 use crate::wire::{FieldTable, ShortString};
 
-/// What a binding leads to.
+/// The destination of a binding.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::broker) enum Destination {
     /// A queue.
@@ -15,7 +15,7 @@ pub(in crate::broker) enum Destination {
 }
 
 impl Destination {
-    /// With the name as RabbitMQ takes it.
+    /// The destination with its name as RabbitMQ stores it.
     pub(super) fn entity(&self) -> Self {
         match self {
             Self::Queue(name) => Self::Queue(entity_name(name)),
@@ -24,7 +24,7 @@ impl Destination {
     }
 }
 
-/// A binding, borrowed from where it is kept.
+/// A borrowed binding.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::broker) struct Binding<'a> {
     pub(in crate::broker) source: &'a ShortString,
@@ -34,8 +34,8 @@ pub(in crate::broker) struct Binding<'a> {
     pub(in crate::broker) arguments: &'a FieldTable,
 }
 
-/// The bindings of one source, by key. Tables have no order, so those that differ in arguments
-/// alone stand in a list.
+/// The bindings of one source, by routing key. Tables have no order, so bindings that differ only
+/// in arguments are in a list.
 type BySource = BTreeMap<ShortString, BTreeMap<Destination, Vec<FieldTable>>>;
 
 /// All bindings of a virtual host.
@@ -45,7 +45,7 @@ pub(super) struct Bindings {
 }
 
 impl Bindings {
-    /// Adds a binding. False: it was there.
+    /// Adds a binding. Returns `false` if it existed.
     pub(super) fn insert(
         &mut self,
         source: &ShortString,
@@ -63,7 +63,7 @@ impl Bindings {
         true
     }
 
-    /// Removes a binding. False: it was not there.
+    /// Removes a binding. Returns `false` if it did not exist.
     pub(super) fn remove(
         &mut self,
         source: &ShortString,
@@ -96,7 +96,7 @@ impl Bindings {
         self.sources.remove(source);
     }
 
-    /// Removes all bindings to a destination, and gives the exchanges that have no binding left.
+    /// Removes all bindings to a destination, and returns the exchanges that have no binding left.
     pub(super) fn remove_destination(&mut self, destination: &Destination) -> BTreeSet<ShortString> {
         for keys in self.sources.values_mut() {
             keys.retain(|_, destinations| {
@@ -117,7 +117,7 @@ impl Bindings {
         self.sources.get_key_value(source).into_iter().flat_map(|(source, keys)| of_source(source, keys))
     }
 
-    /// Where the bindings of an exchange with exactly that key lead.
+    /// The destinations of the bindings of an exchange with exactly this routing key.
     pub(super) fn with_key<'a>(
         &'a self,
         source: &ShortString,
@@ -140,7 +140,7 @@ impl Bindings {
         self.sources.get_mut(source)?.get_mut(routing_key)?.get_mut(destination)
     }
 
-    /// Leaves no empty map behind: that an exchange has an entry means that it has a binding.
+    /// Removes empty maps: an exchange has an entry only if it has a binding.
     fn prune(&mut self, source: &ShortString, destination: &Destination, routing_key: &ShortString) {
         let Some(keys) = self.sources.get_mut(source) else { return };
         if let Some(destinations) = keys.get_mut(routing_key) {
@@ -165,7 +165,7 @@ fn of_source<'a>(source: &'a ShortString, keys: &'a BySource) -> impl Iterator<I
     })
 }
 
-/// Bindings whose arguments differ in order alone are the same.
+/// Sorts arguments, because bindings whose arguments differ only in order are the same.
 fn sorted(arguments: &FieldTable) -> FieldTable {
     let mut fields: Vec<_> = arguments.clone().into_iter().collect();
     fields.sort_by(|(one, _), (other, _)| one.cmp(other));

@@ -1,5 +1,5 @@
-//! What a broker has: virtual hosts, exchanges, bindings, queues, messages and permissions, without
-//! any client.
+//! The contents of a broker: virtual hosts, exchanges, bindings, queues, messages and permissions,
+//! without clients.
 
 mod bindings;
 mod dead_letter;

@@ -1,19 +1,19 @@
-//! What a user may do in a virtual host.
+//! The permissions of a user in a virtual host.
 
 use std::fmt;
 
 use regex_lite::Regex;
 
-/// What a user may do with the exchanges and queues of a virtual host: three patterns, as RabbitMQ
-/// has them.
+/// The permissions of a user for the exchanges and queues of a virtual host: three patterns, as in
+/// RabbitMQ.
 ///
-/// A name is allowed where the pattern is found in it: anywhere, unless `^` and `$` anchor it. The
-/// empty pattern is found in the empty name alone, and so allows nothing. The default exchange goes
-/// by the name `amq.default`.
+/// A name is allowed if the pattern matches any part of it; `^` and `$` anchor the pattern. The
+/// empty pattern matches only the empty name, and so allows nothing. The default exchange has the
+/// name `amq.default` here.
 ///
-/// Patterns are those of the crate [`regex-lite`](https://docs.rs/regex-lite), which has no
-/// look-around and no back-references. They compare octets, as RabbitMQ does: `.` is one octet, and
-/// a letter beyond ASCII is several.
+/// Patterns are those of the crate [`regex-lite`](https://docs.rs/regex-lite), without look-around
+/// and back-references. They compare bytes, as in RabbitMQ: `.` is one byte, and a letter outside
+/// ASCII is several.
 ///
 /// ```
 /// use leveret::broker::{Access, Permissions};
@@ -31,23 +31,24 @@ pub struct Permissions {
     read: Pattern,
 }
 
-/// What a method does to an exchange or a queue.
+/// How a method accesses an exchange or a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Access {
-    /// It declares or deletes it.
+    /// The method declares or deletes it.
     Configure,
-    /// It publishes to it, or binds it as a destination.
+    /// The method publishes to it, or binds it as a destination.
     Write,
-    /// It consumes, gets or purges it, or binds to it as a source.
+    /// The method consumes from it, gets from it, purges it, or binds it as a source.
     Read,
 }
 
 impl Permissions {
-    /// Permissions by the patterns of the names that a user may configure, write to and read from.
+    /// Creates permissions from the patterns of the names that a user may configure, write to and
+    /// read from.
     ///
     /// # Errors
     ///
-    /// [`PermissionsError`] names the first pattern that is not a regular expression.
+    /// Returns an error if a pattern is not a regular expression. It names the first of them.
     pub fn new(configure: &str, write: &str, read: &str) -> Result<Self, PermissionsError> {
         Ok(Self {
             configure: Pattern::new(Access::Configure, configure)?,
@@ -56,17 +57,17 @@ impl Permissions {
         })
     }
 
-    /// Everything is allowed, as with `.*` three times.
+    /// Creates permissions that allow everything, as three patterns `.*` do.
     pub const fn all() -> Self {
         Self { configure: Pattern::Everything, write: Pattern::Everything, read: Pattern::Everything }
     }
 
-    /// The user may enter the virtual host and do nothing there, as with three empty patterns.
+    /// Creates permissions that only allow opening the virtual host, as three empty patterns do.
     pub const fn none() -> Self {
         Self { configure: Pattern::Nothing, write: Pattern::Nothing, read: Pattern::Nothing }
     }
 
-    /// Whether the user may do this to the exchange or queue of that name.
+    /// Returns `true` if the user may access the exchange or queue with this name in this way.
     pub fn allows(&self, access: Access, name: &[u8]) -> bool {
         let pattern = match access {
             Access::Configure => &self.configure,
@@ -100,7 +101,7 @@ impl Pattern {
         match pattern {
             "" => Ok(Self::Nothing),
             ".*" => Ok(Self::Everything),
-            _ => match Regex::new(&octet_by_octet(pattern.as_bytes())) {
+            _ => match Regex::new(&byte_by_byte(pattern.as_bytes())) {
                 Ok(regex) => Ok(Self::Matching(regex)),
                 Err(source) => Err(PermissionsError { access, pattern: pattern.to_owned(), source }),
             },
@@ -111,15 +112,15 @@ impl Pattern {
         match self {
             Self::Everything => true,
             Self::Nothing => name.is_empty(),
-            Self::Matching(regex) => regex.is_match(&octet_by_octet(name)),
+            Self::Matching(regex) => regex.is_match(&byte_by_byte(name)),
         }
     }
 }
 
-/// A character for each octet: so names that are no text can be searched, and a pattern means what
-/// it means to RabbitMQ.
-fn octet_by_octet(octets: &[u8]) -> String {
-    octets.iter().copied().map(char::from).collect()
+/// Converts each byte to a character, so that names that are not UTF-8 can be searched, and a
+/// pattern has the same meaning as in RabbitMQ.
+fn byte_by_byte(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
 }
 
 /// A pattern of [`Permissions`] that is not a regular expression.
@@ -131,12 +132,12 @@ pub struct PermissionsError {
 }
 
 impl PermissionsError {
-    /// Which of the three patterns it is.
+    /// Returns which of the three patterns it is.
     pub const fn access(&self) -> Access {
         self.access
     }
 
-    /// The pattern.
+    /// Returns the pattern.
     pub fn pattern(&self) -> &str {
         &self.pattern
     }
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_searched_octet_by_octet() {
+    fn names_are_searched_byte_by_byte() {
         assert!(reads("^grün$", "grün".as_bytes()) && !reads("^grün$", b"gr\xfcn"));
         assert!(reads("^.$", b"\xff") && !reads("^.$", "ü".as_bytes()) && reads("^..$", "ü".as_bytes()));
     }

@@ -1,6 +1,6 @@
-//! Choices that look random and are the same for the same seed.
+//! Pseudo-random choices that are the same for the same seed.
 
-/// Sebastiano Vigna's `SplitMix64`: small, and good enough for names.
+/// Sebastiano Vigna's `SplitMix64`, which is small and good enough for names.
 #[derive(Debug, Clone)]
 pub(in crate::broker) struct Random(u64);
 
@@ -18,12 +18,12 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// Whether something happens that does so this often in a hundred times.
+    /// Returns `true` in this percentage of calls.
     pub(in crate::broker) fn happens(&mut self, percent: u8) -> bool {
         self.next() % 100 < u64::from(percent)
     }
 
-    /// A name such as `amq.gen-Xa1…`: a prefix and 22 letters, as RabbitMQ makes them.
+    /// A name such as `amq.gen-Xa1…`: a prefix and 22 letters, as in RabbitMQ.
     pub(in crate::broker) fn name(&mut self, prefix: &str) -> String {
         let mut name = String::from(prefix);
         let mut bits = 0;

@@ -1,4 +1,4 @@
-//! What a test has the broker do wrong.
+//! Faults that tests inject.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,9 +9,9 @@ use crate::broker::state::State;
 use crate::protocol::{MethodId, ReplyCode, connection};
 use crate::wire::ShortString;
 
-/// What goes wrong with the transport of a connection.
+/// A fault of the transport of a connection.
 ///
-/// Octets are counted from the moment on in which the fault is injected.
+/// Bytes are counted from the injection of the fault on.
 ///
 /// ```
 /// use std::time::Instant;
@@ -29,33 +29,34 @@ use crate::wire::ShortString;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// It is lost at once.
+    /// The transport is lost at once.
     Drop,
-    /// It stays, and the broker neither reads nor writes any more: what a broken network looks
-    /// like. The broker hears nothing either: after two heartbeat intervals it gives the connection
-    /// up, and what was unacknowledged goes back. Its client sees no end, and has to find out by
-    /// itself.
+    /// The transport stays open, and the broker neither reads nor writes any more, as when a
+    /// network fails. The broker receives nothing either: after two heartbeat intervals it closes
+    /// the connection, and requeues what was unacknowledged. The client sees no end of the stream,
+    /// and has to detect the loss itself.
     Silence,
-    /// Whatever the broker says comes this much later, a century at most.
+    /// Everything that the broker sends is delayed by this much, at most a century.
     Delay(Duration),
-    /// It is lost after so many octets from the broker to the client: frames are cut in the middle.
+    /// The transport is lost after this many bytes from the broker to the client, possibly in the
+    /// middle of a frame.
     CutOutput(u64),
-    /// It is lost after so many octets from the client to the broker.
+    /// The transport is lost after this many bytes from the client to the broker.
     CutInput(u64),
-    /// The broker reads so many bytes a second at most, whole frames at a time: it is slower than
-    /// its publishers, whose words fill the transport until that takes no more.
+    /// The broker reads at most this many bytes per second, in whole frames. It is then slower than
+    /// its publishers, whose output fills the transport until that accepts no more.
     SlowInput(u32),
 }
 
-/// Which connections a fault is for.
+/// The connections to which a fault applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Target {
-    /// All that are open.
+    /// All open connections.
     All,
-    /// This one.
+    /// This connection.
     Connection(ConnectionId),
-    /// The next one that comes.
+    /// The next connection that is opened.
     Next,
 }
 
@@ -72,7 +73,7 @@ impl Fault {
     }
 }
 
-/// Faults that wait for their occasion.
+/// Faults that have not happened yet.
 #[derive(Debug, Default)]
 pub(in crate::broker) struct Faults {
     alarm: Option<String>,
@@ -85,12 +86,12 @@ pub(in crate::broker) struct Faults {
 }
 
 impl Faults {
-    /// The reason of the alarm that is on.
+    /// The reason of the present alarm, if there is one.
     pub(in crate::broker) fn alarm(&self) -> Option<&str> {
         self.alarm.as_deref()
     }
 
-    /// Faults for a connection that has just come.
+    /// Takes the faults for a connection that has just been opened.
     pub(in crate::broker) fn take_for_next(&mut self) -> VecDeque<Fault> {
         std::mem::take(&mut self.for_next)
     }
@@ -120,7 +121,7 @@ fn take_one(count: &mut u32) -> bool {
 
 /// Faults.
 impl State {
-    /// Something goes wrong with a transport, or with the next one that comes.
+    /// Injects a fault into a transport, or into the next one that is opened.
     pub fn inject(&mut self, target: Target, fault: Fault) {
         let now = self.now;
         match target {
@@ -134,13 +135,13 @@ impl State {
         self.settle(now);
     }
 
-    /// Claims to be short of something, `low on memory` in RabbitMQ's words: from now on,
-    /// connections that publish are told that they are blocked, and are not read any more.
+    /// Raises a resource alarm with this reason, such as RabbitMQ's `low on memory`. From now on,
+    /// connections that publish are sent `connection.blocked`, and are not read any more.
     pub fn block(&mut self, reason: impl Into<String>) {
         self.faults.alarm = Some(reason.into());
     }
 
-    /// The shortage is over: blocked connections are told, and read again.
+    /// Ends the alarm. Blocked connections are sent `connection.unblocked`, and are read again.
     pub fn unblock(&mut self) {
         let now = self.now;
         self.faults.alarm = None;
@@ -158,22 +159,24 @@ impl State {
         self.settle(now);
     }
 
-    /// The next `count` publishes on channels with confirms are nacked, and go nowhere.
+    /// Nacks the next `count` publishes on channels with confirms. They are not routed to any
+    /// queue.
     pub fn nack_next(&mut self, count: u32) {
         self.faults.nacks = count;
     }
 
-    /// The next `count` publishes are returned with 312 as if nothing were bound, mandatory or not.
+    /// Returns the next `count` publishes with 312 as if no queue were bound, whether or not they
+    /// are mandatory.
     pub fn return_next(&mut self, count: u32) {
         self.faults.returns = count;
     }
 
-    /// The next `count` logins are refused, whatever the credentials.
+    /// Refuses the next `count` logins, whatever their credentials.
     pub fn refuse_logins(&mut self, count: u32) {
         self.faults.refused_logins = count;
     }
 
-    /// Closes a channel, as if the client had done something wrong on it. False where there is no
+    /// Closes a channel, as if the client had made an error on it. Returns `false` if there is no
     /// such channel.
     pub fn close_channel(&mut self, connection: ConnectionId, number: u16, code: ReplyCode, text: &str) -> bool {
         let now = self.now;
@@ -186,8 +189,8 @@ impl State {
         true
     }
 
-    /// Closes a connection, as an operator does with 320 and a reason of his own. False where there
-    /// is no such connection, or it is not open.
+    /// Closes a connection, as an operator does with 320 (`CONNECTION_FORCED`) and a reason.
+    /// Returns `false` if there is no such connection, or if it is not open.
     pub fn close_connection(&mut self, connection: ConnectionId, code: ReplyCode, text: &str) -> bool {
         let now = self.now;
         if self.connections.get(&connection).is_none_or(|connection| connection.phase != Phase::Running) {
@@ -199,8 +202,8 @@ impl State {
         true
     }
 
-    /// Deletes a queue, as an operator does: its consumers are told. False where there is no such
-    /// queue.
+    /// Deletes a queue, as an operator does. Its consumers are cancelled. Returns `false` if there
+    /// is no such queue.
     pub fn delete_queue(&mut self, virtual_host: &str, name: &str) -> bool {
         let now = self.now;
         let host = self.virtual_hosts.get(&ShortString::from(virtual_host));

@@ -1,4 +1,4 @@
-//! What is in the broker, for tests to look at.
+//! What the broker contains, for tests.
 
 use bytes::Bytes;
 
@@ -13,21 +13,21 @@ use crate::wire::{FieldTable, ShortString};
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct QueueInfo {
-    /// Its name.
+    /// The name.
     pub name: ShortString,
-    /// It was declared durable; nothing outlives the broker all the same.
+    /// Whether it was declared durable. It still does not survive the broker.
     pub durable: bool,
-    /// It goes with its last consumer.
+    /// Whether it is deleted with its last consumer.
     pub auto_delete: bool,
-    /// The connection that alone may use it.
+    /// The connection that has exclusive use of it, if any.
     pub exclusive: Option<ConnectionId>,
-    /// The arguments that it was declared with.
+    /// The arguments with which it was declared.
     pub arguments: FieldTable,
-    /// Messages that wait for a consumer.
+    /// The number of messages that wait for a consumer.
     pub ready: usize,
-    /// Messages that were delivered, and not acknowledged so far.
+    /// The number of messages that were delivered and not acknowledged.
     pub unacknowledged: usize,
-    /// How many consumers it has.
+    /// The number of consumers.
     pub consumers: usize,
 }
 
@@ -35,15 +35,15 @@ pub struct QueueInfo {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct MessageInfo {
-    /// The exchange that it was published to.
+    /// The exchange to which it was published.
     pub exchange: ShortString,
-    /// The key that it was published with.
+    /// The routing key with which it was published.
     pub routing_key: ShortString,
-    /// Its properties.
+    /// The properties.
     pub properties: Properties,
-    /// Its body.
+    /// The body.
     pub body: Bytes,
-    /// It was delivered before, and came back.
+    /// Whether it was delivered before and requeued.
     pub redelivered: bool,
 }
 
@@ -51,41 +51,41 @@ pub struct MessageInfo {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ExchangeInfo {
-    /// Its name, empty for the default exchange.
+    /// The name; empty for the default exchange.
     pub name: ShortString,
-    /// Its type, such as `topic`.
+    /// The type, such as `topic`.
     pub kind: &'static str,
-    /// It was declared durable.
+    /// Whether it was declared durable.
     pub durable: bool,
-    /// It goes with its last binding.
+    /// Whether it is deleted with its last binding.
     pub auto_delete: bool,
-    /// Only other exchanges publish to it.
+    /// Whether only other exchanges can publish to it.
     pub internal: bool,
-    /// The arguments that it was declared with.
+    /// The arguments with which it was declared.
     pub arguments: FieldTable,
 }
 
-/// A binding; those that the default exchange has to every queue are not listed.
+/// A binding. The bindings of the default exchange to every queue are not listed.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct BindingInfo {
-    /// The exchange that messages come from.
+    /// The exchange from which messages are routed.
     pub source: ShortString,
-    /// Where they go.
+    /// The queue or exchange to which they are routed.
     pub destination: BindingDestination,
     /// The routing key or pattern.
     pub routing_key: ShortString,
-    /// The arguments, which headers exchanges match.
+    /// The arguments, which a headers exchange matches.
     pub arguments: FieldTable,
 }
 
-/// Where a binding leads.
+/// The destination of a binding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BindingDestination {
-    /// To a queue.
+    /// The queue with this name.
     Queue(ShortString),
-    /// To another exchange.
+    /// The exchange with this name.
     Exchange(ShortString),
 }
 
@@ -93,23 +93,23 @@ pub enum BindingDestination {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ConsumerInfo {
-    /// The queue that it consumes.
+    /// The name of its queue.
     pub queue: ShortString,
-    /// Its connection.
+    /// The connection.
     pub connection: ConnectionId,
-    /// Its channel.
+    /// The channel number.
     pub channel: u16,
-    /// Its tag.
+    /// The consumer tag.
     pub tag: ShortString,
-    /// It gets messages: with a single active consumer, the others wait.
+    /// Whether it gets messages. If the queue has a single active consumer, the others wait.
     pub active: bool,
-    /// Nobody else may consume the queue.
+    /// Whether no other consumer may use the queue.
     pub exclusive: bool,
-    /// It does not acknowledge.
+    /// Whether its deliveries need no acknowledgement.
     pub no_ack: bool,
-    /// Its priority, 0 unless it gave one.
+    /// The priority; 0 unless it was set.
     pub priority: i64,
-    /// The arguments that it was started with.
+    /// The arguments with which it was started.
     pub arguments: FieldTable,
 }
 
@@ -117,38 +117,38 @@ pub struct ConsumerInfo {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ConnectionInfo {
-    /// Its id, for faults.
+    /// The id, for faults.
     pub id: ConnectionId,
-    /// The name that the client gave it, `connection_name` in its properties.
+    /// The name that the client gave it, `connection_name` in the client properties.
     pub name: Option<String>,
-    /// Who logged in, empty before that.
+    /// The user; empty before the login.
     pub user: ShortString,
-    /// The virtual host, empty before it is open.
+    /// The virtual host; empty before it is opened.
     pub virtual_host: ShortString,
-    /// It is open: neither in its handshake nor closing.
+    /// Whether it is open: neither in its handshake nor closing.
     pub open: bool,
-    /// It was told that it is blocked, and is not read.
+    /// Whether it is blocked, and is not read.
     pub blocked: bool,
     /// The numbers of its open channels.
     pub channels: Vec<u16>,
-    /// What the client said of itself.
+    /// The properties that the client announced.
     pub client_properties: FieldTable,
 }
 
 /// Getters.
 impl State {
-    /// The queues of a virtual host, by name; none where there is no such virtual host.
+    /// Returns the queues of a virtual host, by name. Empty if there is no such virtual host.
     pub fn queues(&self, virtual_host: &str) -> Vec<QueueInfo> {
         let Some(host) = self.named_host(virtual_host) else { return Vec::new() };
         host.queues().filter_map(|(_, id)| self.queues.get(&id)).map(queue_info).collect()
     }
 
-    /// A queue.
+    /// Returns a queue, if it exists.
     pub fn queue(&self, virtual_host: &str, name: &str) -> Option<QueueInfo> {
         self.named_queue(virtual_host, name).map(queue_info)
     }
 
-    /// The messages that wait in a queue, in the order in which they would be delivered.
+    /// Returns the messages that wait in a queue, in the order in which they would be delivered.
     pub fn messages(&self, virtual_host: &str, queue: &str) -> Vec<MessageInfo> {
         let Some(hosted) = self.named_queue(virtual_host, queue) else { return Vec::new() };
         let info = |entry: &crate::broker::model::Entry| MessageInfo {
@@ -161,7 +161,7 @@ impl State {
         hosted.queue.messages().map(info).collect()
     }
 
-    /// The exchanges of a virtual host, by name, the predeclared ones included.
+    /// Returns the exchanges of a virtual host, by name, including the predeclared ones.
     pub fn exchanges(&self, virtual_host: &str) -> Vec<ExchangeInfo> {
         let Some(host) = self.named_host(virtual_host) else { return Vec::new() };
         let info = |exchange: &crate::broker::model::Exchange| ExchangeInfo {
@@ -175,7 +175,7 @@ impl State {
         host.exchanges().map(info).collect()
     }
 
-    /// The bindings of a virtual host, by source.
+    /// Returns the bindings of a virtual host, by source.
     pub fn bindings(&self, virtual_host: &str) -> Vec<BindingInfo> {
         let Some(host) = self.named_host(virtual_host) else { return Vec::new() };
         let info = |binding: crate::broker::model::Binding<'_>| BindingInfo {
@@ -190,7 +190,7 @@ impl State {
         host.bindings().map(info).collect()
     }
 
-    /// The consumers of a virtual host, by queue, in the order in which they started.
+    /// Returns the consumers of a virtual host, by queue, in the order in which they started.
     pub fn consumers(&self, virtual_host: &str) -> Vec<ConsumerInfo> {
         let Some(host) = self.named_host(virtual_host) else { return Vec::new() };
         let hosted = host.queues().filter_map(|(name, id)| Some((name, self.queues.get(&id)?)));
@@ -210,7 +210,7 @@ impl State {
         infos.collect()
     }
 
-    /// The connections, in the order in which they came.
+    /// Returns the connections, in the order in which they were opened.
     pub fn connections(&self) -> Vec<ConnectionInfo> {
         let info = |(&id, connection): (&ConnectionId, &crate::broker::session::Connection)| ConnectionInfo {
             id,

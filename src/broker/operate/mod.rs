@@ -1,4 +1,4 @@
-//! What is done to the broker from outside AMQP: by operators, and by tests.
+//! Operations on the broker outside AMQP: those of operators and of tests.
 
 mod faults;
 mod inspection;

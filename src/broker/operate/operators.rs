@@ -1,4 +1,4 @@
-//! What operators do: users, permissions, virtual hosts.
+//! Operations of operators: users, permissions, virtual hosts.
 
 use crate::broker::keys::ConnectionId;
 use crate::broker::model::{Permissions, VirtualHost};
@@ -9,14 +9,15 @@ use crate::protocol::ReplyCode;
 use crate::wire::ShortString;
 
 impl State {
-    /// Adds a user, who may not enter any virtual host yet, or gives one another password.
+    /// Adds a user, without permissions for any virtual host, or changes the password of an
+    /// existing user.
     pub fn add_user(&mut self, name: impl Into<String>, password: impl Into<String>) {
         let password = password.into();
         let user = self.users.entry(name.into()).or_insert_with(|| User::new(String::new()));
         user.password = password;
     }
 
-    /// Removes a user. The connections of that user are closed, as RabbitMQ does.
+    /// Removes a user. As in RabbitMQ, the user's connections are closed.
     pub fn delete_user(&mut self, name: &str) {
         if self.users.remove(name).is_none() {
             return;
@@ -25,28 +26,28 @@ impl State {
         self.force_closed(&text, |connection| connection.user == *name);
     }
 
-    /// Lets a user enter a virtual host, and says what is allowed there. False where there is no
-    /// such user.
+    /// Sets a user's permissions in a virtual host, which the user may then open. Returns `false`
+    /// if there is no such user.
     pub fn set_permissions(&mut self, user: &str, virtual_host: impl Into<String>, permissions: Permissions) -> bool {
         let user = self.users.get_mut(user);
         user.map(|user| user.permissions.insert(virtual_host.into(), permissions)).is_some()
     }
 
-    /// Takes away what a user may do in a virtual host, and with it the right to enter.
+    /// Removes a user's permissions in a virtual host, which the user may then no longer open.
     pub fn clear_permissions(&mut self, user: &str, virtual_host: &str) {
         if let Some(user) = self.users.get_mut(user) {
             user.permissions.remove(virtual_host);
         }
     }
 
-    /// Adds a virtual host with its predeclared exchanges, where there is none of that name.
+    /// Adds a virtual host with its predeclared exchanges, unless there is one with that name.
     pub fn add_virtual_host(&mut self, name: impl Into<ShortString>) {
         let name = name.into();
         self.virtual_hosts.entry(name.clone()).or_insert_with(|| VirtualHost::new(name));
     }
 
-    /// Deletes a virtual host with everything in it: its consumers are told, then the connections
-    /// to it are closed.
+    /// Deletes a virtual host with everything in it. Its consumers are cancelled, and then the
+    /// connections to it are closed.
     pub fn delete_virtual_host(&mut self, name: &str) {
         let inside = self.queues.iter().filter(|(_, hosted)| hosted.virtual_host == *name).map(|(&id, _)| id);
         let inside: Vec<_> = inside.collect();

@@ -1,5 +1,5 @@
-//! What a test has the broker do to consumers and returns that RabbitMQ does seldom, in some
-//! versions or behind some proxies.
+//! Behaviour towards consumers and returned messages that RabbitMQ shows rarely, in some versions
+//! or behind some proxies.
 
 use std::borrow::Cow;
 use std::time::Instant;
@@ -14,9 +14,9 @@ use crate::wire::{FieldTable, FieldValue, ShortString, Timestamp};
 
 /// Faults of consumers and returns.
 impl State {
-    /// The next `count` cancels of consumers whose queues have a message are answered too soon: one
-    /// message more arrives for the tag after `basic.cancel-ok`, as proxies and other brokers let
-    /// it happen. Unless the consumer was `no_ack`, the message stays unacknowledged until the
+    /// Answers the next `count` cancels of consumers whose queues have a message too early: one
+    /// more message arrives for the tag after `basic.cancel-ok`, as can happen with proxies and
+    /// other brokers. Unless the consumer was `no_ack`, the message stays unacknowledged until the
     /// client settles it or closes the channel.
     ///
     /// ```
@@ -33,18 +33,17 @@ impl State {
         self.faults.late_deliveries = count;
     }
 
-    /// The next `count` returned messages come back altered, as they do where message interceptors
-    /// or plug-ins of RabbitMQ 4 stamp what is published: `expiration` is a number without leading
-    /// zeros, the headers are sorted by name and have `timestamp_in_ms`, and there is a
-    /// `timestamp`.
+    /// Alters the next `count` returned messages, as message interceptors or plug-ins of RabbitMQ 4
+    /// do: `expiration` is a number without leading zeros, the headers are sorted by name and
+    /// include `timestamp_in_ms`, and there is a `timestamp`.
     pub fn alter_returns(&mut self, count: u32) {
         self.faults.altered_returns = count;
     }
 
-    /// Cancels a consumer with `basic.cancel`, as RabbitMQ does at the end of its queue (always
-    /// with `no_wait`), and RabbitMQ 4.3 where a quorum queue's consumer has not acknowledged in
-    /// time. Without `no_wait` the client may answer with `basic.cancel-ok`. What the consumer has
-    /// not settled remains its channel's. False where there is no such consumer.
+    /// Cancels a consumer with `basic.cancel`. RabbitMQ does so when its queue is deleted (always
+    /// with `no_wait`), and RabbitMQ 4.3 when the consumer of a quorum queue has not acknowledged
+    /// in time. Without `no_wait` the client may answer with `basic.cancel-ok`. Deliveries that the
+    /// consumer has not settled stay on its channel. Returns `false` if there is no such consumer.
     pub fn cancel_consumer(&mut self, connection: ConnectionId, channel: u16, tag: &str, no_wait: bool) -> bool {
         let now = self.now;
         let (key, tag) = (ChannelKey { connection, number: channel }, ShortString::from(tag));
@@ -60,8 +59,8 @@ impl State {
         true
     }
 
-    /// The client agrees to the broker's cancel. RabbitMQ, which never asks it to, does not know
-    /// the method.
+    /// Handles the client's answer to a cancel of the broker. RabbitMQ never requests one, and
+    /// refuses the method as unknown.
     pub(in crate::broker) fn cancel_agreed(&mut self, key: ChannelKey, ok: &basic::CancelOk) -> Result<(), Refusal> {
         let awaited = self.channel_mut(key).is_some_and(|channel| channel.cancelled.remove(&ok.consumer_tag));
         if awaited {
@@ -70,8 +69,8 @@ impl State {
         Err(Refusal::connection(ReplyCode::COMMAND_INVALID, "unimplemented method"))
     }
 
-    /// The message that is still to arrive after the answer to a cancel, where a test wants that
-    /// and there is one.
+    /// The message that is to arrive after the answer to a cancel, if a test requested that and
+    /// there is one.
     pub(in crate::broker) fn take_late_delivery(
         &mut self,
         key: ChannelKey,
@@ -90,7 +89,7 @@ impl State {
         Some(Handover { queue, entry, tag: tag.clone(), subscription })
     }
 
-    /// A message as it comes back.
+    /// A message as it is returned.
     pub(in crate::broker) fn returned<'a>(&mut self, message: Cow<'a, Message>) -> Cow<'a, Message> {
         if !self.faults.alter_return() {
             return message;

@@ -1,4 +1,4 @@
-//! The task of a connection: moves octets and time between the broker's state and a transport.
+//! The task of a connection, which moves bytes and time between the broker's state and a transport.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,38 +15,38 @@ use crate::broker::{ConnectionId, Transport};
 use crate::frame::Outbound;
 use crate::transport::{Stream, poll_read_more, poll_send};
 
-/// Serves one client until it or the broker ends the connection. Dropping it, with its runtime for
-/// instance, drops the transport.
+/// Serves one client until it or the broker ends the connection. Dropping it, for instance with its
+/// runtime, drops the transport.
 pub(super) struct Connection<T> {
     id: ConnectionId,
     transport: T,
     shared: Arc<Shared>,
-    /// Read, and not taken by the state yet.
+    /// What was read and not taken by the state yet.
     input: BytesMut,
-    /// Taken from the state, and not taken by the transport yet. While there is some, no more is
-    /// taken: what a client does not read stays bounded.
+    /// What was taken from the state and not accepted by the transport yet. While there is any, no
+    /// more is taken, so that the output for a client that does not read is bounded.
     writing: Outbound,
     timer: Pin<Box<Sleep>>,
     armed: bool,
-    /// The time that the transport has to end in, from when the state has given it up.
+    /// The time limit for the end of the transport, set when the state has closed it.
     ending: Option<Pin<Box<Sleep>>>,
-    /// The last octet is written, and the client told so.
+    /// Whether the last byte was written and the outgoing direction was shut down.
     shut: bool,
-    /// A step is being taken: a panic in it leaves this set. One that tells that this thread holds
-    /// a guard comes before.
+    /// Whether a step is running: a panic in it leaves this set. The panic that reports a guard
+    /// held by this thread is raised before it is set.
     stepping: bool,
 }
 
-/// Room for one read, and so octets handed in under one hold of the lock.
+/// The number of bytes that are read at a time, and so handed in under one hold of the lock.
 const READ_CHUNK: usize = 16 * 1024;
 
-/// Writes or reads before the task lets others run.
+/// The number of writes or reads after which the task lets others run.
 const BUDGET: usize = 32;
 
-/// How long a client may take to read the last words, and to end its side.
+/// How long a client may take to read the last bytes and to end its side.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// What one attempt to move octets came to.
+/// The result of one attempt to move bytes.
 #[derive(PartialEq)]
 enum Moved {
     Some,
@@ -55,9 +55,9 @@ enum Moved {
 }
 
 impl<T: Stream> Connection<T> {
-    /// Sets off the task that serves the client at the other end of `transport`.
+    /// Spawns the task that serves the client at the other end of `transport`.
     pub(super) fn start(shared: &Arc<Shared>, transport: T) {
-        // First, as it panics where there is no runtime with a clock: nobody has come then.
+        // First, because it panics if there is no runtime with timers. No connection exists then.
         let timer = Box::pin(tokio::time::sleep(Duration::ZERO));
         let connection = Self {
             id: shared.connect(now()),
@@ -100,7 +100,7 @@ impl<T: Stream> Connection<T> {
             };
             let timed = self.poll_time(context, look.transport);
             if wrote == Moved::Lost && look.wants_input {
-                // It may have said something before it went.
+                // The client may have sent something before its transport failed.
                 while self.poll_read(context) == Moved::Some {}
             }
             match (wrote, read, timed) {
@@ -113,7 +113,7 @@ impl<T: Stream> Connection<T> {
         Poll::Pending
     }
 
-    /// Writes what waits, as much as the transport takes.
+    /// Writes what waits, as much as the transport accepts.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Moved {
         if self.writing.is_empty() {
             return match self.transport.poll_flush(context) {
@@ -128,7 +128,8 @@ impl<T: Stream> Connection<T> {
         }
     }
 
-    /// Hands in what was left lying, where that may be taken by now, or what the transport has.
+    /// Hands in what the state has not taken yet, if it may take it by now, or what the transport
+    /// has.
     fn poll_input(&mut self, context: &mut Context<'_>, ready: bool) -> Moved {
         if ready && !self.input.is_empty() {
             self.hand_in();
@@ -136,7 +137,7 @@ impl<T: Stream> Connection<T> {
         self.poll_read(context)
     }
 
-    /// Reads what has come, at most a chunk of it.
+    /// Reads what has arrived, at most a chunk.
     fn poll_read(&mut self, context: &mut Context<'_>) -> Moved {
         match poll_read_more(&mut self.transport, context, &mut self.input, READ_CHUNK) {
             Poll::Pending => Moved::Nothing,
@@ -153,9 +154,9 @@ impl<T: Stream> Connection<T> {
         shared.step(Some(*id), |state| state.handle_bytes(*id, input, now()));
     }
 
-    /// The state has let go of the connection and its last octet is written: says so, and waits for
-    /// the client to do the same. A socket that is closed before all is read would take the last
-    /// words back.
+    /// Ends the outgoing direction after the state has closed the connection and the last byte was
+    /// written, and waits for the client to do the same. A socket that is closed before everything
+    /// is read is reset, and the client could lose the last bytes.
     fn poll_shut(&mut self, context: &mut Context<'_>) -> Moved {
         if !self.shut {
             match self.transport.poll_shutdown(context) {

@@ -1,4 +1,4 @@
-//! The broker's state in the hands of a test.
+//! Access of a test to the broker's state.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -8,7 +8,7 @@ use super::now;
 use super::shared::{Held, Shared, Wakes};
 use crate::broker::State;
 
-/// The state of a [`Broker`](super::Broker), to inspect it and to inject faults.
+/// Access to the state of a [`Broker`](super::Broker), to inspect it and to inject faults.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
@@ -21,41 +21,40 @@ use crate::broker::State;
 /// # Ok(()) }
 /// ```
 ///
-/// While it lives, the broker stands still; when it is dropped, the connections that it gave
-/// something to do go on. So it is for a statement or a few, and not to be held across an `await`;
-/// it is not `Send` for that reason.
+/// The broker makes no progress while the guard exists. When it is dropped, the connections that it
+/// gave something to do continue. It is meant for a few statements, and must not be held across an
+/// `await`; for that reason it is not `Send`.
 ///
-/// A thread may hold several to read, as `assert_eq!` and `println!` do with two in one statement.
-/// To change something, a guard has to be the only one of its thread until it is dropped; otherwise
-/// the change, or asking for the other guard, panics rather than wait for itself.
-/// [`Broker::connect`](super::Broker::connect) and [`Broker::until`](super::Broker::until) panic on
-/// a thread that holds a guard. So does the task of a connection that gets to run there, as it may
-/// when a guard is held across an `await`: tokio keeps that panic in the task, and the client loses
-/// its connection.
+/// A thread may hold several guards to read, as `assert_eq!` and `println!` do with two in one
+/// statement. To change something, a guard has to be the only one of its thread until it is
+/// dropped; otherwise the change, or the request for the other guard, panics instead of
+/// deadlocking. [`Broker::connect`](super::Broker::connect) and
+/// [`Broker::until`](super::Broker::until) panic on a thread that holds a guard. The task of a
+/// connection that runs on such a thread panics too, which can happen if a guard is held across an
+/// `await`: tokio catches that panic in the task, and the client loses its connection.
 ///
 /// ```
 /// let broker = leveret::broker::Broker::new();
 /// assert_eq!(broker.state().queues("/").len(), broker.state().connections().len());
 /// ```
 ///
-/// # What not to call
+/// # Methods that must not be called
 ///
-/// The broker's tasks drive the [`State`]: they alone call `State::handle_*` and `State::poll_*`,
-/// but for [`State::poll_deadline`]. A test that takes an event, or octets, takes them from the
-/// task that waits for them, and one that ends a connection with [`State::handle_transport_lost`]
-/// leaves its transport open: [`Fault::Drop`] ends both. The state itself is not to be replaced by
-/// another.
+/// The broker's tasks drive the [`State`]: only they call `State::handle_*` and `State::poll_*`,
+/// except [`State::poll_deadline`]. A test that takes an event or output takes it from the task
+/// that waits for it. A test that ends a connection with [`State::handle_transport_lost`] leaves
+/// its transport open: [`Fault::Drop`] ends both. The state must not be replaced by another one.
 ///
 /// [`Fault::Drop`]: crate::broker::Fault::Drop
-#[must_use = "the broker stands still while this lives"]
+#[must_use = "the broker makes no progress while this exists"]
 pub struct StateGuard<'a> {
-    // In the order in which they go: the lock first, then what waits for it, then the wakers.
+    // Fields are dropped in this order: the lock first, then what waits for it, then the wakers.
     inspection: Inspection<'a, Held>,
     _end: End<'a>,
     wakes: Wakes,
 }
 
-/// Does what had to wait for the end of an inspection, when this is dropped.
+/// When dropped, does what had to wait for the end of an inspection.
 struct End<'a>(&'a Shared);
 
 impl Drop for End<'_> {
@@ -67,8 +66,8 @@ impl Drop for End<'_> {
 impl<'a> StateGuard<'a> {
     pub(super) fn new(shared: &'a Shared) -> Self {
         let mut wakes = Wakes::default();
-        // What was due before is seen as done, whether or not a task has come to it yet; and what
-        // is done now is done now.
+        // What was due before is done first, even if no task has handled it yet, so that a test
+        // sees the state of the present time.
         let inspection = shared.inspect(|held| {
             if held.catch_up(now()) {
                 wakes = held.settle_time();

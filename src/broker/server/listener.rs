@@ -1,4 +1,4 @@
-//! The broker's TCP port.
+//! The TCP port of a broker.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -13,12 +13,12 @@ use super::connection::Connection;
 use super::shared::Shared;
 use crate::transport::OnTokio;
 
-/// A TCP port at which a [`Broker`] takes connections, from [`Broker::listen`]; any AMQP 0-9-1
-/// client may use it.
+/// A TCP port on which a [`Broker`] accepts connections of any AMQP 0-9-1 client, from
+/// [`Broker::listen`].
 ///
-/// It is a handle to the broker too. When it is dropped, the port takes no more connections, and is
-/// free once the runtime has run; those that it took before stay, as long as there is a handle to
-/// the broker.
+/// It is also a handle of the broker. When it is dropped, the port accepts no more connections, and
+/// is free after the runtime has run. Connections that it accepted before stay, as long as there is
+/// a handle of the broker.
 #[derive(Debug)]
 pub struct Listener {
     broker: Broker,
@@ -26,7 +26,8 @@ pub struct Listener {
     accepting: JoinHandle<()>,
 }
 
-/// How long accepting pauses when the process is out of descriptors, say.
+/// How long accepting pauses after an error, for instance when the process has no free file
+/// descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl Listener {
@@ -37,8 +38,8 @@ impl Listener {
         Ok(Self { broker: broker.clone(), address, accepting })
     }
 
-    /// The address that it listens on, with the port that the system chose where it was asked for
-    /// port 0.
+    /// Returns the address on which it listens, with the port that the system chose if port 0 was
+    /// requested.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
@@ -51,8 +52,9 @@ impl Listener {
         self.address
     }
 
-    /// The URL at which clients reach it: with the user `guest` where the broker started with that
-    /// one, otherwise with the first of its users, and in the same way for the virtual host `/`.
+    /// Returns the URL for clients. It has the user `guest` if the broker was created with that
+    /// user, and otherwise the first of its users; in the same way it has the virtual host `/` or
+    /// the first one.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
@@ -74,8 +76,8 @@ impl Listener {
         self.broker.url_at(address)
     }
 
-    /// Takes no more connections; when this resolves, the port is free. Dropped before, it is free
-    /// soon.
+    /// Stops accepting connections. The port is free when the future completes. If the future is
+    /// dropped before, the port is free soon after.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
@@ -85,14 +87,14 @@ impl Listener {
     /// listener.stop().await;
     /// assert!(tokio::net::TcpStream::connect(address).await.is_err());
     ///
-    /// // The broker is back, at the same address, with all that it had.
+    /// // The broker is reachable again, at the same address, with everything that it had.
     /// let listener = broker.listen(address).await?;
     /// assert_eq!(listener.address(), address);
     /// # Ok(()) }
     /// ```
     pub async fn stop(mut self) {
         self.accepting.abort();
-        // Cancelled, as it was told to be.
+        // The result is the cancellation that was requested.
         let _ = (&mut self.accepting).await;
     }
 }
@@ -107,7 +109,8 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                // A lone frame goes out at once; where the system does not know how, it goes later.
+                // A single frame is sent at once. If the system does not support this, it is sent
+                // later.
                 let _ = stream.set_nodelay(true);
                 Connection::start(&shared, OnTokio(stream));
             }

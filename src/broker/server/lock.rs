@@ -1,41 +1,40 @@
-//! The lock around a broker: one takes a step, or a thread inspects, several times at once if it
-//! likes.
+//! The lock of a broker: either one step runs, or one thread inspects, with any number of guards.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 use std::thread::{self, ThreadId};
 
-/// A lock that a thread which inspects may take again to read, and that tells a thread which would
-/// wait for itself.
+/// A lock that an inspecting thread may take again to read, and that panics if a thread would wait
+/// for itself.
 ///
-/// A failed assertion of a test that inspects poisons it, and leaves the value as it was: that is
-/// no reason to refuse.
+/// A failed assertion in a test that inspects poisons it. Poisoning is ignored, because the value
+/// is unchanged.
 pub(super) struct Lock<T> {
     turn: Mutex<Turn>,
-    /// The last inspection ended.
+    /// Notified when the last inspection ends.
     free: Condvar,
-    /// Never waited for: a step holds the turn meanwhile, and inspections keep it from being given
-    /// to anybody else.
+    /// Never waited for: a step holds the turn while it uses the value, and while a thread
+    /// inspects, no other gets the turn.
     value: RwLock<T>,
 }
 
-/// Whose turn it is.
+/// Which thread inspects, if any.
 #[derive(Default)]
 struct Turn {
-    /// The thread that inspects.
+    /// The inspecting thread.
     inspector: Option<ThreadId>,
-    /// How many inspections of that thread live.
+    /// The number of its inspections.
     inspections: usize,
 }
 
-/// The value for one step.
+/// The value, for one step.
 pub(super) struct Locked<'a, T> {
-    // In the order in which they go.
+    // Fields are dropped in this order.
     value: RwLockWriteGuard<'a, T>,
     _turn: MutexGuard<'a, Turn>,
 }
 
-/// The value for a thread to look at, and to change while it has no other inspection.
+/// The value, for a thread that reads it, or changes it while it has no other inspection.
 pub(super) struct Inspection<'a, T> {
     lock: &'a Lock<T>,
     access: Access<'a, T>,
@@ -44,7 +43,7 @@ pub(super) struct Inspection<'a, T> {
 enum Access<'a, T> {
     Read(RwLockReadGuard<'a, T>),
     Write(RwLockWriteGuard<'a, T>),
-    /// On the way from one to the other, or to the end.
+    /// While it changes from one to the other, or ends.
     None,
 }
 
@@ -53,11 +52,11 @@ impl<T> Lock<T> {
         Self { turn: Mutex::default(), free: Condvar::new(), value: RwLock::new(value) }
     }
 
-    /// Waits for a step's turn.
+    /// Locks the value for one step.
     ///
     /// # Panics
     ///
-    /// This thread inspects, and would wait for itself.
+    /// Panics if this thread inspects, because it would wait for itself.
     pub(super) fn lock(&self) -> Locked<'_, T> {
         let turn = self.turn();
         assert!(
@@ -68,12 +67,12 @@ impl<T> Lock<T> {
         Locked { value: self.value.write().unwrap_or_else(PoisonError::into_inner), _turn: turn }
     }
 
-    /// Lets this thread look at the value, which stands still meanwhile. The first inspection
-    /// prepares it.
+    /// Lets this thread inspect the value, which does not change in the meantime. `prepare` runs
+    /// before the first inspection.
     ///
     /// # Panics
     ///
-    /// This thread has another inspection, which changed the value.
+    /// Panics if this thread has another inspection that changed the value.
     #[allow(clippy::panic, reason = "a test that says what is wrong is better than one that hangs")]
     pub(super) fn inspect(&self, prepare: impl FnOnce(&mut T)) -> Inspection<'_, T> {
         let mut turn = self.turn();
@@ -98,7 +97,7 @@ impl<T> Lock<T> {
         Inspection { lock: self, access: Access::Read(read) }
     }
 
-    /// This thread inspects.
+    /// Whether this thread inspects.
     pub(super) fn is_inspected_here(&self) -> bool {
         self.turn().inspector == Some(thread::current().id())
     }
@@ -107,7 +106,7 @@ impl<T> Lock<T> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until nobody inspects.
+    /// Waits until no thread inspects.
     fn wait<'a>(&'a self, turn: MutexGuard<'a, Turn>) -> MutexGuard<'a, Turn> {
         self.free.wait_while(turn, |turn| turn.inspector.is_some()).unwrap_or_else(PoisonError::into_inner)
     }
@@ -136,16 +135,16 @@ impl<T> Inspection<'_, T> {
         }
     }
 
-    /// The value, to be changed.
+    /// Returns the value for a change.
     ///
     /// # Panics
     ///
-    /// This thread has another inspection.
+    /// Panics if this thread has another inspection.
     pub(super) fn value_mut(&mut self) -> &mut T {
         if matches!(self.access, Access::Read(_)) {
             let inspections = self.lock.turn().inspections;
             assert!(inspections == 1, "this thread holds another guard of the broker's state: drop that one first");
-            // It stays the turn of this thread: nobody gets in between.
+            // This thread keeps the turn, so no other gets the value in between.
             self.access = Access::None;
             self.access = Access::Write(self.lock.value.write().unwrap_or_else(PoisonError::into_inner));
         }
@@ -155,7 +154,7 @@ impl<T> Inspection<'_, T> {
         }
     }
 
-    /// The value, if it may have been changed.
+    /// Returns the value if it may have been changed.
     pub(super) fn changed(&mut self) -> Option<&mut T> {
         match &mut self.access {
             Access::Write(value) => Some(value),

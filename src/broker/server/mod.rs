@@ -1,4 +1,4 @@
-//! The embedded broker on tokio: handles, the in-process stream, the TCP port, a task for each
+//! The embedded broker on tokio: handles, the in-process stream, the TCP port, and a task for each
 //! connection.
 
 use std::fmt;
@@ -29,7 +29,7 @@ pub use guard::StateGuard;
 pub use listener::Listener;
 pub use stream::Stream;
 
-/// An embedded broker: cheap to make, in memory, gone when it is dropped.
+/// An embedded broker. It is in memory, cheap to create, and ends when it is dropped.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
@@ -44,22 +44,21 @@ pub use stream::Stream;
 /// # Ok(()) }
 /// ```
 ///
-/// This is a handle: clones are of the same broker. It needs a tokio runtime from the first
-/// connection on, and as many as there are: each connection is a task of the runtime that it was
-/// made on. When the last handle is dropped, [`Listener`]s included, the broker vanishes: its
-/// connections lose their transports without a word, and what it held is gone. A connection alone
-/// does not keep it.
+/// This is a handle: clones belong to the same broker. The first connection needs a tokio runtime.
+/// Each connection is a task of the runtime on which it was made, so there may be several. When the
+/// last handle is dropped, including [`Listener`]s, the broker ends: its connections lose their
+/// transports without a close, and its contents are dropped. A connection alone does not keep it.
 ///
-/// Its time is tokio's. Where a test [pauses the
+/// It uses tokio's clock. If a test [pauses the
 /// clock](https://docs.rs/tokio/latest/tokio/time/fn.pause.html), expiry, heartbeats and delays
-/// pass in virtual time. Runtimes that share a broker are to agree on the time: all of them paused
-/// at once, or none.
+/// happen in virtual time. Runtimes that share a broker have to agree on the time: all of them are
+/// paused at once, or none.
 #[derive(Clone)]
 pub struct Broker {
     handle: Arc<Handle>,
 }
 
-/// What all handles hold. Its drop ends the broker.
+/// What all handles share. Dropping it ends the broker.
 struct Handle {
     shared: Arc<Shared>,
     /// `user:password@`, as it stands in a URL, or nothing.
@@ -69,8 +68,8 @@ struct Handle {
 }
 
 impl Broker {
-    /// A broker as RabbitMQ comes: the user `guest` with the password `guest`, the virtual host
-    /// `/`.
+    /// Creates a broker with RabbitMQ's defaults: the user `guest` with the password `guest`, and
+    /// the virtual host `/`.
     ///
     /// ```
     /// let broker = leveret::broker::Broker::new();
@@ -80,7 +79,7 @@ impl Broker {
         Self::with(Settings::default())
     }
 
-    /// A broker with other users, virtual hosts or limits.
+    /// Creates a broker with other users, virtual hosts or limits.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
@@ -101,15 +100,15 @@ impl Broker {
         Self { handle: Arc::new(Handle { shared, login, path }) }
     }
 
-    /// A connection within the process: the client's end of it, for
+    /// Opens a connection within the process, and returns the client's end of it, for
     /// [`Connection::open_on`](crate::Connection::open_on).
     ///
-    /// Only the credentials and the virtual host of the URL or the parameters that are given there
-    /// matter.
+    /// Of the URL or the parameters that are given there, the address is ignored; the credentials
+    /// and the virtual host count.
     ///
     /// # Panics
     ///
-    /// There is no tokio runtime here, or none with `enable_time`; this thread holds a
+    /// Panics if there is no tokio runtime with `enable_time`, or if this thread holds a
     /// [`StateGuard`].
     ///
     /// ```
@@ -130,16 +129,17 @@ impl Broker {
         client
     }
 
-    /// Opens a TCP port for clients of any kind, such as `127.0.0.1:0` for one that the system
-    /// chooses, or `[::1]:0`.
+    /// Opens a TCP port for any AMQP 0-9-1 client. With port 0, as in `127.0.0.1:0` or `[::1]:0`,
+    /// the system chooses the port.
     ///
     /// # Errors
     ///
-    /// The system's: the port is taken, the address is not of this machine.
+    /// Returns the error of the system, for instance if the port is in use or the address is not
+    /// one of this machine.
     ///
     /// # Panics
     ///
-    /// There is no tokio runtime here, or none with `enable_io` and `enable_time`.
+    /// Panics if there is no tokio runtime with `enable_io` and `enable_time`.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
@@ -155,16 +155,16 @@ impl Broker {
         Listener::bind(self, address).await
     }
 
-    /// The broker's state, to look at it and to inject faults: all that there is for tests, in one
-    /// place.
+    /// Returns access to the broker's state, to inspect it and to inject faults. Everything for
+    /// tests is there.
     ///
-    /// The broker stands still until this is dropped; then the connections that have something to
-    /// do are woken. It is not to be held across an `await`. Several on one thread may read at
-    /// once: see [`StateGuard`].
+    /// The broker makes no progress until the guard is dropped; then the connections that have
+    /// something to do are woken. The guard must not be held across an `await`. Several on one
+    /// thread may read at once: see [`StateGuard`].
     ///
     /// # Panics
     ///
-    /// This thread holds one already, and has changed something through it.
+    /// Panics if this thread already holds a guard and has changed something through it.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
@@ -185,17 +185,17 @@ impl Broker {
         StateGuard::new(self.shared())
     }
 
-    /// Waits until the broker is in a state that a test waits for: the predicate is asked now and
-    /// after each change.
+    /// Waits until `predicate` returns `true` for the broker's state. It is called now and after
+    /// each change.
     ///
-    /// It says what a test would otherwise sleep for: that a worker has acknowledged, that a client
-    /// has reconnected. It may be dropped at any time. To have it fail rather than wait for ever,
-    /// put it in [`tokio::time::timeout`].
+    /// It replaces a sleep in a test that waits until a worker has acknowledged, or a client has
+    /// reconnected. The future may be dropped at any time. For a time limit, put it in
+    /// [`tokio::time::timeout`].
     ///
     /// # Panics
     ///
-    /// There is no tokio runtime here, or none with `enable_time`; this thread holds a
-    /// [`StateGuard`]; the predicate changes the state by way of the broker's handle.
+    /// Panics if there is no tokio runtime with `enable_time`, if this thread holds a
+    /// [`StateGuard`], or if the predicate changes the state by way of the broker's handle.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
@@ -242,7 +242,7 @@ impl Drop for Handle {
     }
 }
 
-/// The runtime's clock, so that tests can turn it.
+/// The runtime's clock, which tests can pause and advance.
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }

@@ -6,19 +6,20 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
-/// The client's end of a connection to a [`Broker`](super::Broker) within the process: a transport
-/// for [`Connection::open_on`](crate::Connection::open_on), or for any other client that takes one.
+/// The client's end of a connection to a [`Broker`](super::Broker) within the process. It is a
+/// transport for [`Connection::open_on`](crate::Connection::open_on), or for any other client that
+/// accepts one.
 ///
-/// It holds 64 KiB each way, as a socket does; what is more waits until the other side reads.
-/// Dropping it is what losing a socket is.
+/// It buffers 64 KiB in each direction, like a socket; further writes wait until the other side
+/// reads. Dropping it has the effect of losing a socket.
 #[derive(Debug)]
 pub struct Stream(DuplexStream);
 
 impl Stream {
-    /// Octets that it holds each way.
+    /// The number of bytes that it buffers in each direction.
     const CAPACITY: usize = 64 * 1024;
 
-    /// The client's end, and the broker's.
+    /// Creates the client's end and the broker's end.
     pub(super) fn pair() -> (Self, DuplexStream) {
         let (client, broker) = tokio::io::duplex(Self::CAPACITY);
         (Self(client), broker)

@@ -1,4 +1,4 @@
-//! Waiting for the broker to get into a state.
+//! Waiting for a state of the broker.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,12 +12,12 @@ use super::guard::StateGuard;
 use super::shared::{Left, Shared};
 use crate::broker::State;
 
-/// Waits until a predicate holds: what [`Broker::until`](super::Broker::until) gives.
+/// The future of [`Broker::until`](super::Broker::until), which waits until a predicate holds.
 pub(super) struct Until<P> {
     shared: Arc<Shared>,
     predicate: P,
     watcher: u64,
-    /// Keeps the broker's time while nobody is connected to it.
+    /// Advances the broker's time if no client is connected.
     timer: Pin<Box<Sleep>>,
     armed: Option<Instant>,
 }
@@ -28,11 +28,11 @@ impl<P: FnMut(&State) -> bool + Unpin> Until<P> {
         Self { watcher: shared.watcher(), shared: Arc::clone(shared), predicate, timer, armed: None }
     }
 
-    /// Asks the predicate; sees to it that the next change wakes.
+    /// Calls the predicate, and registers the task for the next change.
     fn look(&mut self, context: &Context<'_>) -> (bool, Option<Instant>) {
-        // First, so that no change is missed that comes before the look.
+        // Registered first, so that a change between the two steps is not missed.
         self.shared.watch(self.watcher, context.waker().clone());
-        // The predicate is a test's, and may do what a test may do that looks at the state.
+        // The predicate is code of a test, which may inspect the state by a guard of its own.
         let state = StateGuard::new(&self.shared);
         ((self.predicate)(&state), state.poll_deadline())
     }

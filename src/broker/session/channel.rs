@@ -1,4 +1,4 @@
-//! A channel of a client: what it has been sent, what it consumes, and the modes that it is in.
+//! A channel of a client: its deliveries, its consumers, and its mode.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,96 +13,95 @@ use crate::wire::ShortString;
 /// A channel.
 #[derive(Debug, Default)]
 pub(in crate::broker) struct Channel {
-    /// The broker has closed it, and awaits channel.close-ok.
+    /// Whether the broker has closed it and awaits `channel.close-ok`.
     pub(in crate::broker) closing: bool,
     /// The number of the last delivery.
     last_delivery: u64,
     /// The number of the last consumer.
     last_consumer: u64,
-    /// Deliveries to consumers that wait for an acknowledgement, consumers that were cancelled
-    /// included.
+    /// The number of unacknowledged deliveries to consumers, including those that were cancelled.
     consumed: u32,
-    /// Deliveries that wait for an acknowledgement.
+    /// The unacknowledged deliveries.
     pub(in crate::broker) unacked: BTreeMap<u64, Unacked>,
     pub(in crate::broker) consumers: BTreeMap<ShortString, Consumer>,
-    /// Consumers that the broker has cancelled, and of which it awaits basic.cancel-ok.
+    /// Consumers that the broker has cancelled and whose `basic.cancel-ok` it awaits.
     pub(in crate::broker) cancelled: BTreeSet<ShortString>,
-    /// For consumers that are started from now on.
+    /// The limit for consumers that are started from now on.
     pub(in crate::broker) prefetch: u16,
-    /// For all consumers of the channel together.
+    /// The limit for all consumers of the channel together.
     pub(in crate::broker) global_prefetch: u16,
     pub(in crate::broker) incoming: Option<Incoming>,
     pub(in crate::broker) mode: Mode,
-    /// The queue that the empty name means.
+    /// The queue for which the empty name stands.
     pub(in crate::broker) last_queue: Option<ShortString>,
-    /// The consumer of direct replies, and the address at which they reach it.
+    /// The consumer of direct replies, and its address.
     pub(in crate::broker) replies: Option<DirectReplies>,
 }
 
-/// What a channel promises about publishes.
+/// How a channel handles publishes.
 #[derive(Debug, Default)]
 pub(in crate::broker) enum Mode {
-    /// Nothing.
+    /// Without confirms or transactions.
     #[default]
     Plain,
-    /// Each gets a confirm.
+    /// Each publish is confirmed.
     Confirm {
         /// The number of the last publish.
         last: u64,
-        /// Those that are decided and not told: number, and whether it was accepted.
+        /// The publishes that are decided and not confirmed: number, and whether it was accepted.
         decided: Vec<(u64, bool)>,
     },
-    /// They wait for tx.commit.
+    /// Publishes wait for `tx.commit`.
     Transaction(Transaction),
-    /// tx.commit has come, and waits for the queues that its messages went to.
+    /// `tx.commit` has arrived, and waits for the queues of its messages.
     Committing,
 }
 
-/// What tx.commit is to bring about.
+/// What `tx.commit` performs.
 #[derive(Debug, Default)]
 pub(in crate::broker) struct Transaction {
     pub(in crate::broker) publishes: Vec<Publish>,
     pub(in crate::broker) settlements: Vec<Settlement>,
 }
 
-/// A message that is published, and where it goes.
+/// A published message, and its destinations.
 #[derive(Debug)]
 pub(in crate::broker) struct Publish {
     pub(in crate::broker) message: Arc<Message>,
     pub(in crate::broker) queues: Vec<QueueId>,
-    /// The addresses of those who get it as a direct reply.
+    /// The addresses to which it is sent as a direct reply.
     pub(in crate::broker) replies: Vec<ShortString>,
     pub(in crate::broker) mandatory: bool,
 }
 
-/// Deliveries that are settled alike.
+/// Deliveries that are settled in the same way.
 #[derive(Debug)]
 pub(in crate::broker) struct Settlement {
     pub(in crate::broker) deliveries: Vec<(u64, Unacked)>,
     pub(in crate::broker) outcome: Outcome,
 }
 
-/// What becomes of a delivery.
+/// How a delivery is settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::broker) enum Outcome {
-    /// It is done.
+    /// It is acknowledged.
     Acknowledged,
-    /// It goes back to its queue.
+    /// It returns to its queue.
     Requeued,
     /// It is dead-lettered or dropped.
     Rejected,
 }
 
-/// A delivery that waits for an acknowledgement.
+/// An unacknowledged delivery.
 #[derive(Debug)]
 pub(in crate::broker) struct Unacked {
     pub(in crate::broker) queue: QueueId,
     pub(in crate::broker) entry: Entry,
-    /// Whose it is; none for basic.get.
+    /// Its consumer; `None` for `basic.get`.
     pub(in crate::broker) consumer: Option<Subscription>,
 }
 
-/// One consumer among all that had this tag on the channel.
+/// Identifies one consumer among all that had this tag on the channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::broker) struct Subscription {
     pub(in crate::broker) tag: ShortString,
@@ -120,35 +119,36 @@ pub(in crate::broker) struct Consumer {
     unacked: u16,
 }
 
-/// Who gets direct replies, and under which name.
+/// The consumer of direct replies, and its address.
 #[derive(Debug)]
 pub(in crate::broker) struct DirectReplies {
     pub(in crate::broker) tag: ShortString,
     pub(in crate::broker) address: ShortString,
 }
 
-/// A publish of which not everything has come.
+/// A publish that has not arrived completely.
 #[derive(Debug)]
 pub(in crate::broker) struct Incoming {
     pub(in crate::broker) publish: basic::Publish,
-    /// Once the header has come.
+    /// Set when the header has arrived.
     pub(in crate::broker) content: Option<Content>,
 }
 
-/// Properties, and the body so far.
+/// The properties, and the body as far as it has arrived.
 #[derive(Debug)]
 pub(in crate::broker) struct Content {
     pub(in crate::broker) properties: Properties,
     pub(in crate::broker) encoded: Bytes,
     pub(super) body_size: u64,
-    /// How much of it has come. More than was announced is possible; RabbitMQ then waits for an end
-    /// that cannot come.
+    /// How many bytes of it have arrived. They may be more than announced; RabbitMQ then waits for
+    /// an end that cannot arrive.
     pub(in crate::broker) received: u64,
     pub(in crate::broker) body: BytesMut,
 }
 
 impl Channel {
-    /// What is left of a channel that the broker has closed: the rest of a content may still come.
+    /// Creates the state of a channel that the broker has closed: the rest of a content may still
+    /// arrive.
     pub(in crate::broker) fn closing(incoming: Option<Incoming>) -> Self {
         Self { closing: true, incoming, ..Self::default() }
     }
@@ -158,7 +158,7 @@ impl Channel {
         self.last_delivery
     }
 
-    /// Room for one more delivery to this consumer.
+    /// Whether one more delivery may be sent to this consumer.
     pub(in crate::broker) fn can_take(&self, tag: &ShortString) -> bool {
         let Some(consumer) = self.consumers.get(tag) else { return false };
         if consumer.no_ack {
@@ -179,14 +179,14 @@ impl Channel {
         self.consumers.get_mut(&subscription.tag).filter(|consumer| consumer.number == subscription.number)
     }
 
-    /// Limits the deliveries of all consumers together, beginning with those that are not settled
-    /// now, messages that were got included; 0 lifts the limit.
+    /// Limits the deliveries of all consumers together. Those that are unacknowledged now count,
+    /// including messages from `basic.get`; 0 removes the limit.
     pub(in crate::broker) fn limit(&mut self, prefetch: u16) {
         self.global_prefetch = prefetch;
         self.consumed = u32::try_from(self.unacked.len()).unwrap_or(u32::MAX);
     }
 
-    /// Counts a delivery for a consumer, which has to acknowledge it; none where it has not.
+    /// Counts a delivery for a consumer. Returns `None` if the consumer need not acknowledge it.
     pub(super) fn reserve(&mut self, tag: &ShortString) -> Option<Subscription> {
         let consumer = self.consumers.get_mut(tag).filter(|consumer| !consumer.no_ack)?;
         consumer.unacked = consumer.unacked.saturating_add(1);
@@ -194,9 +194,9 @@ impl Channel {
         Some(Subscription { tag: tag.clone(), number: consumer.number })
     }
 
-    /// Takes the deliveries that an acknowledgement means: one, or all up to it, of which 0 stands
-    /// for all. None where there is no such delivery. They count for their consumers until
-    /// [`forget`](Self::forget) says otherwise.
+    /// Takes the deliveries of an acknowledgement: one, or all up to it; 0 stands for all. Returns
+    /// `None` if there is no such delivery. They count for their consumers until
+    /// [`forget`](Self::forget) is called.
     pub(in crate::broker) fn take(&mut self, tag: u64, multiple: bool) -> Option<Vec<(u64, Unacked)>> {
         let taken: Vec<(u64, Unacked)>;
         if multiple {
@@ -215,7 +215,7 @@ impl Channel {
         Some(taken)
     }
 
-    /// A delivery no longer counts for its consumer.
+    /// Stops counting a delivery for its consumer.
     pub(in crate::broker) fn forget(&mut self, unacked: &Unacked) {
         let Some(subscription) = &unacked.consumer else { return };
         self.consumed = self.consumed.saturating_sub(1);

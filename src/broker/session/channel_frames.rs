@@ -15,7 +15,7 @@ use crate::protocol::{ContentProperties, Method, MethodId, ProtocolMethod, Reply
 use crate::wire::Reader;
 
 impl State {
-    /// A frame on a channel of an open connection.
+    /// Handles a frame on a channel of an open connection.
     pub(super) fn channel_frame(&mut self, key: ChannelKey, frame: &Frame<'_>, now: Instant) {
         let channel = self.channel(key);
         let has_header =
@@ -37,7 +37,8 @@ impl State {
         }
     }
 
-    /// A method: on a channel that is not open (none), open, or closing.
+    /// Handles a method. `closing` is `None` if the channel is not open, and otherwise whether it
+    /// is closing.
     fn method_frame(
         &mut self,
         key: ChannelKey,
@@ -60,7 +61,7 @@ impl State {
         done.map_err(|refusal| (refusal, id))
     }
 
-    /// The connection has as many channels as it may.
+    /// Whether the connection has as many channels as were negotiated.
     fn is_full(&self, key: ChannelKey) -> bool {
         let connection = self.connections.get(&key.connection);
         connection.is_some_and(|connection| connection.channels.len() >= connection.channel_limit())
@@ -83,8 +84,8 @@ impl State {
         Ok(())
     }
 
-    /// After the broker's channel.close only the end of the conversation counts; what it is made of
-    /// is looked at all the same.
+    /// Handles a method after the broker's `channel.close`. Only the close counts, but contents are
+    /// still checked.
     fn perform_while_closing(&mut self, key: ChannelKey, method: Method) -> Result<(), Refusal> {
         match method {
             Method::ChannelClose(_) => self.send(key, &channel::CloseOk::default()),
@@ -100,7 +101,7 @@ impl State {
         Ok(())
     }
 
-    /// The next frame of the content of a publish.
+    /// Handles the next frame of the content of a publish.
     fn content_frame(
         &mut self,
         key: ChannelKey,
@@ -141,13 +142,13 @@ impl State {
         let content = self.channel_mut(key).and_then(|channel| channel.incoming.as_mut()?.content.as_mut());
         let Some(content) = content else { return };
         content.received += payload.len() as u64;
-        // What is refused in the end is not kept until then.
+        // A message that will be refused is not kept.
         if content.body_size <= max && content.received <= content.body_size {
             content.body.extend_from_slice(payload);
         }
     }
 
-    /// Publishes what has come, once all of it has.
+    /// Publishes the message when it has arrived completely.
     fn complete(&mut self, key: ChannelKey, now: Instant) -> Result<(), Refusal> {
         let max = self.settings.max_message_size;
         let Some(channel) = self.channel_mut(key) else { return Ok(()) };
@@ -168,8 +169,8 @@ impl State {
     }
 }
 
-/// Reads what RabbitMQ can read: a flag that belongs to no property is passed over, a second word
-/// of flags is not understood.
+/// Decodes the properties that RabbitMQ can decode: a flag of no property is ignored, and a second
+/// word of flags is not understood.
 fn read_properties(encoded: &Bytes) -> Option<Properties> {
     const MORE_FLAGS: u8 = 1;
     const NO_PROPERTY: u8 = 2;

@@ -1,4 +1,4 @@
-//! How channels and connections end, and what goes with them.
+//! How channels and connections end, and what ends with them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,18 +11,18 @@ use crate::broker::state::State;
 use crate::broker::words::{Refusal, Scope, short_text};
 use crate::protocol::{Method, MethodId, ProtocolMethod, ReplyCode, basic, channel, connection};
 
-/// How long connection.close-ok is awaited.
+/// How long `connection.close-ok` is awaited.
 const CLOSING: Duration = Duration::from_secs(30);
 
 impl State {
-    /// A method on channel 0 of an open connection.
+    /// Handles a method on channel 0 of an open connection.
     pub(super) fn connection_method(&mut self, id: ConnectionId, method: &Method, now: Instant) {
         let key = ChannelKey { connection: id, number: 0 };
         match method {
             Method::ConnectionClose(_) => {
                 self.end_session(id, now);
                 self.send(key, &connection::CloseOk::default());
-                self.await_hang_up(id, now);
+                self.await_transport_end(id, now);
             }
             Method::ConnectionUpdateSecret(_) => self.send(key, &connection::UpdateSecretOk::default()),
             other => {
@@ -44,15 +44,16 @@ impl State {
         self.connections.get(&id).map(|connection| connection.phase)
     }
 
-    /// The client has closed the connection: it hangs up, as §2.2.4 wants it.
-    fn await_hang_up(&mut self, id: ConnectionId, now: Instant) {
+    /// Waits for the client, which has closed the connection, to close the transport (AMQP 0-9-1
+    /// §2.2.4).
+    fn await_transport_end(&mut self, id: ConnectionId, now: Instant) {
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.phase = Phase::Closed;
             connection.phase_deadline = Some(now + CLOSING);
         }
     }
 
-    /// Refuses what came on a channel: the channel or the whole connection is closed for it.
+    /// Refuses what arrived on a channel: the channel or the whole connection is closed for it.
     pub(super) fn refuse(&mut self, key: ChannelKey, refusal: &Refusal, blamed: MethodId, now: Instant) {
         match refusal.scope {
             Scope::Channel => self.close_by_broker(key, refusal.code, &refusal.text(), refusal.blamed(blamed), now),
@@ -60,14 +61,15 @@ impl State {
         }
     }
 
-    /// What queues would confirm later is lost with what ends.
-    fn tell_what_is_not_late(&mut self) {
+    /// Sends confirms before a close, unless they are late: what queues would confirm later is then
+    /// lost with the channel.
+    fn send_confirms_unless_late(&mut self) {
         if !self.settings.late_answers {
-            self.tell_decided();
+            self.send_confirms();
         }
     }
 
-    /// Closes a channel; what comes on it until channel.close-ok is ignored.
+    /// Closes a channel. What arrives on it before `channel.close-ok` is ignored.
     pub(in crate::broker) fn close_by_broker(
         &mut self,
         key: ChannelKey,
@@ -76,7 +78,7 @@ impl State {
         blamed: MethodId,
         now: Instant,
     ) {
-        self.tell_what_is_not_late();
+        self.send_confirms_unless_late();
         let incoming = self.end_channel(key, now);
         let close = channel::Close::default()
             .reply_code(code)
@@ -99,7 +101,7 @@ impl State {
         self.close_connection_by_broker(id, refusal.code, &refusal.text(), refusal.blamed(blamed), now);
     }
 
-    /// Closes a connection; only the end of the conversation counts from now on.
+    /// Closes a connection. Only the answer counts from now on.
     pub(in crate::broker) fn close_connection_by_broker(
         &mut self,
         id: ConnectionId,
@@ -108,7 +110,7 @@ impl State {
         blamed: MethodId,
         now: Instant,
     ) {
-        self.tell_what_is_not_late();
+        self.send_confirms_unless_late();
         self.end_session(id, now);
         let close = connection::Close::default()
             .reply_code(code)
@@ -123,7 +125,7 @@ impl State {
         }
     }
 
-    /// The conversation is over: what waits goes out, then the transport goes.
+    /// Ends a connection: what waits is written, and then the transport is closed.
     pub(in crate::broker) fn finish(&mut self, id: ConnectionId, now: Instant) {
         self.end_session(id, now);
         if let Some(connection) = self.connections.get_mut(&id) {
@@ -134,7 +136,7 @@ impl State {
         self.wake(id);
     }
 
-    /// Drops the transport without a word. Through a silent one not even that is heard.
+    /// Drops the transport without a close. A transport that was made silent by a fault stays open.
     pub(in crate::broker) fn cut(&mut self, id: ConnectionId, now: Instant) {
         self.end_session(id, now);
         if let Some(connection) = self.connections.get_mut(&id) {
@@ -147,7 +149,7 @@ impl State {
         self.wake(id);
     }
 
-    /// Ends all channels of a connection, and the queues that are its own.
+    /// Ends all channels of a connection, and deletes its exclusive queues.
     pub(in crate::broker) fn end_session(&mut self, id: ConnectionId, now: Instant) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let numbers: Vec<_> = connection.channels.keys().copied().collect();
@@ -163,12 +165,12 @@ impl State {
         }
     }
 
-    /// Ends a channel: its consumers go, then what it had not acknowledged goes back. Gives the
-    /// publish of which not everything has come.
+    /// Ends a channel: removes its consumers, and then requeues what it had not acknowledged.
+    /// Returns the publish that has not arrived completely.
     pub(in crate::broker) fn end_channel(&mut self, key: ChannelKey, now: Instant) -> Option<Incoming> {
         let connection = self.connections.get_mut(&key.connection)?;
         let mut channel = connection.channels.remove(&key.number)?;
-        let untold = connection.turn.take(key.number);
+        let unsent_notices = connection.turn.take(key.number);
         let incoming = channel.incoming.take();
         if let Some(replies) = channel.replies.take() {
             self.reply_addresses.remove(&replies.address);
@@ -176,13 +178,13 @@ impl State {
         for (tag, consumer) in std::mem::take(&mut channel.consumers) {
             self.leave_queue(consumer.queue, &ConsumerKey { channel: key, tag }, now);
         }
-        let unsent = untold.into_iter().filter_map(unsent).map(|unacked| (0, unacked));
+        let unsent = unsent_notices.into_iter().filter_map(unsent).map(|unacked| (0, unacked));
         let back = unsettled(channel).into_iter().chain(unsent).collect();
         self.settle_deliveries(back, Outcome::Requeued, now);
         incoming
     }
 
-    /// A consumer is gone: an auto-delete queue goes with the last one.
+    /// Removes a consumer from its queue. An auto-delete queue is deleted with the last one.
     pub(in crate::broker) fn leave_queue(&mut self, queue: QueueId, consumer: &ConsumerKey, now: Instant) {
         let Some(hosted) = self.queues.get_mut(&queue) else { return };
         if hosted.queue.remove_consumer(consumer, now) {
@@ -192,7 +194,7 @@ impl State {
         }
     }
 
-    /// A queue goes, with its bindings; its consumers are told.
+    /// Deletes a queue with its bindings. Its consumers are cancelled.
     pub(in crate::broker) fn remove_queue(&mut self, queue: QueueId, now: Instant) {
         let Some(hosted) = self.queues.remove(&queue) else { return };
         self.deadlines.set(super::deadlines::Waiting::Queue(queue), None);
@@ -211,8 +213,7 @@ impl State {
     }
 }
 
-/// A delivery of which the channel has not been told, and that somebody would have had to
-/// acknowledge.
+/// A delivery that was not sent to its channel and that would have to be acknowledged.
 fn unsent(notice: Notice) -> Option<Unacked> {
     match notice {
         Notice::Delivery(Handover { queue, entry, subscription: Some(consumer), .. }) => {
@@ -222,8 +223,8 @@ fn unsent(notice: Notice) -> Option<Unacked> {
     }
 }
 
-/// Everything that a channel has not acknowledged, and what it has but not committed, in the order
-/// of delivery.
+/// Everything that a channel has not acknowledged, and what it acknowledged in a transaction that
+/// is not committed, in the order of delivery.
 fn unsettled(channel: Channel) -> Vec<(u64, Unacked)> {
     let mut all = channel.unacked;
     if let Mode::Transaction(transaction) = channel.mode {

@@ -12,31 +12,32 @@ use crate::frame::{Body, Decoder, Encoder, Outbound};
 use crate::protocol::ProtocolMethod;
 use crate::wire::{FieldTable, ShortString};
 
-/// How far a connection has come.
+/// The phase of a connection.
 ///
 /// ```text
-/// Header ─▶ StartOk ─▶ TuneOk ─▶ Open ─▶ Running ─▶ Closed (the client closes, and hangs up)
-///    └─────────┴──────────┴───▶ Doomed     └─▶ Closing ─▶ Ending (the broker closes, and hangs up)
+/// Header ─▶ StartOk ─▶ TuneOk ─▶ Open ─▶ Running ─▶ Closed (the client closes, and ends the transport)
+///    └─────────┴──────────┴───▶ Refused    └─▶ Closing ─▶ Ending (the broker closes, and ends the transport)
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::broker) enum Phase {
     /// The protocol header is awaited.
     Header,
-    /// connection.start-ok is awaited.
+    /// `connection.start-ok` is awaited.
     StartOk,
-    /// connection.tune-ok is awaited.
+    /// `connection.tune-ok` is awaited.
     TuneOk,
-    /// connection.open is awaited.
+    /// `connection.open` is awaited.
     Open,
     /// It is open.
     Running,
-    /// The broker has said connection.close; connection.close-ok is awaited.
+    /// The broker has sent `connection.close`; `connection.close-ok` is awaited.
     Closing,
-    /// The client did what RabbitMQ answers with silence and, a little later, a reset.
-    Doomed,
-    /// The client has said connection.close, and is to hang up.
+    /// The client did something that RabbitMQ does not answer, and resets the transport for a
+    /// little later.
+    Refused,
+    /// The client has sent `connection.close`, and is to close the transport.
     Closed,
-    /// Nothing more is taken; what waits goes out.
+    /// Nothing more is read; what waits is written.
     Ending,
 }
 
@@ -44,7 +45,7 @@ pub(in crate::broker) enum Phase {
 #[derive(Debug)]
 pub(in crate::broker) struct Connection {
     pub(in crate::broker) phase: Phase,
-    /// When the phase has taken too long.
+    /// When the phase times out.
     pub(in crate::broker) phase_deadline: Option<Instant>,
     pub(in crate::broker) link: Link,
     pub(super) decoder: Decoder,
@@ -59,30 +60,31 @@ pub(in crate::broker) struct Connection {
     pub(in crate::broker) virtual_host: ShortString,
     pub(in crate::broker) client_properties: FieldTable,
     pub(in crate::broker) channels: BTreeMap<u16, Channel>,
-    /// It has been told that it is blocked, and is not read.
+    /// Whether it is blocked, and is not read.
     pub(in crate::broker) blocked: bool,
-    /// Octets that were handed in and not used: handed in again, they are no sign of life.
+    /// How many bytes were handed in and not used. Handed in again, they are no sign of life.
     pub(in crate::broker) left_over: usize,
-    /// What queues have said to its channels while its input is read.
+    /// What queues have sent to its channels while its input is read.
     pub(in crate::broker) turn: Turn,
-    /// Since when more waits for it than it may, so that it is not read.
+    /// Since when so much waits for it that it is not read.
     pub(super) stalled_since: Option<Instant>,
-    /// Whoever moves its octets has been told to look.
+    /// Whether an event for its driver is pending.
     pub(in crate::broker) announced: bool,
-    /// Something was sent that does not fit the frames that were agreed on.
+    /// Whether something was to be sent that does not fit the negotiated frames.
     broken: bool,
-    /// Queues that have something for it as soon as it takes more.
+    /// Queues that have something for it when it takes more.
     pub(in crate::broker) held_back: BTreeSet<crate::broker::keys::QueueId>,
 }
 
 impl Connection {
-    /// Octets that may wait before consumers get no more.
+    /// How many bytes may wait before consumers get no more.
     const HIGH_WATER: usize = 1024 * 1024;
 
-    /// Octets that may wait before nothing more is read: answers, too, go to who reads them.
+    /// How many bytes may wait before nothing more is read. A client that does not read gets no
+    /// more answers either.
     const FULL: usize = 4 * 1024 * 1024;
 
-    /// How long RabbitMQ bears with a client that does not read.
+    /// How long RabbitMQ keeps a client that does not read.
     const STALL: Duration = Duration::from_secs(30);
 
     pub(in crate::broker) fn new(now: Instant, handshake_timeout: Duration) -> Self {
@@ -90,8 +92,8 @@ impl Connection {
             phase: Phase::Header,
             phase_deadline: now.checked_add(handshake_timeout),
             link: Link::default(),
-            // What was not agreed on yet: start and start-ok may be longer than the smallest
-            // frame_max.
+            // Before the negotiation: start and start-ok may be longer than the smallest
+            // `frame_max`.
             decoder: Decoder::new(Self::FRAME_MAX_BEFORE_TUNING),
             encoder: Encoder::new(Self::FRAME_MAX_BEFORE_TUNING),
             frame_max: Self::FRAME_MAX_BEFORE_TUNING,
@@ -126,10 +128,10 @@ impl Connection {
         let out = &mut self.link.outbound;
         let mark = out.mark();
         let body = Body::from(message.body.clone());
-        // RabbitMQ does not split headers, nor does it hold them to what was agreed on.
+        // RabbitMQ does not split headers, and does not apply the negotiated limit to them.
         let unlimited = Encoder::new(0);
         let header = |out: &mut Outbound| match &message.encoded_properties {
-            Some(octets) => unlimited.encoded_header(out, channel, body.len(), octets),
+            Some(encoded) => unlimited.encoded_header(out, channel, body.len(), encoded),
             None => unlimited.header(out, channel, body.len(), Some(&message.properties)),
         };
         match self.encoder.method(out, channel, method).and_then(|()| header(out)) {
@@ -141,33 +143,33 @@ impl Connection {
         }
     }
 
-    /// What it was to be told could not be put into frames. Tells so once.
+    /// Returns `true`, once, if something was to be sent that does not fit the negotiated frames.
     pub(in crate::broker) fn take_broken(&mut self) -> bool {
         std::mem::take(&mut self.broken)
     }
 
-    /// So much waits for it that it is not read until it has read some.
+    /// Whether so much waits for it that it is not read until it has read some.
     pub(in crate::broker) fn is_full(&self) -> bool {
         self.link.waiting() >= Self::FULL
     }
 
-    /// Notes since when it is full.
+    /// Records since when it is full.
     pub(in crate::broker) fn note_stall(&mut self, now: Instant) {
         self.stalled_since = self.is_full().then(|| self.stalled_since.unwrap_or(now));
     }
 
-    /// Its consumers can be sent more.
+    /// Whether its consumers can be sent more.
     pub(in crate::broker) fn has_room(&self) -> bool {
         self.phase == Phase::Running && self.link.waiting() + self.turn.size() < Self::HIGH_WATER
     }
 
-    /// Octets are to be read and handed in.
+    /// Whether its transport is to be read.
     pub(in crate::broker) fn wants_input(&self) -> bool {
         let reads = !self.blocked && !self.is_full() && !self.link.is_silent() && !self.link.rests();
         reads && self.link.transport() == Transport::Open
     }
 
-    /// The client said that it understands something.
+    /// Whether the client announced a capability.
     pub(in crate::broker) fn is_capable(&self, capability: &str) -> bool {
         let capabilities = self.client_properties.get("capabilities").and_then(|value| value.as_table());
         capabilities.and_then(|table| table.get(capability)).and_then(|value| value.as_bool()).unwrap_or(false)
@@ -178,7 +180,7 @@ impl Connection {
         self.client_properties.get("connection_name").and_then(|value| value.as_str())
     }
 
-    /// When it wants to be looked at.
+    /// When something is due.
     pub(in crate::broker) fn deadline(&self) -> Option<Instant> {
         if self.link.transport() == Transport::Gone {
             return None;
@@ -186,20 +188,18 @@ impl Connection {
         [self.beat_deadline(), self.link.deadline(), self.end_deadline()].into_iter().flatten().min()
     }
 
-    /// When it is given up: a step has taken too long, it gives no sign of life, or it does not
-    /// read.
+    /// When it is closed: its phase times out, it gives no sign of life, or it does not read.
     pub(in crate::broker) fn end_deadline(&self) -> Option<Instant> {
         let stalled = self.stalled_since.map(|since| since + Self::STALL);
         [self.phase_deadline, self.miss_deadline(), stalled].into_iter().flatten().min()
     }
 
-    /// When a sign of life is due.
+    /// When a heartbeat is due.
     pub(in crate::broker) fn beat_deadline(&self) -> Option<Instant> {
         (self.is_beating() && !self.link.is_silent()).then(|| self.last_said + self.heartbeat / 2)
     }
 
-    /// When the client counts as dead. A client whose octets are not read cannot give a sign of
-    /// life.
+    /// When the client counts as lost. A client whose input is not read cannot give a sign of life.
     fn miss_deadline(&self) -> Option<Instant> {
         let reads = !self.blocked && !self.is_full() && !self.link.rests();
         (self.is_beating() && reads).then(|| self.last_heard + self.heartbeat * 2)
@@ -209,7 +209,7 @@ impl Connection {
         !self.heartbeat.is_zero() && matches!(self.phase, Phase::Open | Phase::Running | Phase::Closing)
     }
 
-    /// The most channels that may be open at a time.
+    /// The largest number of channels that may be open at a time.
     pub(super) fn channel_limit(&self) -> usize {
         if self.channel_max == 0 { usize::from(u16::MAX) } else { usize::from(self.channel_max) }
     }

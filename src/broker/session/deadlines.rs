@@ -1,20 +1,20 @@
-//! Who wants to be called when.
+//! The deadlines of queues and connections.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use crate::broker::keys::{ConnectionId, QueueId};
 
-/// What has a deadline; each has one at most.
+/// What has a deadline. Each has at most one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::broker) enum Waiting {
-    /// Messages expire, or the queue does.
+    /// The messages of a queue expire, or the queue itself.
     Queue(QueueId),
-    /// A heartbeat is due, or a step of the connection has taken too long.
+    /// A heartbeat of a connection is due, or its phase times out.
     Connection(ConnectionId),
 }
 
-/// The deadlines in the order of time, and by whose they are.
+/// The deadlines, by time and by owner.
 #[derive(Debug, Default)]
 pub(in crate::broker) struct Deadlines {
     by_time: BTreeSet<(Instant, Waiting)>,
@@ -39,12 +39,12 @@ impl Deadlines {
         }
     }
 
-    /// The earliest.
+    /// The earliest deadline.
     pub(in crate::broker) fn next(&self) -> Option<Instant> {
         self.by_time.first().map(|&(deadline, _)| deadline)
     }
 
-    /// Takes one that is over.
+    /// Removes one that has passed.
     pub(in crate::broker) fn pop(&mut self, now: Instant) -> Option<Waiting> {
         let &(deadline, waiting) = self.by_time.first().filter(|(deadline, _)| *deadline <= now)?;
         self.by_time.remove(&(deadline, waiting));

@@ -1,4 +1,4 @@
-//! Messages on their way: into queues, to consumers, back, and to dead-letter exchanges.
+//! Moving messages: into queues, to consumers, back to queues, and to dead-letter exchanges.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use crate::broker::state::State;
 use crate::wire::ShortString;
 
 impl State {
-    /// Puts a message into a queue. False where the queue is full and says so.
+    /// Puts a message into a queue. Returns `false` if the queue is full and refuses it.
     pub(in crate::broker) fn enqueue(&mut self, queue: QueueId, message: &Arc<Message>, now: Instant) -> bool {
         let Some(hosted) = self.queues.get_mut(&queue) else { return true };
         let pushed = hosted.queue.push(Arc::clone(message), now);
@@ -23,8 +23,8 @@ impl State {
         pushed.accepted
     }
 
-    /// Hands the messages of a queue to its consumers, as long as they take any, then drops what
-    /// may not stay.
+    /// Delivers messages of a queue to its consumers as long as they take any, and then drops
+    /// expired messages and those over the limits.
     pub(in crate::broker) fn serve(&mut self, queue: QueueId, now: Instant) {
         while let Some((consumer, entry)) = self.next_delivery(queue, now) {
             self.deliver(queue, consumer, entry, now);
@@ -65,8 +65,8 @@ impl State {
         self.notify(key, Notice::Delivery(Handover { queue, entry, tag, subscription }), now);
     }
 
-    /// Counts a delivery for the consumer that has to acknowledge it. Where nobody has to, the
-    /// queue is done with it.
+    /// Counts a delivery for the consumer that has to acknowledge it. If no acknowledgement is
+    /// needed, it is settled in the queue.
     pub(in crate::broker) fn reserve(
         &mut self,
         queue: QueueId,
@@ -82,7 +82,7 @@ impl State {
         subscription
     }
 
-    /// Brings about what was decided on deliveries.
+    /// Applies an outcome to deliveries.
     pub(in crate::broker) fn settle_deliveries(
         &mut self,
         deliveries: Vec<(u64, Unacked)>,
@@ -114,16 +114,16 @@ impl State {
         }
     }
 
-    /// The consumers of a channel may take more.
+    /// Records that the consumers of a channel may take more.
     pub(in crate::broker) fn mark_consumed(&mut self, key: ChannelKey) {
         let Some(channel) = self.channel(key) else { return };
         let queues: Vec<_> = channel.consumers.values().map(|consumer| consumer.queue).collect();
         queues.into_iter().for_each(|queue| self.mark(queue));
     }
 
-    /// Dead-letters what a queue dropped, where it has an exchange for that. The messages are on
-    /// their way from here on, and are routed before the present call ends: one that is dropped
-    /// again on its way makes this no deeper.
+    /// Dead-letters what a queue dropped, if it has a dead-letter exchange. The messages are only
+    /// queued here, and are routed before the present call ends: a message that is dropped again
+    /// does not add to the depth of the call stack.
     pub(in crate::broker) fn drop_messages(&mut self, queue: QueueId, dropped: Vec<Dropped>, now: Instant) {
         let time = self.time_of_day(now);
         let Some(hosted) = self.queues.get(&queue) else { return };
@@ -146,7 +146,7 @@ impl State {
         }
     }
 
-    /// Messages of a queue, or the queue itself, may be over their time.
+    /// Handles the deadline of a queue: its messages, or the queue itself, may have expired.
     pub(in crate::broker) fn queue_timeout(&mut self, queue: QueueId, now: Instant) {
         let Some(hosted) = self.queues.get(&queue) else { return };
         if hosted.queue.is_expired(now) {
@@ -157,7 +157,7 @@ impl State {
     }
 }
 
-/// A message as others see it: without the recipients that its publisher kept to itself.
+/// A message as consumers see it: without `BCC`.
 pub(in crate::broker) fn visible(message: &Message) -> Cow<'_, Message> {
     if message.properties.headers.as_ref().is_none_or(|headers| !headers.contains_key("BCC")) {
         return Cow::Borrowed(message);

@@ -1,4 +1,4 @@
-//! From the protocol header to connection.open-ok, the refusals of this part included.
+//! From the protocol header to `connection.open-ok`, including the refusals in between.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use crate::frame::{Decoder, Encoder, Frame, FrameKind};
 use crate::protocol::{Method, MethodId, ReplyCode, connection, constants};
 use crate::wire::{FieldTable, FieldValue, Reader, ShortString};
 
-/// What this broker can do beyond the standard, in RabbitMQ's words.
+/// The capabilities of this broker beyond AMQP 0-9-1, with RabbitMQ's names.
 const CAPABILITIES: [&str; 9] = [
     "publisher_confirms",
     "exchange_exchange_bindings",
@@ -26,17 +26,17 @@ const CAPABILITIES: [&str; 9] = [
 
 const MECHANISMS: &str = "PLAIN AMQPLAIN";
 
-/// Who somebody says to be, and the password.
+/// A user name and a password.
 struct Login {
     user: Vec<u8>,
     password: Vec<u8>,
 }
 
 impl State {
-    /// The protocol header came.
-    pub(super) fn greet(&mut self, id: ConnectionId, header: [u8; 8], now: Instant) {
+    /// Handles the protocol header.
+    pub(super) fn handle_protocol_header(&mut self, id: ConnectionId, header: [u8; 8], now: Instant) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        // The standard's own header, and the one that 0-9 had.
+        // The header of AMQP 0-9-1, and the one of 0-9.
         if header == constants::PROTOCOL_HEADER || header == *b"AMQP\x01\x01\0\x09" {
             connection.phase = Phase::StartOk;
             let start = connection::Start::default()
@@ -52,7 +52,7 @@ impl State {
         }
     }
 
-    /// A frame before the connection is open.
+    /// Handles a frame before the connection is open.
     pub(super) fn handshake_frame(&mut self, id: ConnectionId, frame: &Frame<'_>, now: Instant) {
         let Some(connection) = self.connections.get(&id) else { return };
         let phase = connection.phase;
@@ -72,10 +72,10 @@ impl State {
                 match (phase, method) {
                     (Phase::StartOk, Some(Method::ConnectionStartOk(start_ok))) => self.log_in(id, start_ok, now),
                     (Phase::TuneOk, Some(Method::ConnectionTuneOk(tune_ok))) => self.tuned(id, &tune_ok, now),
-                    _ => self.doom(id, now),
+                    _ => self.refuse_silently(id, now),
                 }
             }
-            _ => self.doom(id, now),
+            _ => self.refuse_silently(id, now),
         }
     }
 
@@ -88,7 +88,7 @@ impl State {
             b"AMQPLAIN" => amqplain(response),
             _ => None,
         };
-        let Some(login) = login else { return self.doom(id, now) };
+        let Some(login) = login else { return self.refuse_silently(id, now) };
         let refused = self.faults.refuse_login() || !self.knows(&login);
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if !refused {
@@ -101,7 +101,7 @@ impl State {
             return self.send(ChannelKey { connection: id, number: 0 }, &tune);
         }
         if !connection.is_capable("authentication_failure_close") {
-            return self.doom(id, now);
+            return self.refuse_silently(id, now);
         }
         let text = format!(
             "Login was refused using authentication mechanism {}. For details see the broker logfile.",
@@ -123,11 +123,12 @@ impl State {
             || exceeds(u64::from(frame_max), u64::from(self.settings.frame_max))
             || exceeds(u64::from(tune_ok.channel_max), u64::from(self.settings.channel_max))
         {
-            return self.doom(id, now);
+            return self.refuse_silently(id, now);
         }
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.frame_max = if frame_max == 0 { u32::MAX } else { frame_max };
-        // RabbitMQ counts the payload alone where it reads, and the whole frame where it writes.
+        // RabbitMQ applies the limit to the payload when it reads, and to the whole frame when it
+        // writes.
         connection.decoder = Decoder::new(if frame_max == 0 { 0 } else { frame_max.saturating_add(8) });
         connection.encoder = Encoder::new(frame_max);
         connection.channel_max = tune_ok.channel_max;
@@ -141,7 +142,7 @@ impl State {
                 Refusal::connection(ReplyCode::CHANNEL_ERROR, "unexpected method in connection state opening");
             return self.refuse_connection(id, &refusal, method.id(), now);
         };
-        if let Err(refusal) = self.enter(id, &open.virtual_host) {
+        if let Err(refusal) = self.check_virtual_host(id, &open.virtual_host) {
             return self.refuse_connection(id, &refusal, method.id(), now);
         }
         if let Some(connection) = self.connections.get_mut(&id) {
@@ -152,8 +153,8 @@ impl State {
         self.send(ChannelKey { connection: id, number: 0 }, &connection::OpenOk::default());
     }
 
-    /// May the user enter the virtual host?
-    fn enter(&self, id: ConnectionId, name: &ShortString) -> Result<(), Refusal> {
+    /// Checks that the user may open the virtual host.
+    fn check_virtual_host(&self, id: ConnectionId, name: &ShortString) -> Result<(), Refusal> {
         let Ok(text) = name.to_str() else {
             return Err(Refusal::malformed_text());
         };
@@ -169,12 +170,12 @@ impl State {
         Ok(())
     }
 
-    /// Says nothing more, and resets the connection a little later: what RabbitMQ does with those
-    /// that it does not want to talk to.
-    pub(super) fn doom(&mut self, id: ConnectionId, now: Instant) {
+    /// Sends nothing more, and resets the transport a little later, as RabbitMQ does with clients
+    /// that it does not answer.
+    pub(super) fn refuse_silently(&mut self, id: ConnectionId, now: Instant) {
         self.end_session(id, now);
         if let Some(connection) = self.connections.get_mut(&id) {
-            connection.phase = Phase::Doomed;
+            connection.phase = Phase::Refused;
             connection.phase_deadline = Some(now + SILENCE);
         }
     }
@@ -194,7 +195,7 @@ fn server_properties() -> FieldTable {
     ])
 }
 
-/// NUL, user, NUL, password (RFC 4616, without an identity to act as).
+/// Parses NUL, user, NUL, password (RFC 4616, without an authorization identity).
 fn plain(response: &[u8]) -> Option<Login> {
     let mut parts = response.split(|&octet| octet == 0);
     let (Some([]), Some(user), Some(password), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
@@ -203,7 +204,7 @@ fn plain(response: &[u8]) -> Option<Login> {
     Some(Login { user: user.to_vec(), password: password.to_vec() })
 }
 
-/// A table without its length, with `LOGIN` and `PASSWORD`.
+/// Parses a table without its length, with `LOGIN` and `PASSWORD`.
 fn amqplain(response: &[u8]) -> Option<Login> {
     let mut octets = u32::try_from(response.len()).ok()?.to_be_bytes().to_vec();
     octets.extend_from_slice(response);

@@ -1,4 +1,5 @@
-//! Octets of a client → frames → what they mean in the phase that the connection is in.
+//! Input of a client: bytes become frames, which are handled according to the phase of the
+//! connection.
 
 use std::time::{Duration, Instant};
 
@@ -13,29 +14,28 @@ use crate::frame::{Decoded, Frame, FrameKind, split_method};
 use crate::protocol::{Method, MethodId, ReplyCode, constants};
 use crate::wire::{DecodeErrorKind, Reader};
 
-/// How long RabbitMQ says nothing to what it does not want to talk to, before it resets the
-/// connection.
+/// How long RabbitMQ keeps the transport of a client that it does not answer, before it resets it.
 pub(super) const SILENCE: Duration = Duration::from_secs(3);
 
-/// What a close names where it is no method.
+/// The ids in a close that blames no method.
 const NOTHING: MethodId = MethodId::new(0, 0);
 
-/// Octets that the payloads of method and header frames have at least.
+/// The smallest payloads of method and header frames, in bytes.
 const METHOD_MIN: usize = 4;
 const HEADER_MIN: usize = 14;
 
-/// Octets of a frame before its payload, and of a whole frame around it.
+/// The bytes of a frame before its payload, and those around it.
 const HEAD: usize = 7;
 const OVERHEAD: usize = 8;
 
 impl State {
-    /// Takes frames off the front of the input as long as the connection reads.
+    /// Handles the frames at the front of the input as long as the connection is to be read.
     pub(in crate::broker) fn read_frames(&mut self, id: ConnectionId, input: &mut BytesMut, now: Instant) {
         while let Some(connection) = self.connections.get_mut(&id) {
             if !connection.wants_input() {
                 return;
             }
-            if matches!(connection.phase, Phase::Doomed | Phase::Ending) {
+            if matches!(connection.phase, Phase::Refused | Phase::Ending) {
                 input.clear();
                 return;
             }
@@ -53,7 +53,8 @@ impl State {
         }
     }
 
-    /// What has come is no frame yet; where no more may come, the transport is lost.
+    /// Handles input that is not a whole frame. If a fault allows no more input, the transport is
+    /// lost.
     fn cut_short(&mut self, id: ConnectionId, readable: usize) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if connection.link.is_input_over(readable) {
@@ -62,16 +63,16 @@ impl State {
         }
     }
 
-    /// Reads one frame, and gives how many octets it used: none where octets are missing.
+    /// Handles one frame, and returns how many bytes it used; 0 if bytes are missing.
     fn read_frame(&mut self, id: ConnectionId, input: &[u8], now: Instant) -> usize {
         let Some(connection) = self.connections.get(&id) else { return input.len() };
         if connection.phase == Phase::Header {
             let Some(header) = input.first_chunk::<8>() else { return 0 };
-            self.greet(id, *header, now);
+            self.handle_protocol_header(id, *header, now);
             return header.len();
         }
         if exceeds(input, connection.frame_max) {
-            return self.refuse_octets(id, input, now);
+            return self.refuse_bytes(id, input, now);
         }
         let decoder = connection.decoder.clone();
         match decoder.decode(input) {
@@ -80,20 +81,20 @@ impl State {
                 used
             }
             Ok(Decoded::Incomplete(_)) => 0,
-            Err(_) => self.refuse_octets(id, input, now),
+            Err(_) => self.refuse_bytes(id, input, now),
         }
     }
 
-    /// Octets that are no frame: RabbitMQ takes them for one as long as they have its shape, and
-    /// says what is wrong with it.
-    fn refuse_octets(&mut self, id: ConnectionId, input: &[u8], now: Instant) -> usize {
+    /// Handles bytes that are not a valid frame. RabbitMQ reads them as a frame as far as they have
+    /// the form of one, and reports what is wrong with it.
+    fn refuse_bytes(&mut self, id: ConnectionId, input: &[u8], now: Instant) -> usize {
         let Some(([kind, _, _, s0, s1, s2, s3], rest)) = input.split_first_chunk::<HEAD>() else { return 0 };
         let Some(connection) = self.connections.get(&id) else { return input.len() };
         let size = u32::from_be_bytes([*s0, *s1, *s2, *s3]);
         let frame_max = connection.frame_max;
         let len = usize::try_from(size).unwrap_or(usize::MAX);
         let in_handshake = matches!(connection.phase, Phase::StartOk | Phase::TuneOk);
-        let (text, lost_step) = if size > frame_max {
+        let (text, out_of_step) = if size > frame_max {
             let limit = frame_max.saturating_sub(8);
             (format!("{}: {{frame_too_large,{size},{limit}}}", frame_text(*kind, &[])), true)
         } else {
@@ -109,22 +110,22 @@ impl State {
                 (format!("{what}: {{invalid_frame_end_marker,{end}}}"), true)
             }
         };
-        if matches!(connection.phase, Phase::Closing | Phase::Closed) && !lost_step {
+        if matches!(connection.phase, Phase::Closing | Phase::Closed) && !out_of_step {
             return len + OVERHEAD;
         }
         if in_handshake || matches!(connection.phase, Phase::Closing | Phase::Closed) {
-            self.doom(id, now);
+            self.refuse_silently(id, now);
             return input.len();
         }
-        let heartbeat_elsewhere = *kind == constants::FRAME_HEARTBEAT && size == 0 && !lost_step;
+        let heartbeat_elsewhere = *kind == constants::FRAME_HEARTBEAT && size == 0 && !out_of_step;
         let refusal = if heartbeat_elsewhere {
             Refusal::connection(ReplyCode::UNEXPECTED_FRAME, frame_text(*kind, &[]))
         } else {
             Refusal::connection(ReplyCode::FRAME_ERROR, text)
         };
         self.refuse_connection(id, &refusal, NOTHING, now);
-        if lost_step {
-            self.doom(id, now);
+        if out_of_step {
+            self.refuse_silently(id, now);
             return input.len();
         }
         len + OVERHEAD
@@ -147,11 +148,11 @@ impl State {
             Phase::Running if frame.channel == 0 => self.connection_frame(id, frame, now),
             Phase::Running => self.channel_frame(ChannelKey { connection: id, number: frame.channel }, frame, now),
             Phase::Closing | Phase::Closed => self.frame_while_closing(id, frame, now),
-            Phase::Header | Phase::Doomed | Phase::Ending => {}
+            Phase::Header | Phase::Refused | Phase::Ending => {}
         }
     }
 
-    /// A frame on channel 0 of an open connection.
+    /// Handles a frame on channel 0 of an open connection.
     fn connection_frame(&mut self, id: ConnectionId, frame: &Frame<'_>, now: Instant) {
         match frame.kind {
             FrameKind::Heartbeat => {}
@@ -164,17 +165,17 @@ impl State {
         }
     }
 
-    /// 505 for a frame that has no business where it is.
+    /// Refuses with 505 a frame that is not valid here.
     pub(super) fn refuse_frame(&mut self, id: ConnectionId, frame: &Frame<'_>, now: Instant) {
         let refusal = Refusal::connection(ReplyCode::UNEXPECTED_FRAME, frame_text(type_of(frame), frame.payload));
         self.refuse_connection(id, &refusal, NOTHING, now);
     }
 
-    /// Reads a method; what cannot be read is answered as RabbitMQ answers it.
+    /// Decodes a method. An error is answered as RabbitMQ answers it.
     pub(super) fn decode_method(&mut self, id: ConnectionId, frame: &Frame<'_>, now: Instant) -> Option<Method> {
         let (method, arguments) = split_method(frame.payload).ok()?;
-        let arguments_in_common = bytes::Bytes::copy_from_slice(arguments);
-        let mut reader = Reader::shared(&arguments_in_common);
+        let shared_arguments = bytes::Bytes::copy_from_slice(arguments);
+        let mut reader = Reader::shared(&shared_arguments);
         let decoded = Method::decode(method, &mut reader).and_then(|decoded| reader.finish().map(|()| decoded));
         let error = match decoded {
             Ok(decoded) => return Some(decoded),
@@ -182,7 +183,7 @@ impl State {
         };
         let in_table = error.offset().is_some_and(|offset| has_whole_table(arguments, offset));
         match error.kind() {
-            // No close frame: the process that reads the socket has crashed there.
+            // No close frame: in RabbitMQ the process that reads the socket crashes.
             DecodeErrorKind::UnknownMethod { .. } | DecodeErrorKind::UnknownTypeCode(_) => self.cut(id, now),
             DecodeErrorKind::Truncated if in_table => self.cut(id, now),
             _ if frame.channel == 0 => self.refuse_connection(id, &Refusal::internal(), method, now),
@@ -194,7 +195,7 @@ impl State {
         None
     }
 
-    /// After the broker's connection.close only the end of the conversation counts.
+    /// Handles a frame after a `connection.close`: only the close and its answer count.
     fn frame_while_closing(&mut self, id: ConnectionId, frame: &Frame<'_>, now: Instant) {
         if frame.kind != FrameKind::Method || frame.channel != 0 {
             return;
@@ -204,8 +205,8 @@ impl State {
     }
 }
 
-/// A table that begins before `offset` ends where the arguments do: what is wrong is in it, not in
-/// its length.
+/// Whether a table that begins before `offset` ends with the arguments: the error is then in the
+/// table and not in its length.
 fn has_whole_table(arguments: &[u8], offset: usize) -> bool {
     let before = arguments.get(..offset).unwrap_or(arguments);
     let starts = before.windows(4).enumerate();
@@ -216,13 +217,13 @@ fn has_whole_table(arguments: &[u8], offset: usize) -> bool {
     })
 }
 
-/// The first frame is announced to be larger than it may be.
+/// Whether the first frame is announced to be larger than allowed.
 fn exceeds(input: &[u8], frame_max: u32) -> bool {
     let head = input.first_chunk::<HEAD>();
     head.is_some_and(|[_, _, _, s0, s1, s2, s3]| u32::from_be_bytes([*s0, *s1, *s2, *s3]) > frame_max)
 }
 
-/// The octet that says what a frame is.
+/// The type octet of a frame.
 fn type_of(frame: &Frame<'_>) -> u8 {
     match frame.kind {
         FrameKind::Method => constants::FRAME_METHOD,

@@ -1,4 +1,4 @@
-//! The octets of one connection, and what is done to them on purpose.
+//! The output of one connection, and the faults of its transport.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -9,33 +9,33 @@ use crate::frame::Outbound;
 /// What waits for the transport of a connection, and the faults of that transport.
 #[derive(Debug, Default)]
 pub(in crate::broker) struct Link {
-    /// What was said last, in order.
+    /// The latest output.
     pub(in crate::broker) outbound: Outbound,
-    /// What was said before, and when it may go.
+    /// Earlier output that is delayed, with the times from which it may be written.
     held: VecDeque<(Instant, Outbound)>,
-    /// What was held back, and may go.
+    /// Output whose delay has passed.
     released: VecDeque<Outbound>,
-    /// Octets in these two.
+    /// The bytes in these two.
     late: usize,
     delay: Duration,
     silent: bool,
-    /// Octets that may still go out.
+    /// How many bytes may still be written, if a fault limits them.
     output_left: Option<u64>,
-    /// Octets that may still come in.
+    /// How many bytes may still be read, if a fault limits them.
     input_left: Option<u64>,
-    /// Octets a second that are read at most, where that is limited.
+    /// The largest number of bytes that are read per second, if a fault limits it.
     rate: Option<u32>,
-    /// Nothing is read before that: what was read last took so long.
+    /// Nothing is read before this time, because of `rate`.
     rests_until: Option<Instant>,
     ending: Option<Transport>,
 }
 
 impl Link {
-    /// The longest delay: adding it to a point in time cannot overflow.
+    /// The longest delay. Adding it to a point in time cannot overflow.
     const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-    /// What is to become of the transport. It closes no sooner than what is held back for it may
-    /// go, and not at all while it is silent.
+    /// What is to be done with the transport. It is not closed before delayed output may be
+    /// written, and not while it is silent.
     pub(in crate::broker) fn transport(&self) -> Transport {
         let waits = self.silent || self.late > 0 || !(self.delay.is_zero() || self.outbound.is_empty());
         match self.ending {
@@ -44,7 +44,7 @@ impl Link {
         }
     }
 
-    /// It has been cut, or is to be closed.
+    /// Whether it was cut or is to be closed.
     pub(in crate::broker) fn is_ending(&self) -> bool {
         self.ending.is_some()
     }
@@ -53,17 +53,17 @@ impl Link {
         self.silent
     }
 
-    /// Octets that were said and not taken.
+    /// The bytes that wait.
     pub(super) fn waiting(&self) -> usize {
         self.outbound.len() + self.late
     }
 
-    /// Nothing more is said; what waits still goes out.
+    /// Ends the output. What waits is still written.
     pub(in crate::broker) fn finish(&mut self) {
         self.ending.get_or_insert(Transport::Closing);
     }
 
-    /// The transport is dropped, whatever waits.
+    /// Drops the transport, even if output waits.
     pub(in crate::broker) fn cut(&mut self) {
         self.ending = Some(Transport::Gone);
         self.outbound = Outbound::new();
@@ -72,52 +72,52 @@ impl Link {
         self.late = 0;
     }
 
-    /// Neither reads nor writes from now on, and keeps the transport.
+    /// Stops reading and writing, and keeps the transport open.
     pub(in crate::broker) fn fall_silent(&mut self) {
         self.silent = true;
     }
 
-    /// Everything said from now on goes out this much later.
+    /// Delays everything that is sent from now on.
     pub(in crate::broker) fn delay(&mut self, delay: Duration) {
-        // A delay without end is one that nobody sees the end of.
+        // A delay of a century is as good as an infinite one.
         self.delay = delay.min(Self::LONGEST);
     }
 
-    pub(in crate::broker) fn cut_output_after(&mut self, octets: u64) {
-        self.output_left = Some(octets);
-        if octets == 0 {
+    pub(in crate::broker) fn cut_output_after(&mut self, bytes: u64) {
+        self.output_left = Some(bytes);
+        if bytes == 0 {
             self.cut();
         }
     }
 
-    pub(in crate::broker) fn cut_input_after(&mut self, octets: u64) {
-        self.input_left = Some(octets);
-        if octets == 0 {
+    pub(in crate::broker) fn cut_input_after(&mut self, bytes: u64) {
+        self.input_left = Some(bytes);
+        if bytes == 0 {
             self.cut();
         }
     }
 
-    /// Reads no more than so many octets a second.
+    /// Limits reading to this many bytes per second.
     pub(in crate::broker) fn slow_input(&mut self, rate: u32) {
         self.rate = Some(rate.max(1));
     }
 
-    /// Nothing is read at the moment.
+    /// Whether reading pauses because of `rate`.
     pub(super) fn rests(&self) -> bool {
         self.rests_until.is_some()
     }
 
-    /// How many of these octets may be looked at.
+    /// How many of `len` bytes may be read.
     pub(super) fn readable(&self, len: usize) -> usize {
         self.input_left.map_or(len, |left| len.min(usize::try_from(left).unwrap_or(usize::MAX)))
     }
 
-    /// All octets that may come in are there.
+    /// Whether `len` bytes are all that may be read.
     pub(super) fn is_input_over(&self, len: usize) -> bool {
         self.input_left.is_some_and(|left| left <= len as u64)
     }
 
-    /// Octets were used; the transport is lost where these were the last.
+    /// Records that bytes were read. The transport is lost if a fault allows no more.
     pub(super) fn handle_read(&mut self, len: usize, now: Instant) {
         if let Some(rate) = self.rate {
             let micros = (len as u64).saturating_mul(1_000_000) / u64::from(rate);
@@ -131,7 +131,7 @@ impl Link {
         }
     }
 
-    /// What may go out now.
+    /// Takes what may be written at `now`.
     pub(in crate::broker) fn take(&mut self, now: Instant) -> Option<Outbound> {
         if self.silent || self.ending == Some(Transport::Gone) {
             return None;
@@ -151,19 +151,19 @@ impl Link {
         self.limit(released)
     }
 
-    /// What was held back long enough may go.
+    /// Releases output whose delay has passed.
     pub(in crate::broker) fn release(&mut self, now: Instant) {
         while let Some((_, released)) = self.held.pop_front_if(|&mut (due, _)| due <= now) {
             self.released.push_back(released);
         }
     }
 
-    /// Reading goes on when it has rested long enough; tells whether it does from now on.
+    /// Ends a pause of reading that has passed. Returns `true` if it ended one.
     pub(in crate::broker) fn rested(&mut self, now: Instant) -> bool {
         self.rests_until.take_if(|until| *until <= now).is_some()
     }
 
-    /// When something that is held back may go, or reading goes on.
+    /// When delayed output may be written, or a pause of reading ends.
     pub(in crate::broker) fn deadline(&self) -> Option<Instant> {
         let held = self.held.front().map(|&(due, _)| due);
         let due = held.into_iter().chain(self.rests_until).min()?;
@@ -185,16 +185,16 @@ impl Link {
     }
 }
 
-/// The first `len` octets.
+/// The first `len` bytes.
 fn front(mut out: Outbound, mut len: usize) -> Outbound {
     let mut front = Outbound::new();
     while len > 0 && !out.is_empty() {
         let mut slices = [std::io::IoSlice::new(&[])];
         out.slices(&mut slices);
         let [slice] = slices;
-        let octets = slice.get(..len.min(slice.len())).unwrap_or_default();
-        front.extend(octets);
-        let taken = octets.len();
+        let bytes = slice.get(..len.min(slice.len())).unwrap_or_default();
+        front.extend(bytes);
+        let taken = bytes.len();
         len -= taken;
         out.advance(taken);
     }

@@ -1,5 +1,4 @@
-//! A client's connection: its bytes, frames, handshake and channels, what is sent to it, and how it
-//! ends.
+//! The connection of a client: its bytes, frames, handshake and channels, its output, and its end.
 
 mod channel;
 mod channel_frames;

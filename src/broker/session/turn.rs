@@ -1,12 +1,12 @@
-//! What queues say to the channels of a client: it arrives after what the client has sent before.
+//! What queues send to the channels of a client. It arrives after what the client has sent before.
 //!
-//! In RabbitMQ a queue and a channel are processes with a mailbox each. The answer to
-//! `basic.consume` or `basic.cancel`, a delivery, the end of a consumer and the confirms that
-//! `tx.commit` waits for are sent by the queue, so the channel finds them in its mailbox after all
-//! methods that were there already, and answers those first. Here the input that arrives together
+//! In RabbitMQ, queues and channels are processes, each with a mailbox. The answer to
+//! `basic.consume` or `basic.cancel`, a delivery, the end of a consumer and the confirms for which
+//! `tx.commit` waits are sent by the queue. So the channel finds them in its mailbox after all
+//! methods that were already there, and answers those first. Here, the input that arrives together
 //! is the mailbox, and one call of [`State::handle_bytes`] is the turn in which it is read. What
-//! queues say in the meantime waits for the end of the turn; but some answers, drawn from the seed,
-//! arrive in time, because a queue may be quick.
+//! queues send in the meantime waits for the end of the turn, except for some answers, drawn from
+//! the seed, which arrive in time as if the queue had been quick.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -20,18 +20,18 @@ use crate::broker::words::Refusal;
 use crate::protocol::{ProtocolMethod, basic, tx};
 use crate::wire::ShortString;
 
-/// Something that a queue says to a channel.
+/// A message from a queue to a channel.
 #[derive(Debug)]
 pub(in crate::broker) enum Notice {
-    /// A consumer was added, and (true) its channel has asked to remove it since.
+    /// A consumer was added; `true` if its channel has requested its removal since.
     Consuming(basic::ConsumeOk, bool),
-    /// A consumer was removed, because its channel asked for that.
+    /// A consumer was removed on request of its channel.
     Cancelled(basic::CancelOk),
     /// A consumer ended with its queue.
     Ended(basic::Cancel),
     /// A message for a consumer.
     Delivery(Handover),
-    /// The messages of a transaction are in their queues, or (false) not all of them.
+    /// The messages of a transaction are in their queues; `false` if not all of them are.
     Committed(bool),
 }
 
@@ -41,22 +41,22 @@ pub(in crate::broker) struct Handover {
     pub(in crate::broker) queue: QueueId,
     pub(in crate::broker) entry: Entry,
     pub(in crate::broker) tag: ShortString,
-    /// The consumer that has to acknowledge; none where nobody has to.
+    /// The consumer that has to acknowledge; `None` if no acknowledgement is needed.
     pub(in crate::broker) subscription: Option<Subscription>,
 }
 
-/// A turn of a connection: its client's input is being read.
+/// A turn of a connection, in which its input is read.
 #[derive(Debug, Default)]
 pub(in crate::broker) struct Turn {
     open: bool,
-    /// In the order in which they were said, each with its channel.
+    /// In the order in which they were sent, each with its channel.
     notices: VecDeque<(u16, Notice)>,
-    /// Bytes of the bodies among them.
+    /// The bytes of the bodies among them.
     size: usize,
 }
 
 impl Turn {
-    /// Bytes of bodies that wait for the end of the turn.
+    /// The bytes of bodies that wait for the end of the turn.
     pub(in crate::broker) fn size(&self) -> usize {
         self.size
     }
@@ -66,7 +66,7 @@ impl Turn {
         self.notices.push_back((channel, notice));
     }
 
-    /// A channel asks to remove a consumer.
+    /// Records that a channel has requested the removal of a consumer.
     pub(in crate::broker) fn cancel(&mut self, channel: u16, tag: &ShortString) {
         for notice in &mut self.notices {
             if let (number, Notice::Consuming(ok, cancelled)) = notice
@@ -78,7 +78,7 @@ impl Turn {
         }
     }
 
-    /// A channel has something to hear at the end of the turn.
+    /// Whether a notice for a channel waits for the end of the turn.
     fn waits_for(&self, channel: u16) -> bool {
         self.notices.iter().any(|(number, _)| *number == channel)
     }
@@ -89,7 +89,7 @@ impl Turn {
         next
     }
 
-    /// Takes what a channel has not been told; it ends.
+    /// Removes the notices for a channel, which ends.
     pub(super) fn take(&mut self, channel: u16) -> Vec<Notice> {
         let (taken, left): (VecDeque<_>, VecDeque<_>) =
             std::mem::take(&mut self.notices).into_iter().partition(|(number, _)| *number == channel);
@@ -108,14 +108,14 @@ impl Notice {
         }
     }
 
-    /// It answers a call, and does not say what has happened to a queue.
+    /// Whether it answers a call.
     fn is_answer(&self) -> bool {
         matches!(self, Self::Consuming(..) | Self::Cancelled(_) | Self::Committed(_))
     }
 }
 
 impl State {
-    /// Input of a connection is going to be read.
+    /// Begins a turn, before input of a connection is read.
     pub(in crate::broker) fn begin_turn(&mut self, id: ConnectionId) {
         let late = self.settings.late_answers;
         if let Some(connection) = self.connections.get_mut(&id) {
@@ -123,33 +123,35 @@ impl State {
         }
     }
 
-    /// The input was read: its channels are told what queues have said meanwhile.
+    /// Ends a turn, after the input was read: the channels get what queues have sent in the
+    /// meantime.
     pub(in crate::broker) fn end_turn(&mut self, id: ConnectionId, now: Instant) {
         while let Some(connection) = self.connections.get_mut(&id) {
             connection.turn.open = false;
             let Some((number, notice)) = connection.turn.pop() else { return };
-            self.tell(ChannelKey { connection: id, number }, notice, now);
+            self.send_notice(ChannelKey { connection: id, number }, notice, now);
         }
     }
 
-    /// A queue says something to a channel: at once, unless the channel has input to read before.
+    /// Sends a notice from a queue to a channel: at once, unless the channel has input to read
+    /// before.
     pub(in crate::broker) fn notify(&mut self, key: ChannelKey, notice: Notice, now: Instant) {
         match self.connections.get_mut(&key.connection) {
             Some(connection) if connection.turn.open => {
-                // A queue that is quick for once overtakes nothing that queues have said to this
-                // channel before.
+                // An answer that arrives in time does not overtake earlier notices for this
+                // channel.
                 let may_race = notice.is_answer() && !connection.turn.waits_for(key.number);
                 if may_race && self.races.happens(self.settings.in_time_percent) {
-                    self.tell(key, notice, now);
+                    self.send_notice(key, notice, now);
                 } else {
                     connection.turn.push(key.number, notice);
                 }
             }
-            _ => self.tell(key, notice, now),
+            _ => self.send_notice(key, notice, now),
         }
     }
 
-    fn tell(&mut self, key: ChannelKey, notice: Notice, now: Instant) {
+    fn send_notice(&mut self, key: ChannelKey, notice: Notice, now: Instant) {
         match notice {
             Notice::Consuming(ok, cancelled) => self.consuming(key, &ok, cancelled, now),
             Notice::Cancelled(ok) => self.send(key, &ok),
@@ -159,8 +161,8 @@ impl State {
         }
     }
 
-    /// A channel that hears of a consumer that it has asked to remove crashes, and takes the
-    /// connection with it: so it is in RabbitMQ 3.10 and 4.0.
+    /// Handles the answer of a queue that a consumer was added. If the channel has requested its
+    /// removal, it crashes, and the connection is closed, as in RabbitMQ 3.10 and 4.0.
     fn consuming(&mut self, key: ChannelKey, ok: &basic::ConsumeOk, cancelled: bool, now: Instant) {
         self.send(key, ok);
         if cancelled {
@@ -185,7 +187,7 @@ impl State {
         self.send_content(key, &deliver, &visible(&message));
     }
 
-    /// The queues have answered for a transaction.
+    /// Completes a transaction after its queues have answered.
     fn committed(&mut self, key: ChannelKey, accepted: bool, now: Instant) {
         let Some(channel) = self.channel_mut(key) else { return };
         channel.mode = Mode::Transaction(Transaction::default());

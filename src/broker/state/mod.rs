@@ -16,33 +16,33 @@ use crate::broker::{Event, Transport};
 use crate::frame::Outbound;
 use crate::wire::ShortString;
 
-/// An in-memory broker without I/O: no socket, clock, thread or randomness, so that the same input
-/// gives the same output.
+/// An in-memory broker without I/O. It has no socket, clock, thread or source of random numbers, so
+/// the same input gives the same output.
 ///
-/// Its methods come in families, as those of the client's [`Engine`](crate::engine::Engine) do:
+/// Like those of the client's [`Engine`](crate::engine::Engine), its methods form groups:
 ///
-/// * getters tell what is: queues, messages, bindings, consumers, connections;
-/// * `handle_*` take what happened outside: a transport came, octets came, it was lost, time
-///   passed;
-/// * `poll_*` give what is to be done outside: octets to write, the next deadline, events;
-/// * the rest is what operators do, and the faults that tests inject: these happen at the latest
+/// * getters return the present state: queues, messages, bindings, consumers, connections;
+/// * `handle_*` take what happened outside: a transport was opened, bytes were read, a transport
+///   was lost, time has passed;
+/// * `poll_*` return what is to be done outside: bytes to write, the next deadline, events;
+/// * the rest are operations of operators, and faults that tests inject. They happen at the latest
 ///   time that was handed in.
 ///
 /// # The run loop
 ///
-/// For each transport, whoever drives the broker
+/// For each transport, the driver of the broker
 ///
 /// 1. calls [`State::handle_connect`] once, and keeps the id;
-/// 2. hands in what was read with [`State::handle_bytes`], together with what that left over
-///    before, as long as [`State::wants_input`];
-/// 3. writes what [`State::poll_transmit`] gives, until there is nothing;
+/// 2. hands in what was read with [`State::handle_bytes`], after what that left over before, as
+///    long as [`State::wants_input`] returns `true`;
+/// 3. writes what [`State::poll_transmit`] returns, until there is nothing;
 /// 4. calls [`State::handle_timeout`] when the time of [`State::poll_deadline`] has come;
-/// 5. after each of these takes events from [`State::poll_event`] until there are none, and goes on
-///    with 2 and 3 for each connection that they name;
-/// 6. closes the transport when [`State::transport`] says so, and calls
+/// 5. after each of these, takes events from [`State::poll_event`] until there are none, and
+///    continues with 2 and 3 for each connection that they name;
+/// 6. closes the transport when [`State::transport`] requires it, and calls
 ///    [`State::handle_transport_lost`] when it has ended.
 ///
-/// A client and this, stepped by hand:
+/// An example, stepped by hand:
 ///
 /// ```
 /// use std::time::Instant;
@@ -63,33 +63,33 @@ use crate::wire::ShortString;
 pub struct State {
     pub(super) settings: Settings,
     started: Instant,
-    /// The latest time that was handed in: what operators do and faults happen then.
+    /// The latest time that was handed in, at which operations of operators and faults happen.
     pub(super) now: Instant,
     pub(super) random: Random,
-    /// Which late answers arrive in time: drawn apart, so that names do not depend on it.
+    /// Determines which late answers arrive in time. Separate, so that names do not depend on it.
     pub(super) races: Random,
     pub(super) users: BTreeMap<String, User>,
     pub(super) virtual_hosts: BTreeMap<ShortString, VirtualHost>,
     pub(super) queues: BTreeMap<QueueId, HostedQueue>,
     pub(super) connections: BTreeMap<ConnectionId, Connection>,
-    /// Where direct replies go, by address.
+    /// The channels that receive direct replies, by address.
     pub(super) reply_addresses: BTreeMap<ShortString, ChannelKey>,
     pub(super) faults: Faults,
     pub(super) deadlines: Deadlines,
-    /// Queues in which something changed, to be looked at before the present call ends.
+    /// Queues that have changed, to be served before the present call ends.
     changed_queues: BTreeSet<QueueId>,
-    /// Messages that queues dropped, on their way to be routed, each with its virtual host.
+    /// Messages that queues dropped and that are still to be routed, each with its virtual host.
     pub(super) dead_letters: VecDeque<(ShortString, Message)>,
-    /// Channels with confirms that are decided and not told.
+    /// Channels with confirms that are decided and not sent.
     pub(super) deciding: BTreeSet<ChannelKey>,
-    /// Connections whose drivers have something to look at.
+    /// Connections whose drivers have something to do.
     touched: BTreeSet<ConnectionId>,
     events: VecDeque<Event>,
     last_connection: u64,
     last_queue: u64,
 }
 
-/// A queue, and the virtual host that it is in.
+/// A queue, and its virtual host.
 #[derive(Debug)]
 pub(super) struct HostedQueue {
     pub(super) queue: Queue,
@@ -98,7 +98,7 @@ pub(super) struct HostedQueue {
 
 /// What happened outside.
 impl State {
-    /// A broker with its predeclared exchanges, and nothing else.
+    /// Creates a broker with its predeclared exchanges, and nothing else.
     pub fn new(settings: Settings, now: Instant) -> Self {
         let host = |name: &String| (ShortString::from(name), VirtualHost::new(ShortString::from(name)));
         Self {
@@ -124,7 +124,8 @@ impl State {
         }
     }
 
-    /// A transport came: its octets are handed in and asked for under this id.
+    /// Adds a connection for a transport that was opened. Returns the id under which its input is
+    /// handed in and its output is taken.
     pub fn handle_connect(&mut self, now: Instant) -> ConnectionId {
         self.now = self.now.max(now);
         self.last_connection += 1;
@@ -138,11 +139,10 @@ impl State {
         id
     }
 
-    /// Octets came. What can be used is taken off the front; the rest is to be handed in again,
-    /// with what follows it.
+    /// Takes input from the front of `input`. What is left belongs in front of the next input.
     ///
-    /// Nothing is taken while not [`State::wants_input`]. Octets of a connection that is gone are
-    /// dropped.
+    /// Nothing is taken while [`State::wants_input`] returns `false`. Input of a connection that
+    /// has ended is dropped.
     pub fn handle_bytes(&mut self, id: ConnectionId, input: &mut BytesMut, now: Instant) {
         self.now = self.now.max(now);
         if self.transport(id) != Transport::Open {
@@ -165,8 +165,8 @@ impl State {
         self.watch(id);
     }
 
-    /// The transport ended or failed: exclusive queues go, and what was not acknowledged goes back
-    /// to its queues.
+    /// Reports that a transport ended or failed. Its exclusive queues are deleted, and its
+    /// unacknowledged messages are requeued.
     pub fn handle_transport_lost(&mut self, id: ConnectionId, now: Instant) {
         self.now = self.now.max(now);
         self.end_session(id, now);
@@ -175,7 +175,7 @@ impl State {
         self.settle(now);
     }
 
-    /// The time of [`State::poll_deadline`] has come.
+    /// Does what is due at `now`: to be called when the time of [`State::poll_deadline`] has come.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = self.now.max(now);
         while let Some(waiting) = self.deadlines.pop(now) {
@@ -190,7 +190,7 @@ impl State {
 
 /// What is to be done outside.
 impl State {
-    /// What is to be written to this connection's transport, if anything.
+    /// Takes what is to be written to this connection's transport, if anything.
     pub fn poll_transmit(&mut self, id: ConnectionId, now: Instant) -> Option<Outbound> {
         self.now = self.now.max(now);
         let connection = self.connections.get_mut(&id)?;
@@ -212,12 +212,12 @@ impl State {
         out
     }
 
-    /// When [`State::handle_timeout`] wants to be called.
+    /// Returns when [`State::handle_timeout`] is to be called next.
     pub fn poll_deadline(&self) -> Option<Instant> {
         self.deadlines.next()
     }
 
-    /// The next event.
+    /// Takes the oldest event.
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;
         let Event::Ready(id) = event;
@@ -227,13 +227,14 @@ impl State {
         Some(event)
     }
 
-    /// The connection takes input: its transport is to be read. It does not while it is blocked, or
-    /// has fallen silent.
+    /// Returns `true` if the transport of the connection is to be read. It is not while the
+    /// connection is blocked, while it does not read its own output, or while a fault makes it
+    /// silent or slow.
     pub fn wants_input(&self, id: ConnectionId) -> bool {
         self.connections.get(&id).is_some_and(Connection::wants_input)
     }
 
-    /// What is to become of the connection's transport.
+    /// Returns what is to be done with the connection's transport.
     pub fn transport(&self, id: ConnectionId) -> Transport {
         self.connections.get(&id).map_or(Transport::Gone, |connection| connection.link.transport())
     }

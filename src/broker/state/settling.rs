@@ -1,4 +1,4 @@
-//! What the rooms of the broker share: changes are noted, and what follows from them comes about.
+//! What the modules of the broker share: recording changes, and doing what follows from them.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::frame::Encoder;
 use crate::protocol::{MethodId, ProtocolMethod};
 use crate::wire::Timestamp;
 
-/// What the rooms of the broker share.
+/// What the modules of the broker share.
 impl State {
     /// The time of day.
     pub(in crate::broker) fn time_of_day(&self, now: Instant) -> Timestamp {
@@ -22,27 +22,27 @@ impl State {
         Timestamp::from_secs(started.as_secs().saturating_add(since))
     }
 
-    /// Something changed in a queue.
+    /// Records that a queue has changed.
     pub(in crate::broker) fn mark(&mut self, queue: QueueId) {
         self.changed_queues.insert(queue);
     }
 
-    /// A number for a new queue.
+    /// The number of a new queue.
     pub(in crate::broker) fn next_queue_id(&mut self) -> QueueId {
         self.last_queue += 1;
         QueueId(self.last_queue)
     }
 
-    /// Brings about everything that follows from what has just happened.
+    /// Does everything that follows from what has just happened.
     pub(in crate::broker) fn settle(&mut self, now: Instant) {
         self.serve_changed(now);
-        self.tell_decided();
+        self.send_confirms();
         while let Some(id) = self.touched.pop_first() {
             self.announce(id);
         }
     }
 
-    /// Routes what was dropped, and hands out what waits in queues in which something changed.
+    /// Routes dropped messages, and delivers from queues that have changed, until nothing is left.
     pub(in crate::broker) fn serve_changed(&mut self, now: Instant) {
         loop {
             if let Some((virtual_host, message)) = self.dead_letters.pop_front() {
@@ -55,7 +55,7 @@ impl State {
         }
     }
 
-    /// Tells whoever moves the connection's octets, once until they are taken.
+    /// Emits an event for the driver of a connection, unless one is pending.
     fn announce(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if connection.take_broken() {
@@ -100,12 +100,12 @@ impl State {
         self.connections.get_mut(&key.connection)?.channels.get_mut(&key.number)
     }
 
-    /// Something changed for its driver.
+    /// Records that the driver of a connection has something to do.
     pub(in crate::broker) fn wake(&mut self, id: ConnectionId) {
         self.touched.insert(id);
     }
 
-    /// Keeps the deadline of a connection.
+    /// Updates the deadline of a connection.
     pub(in crate::broker) fn watch(&mut self, id: ConnectionId) {
         let now = self.now;
         let deadline = self.connections.get_mut(&id).and_then(|connection| {
@@ -115,7 +115,7 @@ impl State {
         self.deadlines.set(Waiting::Connection(id), deadline);
     }
 
-    /// Does to a connection what a test wants done.
+    /// Applies a fault to a connection.
     pub(in crate::broker) fn apply(&mut self, id: ConnectionId, fault: Fault) {
         if let Some(connection) = self.connections.get_mut(&id) {
             fault.apply(&mut connection.link);
@@ -125,7 +125,7 @@ impl State {
         }
     }
 
-    /// A transport that a fault has ended takes its connection with it.
+    /// Ends a connection whose transport was ended by a fault.
     pub(super) fn notice_end(&mut self, id: ConnectionId, now: Instant) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if connection.link.is_ending() && connection.phase != Phase::Ending {
@@ -140,7 +140,7 @@ impl State {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.link.release(now);
         if connection.link.rested(now) {
-            // What was not read could be no sign of life.
+            // Input that was not read could not count as a sign of life.
             connection.last_heard = now;
         }
         if connection.end_deadline().is_some_and(|deadline| deadline <= now) {

@@ -2,7 +2,8 @@
 
 use super::term::octets;
 
-/// `type 3, all octets = <<"x">>`: the type of a frame, and its payload or the front of it.
+/// Displays a frame as `type 3, all octets = <<"x">>`: its type, and its payload or the first 16
+/// bytes of it.
 pub(in crate::broker) fn frame(kind: u8, payload: &[u8]) -> String {
     match payload.first_chunk::<16>() {
         Some(front) if payload.len() > 16 => format!("type {kind}, first 16 octets = {}", octets(front)),

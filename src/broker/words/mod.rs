@@ -1,5 +1,5 @@
-//! The broker's words: refusals in RabbitMQ's texts, and the notation of Erlang that they show
-//! values in.
+//! The broker's texts: refusals with the texts of RabbitMQ, and the notation of Erlang in which
+//! they show values.
 
 mod frame;
 mod refusal;

@@ -1,4 +1,4 @@
-//! What the broker refuses, in the words and with the codes of RabbitMQ.
+//! Refusals, with the texts and codes of RabbitMQ.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::protocol::{MethodId, ReplyCode};
 /// What is closed because of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::broker) enum Scope {
-    /// The channel that the method came on.
+    /// The channel on which the method arrived.
     Channel,
     /// The whole connection.
     Connection,
@@ -19,7 +19,7 @@ pub(in crate::broker) struct Refusal {
     pub(in crate::broker) scope: Scope,
     pub(in crate::broker) code: ReplyCode,
     explanation: String,
-    /// No method is named as its cause.
+    /// Whether the close blames no method.
     blameless: bool,
 }
 
@@ -39,7 +39,7 @@ impl Refusal {
         Self::channel(ReplyCode::NOT_FOUND, format!("no {kind} '{name}' in vhost '{vhost}'"))
     }
 
-    /// 541, without a word: something went wrong that has no better name.
+    /// 541 without a text, for an error without a more specific code.
     pub(in crate::broker) fn internal() -> Self {
         Self::connection(ReplyCode::INTERNAL_ERROR, "").without_blame()
     }
@@ -54,19 +54,19 @@ impl Refusal {
         Self::connection(ReplyCode::CHANNEL_ERROR, "second 'channel.open' seen")
     }
 
-    /// 505 for a frame that comes where others are expected.
+    /// 505 for a frame where another is expected.
     pub(in crate::broker) fn unexpected_frame(explanation: impl Into<String>) -> Self {
         Self::connection(ReplyCode::UNEXPECTED_FRAME, explanation)
     }
 
-    /// The close names no method: RabbitMQ does not where one of its processes crashed, nor for
+    /// The same, blaming no method. RabbitMQ blames none if one of its processes crashed, or for
     /// most frames.
     pub(in crate::broker) fn without_blame(mut self) -> Self {
         self.blameless = true;
         self
     }
 
-    /// What the close names as its cause, the method being `method`.
+    /// The ids that the close blames, if `method` was refused.
     pub(in crate::broker) fn blamed(&self, method: MethodId) -> MethodId {
         if self.blameless { MethodId::new(0, 0) } else { method }
     }
@@ -76,17 +76,17 @@ impl Refusal {
         Self::channel(ReplyCode::PRECONDITION_FAILED, explanation)
     }
 
-    /// The reply text as it goes out: `NAME - explanation`, cut where a short string ends.
+    /// The reply text as it is sent: `NAME - explanation`, cut to the length of a short string.
     pub(in crate::broker) fn text(&self) -> String {
         let name = constant_name(self.code);
         short_text(&if self.explanation.is_empty() { name } else { format!("{name} - {}", self.explanation) })
     }
 }
 
-/// The longest text: it goes out as a short string.
+/// The longest text, which is sent as a short string.
 const MAX_TEXT: usize = 255;
 
-/// A text that fits a short string: cut, and so marked, where it is too long.
+/// A text that fits a short string. A longer one is cut, and ends with `...`.
 pub(in crate::broker) fn short_text(text: &str) -> String {
     if text.len() <= MAX_TEXT {
         return text.to_owned();

@@ -1,8 +1,8 @@
-//! Field values in the notation of Erlang, in which RabbitMQ's refusals show them.
+//! Field values in the notation of Erlang, as RabbitMQ's refusals show them.
 
 use crate::wire::{FieldTable, FieldValue};
 
-/// What RabbitMQ calls the type of a value.
+/// RabbitMQ's name for the type of a value.
 pub(in crate::broker) const fn type_name(value: &FieldValue) -> &'static str {
     match value {
         FieldValue::Bool(_) => "bool",
@@ -25,7 +25,7 @@ pub(in crate::broker) const fn type_name(value: &FieldValue) -> &'static str {
     }
 }
 
-/// The value alone, without its type; values in arrays and tables stand with theirs.
+/// Displays a value without its type. Values in arrays and tables are shown with their types.
 pub(in crate::broker) fn term(value: &FieldValue) -> String {
     match value {
         FieldValue::Bool(value) => value.to_string(),
@@ -48,7 +48,7 @@ pub(in crate::broker) fn term(value: &FieldValue) -> String {
     }
 }
 
-/// Text where all octets are printable Latin-1, numbers otherwise.
+/// Displays bytes as text if all are printable Latin-1, and as numbers otherwise.
 pub(in crate::broker) fn octets(octets: &[u8]) -> String {
     if octets.is_empty() {
         return "<<>>".to_owned();
@@ -72,7 +72,7 @@ const fn is_printable(octet: u8) -> bool {
     matches!(octet, 8..=13 | 27 | 32..=126 | 160..=255)
 }
 
-/// The letter that stands for an octet behind a backslash.
+/// The letter that follows the backslash in the escape of a byte.
 const fn escape(octet: u8) -> Option<u8> {
     match octet {
         8 => Some(b'b'),
@@ -88,8 +88,8 @@ const fn escape(octet: u8) -> Option<u8> {
     }
 }
 
-/// The shortest digits that read back as the same number. An exponent comes where that is shorter,
-/// and for whole numbers that a float holds no longer each.
+/// Displays the shortest digits that parse to the same number. An exponent is used if that is
+/// shorter, and for whole numbers so large that a float does not represent all of them.
 fn float(value: f64) -> String {
     const FIRST_GAP: f64 = 9_007_199_254_740_992.0;
     let scientific = format!("{value:e}");

@@ -1,4 +1,4 @@
-//! Moves the octets of a handshake.
+//! Moves the bytes of a handshake.
 
 use std::future::poll_fn;
 use std::io;
@@ -12,11 +12,11 @@ use crate::error::ConnectCause;
 use crate::frame::Outbound;
 use crate::transport::{Stream, poll_read_more, poll_send};
 
-/// Room for one read.
+/// The number of bytes that are read at a time.
 const READ_CHUNK: usize = 1024;
 
-/// Agrees with the broker. `used` takes note of credentials whose response is sent; what was read
-/// beyond the agreement is left in `input`.
+/// Performs the handshake. `used` records credentials whose response is sent. What was read after
+/// the handshake is left in `input`.
 pub(super) async fn negotiate<S: Stream>(
     transport: &mut S,
     parameters: &ConnectionParameters,
@@ -52,7 +52,7 @@ pub(super) async fn negotiate<S: Stream>(
     }
 }
 
-/// Writes everything, and overwrites it: it may hold a secret.
+/// Writes everything, and then overwrites it, because it may hold a secret.
 async fn write_all<S: Stream>(transport: &mut S, outbound: Outbound) -> io::Result<()> {
     let mut outbound = Wiped(outbound);
     while !outbound.0.is_empty() {
@@ -61,7 +61,7 @@ async fn write_all<S: Stream>(transport: &mut S, outbound: Outbound) -> io::Resu
     poll_fn(|context| transport.poll_flush(context)).await
 }
 
-/// Overwritten when it is dropped, in the middle of a write too.
+/// Output that is overwritten when it is dropped, also during a write.
 struct Wiped(Outbound);
 
 impl Drop for Wiped {

@@ -1,5 +1,5 @@
-//! From parameters to a connection: performs the dial plan of [`recovery`](crate::recovery) on this
-//! machine's network.
+//! Opening a connection from its parameters: performs the dial plan of
+//! [`recovery`](crate::recovery) on a network.
 
 mod dial;
 mod handshake;
@@ -24,18 +24,18 @@ use crate::transport::{Stream, Transport};
 
 pub(super) use options::{prepare, reachable};
 
-/// A transport on which both sides have agreed, and on what; and what was read beyond the
+/// A transport after the handshake, with what was negotiated, and with what was read after the
 /// handshake.
 pub(crate) struct Agreed<S> {
     pub(crate) transport: Transport<S>,
     pub(crate) negotiated: Negotiated,
     pub(crate) settings: Settings,
     pub(crate) input: BytesMut,
-    /// Whom to ask for a new secret, and how long the present one is good for.
+    /// How the secret is renewed, if it expires.
     pub(crate) renewal: Option<Renewal>,
 }
 
-/// Credentials that expire.
+/// The source of credentials that expire.
 pub(crate) struct Renewal {
     pub(crate) provider: Arc<dyn CredentialsProvider>,
     pub(crate) valid_for: Duration,
@@ -43,7 +43,7 @@ pub(crate) struct Renewal {
     pub(crate) limit: Option<Duration>,
 }
 
-/// Reaches a broker over a network and agrees with it.
+/// Opens a connection over a network.
 pub(super) async fn open_over<N: Network>(
     network: &N,
     parameters: &ConnectionParameters,
@@ -61,7 +61,7 @@ pub(super) async fn open_over<N: Network>(
     }
 }
 
-/// Begins an attempt: its endpoint's addresses, or a stream to its address.
+/// Performs the start of an attempt: resolves the name of its endpoint, or connects to its address.
 async fn start<N: Network>(
     network: &N,
     target: Target,
@@ -71,12 +71,12 @@ async fn start<N: Network>(
     match (target.address, endpoint) {
         (Some(address), _) => network.connect(address, parameters).await.map(Done::Connected),
         (None, Some(endpoint)) => network.resolve(endpoint, parameters).await.map(Done::Resolved),
-        // A plan starts nothing but its own endpoints.
+        // Not reached: a plan starts only its own endpoints.
         (None, None) => Ok(Done::Resolved(Vec::new())),
     }
 }
 
-/// Agrees with the broker at the other end of a stream, with TLS where the parameters have it.
+/// Opens a connection on a stream, with TLS if the parameters have it.
 pub(super) async fn open_on<S: Stream, R: Runtime>(
     runtime: &R,
     stream: S,
@@ -85,7 +85,7 @@ pub(super) async fn open_on<S: Stream, R: Runtime>(
     let used = Used::default();
     let mut dial = Dial::on_stream(runtime, stream, parameters, &used);
     loop {
-        // There is nothing to start.
+        // A plan for a given stream starts no attempts.
         if let Next::End(result) = dial.next().await {
             return result.map(|agreed| *agreed);
         }
@@ -95,13 +95,13 @@ pub(super) async fn open_on<S: Stream, R: Runtime>(
 #[cfg(feature = "tls")]
 use tls::secure;
 
-/// Parameters that ask for TLS are refused before anything is tried.
+/// Not reached: parameters with TLS are refused before anything is tried.
 #[cfg(not(feature = "tls"))]
 async fn secure<S, R>(_: R, _: S, _: &crate::config::Tls, _: &str) -> Result<Transport<S>, ConnectCause> {
     std::future::ready(Err(ConnectCause::Tls("leveret was built without TLS".into()))).await
 }
 
-/// The credentials that a provider has now, and how they are renewed.
+/// Asks a provider for credentials. Also returns how they are renewed.
 async fn fetch_credentials<R: Runtime>(
     runtime: &R,
     provider: &Arc<dyn CredentialsProvider>,
@@ -111,7 +111,8 @@ async fn fetch_credentials<R: Runtime>(
     if provided.credentials.provider().is_some() {
         return Err(ConnectCause::Provider("the provider gave another provider, and no credentials".into()));
     }
-    // Those of the parameters were checked before anything was tried; these are the provider's.
+    // The credentials in the parameters were checked before anything was tried; these come from the
+    // provider.
     provided.credentials.check().map_err(|error| ConnectCause::Provider(error.into()))?;
     let limit = parameters.credentials_timeout;
     let renewal = provided.valid_for.map(|valid_for| Renewal { provider: Arc::clone(provider), valid_for, limit });

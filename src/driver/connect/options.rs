@@ -1,4 +1,4 @@
-//! The addresses and sockets that connections are made with: what the parameters say of them.
+//! The addresses and sockets of connections, as the parameters specify them.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,8 +8,8 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use crate::config::ConnectionParameters;
 use crate::error::ConnectCause;
 
-/// Of the addresses of a name, each once, those that can be reached from the local address, if one
-/// is given; at least one.
+/// The different addresses of a name that can be reached from the local address, if one is set.
+/// Returns an error if there are none.
 pub(in crate::driver) fn reachable(
     found: impl Iterator<Item = SocketAddr>,
     parameters: &ConnectionParameters,
@@ -29,7 +29,7 @@ pub(in crate::driver) fn reachable(
     Ok(addresses)
 }
 
-/// A socket that does not block, to be connected to an address.
+/// Creates a non-blocking socket for a connection to an address.
 pub(in crate::driver) fn prepare(address: SocketAddr, parameters: &ConnectionParameters) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
@@ -93,7 +93,7 @@ fn set_user_timeout(_: &SockRef<'_>, parameters: &ConnectionParameters) -> io::R
     if parameters.tcp_user_timeout.is_some() { Err(unsupported("tcp_user_timeout")) } else { Ok(()) }
 }
 
-/// An option that this system does not have is not passed over in silence.
+/// The error for an option that this system does not have. It is reported, not ignored.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn unsupported(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, format!("this system has no {what}"))

@@ -11,7 +11,7 @@ use crate::error::ConnectCause;
 use crate::tls::{Configured, TlsError, configure, explain, server_name};
 use crate::transport::{Stream, TlsStream};
 
-/// Agrees with the other side on TLS.
+/// Performs the TLS handshake.
 pub(super) async fn secure<S: Stream, R: Runtime>(
     runtime: R,
     stream: S,
@@ -26,10 +26,10 @@ pub(super) async fn secure<S: Stream, R: Runtime>(
     let mut stream = TlsStream::new(config, name, stream).map_err(cause)?;
     let agreed = poll_fn(|context| stream.poll_handshake(context)).await;
     agreed.map_err(|error| match error.kind() {
-        // A broker that is just stopping, or a proxy before one that is: another time it may go
-        // well.
+        // The broker may be stopping, or a proxy may be in front of one that is. Another attempt
+        // may succeed, so this is an I/O error, which is retryable.
         kind @ (io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => {
-            let advice = "the other side ended the handshake of TLS without a word: it may not speak TLS";
+            let advice = "the other side ended the TLS handshake without an alert: it may not speak TLS";
             ConnectCause::Io(io::Error::new(kind, TlsError::because(advice.into(), error)))
         }
         _ => {
@@ -40,7 +40,8 @@ pub(super) async fn secure<S: Stream, R: Runtime>(
     Ok(Transport::Tls(Box::new(stream)))
 }
 
-/// Reading files and the system's certificates takes time that other tasks should not wait for.
+/// Builds the configuration where blocking is allowed: reading files and the certificates of the
+/// system takes time that other tasks should not wait for.
 async fn configure_elsewhere<R: Runtime>(runtime: &R, tls: Tls) -> Result<Configured, ConnectCause> {
     match runtime.elsewhere(move || configure(&tls)).await {
         Ok(configured) => configured.map_err(cause),

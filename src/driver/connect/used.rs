@@ -1,16 +1,17 @@
-//! What is to be forgotten after an open.
+//! Secrets that are erased after an open.
 
 use std::sync::{Mutex, PoisonError};
 
 use crate::config::{Credentials, Secret};
 
-/// Passwords that were used and that are to be forgotten after use: once this is dropped, which
-/// happens however an open ends, be it over in time, cut off by a deadline or dropped itself.
+/// Passwords that were used and that are to be erased after use. They are erased when this is
+/// dropped, which happens however an open ends: in time, by a deadline, or because its future is
+/// dropped.
 #[derive(Default)]
 pub(super) struct Used(Mutex<Vec<Secret>>);
 
 impl Used {
-    /// A response of these credentials is about to be sent.
+    /// Records credentials whose response is about to be sent.
     pub(super) fn note(&self, credentials: &Credentials) {
         if credentials.erases_on_connect() {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).push(credentials.password().clone());

@@ -1,4 +1,4 @@
-//! Connections that tokio drives: its sockets, its timers, its tasks, and nothing else.
+//! Connections that tokio drives: its sockets, timers and tasks, and nothing else.
 
 mod network;
 mod on_runtime;
@@ -28,8 +28,8 @@ use self::network::Tcp;
 use self::on_runtime::on_runtime;
 use self::thread::on_thread;
 
-/// Opens a connection over the network, and has it driven: by a task of the present runtime, or on
-/// a thread of its own.
+/// Opens a connection over the network, and starts its driver: in a task of the present runtime, or
+/// on a separate thread.
 pub(crate) async fn open(parameters: ConnectionParameters) -> Result<Arc<Shared>> {
     if parameters.driver_thread {
         return Ok(on_thread(async move || reach(&parameters).await).await?);
@@ -37,7 +37,7 @@ pub(crate) async fn open(parameters: ConnectionParameters) -> Result<Arc<Shared>
     on_runtime(async { Ok(start(reach(&parameters).await?)) }).await
 }
 
-/// The same on a stream that is there.
+/// The same on a given stream.
 pub(crate) async fn open_on<T>(stream: T, parameters: ConnectionParameters) -> Result<Arc<Shared>>
 where
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -59,7 +59,7 @@ where
     connect::open_on(&OnTokioRuntime, OnTokio(stream), parameters).await
 }
 
-/// Sets off the task that drives a connection.
+/// Spawns the task that drives a connection.
 fn start<S: Stream>(agreed: Agreed<S>) -> Arc<Shared> {
     let (shared, driver) = drive(agreed);
     tokio::spawn(driver);
@@ -70,7 +70,7 @@ pub(super) fn drive<S: Stream>(agreed: Agreed<S>) -> (Arc<Shared>, Driver<S, OnT
     super::drive(agreed, &OnTokioRuntime)
 }
 
-/// The runtime that this is used on.
+/// The present tokio runtime.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct OnTokioRuntime;
 
@@ -78,7 +78,7 @@ impl Runtime for OnTokioRuntime {
     type Alarm = TokioAlarm;
     type Apart = Aborting;
 
-    /// The runtime's clock, so that tests can turn it.
+    /// The runtime's clock, which tests can pause and advance.
     fn clock(&self) -> Clock {
         Clock::new(|| tokio::time::Instant::now().into_std())
     }
@@ -113,7 +113,7 @@ impl Runtime for OnTokioRuntime {
     }
 }
 
-/// Tokio's timer.
+/// A timer of tokio.
 pub(super) struct TokioAlarm(Pin<Box<Sleep>>);
 
 impl Alarm for TokioAlarm {
@@ -126,7 +126,7 @@ impl Alarm for TokioAlarm {
     }
 }
 
-/// A task that ends with this.
+/// A task that is aborted when this is dropped.
 pub(super) struct Aborting(AbortHandle);
 
 impl Drop for Aborting {

@@ -1,4 +1,4 @@
-//! This machine's network, as tokio has it.
+//! This machine's network, by tokio.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! Opening on the runtime of whoever opens, which may lack what it takes.
+//! Opening on the caller's runtime, which may lack I/O or timers.
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
@@ -14,16 +14,16 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 ///
-/// Besides those of `opening`: there is no runtime, or it has no I/O or no timers. Tokio tells of
-/// the latter by a panic alone, which is caught here; its message is printed all the same, and
-/// where panics abort, it aborts.
+/// Returns the errors of `opening`, or an error if there is no runtime or it has no I/O or no
+/// timers. Tokio reports the latter only by a panic, which is caught here. Its message is still
+/// printed, and if panics abort, the process aborts.
 pub(super) async fn on_runtime<R>(opening: impl Future<Output = Result<R>>) -> Result<R> {
     if Handle::try_current().is_err() {
         return Err(Error::no_runtime("there is no tokio runtime here"));
     }
     let mut opening = pin!(opening);
     poll_fn(|context| {
-        // It is not polled again after a panic.
+        // The future is not polled again after a panic, so it need not be unwind safe.
         let polled = catch_unwind(AssertUnwindSafe(|| opening.as_mut().poll(context)));
         polled.unwrap_or_else(|panic| match lack(&*panic) {
             Some(lack) => Poll::Ready(Err(Error::no_runtime(lack))),
@@ -33,7 +33,7 @@ pub(super) async fn on_runtime<R>(opening: impl Future<Output = Result<R>>) -> R
     .await
 }
 
-/// What the runtime lacks, where a panic is about that.
+/// What the runtime lacks, if that is what the panic reports.
 fn lack(panic: &(dyn Any + Send)) -> Option<&'static str> {
     let text =
         panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&'static str>().copied())?;

@@ -1,5 +1,5 @@
-//! A thread of its own for a driver, with a runtime of its own: for programs whose tasks block
-//! theirs.
+//! A separate thread for a driver, with its own runtime: for programs whose tasks block their
+//! runtime.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use crate::error::ConnectError;
 use crate::link::Shared;
 use crate::transport::Stream;
 
-/// Opens a connection on a thread of its own, and drives it there until it is finished. Dropped
-/// before it is done, it is given up there too.
+/// Opens a connection on a separate thread, and drives it there until it is finished. Dropping the
+/// future cancels the open on that thread too.
 pub(super) async fn on_thread<S, F>(open: impl FnOnce() -> F + Send + 'static) -> Result<Arc<Shared>, ConnectError>
 where
     S: Stream,

@@ -1,4 +1,4 @@
-//! The calls of a channel that wait for their replies, and which reply answers which.
+//! The pending calls of a channel, and the matching of replies to calls.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -10,7 +10,7 @@ use crate::engine::{ChannelKey, ConsumerKey, Engine, WaiterId};
 use crate::protocol::{Method, MethodId, ProtocolMethod, tx};
 use crate::wire::ShortString;
 
-/// A call whose reply is due.
+/// A call that has not been answered.
 #[derive(Debug)]
 pub(in crate::engine) struct PendingCall {
     /// The call's number on its channel.
@@ -21,51 +21,51 @@ pub(in crate::engine) struct PendingCall {
     pub(in crate::engine) effect: Effect,
     /// Where in the stream the request begins.
     pub(super) position: u64,
-    /// Where its deadline is, until it is answered or given up.
+    /// The place of its deadline in the list of deadlines, until it is answered or times out.
     pub(in crate::engine) deadline: Option<Place>,
 }
 
-/// What the reply changes besides resolving the call.
+/// What the reply changes besides completing the call.
 #[derive(Debug)]
 pub(in crate::engine) enum Effect {
     None,
-    /// The channel is open.
+    /// The channel becomes open.
     Open,
-    /// A consumer starts.
+    /// A consumer becomes running.
     Consume(Starting),
     /// A consumer ends.
     Cancel {
         tag: ShortString,
         ending: Ending,
     },
-    /// The reply brings a message.
+    /// The reply carries a message.
     Get {
         no_ack: bool,
     },
 }
 
-/// A consumer that the broker has not agreed to.
+/// A consumer that the broker has not accepted yet.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Starting {
-    /// Empty where the broker makes one up.
+    /// Empty if the broker chooses the tag.
     pub(super) tag: ShortString,
     pub(in crate::engine) terms: Terms,
-    /// Whoever made the call gets the consumer with the reply, and nobody else can get it.
+    /// Whether the caller gets the consumer with the reply, so that no other can claim it.
     pub(in crate::engine) claimed: bool,
 }
 
-/// Which consumer a cancel is to end.
+/// The consumer that a cancel ends.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::engine) enum Ending {
     Known(ConsumerKey),
-    /// The one that has the tag when the broker agrees: it may have been starting when the cancel
-    /// was made.
+    /// The consumer that has the tag when `cancel-ok` arrives. It may still be starting when the
+    /// cancel is requested.
     Tagged,
-    /// One that is over here already: the broker has ended it.
+    /// A consumer that has already ended on this side, because the broker cancelled it.
     Departed,
 }
 
-/// What a request expects in return.
+/// A request and the replies that can answer it.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::engine) struct Expected {
     pub(in crate::engine) id: MethodId,
@@ -74,34 +74,35 @@ pub(in crate::engine) struct Expected {
 }
 
 impl Expected {
-    /// What `method` expects; no replies where nothing answers it.
+    /// Describes `method`. `replies` is empty if nothing answers it.
     pub(in crate::engine) fn of(method: &Method, replies: &'static [MethodId]) -> Self {
         Self { id: method.id(), name: method.name(), replies }
     }
 }
 
-/// Calls by what identifies their replies.
+/// Pending calls, by what identifies their replies.
 ///
-/// RabbitMQ sends consume-ok and cancel-ok after the answer to whatever follows them on the
-/// channel, because the queue sends them and the channel answers the rest. Both carry the
-/// consumer's tag, by which they find their call. All other replies come in the order of their
-/// calls; one that does not is taken for the oldest call that it can answer.
+/// RabbitMQ sends `consume-ok` and `cancel-ok` after the replies to later requests on the channel,
+/// because the queue process sends these two and the channel process sends the rest. Both carry the
+/// consumer tag, which identifies their call. All other replies arrive in the order of their calls.
+/// A reply that arrives out of order is matched with the oldest call that it can answer.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Calls {
     made: u64,
     in_order: VecDeque<PendingCall>,
-    /// Consumes whose tag the broker makes up; their answers bring tags that no other call has.
+    /// Consumes whose tag the broker chooses. Their replies carry tags that belong to no other
+    /// call.
     unnamed: VecDeque<PendingCall>,
     consumes: BTreeMap<ShortString, VecDeque<PendingCall>>,
     cancels: BTreeMap<ShortString, VecDeque<PendingCall>>,
-    /// Those of `consumes` and `cancels` whose requests are held, the first to go first, by number
-    /// and tag.
+    /// The calls in `consumes` and `cancels` whose requests wait for a commit, by number and tag,
+    /// in the order in which they will be sent.
     held: VecDeque<(u64, ShortString)>,
 }
 
 impl Calls {
-    /// How far behind the oldest call a reply may look for its own. It bounds what an answer costs
-    /// that matches nothing.
+    /// How many of the oldest calls a reply is compared with. It bounds the cost of a reply that
+    /// matches none.
     const LOOK_AHEAD: usize = 64;
 
     /// Adds a call whose request begins at `position`.
@@ -129,19 +130,19 @@ impl Calls {
         tagged.entry(tag).or_default().push_back(call);
     }
 
-    /// The reply that carries no tag answers a call.
+    /// Whether a call awaits `reply`, a method that carries no tag.
     pub(in crate::engine) fn expects(&self, reply: MethodId) -> bool {
         self.in_order.iter().take(Self::LOOK_AHEAD).any(|call| call.replies.contains(&reply))
     }
 
-    /// Takes out the call that `reply`, which carries no tag, answers.
+    /// Removes the call that `reply`, a method that carries no tag, answers.
     pub(in crate::engine) fn answered(&mut self, reply: MethodId) -> Option<PendingCall> {
         let mut oldest = self.in_order.iter().take(Self::LOOK_AHEAD);
         let position = oldest.position(|call| call.replies.contains(&reply))?;
         take_at(&mut self.in_order, position)
     }
 
-    /// Takes out the call that a method of the broker answers.
+    /// Removes the call that a method of the broker answers.
     pub(super) fn answered_by(&mut self, reply: &Method) -> Option<PendingCall> {
         match reply {
             Method::BasicConsumeOk(ok) => {
@@ -152,12 +153,12 @@ impl Calls {
         }
     }
 
-    /// The consumer that is starting with this tag, or that may turn out to have it.
+    /// The consumer that is starting with this tag, or that the broker may give this tag.
     pub(in crate::engine) fn starting(&self, tag: &ShortString) -> Option<&Starting> {
         let named = self.consumes.get(tag).and_then(VecDeque::front);
         let call = named.or_else(|| self.unnamed.front())?;
-        // What comes ahead of the answer to an earlier cancel is of the consumer that had the tag
-        // before.
+        // A delivery that arrives before the reply to an earlier cancel belongs to the consumer
+        // that had the tag before.
         let cancel = self.cancels.get(tag).and_then(VecDeque::front);
         match &call.effect {
             Effect::Consume(starting) if cancel.is_none_or(|cancel| cancel.number > call.number) => Some(starting),
@@ -165,17 +166,17 @@ impl Calls {
         }
     }
 
-    /// The broker has not agreed to the end of a consumer with this tag.
+    /// Whether a cancel of a consumer with this tag has not been answered.
     pub(super) fn is_cancelling(&self, tag: &ShortString) -> bool {
         self.cancels.contains_key(tag)
     }
 
-    /// A consumer is starting with this very tag.
+    /// Whether a consumer that was requested with exactly this tag is starting.
     pub(in crate::engine) fn is_starting(&self, tag: &ShortString) -> bool {
         self.consumes.contains_key(tag)
     }
 
-    /// The first cancel of a consumer that waits until it has started begins at `position` now.
+    /// Records that the first deferred cancel of this consumer now begins at `position`.
     pub(in crate::engine) fn place_cancel(&mut self, tag: &ShortString, position: u64) {
         let mut waiting = self.cancels.get_mut(tag).into_iter().flatten();
         if let Some(call) = waiting.find(|call| call.position == DEFERRED) {
@@ -186,15 +187,17 @@ impl Calls {
         }
     }
 
-    /// A cancel of this consumer waits until it has started.
+    /// Whether a cancel of this consumer waits until the consumer has started.
     pub(in crate::engine) fn has_deferred_cancel(&self, tag: &ShortString) -> bool {
         self.cancels.get(tag).is_some_and(|calls| calls.iter().any(|call| call.position == DEFERRED))
     }
 
-    /// Calls that were held begin at `position` now: all up to the first commit among them.
+    /// Records that held calls now begin at `position`: all up to and including the first commit
+    /// among them.
     ///
-    /// Commits may be many, and what they hold with them, so that none may look at what a later one
-    /// holds: what is held is at the back of each queue, in order.
+    /// The calls that are held are at the back of each queue, in order. Looking only at those up to
+    /// the first commit keeps the cost of many commits linear: no call that a later commit holds is
+    /// visited.
     pub(in crate::engine) fn place_held(&mut self, position: u64) {
         let mut last = u64::MAX;
         for call in held_of(&mut self.in_order) {
@@ -218,7 +221,7 @@ impl Calls {
         shrink(&mut self.held);
     }
 
-    /// Calls for which memory is held.
+    /// The number of calls for which memory is allocated.
     #[cfg(test)]
     pub(in crate::engine) fn allocated(&self) -> usize {
         self.in_order.capacity() + self.unnamed.capacity() + self.held.capacity()
@@ -233,13 +236,13 @@ impl Calls {
     }
 }
 
-/// What of a queue is held.
+/// The part of a queue that is held.
 fn held_of(calls: &mut VecDeque<PendingCall>) -> impl Iterator<Item = &mut PendingCall> {
     let first = calls.partition_point(|call| call.position != HELD);
     calls.range_mut(first..)
 }
 
-/// The call of this number.
+/// Finds the call with this number.
 fn find(calls: &mut VecDeque<PendingCall>, number: u64) -> Option<&mut PendingCall> {
     let index = calls.binary_search_by_key(&number, |call| call.number).ok()?;
     calls.get_mut(index)
@@ -251,7 +254,7 @@ fn take_at(calls: &mut VecDeque<PendingCall>, index: usize) -> Option<PendingCal
     call
 }
 
-/// Gives memory back after a burst.
+/// Releases memory after a burst.
 fn shrink<T>(queue: &mut VecDeque<T>) {
     const KEPT: usize = 64;
     if queue.capacity() > KEPT && queue.len() < queue.capacity() / 8 {
@@ -275,7 +278,7 @@ impl Engine {
         channel.calls.push(request, waiter, effect, position, deadline);
     }
 
-    /// Takes out the call of a channel that something answers.
+    /// Removes the call of a channel that `find` selects.
     pub(in crate::engine) fn answer_call(
         &mut self,
         key: ChannelKey,

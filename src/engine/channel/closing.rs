@@ -1,4 +1,4 @@
-//! The end of a channel, from either side.
+//! Closing a channel, requested by either side.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,11 +15,14 @@ use crate::protocol::{MethodId, ProtocolMethod, ReplyCode, channel};
 use crate::wire::ShortString;
 
 impl Engine {
-    /// Closes a channel; `waiter` hears when the broker has agreed.
+    /// Closes a channel. `waiter` completes with [`Completion::Closed`] when the broker has sent
+    /// `channel.close-ok`. Closing a channel that the application has already closed completes in
+    /// the same way.
     ///
     /// # Errors
     ///
-    /// It is closed already, not by the application.
+    /// Returns an error if the channel is already closed for another reason than a request of the
+    /// application.
     pub fn close_channel(
         &mut self,
         key: ChannelKey,
@@ -65,7 +68,7 @@ impl Engine {
         Ok(())
     }
 
-    /// A close was encoded that begins at `position`.
+    /// Records that a close was encoded, which begins at `position`.
     fn begin_closing_channel(
         &mut self,
         key: ChannelKey,
@@ -85,7 +88,7 @@ impl Engine {
         self.end_consumers(key, closure);
     }
 
-    /// The broker broke the protocol on one channel, and the stream is in step: that channel ends.
+    /// Ends one channel for a violation that leaves the stream of frames readable.
     pub(in crate::engine) fn end_channel(&mut self, key: ChannelKey, violation: Violation) {
         if self.check_channel(key).is_err() {
             return;
@@ -105,8 +108,8 @@ impl Engine {
         self.begin_closing_channel(key, &Arc::new(closure), None, position);
     }
 
-    /// A channel that was closed by itself or with its connection is closed again: `waiter` hears
-    /// how that ended or ends.
+    /// Handles another request to close a channel that was closed on request, alone or with its
+    /// connection: `waiter` gets the outcome of that close.
     fn await_requested_end(&mut self, key: ChannelKey, closure: &Closure, waiter: Option<WaiterId>) {
         if let Some(channel) = self.channels.get_mut(key).filter(|_| !self.state.is_closed()) {
             channel.add_closer(waiter);
@@ -117,14 +120,15 @@ impl Engine {
         self.complete(waiter, failed.map_or(Completion::Closed, Completion::Failed));
     }
 
-    /// The last handle of a channel is gone: it is closed where it is open, and forgotten.
+    /// Closes the channel if it is open, and forgets it. To be called when its last handle is
+    /// dropped.
     pub fn release_channel(&mut self, key: ChannelKey) {
         let closed = self.start_closing(key, ReplyCode::REPLY_SUCCESS, &ShortString::from_static("dropped"), None);
         debug_assert!(closed.is_ok() || self.check_channel(key).is_err(), "an open channel can be closed");
         self.channels.forget(key);
     }
 
-    /// The broker closes a channel.
+    /// Handles `channel.close` from the broker.
     pub(in crate::engine) fn handle_channel_close(&mut self, key: ChannelKey, close: &channel::Close) {
         let queued = self.encoder.method(&mut self.outbound, key.number, &channel::CloseOk::default());
         debug_assert!(queued.is_ok(), "close-ok always fits");
@@ -132,21 +136,21 @@ impl Engine {
         let closure = broker_closure(Scope::Channel(key.number), close.reply_code, &close.reply_text, method);
         if let Some(closing) = self.channels.get_mut(key).filter(|channel| channel.state == ChannelLife::Closing) {
             if !closing.held.is_holding() {
-                // Both sides closed at once: the broker still answers ours (AMQP 0-9-1 §1.5.2.5),
-                // and nothing else comes. What was sent after whatever it complains of was
-                // discarded.
+                // Both sides closed at once. The broker still answers our close (AMQP 0-9-1
+                // §1.5.2.5) and sends nothing else. It discarded everything that was sent after the
+                // request that it complains of, so our close does not report success.
                 closing.assembly = Assembly::Idle;
                 closing.crossed.get_or_insert(closure);
                 return;
             }
-            // Ours waits for a commit that is not answered any more: it is not sent.
+            // Our close waits for a commit that will not be answered any more, so it is not sent.
             self.fail_closers(key, &Failure::Closed { closure: Arc::clone(&closure), fate: Fate::Unknown });
         }
         self.remove_channel(key, &closure);
     }
 
-    /// The broker agrees to the close of a channel, which it can only when it has read that:
-    /// whoever closed takes the answer as a sign that everything before arrived.
+    /// Handles `channel.close-ok`. It is valid only after our close was written, because the caller
+    /// takes it as proof that the broker has read everything that was sent before the close.
     pub(in crate::engine) fn handle_channel_close_ok(&mut self, key: ChannelKey) -> Result<(), Violation> {
         let unexpected = Violation::UnexpectedMethod(<channel::CloseOk as ProtocolMethod>::ID);
         let closing = self.channels.get(key).filter(|channel| channel.state == ChannelLife::Closing);
@@ -158,7 +162,7 @@ impl Engine {
         if let Some(closure) = self.channels.closure(key).cloned() {
             self.remove_channel(key, &closure);
         } else {
-            // Its handle is gone: nobody will ask why.
+            // Its last handle was dropped, so the reason need not be kept.
             let closure = Closure { scope: Scope::Channel(key.number), ..Closure::silent(Reason::Requested) };
             self.remove_channel(key, &Arc::new(closure));
             self.channels.forget(key);
@@ -166,19 +170,19 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes a channel out and resolves everything on it.
+    /// Removes a channel and completes everything that waits on it.
     pub(in crate::engine) fn remove_channel(&mut self, key: ChannelKey, closure: &Arc<Closure>) {
         self.evict_from_gate(Some(key), closure);
         self.end_consumers(key, closure);
         let Some(channel) = self.channels.remove(key, closure) else { return };
-        // A channel that was closing has a cause of its own, which came first.
+        // A channel that was closing has an earlier cause of its own.
         let first = self.channels.closure(key).cloned().unwrap_or_else(|| Arc::clone(closure));
         self.resolve_channel(*channel, &first, closure);
         self.tell_channel(key, &ChannelNotice::Closed(first));
     }
 
-    /// Resolves everything on a channel with the first cause, and its closers by how it ended in
-    /// the end.
+    /// Completes everything that waits on a channel: requests and publishes with `closure`, the
+    /// first cause, and those that close the channel with `last`, the final one.
     fn resolve_channel(&mut self, channel: Channel, closure: &Arc<Closure>, last: &Arc<Closure>) {
         let Channel { key, state, calls, closers, confirms, returns, held, .. } = channel;
         self.drop_held(held);
@@ -186,7 +190,8 @@ impl Engine {
         self.reading.answered(calls.len() + usize::from(state == ChannelLife::Closing));
         let mut blamed = closure.method;
         for call in &calls {
-            // Of several calls of one method, the broker came to the first.
+            // The broker handles requests in order, so of several calls of the blamed method it
+            // refused the first.
             let is_blamed = blamed.take_if(|method| *method == call.request).is_some();
             self.fail_call(call, closure, is_blamed);
         }
@@ -196,8 +201,9 @@ impl Engine {
             let mut entries = confirms.into_undecided().peekable();
             while let Some(entry) = entries.next() {
                 let fate = match self.fate_at(entry.position) {
-                    // Everything before it was decided about, and nobody took what comes after it,
-                    // though that still goes out: it is the one.
+                    // The broker blames a publish. It can only be this one: every earlier publish
+                    // was confirmed, and this is the only unconfirmed one that the transport may
+                    // have accepted.
                     Fate::Unknown
                         if undecided == 0
                             && closure.refuses_publish()
@@ -213,7 +219,7 @@ impl Engine {
                 self.complete(entry.waiter, Completion::Failed(failure));
                 self.discarded.bodies.extend(entry.into_body());
             }
-            self.gate.arrive(undecided);
+            self.gate.count_confirmed(undecided);
             for watcher in watchers {
                 let failure = Failure::Closed { closure: Arc::clone(closure), fate: Fate::Unknown };
                 self.complete(Some(watcher), Completion::Failed(failure));
@@ -230,15 +236,14 @@ impl Engine {
         self.admit();
     }
 
-    /// The broker will not agree to the close of any channel.
+    /// Fails every pending close of a channel.
     pub(in crate::engine) fn fail_channel_closers(&mut self, failure: &Failure) {
         for key in self.channels.keys() {
             self.fail_closers(key, failure);
         }
     }
 
-    /// The broker does not agree to the close of a channel: those who closed it hear so, and those
-    /// who will.
+    /// Fails the pending closes of a channel, and records the failure for later ones.
     fn fail_closers(&mut self, key: ChannelKey, failure: &Failure) {
         let Some(channel) = self.channels.get_mut(key) else { return };
         let closers = std::mem::take(&mut channel.closers);

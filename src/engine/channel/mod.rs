@@ -1,4 +1,4 @@
-//! One channel: its state, the calls that wait for replies, and what hangs on it.
+//! Channels: their states, their calls and replies, and what belongs to each.
 
 mod calls;
 mod closing;
@@ -36,10 +36,10 @@ use calls::Calls;
 pub(super) enum ChannelLife {
     /// `channel.open` was sent.
     Opening,
-    /// Everything is possible.
+    /// All requests are possible.
     Open,
-    /// `channel.close` was sent. Replies and confirms that were on their way still count;
-    /// deliveries do not, and what has no place on an open channel is passed over.
+    /// `channel.close` was sent. Replies and confirms that still arrive count; deliveries do not,
+    /// and a violation is ignored.
     Closing,
 }
 
@@ -49,30 +49,30 @@ pub(super) struct Channel {
     pub(super) key: ChannelKey,
     pub(super) state: ChannelLife,
     pub(super) calls: Calls,
-    /// Who waits for the close to be complete, with the places of their deadlines.
+    /// The waiters of the close, with the places of their deadlines.
     pub(super) closers: BTreeMap<WaiterId, Option<Place>>,
-    /// Where in the stream our close ends, once there is one;
+    /// Where in the stream our close ends, once it was encoded;
     /// [`HELD`](crate::engine::outbound::HELD) while it waits for a commit.
     pub(super) close_end: u64,
-    /// The close of the broker's that ours crossed.
+    /// The broker's close, if it crossed ours.
     pub(super) crossed: Option<Arc<Closure>>,
     pub(super) assembly: Assembly,
-    /// Octets kept from a content method until its header comes.
+    /// Exchange and routing key of a content method, kept until its header arrives.
     pub(super) scratch: Vec<u8>,
     pub(super) consumers: BTreeMap<ShortString, ConsumerKey>,
-    /// Consumers that are over.
+    /// The latest consumers that have ended.
     pub(super) departed: Departed,
     /// Deliveries that wait to be settled.
     pub(super) unsettled: Unsettled,
-    /// What waits for the answer to a commit.
+    /// Output that waits for the reply to a commit.
     pub(super) held: Held,
-    /// What was asked of the broker by `basic.qos`.
+    /// The prefetch counts that were set by `basic.qos`.
     pub(super) prefetch: Prefetch,
-    /// The consumer of the latest delivery: the next one is most likely for it too.
+    /// The consumer of the latest delivery, which is tried first for the next one.
     pub(super) recent: Option<ConsumerKey>,
     pub(super) confirms: Option<Confirms>,
     pub(super) returns: Returns,
-    /// The broker asked for no more content (`channel.flow`).
+    /// Whether the broker has stopped content (`channel.flow`).
     pub(super) flow_stopped: bool,
 }
 
@@ -99,7 +99,7 @@ impl Channel {
         }
     }
 
-    /// Takes out the message under way, if it is complete.
+    /// Removes the message that is being assembled, if it is complete.
     #[inline]
     pub(super) fn take_content(&mut self) -> Option<(ChannelKey, Gathering)> {
         if !matches!(&self.assembly, Assembly::Body(gathering) if gathering.is_complete()) {
@@ -111,18 +111,18 @@ impl Channel {
         }
     }
 
-    /// How many wait for the close to be complete, or for all confirms.
+    /// The number of waiters for the close or for all confirms.
     pub(super) fn waiters(&self) -> usize {
         self.closers.len() + self.confirms.as_ref().map_or(0, Confirms::watchers)
     }
 
-    /// Somebody waits for the close to be complete, without a deadline so far.
+    /// Adds a waiter for the close, without a deadline so far.
     pub(super) fn add_closer(&mut self, waiter: Option<WaiterId>) {
         self.closers.extend(waiter.map(|waiter| (waiter, None)));
     }
 
-    /// The tag is taken, by a consumer or by one that is about to be. One that `is_abandoned` was
-    /// cancelled ahead of whatever is sent now.
+    /// Whether the tag is in use, by a consumer that runs or is starting. A consumer that
+    /// `is_abandoned` does not count: its cancel is sent before any new consume.
     pub(super) fn has_consumer(&self, tag: &ShortString, is_abandoned: impl Fn(ConsumerKey) -> bool) -> bool {
         let runs = self.consumers.get(tag).is_some_and(|key| !is_abandoned(*key));
         !tag.is_empty() && (runs || self.calls.is_starting(tag))

@@ -1,5 +1,4 @@
-//! Replies of the broker: each answers a call of its channel, and changes what that call was to
-//! change.
+//! Replies of the broker: each completes a call of its channel and applies the effect of that call.
 
 use super::ChannelLife;
 use super::calls::{Effect, Ending, PendingCall};
@@ -9,7 +8,7 @@ use crate::protocol::{Method, ReplyCode};
 use crate::wire::ShortString;
 
 impl Engine {
-    /// Takes a reply that came without content.
+    /// Handles a reply without content.
     pub(in crate::engine) fn handle_reply(&mut self, key: ChannelKey, method: Method) -> Result<(), Violation> {
         let id = method.id();
         if let Method::BasicConsumeOk(ok) = &method {
@@ -20,8 +19,8 @@ impl Engine {
         Ok(())
     }
 
-    /// A consumer that starts has a tag of its own. It would take the deliveries of the one that
-    /// has it already, which would wait for ever.
+    /// Checks that no running consumer has the tag of one that starts. The new consumer would take
+    /// the deliveries of the other, which would wait forever.
     fn check_tag(&self, key: ChannelKey, tag: &ShortString) -> Result<(), Violation> {
         let taken = self.channels.get(key).and_then(|channel| channel.consumers.get(tag));
         let taken = taken
@@ -30,7 +29,7 @@ impl Engine {
         if taken { Err(Violation::ConsumerTagInUse(key.number)) } else { Ok(()) }
     }
 
-    /// Resolves a call.
+    /// Applies the effect of a call and completes it.
     pub(in crate::engine) fn finish_call(
         &mut self,
         key: ChannelKey,
@@ -77,13 +76,16 @@ impl Engine {
         self.complete(call.waiter, Completion::Reply(reply));
     }
 
-    /// A completion came for somebody who is gone: what it brought must not be lost, nor stay.
+    /// Takes back a completion whose waiter is gone, and undoes what it brought: a channel that was
+    /// opened is closed, a consumer that was started is cancelled, and a message is returned to its
+    /// queue.
     pub fn handle_abandoned(&mut self, completion: Completion) {
         match completion {
             Completion::Opened(key) => self.release_channel(key),
             Completion::Reply(reply) => {
-                // One that somebody has taken by its tag meanwhile is that one's.
-                let is_free = |key| self.consumers.get(key).is_some_and(|it| matches!(it.listener, Listener::Nobody));
+                // A consumer that was claimed by its tag in the meantime stays.
+                let is_free =
+                    |key| self.consumers.get(key).is_some_and(|it| matches!(it.listener, Listener::Unclaimed));
                 if let Some(consumer) = reply.consumer.filter(|key| reply.claimed || is_free(*key)) {
                     self.drop_consumer(consumer, [], None);
                 }
@@ -101,8 +103,8 @@ impl Engine {
         }
     }
 
-    /// What became of a call in flight: refused where the close blames it, else by what the
-    /// transport accepted.
+    /// The fate of an unanswered call: refused if the close blames it, and otherwise what the
+    /// transport accepted determines it.
     fn fate_of_call(&self, call: &PendingCall, closure: &crate::engine::Closure, is_blamed: bool) -> Fate {
         let is_refusal = is_blamed
             && closure.reason == crate::engine::Reason::Broker
@@ -110,7 +112,7 @@ impl Engine {
         if is_refusal { Fate::Refused } else { self.fate_at(call.position) }
     }
 
-    /// Fails a call.
+    /// Completes a call with the failure that `closure` causes.
     pub(super) fn fail_call(
         &mut self,
         call: &PendingCall,

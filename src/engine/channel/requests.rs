@@ -1,4 +1,4 @@
-//! What the application asks of a channel: open, call, consume, send.
+//! Requests of the application on a channel: open, call, consume, send.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -6,17 +6,18 @@ use std::time::Instant;
 use super::calls::{Effect, Ending, Expected, Starting};
 use crate::engine::connection::{Awaited, ConnectionLife};
 use crate::engine::consume::{Stream, Terms};
-use crate::engine::{ChannelKey, Closure, Engine, Event, Failure, Fate, Reason, Scope, WaiterId};
+use crate::engine::{ChannelKey, Closure, Completion, Engine, Event, Failure, Fate, Reason, Scope, WaiterId};
 use crate::frame::Outbound;
 use crate::protocol::{Method, MethodId, ProtocolMethod, Request, basic, channel};
 
 impl Engine {
-    /// Opens a channel; `waiter` hears when it is open.
+    /// Opens a channel. `waiter` completes with [`Completion::Opened`] when the broker has
+    /// answered.
     ///
     /// # Errors
     ///
-    /// The connection is closed, more waits for the socket than the limit allows, or all channels
-    /// are in use.
+    /// Returns an error if the connection is closed, if more bytes than `write_limit` wait for the
+    /// socket, or if as many channels are open as were negotiated.
     pub fn open_channel(&mut self, waiter: WaiterId, now: Instant) -> Result<ChannelKey, Failure> {
         self.check_open()?;
         self.check_room()?;
@@ -29,15 +30,17 @@ impl Engine {
         Ok(key)
     }
 
-    /// Calls a method on a channel; `waiter` hears the reply, one of `replies`.
+    /// Sends a request on a channel. `waiter` completes with [`Completion::Reply`], which holds one
+    /// of `replies`.
     ///
-    /// Methods that change the channel's state (consume, cancel, get, select) do so whoever calls
-    /// them.
+    /// Methods that change the state of the channel (consume, cancel, get, select) have that effect
+    /// here too.
     ///
     /// # Errors
     ///
-    /// The channel is closed, more waits for the socket than the limit allows, or the request
-    /// cannot be encoded or is not answered.
+    /// Returns an error if the channel is closed, if more bytes than `write_limit` wait for the
+    /// socket, if the request cannot be encoded, if it has no-wait set and is therefore not
+    /// answered, or if it starts a consumer with a tag that is in use.
     pub fn call(
         &mut self,
         key: ChannelKey,
@@ -55,14 +58,15 @@ impl Engine {
         self.request(key, request, replies, effect, waiter, now)
     }
 
-    /// Starts a consumer, which `waiter` gets with the reply and nobody else can get. The broker
-    /// sends it at most `prefetch` unsettled deliveries, or as many as the application set for the
-    /// channel, or else the default.
+    /// Starts a consumer. `waiter` completes with [`Completion::Reply`], which names the consumer;
+    /// [`Engine::claim_consumer`] does not give it to another. The broker sends the consumer at
+    /// most `prefetch` unacknowledged deliveries. If that is `None`, the count that the application
+    /// set for the channel by `basic.qos` applies, or else the default.
     ///
     /// # Errors
     ///
-    /// The channel is closed or has a consumer of this tag, more waits for the socket than the
-    /// limit allows, or the request cannot be encoded.
+    /// Returns an error if the channel is closed or has a consumer with this tag, if more bytes
+    /// than `write_limit` wait for the socket, or if the request cannot be encoded.
     pub fn consume(
         &mut self,
         key: ChannelKey,
@@ -79,7 +83,7 @@ impl Engine {
         if let Effect::Consume(starting) = &mut effect {
             starting.claimed = true;
         }
-        // What cannot be encoded changes nothing: that is known before anything is sent.
+        // Encoding is tried first, so that a request that fails does not leave a changed prefetch.
         self.encoder.any_method(&mut Outbound::new(), key.number, &request)?;
         if is_limited {
             self.set_prefetch(key, prefetch)?;
@@ -109,8 +113,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes note of a call whose request begins at `position`, and of the time at which it is
-    /// given up.
+    /// Records a call whose request begins at `position`, with its deadline.
     fn expect_reply(
         &mut self,
         key: ChannelKey,
@@ -125,7 +128,8 @@ impl Engine {
         self.push_call(key, request, Some(waiter), effect, position, deadline);
     }
 
-    /// A request changes the channel from the moment it is sent, as it does for the broker.
+    /// Applies what a request changes when it is sent. The broker changes its own state in the same
+    /// order.
     fn take_note(&mut self, key: ChannelKey, request: &Method) {
         if let Some(channel) = self.channels.get_mut(key) {
             channel.unsettled.handle_request(request);
@@ -138,12 +142,13 @@ impl Engine {
         }
     }
 
-    /// Sends a method that nothing answers: one without replies, or one with no-wait.
+    /// Sends a method that is not answered: one without replies, or one with no-wait set.
     ///
     /// # Errors
     ///
-    /// The channel is closed, more waits for the socket than the limit allows, or the method cannot
-    /// be encoded or would be answered.
+    /// Returns an error if the channel is closed, if more bytes than `write_limit` wait for the
+    /// socket, if the method cannot be encoded or would be answered, or if it starts a consumer
+    /// without a tag or with a tag that is in use.
     pub fn send(&mut self, key: ChannelKey, method: &Method, is_request: bool) -> Result<(), Failure> {
         if is_request && !method.is_no_wait() {
             return Err(Failure::ReplyExpected(method.name()));
@@ -152,15 +157,15 @@ impl Engine {
         self.check_room()?;
         let effect = self.effect_of(key, method)?;
         match (method, effect) {
-            // Deliveries cross a cancel, and only its answer tells which is the last: the broker is
-            // asked for one after all, and nobody waits for it.
+            // Deliveries can cross a cancel, and only its reply shows which one is the last. So the
+            // cancel is sent without no-wait, and no waiter waits for the reply.
             (Method::BasicCancel(_), Effect::Cancel { tag, ending }) => self.cancel_without_waiter(key, ending, tag),
             (Method::BasicConsume(consume), Effect::Consume(starting)) => {
                 if consume.consumer_tag.is_empty() {
                     return Err(Failure::ConsumerTagMissing);
                 }
-                // No answer would tell the deliveries of one that is on its way out from those of
-                // the new one.
+                // With no-wait, no reply separates the deliveries of a consumer that is being
+                // cancelled from those of the new one, so the tag must be free.
                 let cancelling = self.channels.get(key).is_some_and(|it| it.calls.is_cancelling(&starting.tag));
                 if cancelling || self.consumer_of(key, &starting.tag).is_some() {
                     return Err(Failure::ConsumerTagInUse(starting.tag));
@@ -177,7 +182,7 @@ impl Engine {
         }
     }
 
-    /// The connection takes requests.
+    /// Returns an error if the connection does not take requests.
     #[inline]
     pub(in crate::engine) fn check_open(&self) -> Result<(), Failure> {
         match &self.state {
@@ -188,7 +193,7 @@ impl Engine {
         }
     }
 
-    /// The channel takes requests.
+    /// Returns an error if the channel does not take requests.
     #[inline]
     pub(in crate::engine) fn check_channel(&self, key: ChannelKey) -> Result<(), Failure> {
         let open = self.state.is_open() && self.channels.open(key).is_some();
@@ -221,7 +226,8 @@ impl Engine {
             }
             Method::BasicCancel(cancel) => {
                 let known = channel.and_then(|channel| channel.consumers.get(&cancel.consumer_tag).copied());
-                // The one that starts may have the tag of one that is on its way out.
+                // A consumer that is starting may have the tag of one that is being cancelled. The
+                // cancel is for the one that is starting.
                 let starts = channel.is_some_and(|channel| channel.calls.is_starting(&cancel.consumer_tag));
                 let ending = known.filter(|_| !starts).map_or(Ending::Tagged, Ending::Known);
                 Ok(Effect::Cancel { tag: cancel.consumer_tag.clone(), ending })
@@ -231,7 +237,7 @@ impl Engine {
         }
     }
 
-    pub(in crate::engine) fn complete(&mut self, waiter: Option<WaiterId>, completion: crate::engine::Completion) {
+    pub(in crate::engine) fn complete(&mut self, waiter: Option<WaiterId>, completion: Completion) {
         if let Some(waiter) = waiter {
             self.events.push_back(Event::Completed(waiter, completion));
         }

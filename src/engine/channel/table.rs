@@ -8,8 +8,8 @@ use super::{Channel, ChannelLife};
 use crate::engine::publish::Returns;
 use crate::engine::{ChannelKey, Closure, Failure, Scope};
 
-/// Channels by number, dense. The lowest free number is used first, a used one again only when its
-/// close is complete.
+/// Channels by number. The lowest free number is used first, and a number is reused only after the
+/// close of its channel is complete.
 #[derive(Debug)]
 pub(in crate::engine) struct Channels {
     places: Vec<Option<Box<Channel>>>,
@@ -17,16 +17,16 @@ pub(in crate::engine) struct Channels {
     max: u16,
     /// The incarnation of the next channel.
     next: u64,
-    /// Why the channels are closed that somebody still has a handle of.
+    /// The causes of closed channels that still have handles.
     closures: BTreeMap<u64, Arc<Closure>>,
-    /// How the closes of those ended that the broker did not agree to.
+    /// The failures of those closes that the broker did not answer with `close-ok`.
     unagreed: BTreeMap<u64, Failure>,
-    /// Messages that came back on those and that nobody has taken.
+    /// Returned messages of closed channels that were not taken.
     returns: BTreeMap<u64, Returns>,
 }
 
 impl Channels {
-    /// A table of at most `max` channels; 0 stands for as many as there are numbers.
+    /// Creates a table of at most `max` channels; 0 stands for all 65,535 numbers.
     pub(in crate::engine) fn new(max: u16) -> Self {
         let max = if max == 0 { u16::MAX } else { max };
         Self {
@@ -49,7 +49,7 @@ impl Channels {
         self.max
     }
 
-    /// Opens a place, unless all numbers are in use.
+    /// Adds a channel, unless all numbers are in use.
     pub(super) fn insert(&mut self) -> Option<ChannelKey> {
         let number = match self.free.pop() {
             Some(Reverse(number)) => number,
@@ -76,7 +76,7 @@ impl Channels {
         place.as_deref_mut()
     }
 
-    /// The channel of this incarnation, if it has not gone.
+    /// The channel with this number and incarnation, if it exists.
     #[inline]
     pub(in crate::engine) fn get_mut(&mut self, key: ChannelKey) -> Option<&mut Channel> {
         self.by_number(key.number).filter(|channel| channel.key == key)
@@ -88,37 +88,38 @@ impl Channels {
         place.as_deref().filter(|channel| channel.key == key)
     }
 
-    /// The same, where it takes requests.
+    /// The same, if it takes requests.
     #[inline]
     pub(in crate::engine) fn open(&self, key: ChannelKey) -> Option<&Channel> {
         self.get(key).filter(|channel| channel.state == ChannelLife::Open)
     }
 
-    /// The same, where it takes requests.
+    /// The same, if it takes requests.
     #[inline]
     pub(in crate::engine) fn open_mut(&mut self, key: ChannelKey) -> Option<&mut Channel> {
         self.get_mut(key).filter(|channel| channel.state == ChannelLife::Open)
     }
 
-    /// Takes a channel out, remembers why where somebody may ask, and frees its number.
+    /// Removes a channel and frees its number. Records the cause if a handle may ask for it.
     pub(super) fn remove(&mut self, key: ChannelKey, closure: &Arc<Closure>) -> Option<Box<Channel>> {
         self.get(key)?;
         let channel = self.places.get_mut(usize::from(key.number).checked_sub(1)?)?.take()?;
         self.free.push(Reverse(key.number));
         if self.len() == 0 {
-            // After a burst the memory is given back.
+            // Releases memory after a burst.
             self.places = Vec::new();
             self.free = BinaryHeap::new();
         }
-        // A channel that never opened has no handle: nobody will ask. Of one that was closing, a
-        // cause is known where it has one. What ends with the connection ends by its cause.
+        // A channel that never opened has no handle that could ask. The cause of one that was
+        // closing is already recorded if it has a handle. A channel that ends with the connection
+        // has the cause of the connection.
         if channel.state == ChannelLife::Open && closure.scope != Scope::Connection {
             self.record(key, closure);
         }
         Some(channel)
     }
 
-    /// Remembers why a channel is closed, unless an earlier cause is known.
+    /// Records why a channel is closed, unless an earlier cause is known.
     pub(super) fn record(&mut self, key: ChannelKey, closure: &Arc<Closure>) {
         self.closures.entry(key.incarnation).or_insert_with(|| Arc::clone(closure));
     }
@@ -128,35 +129,34 @@ impl Channels {
         self.closures.get(&key.incarnation)
     }
 
-    /// Remembers that the broker did not agree to the close of a channel.
+    /// Records that a close of a channel failed.
     pub(super) fn record_unagreed(&mut self, key: ChannelKey, failure: &Failure) {
         if self.closures.contains_key(&key.incarnation) {
             self.unagreed.entry(key.incarnation).or_insert_with(|| failure.clone());
         }
     }
 
-    /// Why the broker did not agree to the close of a channel.
+    /// Why the close of a channel failed.
     pub(super) fn unagreed(&self, key: ChannelKey) -> Option<&Failure> {
         self.unagreed.get(&key.incarnation)
     }
 
-    /// Nobody has a handle of this channel any more, and nobody will ask.
+    /// Forgets the cause and the returned messages of a channel whose last handle was dropped.
     pub(super) fn forget(&mut self, key: ChannelKey) {
         self.unagreed.remove(&key.incarnation);
         self.closures.remove(&key.incarnation);
         self.returns.remove(&key.incarnation);
     }
 
-    /// Keeps what came back on a channel that is closed, for as long as somebody has a handle of
-    /// it.
+    /// Keeps the returned messages of a closed channel until its last handle is dropped.
     pub(super) fn keep_returns(&mut self, key: ChannelKey, returns: Returns) {
-        // Who listens has a handle.
+        // Without a listener, no handle can ask for them.
         if returns.listener.is_some() {
             self.returns.insert(key.incarnation, returns);
         }
     }
 
-    /// What came back on a channel, be it open or closed.
+    /// The returned messages of a channel, open or closed.
     pub(in crate::engine) fn returns_mut(&mut self, key: ChannelKey) -> Option<&mut Returns> {
         let number = usize::from(key.number).checked_sub(1)?;
         let open = self.places.get_mut(number).and_then(Option::as_deref_mut).filter(|channel| channel.key == key);
@@ -176,7 +176,7 @@ impl Channels {
         self.places.iter().flatten().map(|channel| &**channel)
     }
 
-    /// How many closures, and how many channels' returned messages, are kept.
+    /// The numbers of causes and of lists of returned messages that are kept for closed channels.
     pub(in crate::engine) fn kept(&self) -> (usize, usize) {
         (self.closures.len(), self.returns.len())
     }

@@ -1,4 +1,4 @@
-//! The end of a connection, from either side.
+//! Closing a connection, requested by either side.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,7 +7,7 @@ use crate::engine::{Closure, Completion, Engine, Failure, Fate, Reason, Scope, V
 use crate::protocol::{MethodId, ProtocolMethod, ReplyCode, connection};
 use crate::wire::ShortString;
 
-/// Where a connection is in its life, its handshake being over.
+/// The state of a connection after its handshake.
 ///
 /// ```text
 ///             close (ours)                  close-ok, silence, end of stream
@@ -17,25 +17,25 @@ use crate::wire::ShortString;
 /// ```
 #[derive(Debug)]
 pub(in crate::engine) enum ConnectionLife {
-    /// Everything is possible.
+    /// All requests are possible.
     Open,
     /// `connection.close` was sent.
     Closing {
         closure: Arc<Closure>,
         deadline: Instant,
-        /// What was on its way still counts; after a violation nothing does.
+        /// Whether frames that still arrive count. After a violation they do not.
         graceful: bool,
-        /// Where in the stream the close ends: what answers it comes after that was written. No
-        /// place is so far while it waits for commits.
+        /// Where in the stream the close ends: a `close-ok` answers it only after it was written up
+        /// to there. [`HELD`](crate::engine::outbound::HELD) while it waits for commits.
         end: u64,
         closers: Vec<WaiterId>,
     },
-    /// It ended. What is queued, such as a close-ok, is still to be written, until then; or nothing
-    /// can be.
+    /// The connection has ended. Queued bytes, such as a `close-ok`, are written until
+    /// `flush_until`. If that is `None`, nothing can be written any more.
     Closed {
         closure: Arc<Closure>,
         flush_until: Option<Instant>,
-        /// Why a close of ours did not end well, for those who close later.
+        /// Why our close failed, for later requests to close.
         failed: Option<Failure>,
     },
 }
@@ -48,7 +48,7 @@ impl ConnectionLife {
         }
     }
 
-    /// Why a close of ours did not end well.
+    /// Why our close failed, if it did.
     pub(in crate::engine) fn failed(&self) -> Option<&Failure> {
         match self {
             Self::Closed { failed, .. } => failed.as_ref(),
@@ -60,7 +60,7 @@ impl ConnectionLife {
         matches!(self, Self::Closed { .. })
     }
 
-    /// How many wait for the end of the close.
+    /// The number of waiters for the close.
     pub(super) fn waiters(&self) -> usize {
         match self {
             Self::Closing { closers, .. } => closers.len(),
@@ -68,18 +68,18 @@ impl ConnectionLife {
         }
     }
 
-    /// Nothing can be written any more.
+    /// Whether nothing can be written any more.
     pub(in crate::engine) fn is_lost(&self) -> bool {
         matches!(self, Self::Closed { flush_until: None, .. })
     }
 
-    /// It takes requests.
+    /// Whether the connection takes requests.
     #[inline]
     pub(in crate::engine) fn is_open(&self) -> bool {
         matches!(self, Self::Open)
     }
 
-    /// Frames other than the close are still looked at.
+    /// Whether frames other than the close still count.
     pub(in crate::engine) fn is_listening(&self) -> bool {
         matches!(self, Self::Open | Self::Closing { graceful: true, .. })
     }
@@ -95,12 +95,15 @@ impl ConnectionLife {
 
 /// Closing a connection.
 impl Engine {
-    /// Closes the connection: what was queued goes first, and `waiter` hears when the broker has
-    /// agreed or the time for that is over.
+    /// Closes the connection after everything that is queued. `waiter` completes with
+    /// [`Completion::Closed`] when the broker has answered, or with [`Completion::Failed`] when
+    /// `close_timeout` has passed or the close fails otherwise. Closing a connection that the
+    /// application has already closed completes in the same way.
     ///
     /// # Errors
     ///
-    /// It is closed already.
+    /// Returns an error if the connection was already closed for another reason than a request of
+    /// the application.
     pub fn close(
         &mut self,
         code: ReplyCode,
@@ -138,7 +141,8 @@ impl Engine {
         self.state = ConnectionLife::Closing { closure, deadline, graceful, end, closers };
     }
 
-    /// The broker broke the protocol: tell it, and let go of everything.
+    /// Handles a violation of the protocol by the broker: sends a close with its reply code, and
+    /// fails everything that waits.
     pub(in crate::engine) fn handle_violation(&mut self, violation: Violation, now: Instant) {
         if !matches!(self.state, ConnectionLife::Open) {
             if violation.is_framing() {
@@ -167,8 +171,8 @@ impl Engine {
         }
     }
 
-    /// The broker closes the connection. It reads nothing from here on but the answer to that: what
-    /// nobody took is dropped.
+    /// Handles `connection.close`. The broker reads nothing more but the answer to it, so output
+    /// that the driver has not taken is dropped.
     pub(in crate::engine) fn handle_connection_close(&mut self, close: &connection::Close, now: Instant) {
         self.drop_untaken();
         let queued = self.encoder.method(&mut self.outbound, 0, &connection::CloseOk::default());
@@ -179,17 +183,17 @@ impl Engine {
             &close.reply_text,
             MethodId::new(close.class_id, close.method_id),
         );
-        // A close of ours that it crosses ends well only where every channel was closed before:
-        // what was sent on an open one may have arrived too late.
+        // If it crosses our close, our close succeeds only if every channel was closed before: what
+        // was sent on an open channel may have arrived too late.
         let failed =
             (self.channels.len() > 0).then(|| Failure::Closed { closure: Arc::clone(&closure), fate: Fate::Unknown });
         self.finish(closure, Some(now + self.settings.close_timeout), failed);
     }
 
-    /// The broker agrees to a close.
+    /// Handles `connection.close-ok`.
     pub(in crate::engine) fn handle_connection_close_ok(&mut self, now: Instant) -> Result<(), Violation> {
         match &self.state {
-            // What arrives before the close was written does not answer it.
+            // A `close-ok` that arrives before the close was written does not answer it.
             ConnectionLife::Closing { closure, end, .. } if *end <= self.written => {
                 let closure = Arc::clone(closure);
                 self.finish(closure, Some(now + self.settings.close_timeout), None);
@@ -199,13 +203,14 @@ impl Engine {
         }
     }
 
-    /// The broker does not answer a close, or does not take the answer to its own.
+    /// Ends the connection because the broker did not answer our close in time, or did not read our
+    /// answer to its own.
     pub(super) fn handle_close_timeout(&mut self) {
         self.lose(Reason::CloseTimedOut);
     }
 
-    /// No answer to the method of this name came in time. A broker that blocks the connection does
-    /// not read it.
+    /// The failure of a method that was not answered in time. It names a block of the connection,
+    /// because a broker that blocks the connection does not read it.
     pub(super) fn timed_out(&self, name: &'static str) -> Failure {
         match self.gate.blocked() {
             Some(reason) => Failure::TimedOutBlocked { name, reason: reason.to_owned() },
@@ -214,7 +219,7 @@ impl Engine {
     }
 }
 
-/// The closure of a close by the broker.
+/// Builds the closure for a close by the broker.
 pub(in crate::engine) fn broker_closure(
     scope: Scope,
     code: ReplyCode,

@@ -1,4 +1,4 @@
-//! Why a channel or a connection is closed, and what that means for what was in flight.
+//! Why a channel or a connection is closed, and what that means for requests in flight.
 
 use std::fmt;
 use std::io;
@@ -13,24 +13,25 @@ use crate::wire::Escaped;
 pub enum Scope {
     /// The whole connection.
     Connection,
-    /// The channel of this number, and nothing else.
+    /// Only the channel with this number.
     Channel(u16),
 }
 
-/// Whose decision a close was.
+/// The side that decided on a close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Initiator {
-    /// This side: the application asked for it, or the client gave up on the peer.
+    /// This side: the application requested it, or the client gave up on the broker.
     Client,
     /// The broker sent a close.
     Broker,
-    /// Nobody said anything: the transport went away.
+    /// Neither side: the transport was lost.
     Transport,
 }
 
 impl Initiator {
-    /// Its name in lower case, for metrics and logs; `Display` writes the same. It stays as it is.
+    /// Returns its name in lower case, for metrics and logs. `Display` writes the same. The names
+    /// do not change between releases.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Client => "client",
@@ -46,64 +47,66 @@ impl fmt::Display for Initiator {
     }
 }
 
-/// The reason behind a close.
+/// The reason for a close.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The application closed it, or dropped its last handle.
+    /// The application closed the channel or connection, or dropped its last handle.
     Requested,
-    /// The broker closed it, with the reply code and text of the [`Closure`].
+    /// The broker closed it, with the reply code and the text in the [`Closure`].
     Broker,
-    /// The broker broke the protocol, so the client closed the connection.
+    /// The broker violated the protocol, so the client closed the channel or connection.
     Violation(Violation),
-    /// Nothing came from the broker for two heartbeat intervals.
+    /// Nothing arrived from the broker for two heartbeat intervals.
     HeartbeatsMissed,
     /// The broker blocked the connection for longer than `blocked_connection_timeout`.
     BlockedTooLong,
-    /// The broker did not answer a close in time.
+    /// The broker did not answer a close within `close_timeout`.
     CloseTimedOut,
-    /// The broker closed the transport without a word.
+    /// The broker closed the transport without sending a close.
     EndOfStream,
     /// The transport failed.
     Io(io::ErrorKind, String),
-    /// The task that drives the connection ended, with its runtime for instance.
+    /// The task that drives the connection ended, for instance with its runtime.
     DriverGone,
 }
 
-/// The first cause of a close. Everything that fails because of it reports this one.
+/// The cause of a close. If there are several, it is the first, and everything that fails because
+/// of the close reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closure {
     /// What was closed.
     pub scope: Scope,
     /// The reason.
     pub reason: Reason,
-    /// The reply code that was sent or received, where one was.
+    /// The reply code that was sent or received, if any.
     pub reply_code: Option<ReplyCode>,
-    /// The text that went with it.
+    /// The text that was sent or received with the reply code. Without a reply code, a description
+    /// of the reason.
     pub reply_text: String,
     /// The method that the closing peer blames, if any.
     pub method: Option<MethodId>,
-    /// Why the broker was blocking the connection when it was lost, where it did: it did not read
-    /// it.
+    /// The broker's reason for blocking the connection, if it was doing so when the connection was
+    /// lost. A broker that blocks a connection does not read it.
     pub blocked: Option<String>,
 }
 
-/// What became of something that was in flight when its channel or connection was closed.
+/// What happened to a request that was in flight when its channel or connection was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fate {
-    /// No byte of it was handed to the transport, nor will be: the broker does not know of it.
+    /// No byte of it was handed to the transport, and none will be: the broker has not seen it.
     NotSent,
-    /// It may or may not have reached the broker, or may still.
+    /// Unknown: it may have reached the broker, or may still reach it.
     Unknown,
-    /// The broker refused it: it closed the channel or connection in answer to it, nacked the
-    /// message, or returned it.
+    /// The broker refused it: the broker closed the channel or connection in answer to it, nacked
+    /// the message, or returned it.
     Refused,
 }
 
 impl Fate {
-    /// Its name in lower case, such as `not_sent`, for metrics and logs; `Display` writes the same.
-    /// It stays as it is.
+    /// Returns its name in lower case, such as `not_sent`, for metrics and logs. `Display` writes
+    /// the same. The names do not change between releases.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NotSent => "not_sent",
@@ -120,13 +123,13 @@ impl fmt::Display for Fate {
 }
 
 impl Closure {
-    /// A close without a reply code, for `reason`.
+    /// Creates the closure for `reason`, without a reply code.
     pub(crate) fn silent(reason: Reason) -> Self {
         let reply_text = reason.to_string();
         Self { scope: Scope::Connection, reason, reply_code: None, reply_text, method: None, blocked: None }
     }
 
-    /// Whose decision it was.
+    /// Returns the side that decided on the close.
     pub fn initiator(&self) -> Initiator {
         match self.reason {
             Reason::Requested
@@ -139,14 +142,14 @@ impl Closure {
         }
     }
 
-    /// The broker closed the channel, and blames a publish on it.
+    /// Whether the broker closed the channel in answer to a publish.
     pub(in crate::engine) fn refuses_publish(&self) -> bool {
         self.reason == Reason::Broker
             && matches!(self.scope, Scope::Channel(_))
             && self.method == Some(<basic::Publish as ProtocolMethod>::ID)
     }
 
-    /// The application asked for it.
+    /// Returns `true` if the application requested the close.
     pub fn is_requested(&self) -> bool {
         self.reason == Reason::Requested
     }
@@ -163,7 +166,7 @@ impl fmt::Display for Reason {
                 f.write_str("the broker blocked the connection for longer than blocked_connection_timeout")
             }
             Self::CloseTimedOut => f.write_str("the broker did not answer the close within close_timeout"),
-            Self::EndOfStream => f.write_str("the broker closed the transport without a word"),
+            Self::EndOfStream => f.write_str("the broker closed the transport without sending a close"),
             Self::Io(_, text) => write!(f, "the transport failed: {}", Escaped(text)),
             Self::DriverGone => f.write_str("the task that drives the connection ended"),
         }

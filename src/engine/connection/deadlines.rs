@@ -1,4 +1,4 @@
-//! Deadlines of calls, and what happens when time passes.
+//! Deadlines of calls, and what is due when time passes.
 
 use std::time::Instant;
 
@@ -9,11 +9,11 @@ use crate::engine::{ChannelKey, Completion, Engine, Reason, WaiterId};
 use crate::frame::Encoder;
 use crate::protocol::{ProtocolMethod, channel};
 
-/// Those who wait for an answer of the broker, the one that is given up first at the front.
+/// The waits for answers of the broker, by their deadlines: the earliest is at the front.
 ///
-/// All wait equally long, so that they are in order by themselves. Whatever is answered takes
-/// itself out by its place, at once: a call that nobody answers does not keep the deadlines of
-/// those that were answered after it, and all that is due is at the front.
+/// All waits are equally long, so insertion at the back keeps the order. An answered wait is
+/// removed by its place at once. So a call that is not answered does not keep the deadlines of
+/// calls that were answered after it, and everything that is due is at the front.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Deadlines {
     waiting: LinkedSlab<Deadline>,
@@ -22,22 +22,22 @@ pub(in crate::engine) struct Deadlines {
 #[derive(Debug)]
 struct Deadline {
     at: Instant,
-    /// None for the schedule of secrets.
+    /// `None` for the renewal of secrets.
     waiter: Option<WaiterId>,
     awaited: Awaited,
 }
 
-/// What has to arrive by then.
+/// What has to arrive before the deadline.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::engine) enum Awaited {
     /// The answer to the method of this name.
     Answer(&'static str),
-    /// The agreement to the close of this channel.
+    /// The `close-ok` of this channel.
     CloseOk(ChannelKey),
 }
 
 impl Deadlines {
-    /// Adds somebody who waits until `at`; gives the place by which the wait is ended.
+    /// Adds a wait that times out at `at`. Returns the place by which it is ended.
     pub(in crate::engine) fn add(
         &mut self,
         at: Instant,
@@ -47,39 +47,38 @@ impl Deadlines {
         self.waiting.push_back(Deadline { at, waiter: waiter.into(), awaited })
     }
 
-    /// Ends a wait, which may have no deadline. Returns `false` if it was given up before.
+    /// Ends a wait, which may have no deadline. Returns `false` if it has already timed out.
     pub(in crate::engine) fn end(&mut self, deadline: Option<Place>) -> bool {
         let Some(place) = deadline else { return true };
         step();
         self.waiting.remove(place).is_some()
     }
 
-    /// When the first wait is given up.
+    /// When the first wait times out.
     pub(super) fn first(&self) -> Option<Instant> {
         self.waiting.front().map(|deadline| deadline.at)
     }
 
-    /// Takes the first wait out if its time has come at `time`.
+    /// Removes the first wait if it has timed out at `time`.
     fn pop_due(&mut self, time: Instant) -> Option<Deadline> {
         self.first().filter(|at| *at <= time)?;
         step();
         self.waiting.pop_front()
     }
 
-    /// How many wait.
+    /// The number of waits.
     pub(in crate::engine) fn len(&self) -> usize {
         self.waiting.len()
     }
 }
 
 impl Engine {
-    /// When a call that is made now is given up.
+    /// When a call that is made at `now` times out.
     pub(in crate::engine) fn call_deadline(&self, now: Instant) -> Option<Instant> {
         self.settings.call_timeout.map(|timeout| now + timeout)
     }
 
-    /// Takes note of the time at which a close of a channel is given up for `waiter`, if that waits
-    /// for one.
+    /// Adds the deadline of `waiter` for the close of a channel, if it waits for one.
     pub(in crate::engine) fn watch_channel_close(&mut self, channel: ChannelKey, waiter: WaiterId, now: Instant) {
         let Some(at) = self.call_deadline(now) else { return };
         let closer = self.channels.get_mut(channel).and_then(|closing| closing.closers.get_mut(&waiter));
@@ -88,7 +87,7 @@ impl Engine {
         }
     }
 
-    /// When something ends unless input arrives before.
+    /// The earliest time at which something times out unless input arrives before.
     pub(in crate::engine) fn silence_deadline(&self) -> Option<Instant> {
         [self.heartbeat.gives_up_at(), self.state.deadline(), self.deadlines.first(), self.blocked_until]
             .into_iter()
@@ -96,18 +95,19 @@ impl Engine {
             .min()
     }
 
-    /// Does what is due at `now`. What ends because nothing arrived ends only where its time had
-    /// come at `drained`: a time up to which everything that the transport had received was read
-    /// and handed in.
+    /// Does what is due at `now`. A wait for input times out only if its deadline is not after
+    /// `drained`, a time up to which everything that the transport had received was read and handed
+    /// in.
     ///
-    /// A process that was stopped, or a thread that was blocked, finds both its timer and its input
-    /// late. The input may hold what the timer is about, so it goes first. As long as something is
-    /// due at `now` that was not due at `drained`, [`Engine::poll_deadline`] stays in the past, and
-    /// [`Engine::poll_reading`] lets the transport be read: let whatever reports readiness look
-    /// once more, read until there is nothing, and call this again.
+    /// After a process was stopped or a thread was blocked, both its timer and its input are late.
+    /// The input may hold what the timer is about, so it is handled first. As long as something is
+    /// due at `now` that was not due at `drained`, [`Engine::poll_deadline`] returns a time in the
+    /// past, and [`Engine::poll_reading`] returns `true`. The driver then checks readiness once
+    /// more, reads until nothing is left, and calls this method again.
     pub fn handle_timeout(&mut self, now: Instant, drained: Instant) {
         let drained = drained.min(now);
-        // The end of a flush waits for the transport to take bytes, and for no input.
+        // A flush waits for the transport to accept bytes and not for input, so it ends by the time
+        // alone.
         let heard = if self.state.is_closed() { now } else { drained };
         if self.state.deadline().is_some_and(|at| at <= heard) {
             self.handle_close_timeout();
@@ -125,16 +125,16 @@ impl Engine {
         }
         match self.heartbeat.due(now, drained) {
             Due::Nothing => {}
-            // What waits for the socket is a sign of life itself, once the socket takes it; what
-            // waits for a commit is none.
+            // Bytes that wait for the socket are a sign of life once the socket accepts them. Bytes
+            // that wait for a commit are not.
             Due::Send if self.is_unwritten() => {}
             Due::Send => Encoder::heartbeat(&mut self.outbound),
             Due::GiveUp => self.lose(Reason::HeartbeatsMissed),
         }
     }
 
-    /// The waiter hears of the timeout. A call keeps its place among those of its channel, so that
-    /// its reply finds it.
+    /// Fails the waiter with the timeout. A call keeps its place among the calls of its channel, so
+    /// that a late reply is matched with it.
     fn give_up(&mut self, deadline: &Deadline, now: Instant) {
         let name = match deadline.awaited {
             Awaited::Answer(name) => name,

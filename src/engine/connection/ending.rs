@@ -1,5 +1,5 @@
-//! How a connection ends, and what became of everything that was queued: decided once, in the step
-//! after which no byte leaves.
+//! The end of a connection, and the fate of everything that was queued. Both are decided once, in
+//! the step after which no byte is written.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,7 +12,7 @@ use crate::protocol::{ProtocolMethod, ReplyCode, connection};
 use crate::wire::ShortString;
 
 impl Engine {
-    /// The transport ended (`None`), or failed.
+    /// Ends the connection because the transport ended (`None`) or failed.
     pub fn handle_transport_lost(&mut self, error: Option<&std::io::Error>) {
         let reason = match error {
             None => Reason::EndOfStream,
@@ -21,24 +21,25 @@ impl Engine {
         self.lose(reason);
     }
 
-    /// The last `count` bytes that were taken were never offered to the transport, and never will
-    /// be. To be called before
-    /// [`Engine::handle_transport_lost`]: whatever begins in them was not sent.
+    /// Reports that the last `count` bytes that were taken were never offered to the transport and
+    /// will not be. Requests that begin in them were not sent. To be called before
+    /// [`Engine::handle_transport_lost`].
     pub fn handle_withheld(&mut self, count: u64) {
         if self.cut.is_none() {
             self.taken = self.taken.saturating_sub(count).max(self.written);
         }
     }
 
-    /// The driver has to stop. Gives what is still to be written, with a close after it where none
-    /// is on its way; all of it counts as handed to the transport. None where nothing has to be
-    /// written, also of what was taken before.
+    /// Ends the connection because its driver has to stop. Returns what is still to be written,
+    /// followed by a close if none is queued or was sent; all of it counts as handed to the
+    /// transport. Returns `None` if nothing is to be written, not even of the bytes that were taken
+    /// before.
     pub fn leave(&mut self) -> Option<Outbound> {
         if self.is_lost() || (self.is_finished() && self.queued() == 0) {
             self.handle_driver_gone();
             return None;
         }
-        // A close that waits for a commit is not on its way.
+        // A close that waits for a commit was neither queued nor sent.
         let was_held = self.holding.forget_close();
         if was_held || matches!(self.state, ConnectionLife::Open) {
             let close = connection::Close::default()
@@ -53,12 +54,12 @@ impl Engine {
         Some(outbound)
     }
 
-    /// Nobody drives the connection any more.
+    /// Ends the connection because its driver is gone.
     pub fn handle_driver_gone(&mut self) {
         self.lose(Reason::DriverGone);
     }
 
-    /// The connection ended, and nothing can be written any more.
+    /// Ends the connection; nothing can be written any more.
     pub(super) fn lose(&mut self, reason: Reason) {
         self.drop_untaken();
         let blocked = self.gate.blocked().map(str::to_owned);
@@ -68,12 +69,12 @@ impl Engine {
             _ => Failure::Closed { closure: Arc::clone(&last), fate: Fate::Unknown },
         };
         self.finish(last, None, Some(failed));
-        // What a driver took and did not write waits no more either.
+        // Bytes that a driver took and did not write do not wait any more either.
         self.written = self.taken;
         self.gate.set_queued(0);
     }
 
-    /// Drops what is queued and was not taken, which is whole frames, so that it never leaves.
+    /// Drops queued bytes that were not taken. They are whole frames, so the stream stays intact.
     pub(super) fn drop_untaken(&mut self) {
         self.cut = Some(self.cut.unwrap_or(self.taken));
         self.passing.drop_untaken();
@@ -81,20 +82,20 @@ impl Engine {
         self.discarded.bodies.extend(bodies);
     }
 
-    /// What became of bytes queued at `position`, at the end of the channel or connection that they
-    /// were for.
+    /// The fate of bytes queued at `position`, at the end of their channel or connection.
     ///
-    /// What a driver took may have left, or may still. What it did not take goes out too, also
-    /// where the broker has closed the channel and where the client closes for a violation, unless
-    /// it was dropped. What waits for a commit or for its consumer is dropped with its channel.
+    /// Bytes that a driver took may have been sent, or may still be. Bytes that it did not take are
+    /// sent too, even after the broker has closed the channel or the client closes for a violation,
+    /// unless they were dropped. Output that waits for a commit, or for its consumer to start, is
+    /// dropped with its channel.
     pub(in crate::engine) fn fate_at(&self, position: u64) -> Fate {
         let is_held = matches!(position, HELD | DEFERRED);
         if is_held || self.cut.is_some_and(|cut| position >= cut) { Fate::NotSent } else { Fate::Unknown }
     }
 
-    /// The connection ended; what is queued is to be written until `flush_until`. An earlier cause,
-    /// such as a close of our own, stays the one that is reported; `failed` is why that close did
-    /// not end well.
+    /// Ends the connection; queued bytes are to be written until `flush_until`. An earlier cause,
+    /// such as our own close, remains the one that is reported; `failed` is the reason why that
+    /// close failed.
     pub(in crate::engine) fn finish(
         &mut self,
         last: Arc<Closure>,
@@ -104,17 +105,17 @@ impl Engine {
         let (closure, closers, failed, was_closed) = match std::mem::replace(&mut self.state, ConnectionLife::Open) {
             ConnectionLife::Open => (last, Vec::new(), failed, false),
             ConnectionLife::Closing { closure, closers, .. } => (closure, closers, failed, false),
-            // How it ended is decided.
+            // The first end counts.
             ConnectionLife::Closed { closure, failed, .. } => (closure, Vec::new(), failed, true),
         };
         self.state = ConnectionLife::Closed { closure: Arc::clone(&closure), flush_until, failed: failed.clone() };
         if was_closed {
             return;
         }
-        // It would go out when what it waits for is dropped.
+        // Otherwise the close would be sent when the output that it waits for is dropped.
         self.holding.forget_close();
         if let Some(failure) = &failed {
-            // The closes of channels did not end well either.
+            // Pending closes of channels fail too.
             self.fail_channel_closers(failure);
         }
         self.tear_down(&closure);
@@ -125,11 +126,11 @@ impl Engine {
         self.tell_end(&closure);
     }
 
-    /// Resolves everything in flight with the first cause.
+    /// Completes everything in flight with the first cause.
     pub(super) fn tear_down(&mut self, closure: &Arc<Closure>) {
         self.evict_from_gate(None, closure);
         self.fail_secret_updates(closure);
-        self.fail_who_wait_for_room(closure);
+        self.fail_waiters_for_room(closure);
         self.blocked_until = None;
         for key in self.channels.keys() {
             self.remove_channel(key, closure);

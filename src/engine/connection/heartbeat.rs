@@ -1,8 +1,9 @@
-//! When to send a heartbeat, and when to give up on the broker (AMQP 0-9-1 §4.2.7).
+//! When to send a heartbeat, and when the broker counts as lost (AMQP 0-9-1 §4.2.7).
 
 use std::time::{Duration, Instant};
 
-/// The two clocks of a connection. Both are lazy: traffic only moves a time stamp.
+/// The two heartbeat timers of a connection. Traffic only stores a time; the deadlines are computed
+/// when they are asked for.
 #[derive(Debug)]
 pub(in crate::engine) struct Heartbeat {
     interval: Option<Duration>,
@@ -14,44 +15,44 @@ pub(in crate::engine) struct Heartbeat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
     Nothing,
-    /// Half an interval went by without a write.
+    /// Half an interval passed without a write.
     Send,
-    /// Two intervals went by without a sign of the broker.
+    /// Two intervals passed without input.
     GiveUp,
 }
 
 impl Heartbeat {
-    /// `seconds` as negotiated; 0 turns both clocks off.
+    /// Starts the timers. `seconds` is the negotiated interval; 0 turns both off.
     pub(in crate::engine) fn new(seconds: u16, now: Instant) -> Self {
         let interval = (seconds > 0).then(|| Duration::from_secs(u64::from(seconds)));
         Self { interval, last_sent: now, last_received: now }
     }
 
-    /// The socket accepted something.
+    /// Records that the socket accepted bytes.
     #[inline]
     pub(in crate::engine) fn sent(&mut self, now: Instant) {
         self.last_sent = now;
     }
 
-    /// Any octet counts as a sign of life.
+    /// Records that bytes arrived. Any byte counts as a sign of life.
     #[inline]
     pub(in crate::engine) fn received(&mut self, now: Instant) {
         self.last_received = now;
     }
 
-    /// When to look again.
+    /// When something may be due.
     pub(in crate::engine) fn deadline(&self) -> Option<Instant> {
         let interval = self.interval?;
         Some((self.last_sent + interval / 2).min(self.last_received + interval * 2))
     }
 
-    /// When the broker is given up, unless something arrives before.
+    /// When the broker counts as lost, unless input arrives before.
     pub(super) fn gives_up_at(&self) -> Option<Instant> {
         self.interval.map(|interval| self.last_received + interval * 2)
     }
 
-    /// What is due at `now`, everything being read that arrived until `drained`. A heartbeat that
-    /// is due is taken as sent, so that a stalled socket gets one and not a heap.
+    /// What is due at `now`, if all input that arrived until `drained` was read. A heartbeat that
+    /// is due counts as sent at once, so that a stalled socket gets one and not many.
     pub(super) fn due(&mut self, now: Instant, drained: Instant) -> Due {
         let Some(interval) = self.interval else { return Due::Nothing };
         if drained >= self.last_received + interval * 2 {

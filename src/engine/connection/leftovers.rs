@@ -1,48 +1,49 @@
-//! What an engine holds: after the end of a connection, nothing but what handles still ask for.
+//! What an engine holds. After the end of a connection that is only what handles may still ask for.
 
 use std::fmt;
 
 use crate::engine::Engine;
 use crate::engine::channel::Channel;
 
-/// Counts of what is held.
+/// Counts of what an engine holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[doc(hidden)]
 pub struct Leftovers {
     /// Channels that are open, opening or closing.
     pub channels: usize,
-    /// Messages that wait at the gate.
+    /// Publishes that wait at the gate, which holds publishes back while too much is queued or
+    /// unconfirmed.
     pub waiting: usize,
-    /// Publishes that are not decided about.
+    /// Publishes that are not confirmed.
     pub in_flight: u64,
     /// Bytes that wait for the transport.
     pub queued: u64,
-    /// Bytes of messages that wait for consumers which are not over.
+    /// Bytes of messages that wait for consumers that have not ended.
     pub undelivered: u64,
-    /// Calls and closes of channels that are not answered.
+    /// Unanswered calls and closes of channels.
     pub unanswered: usize,
-    /// Events that nobody took.
+    /// Events that were not taken.
     pub events: usize,
-    /// Causes of closed channels, until their last handles are gone.
+    /// Causes of closed channels, kept until their last handles are dropped.
     pub closures: usize,
-    /// Channels whose returned messages are kept, until their streams are gone.
+    /// Channels whose returned messages are kept, until their streams are dropped.
     pub returns: usize,
-    /// Deadlines of what is not answered.
+    /// Deadlines of unanswered requests.
     pub deadlines: usize,
-    /// Observers, until they are gone.
+    /// Observers, until they are dropped.
     pub observers: usize,
-    /// Consumers that nobody listens to.
+    /// Consumers without a listener.
     pub consumers: usize,
-    /// Consumers that somebody listens to, until they are let go of.
+    /// Consumers with a listener, until that drops them.
     pub listened: usize,
-    /// Those who wait for something else than the answer to a request or the fate of a publish: for
-    /// the end of a close or of a consumer, for a new secret, for all confirms of a channel, for
+    /// Waiters for something other than the answer to a request or the confirm of a publish: for
+    /// the end of a close or of a consumer, for a new secret, for all confirms of a channel, or for
     /// room.
     pub waiters: usize,
 }
 
 impl Engine {
-    /// What is held at present.
+    /// Returns what is held at present.
     #[doc(hidden)]
     pub fn leftovers(&self) -> Leftovers {
         let (closures, returns) = self.channels.kept();
@@ -74,19 +75,19 @@ impl Engine {
 }
 
 impl Leftovers {
-    /// The same without what handles hold.
+    /// Returns the same without what handles hold.
     pub fn without_handles(self) -> Self {
         Self { closures: 0, returns: 0, observers: 0, listened: 0, ..self }
     }
 
-    /// Nothing is held.
+    /// Returns `true` if nothing is held.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
 impl fmt::Display for Leftovers {
-    /// What is not zero.
+    /// Writes the counts that are not zero.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             channels,

@@ -1,5 +1,4 @@
-//! The connection as a whole: its states and their notices, its deadlines and secrets, and how it
-//! ends.
+//! The connection as a whole: its states and notices, its deadlines and secrets, and its end.
 
 mod closing;
 mod closure;

@@ -1,5 +1,5 @@
-//! New secrets for an open connection (`connection.update-secret`): a token that is about to
-//! expire.
+//! New secrets for an open connection (`connection.update-secret`), for instance when a token
+//! expires.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::engine::{Closure, Completion, ConnectionNotice, Engine, Failure, Viol
 use crate::protocol::{ProtocolMethod, connection};
 use crate::wire::ShortString;
 
-/// Updates that the broker has not answered, in their order.
+/// Updates that the broker has not answered, in order.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct SecretUpdates {
     waiting: VecDeque<Update>,
@@ -22,33 +22,34 @@ pub(in crate::engine) struct SecretUpdates {
 
 #[derive(Debug)]
 struct Update {
-    /// None for the schedule.
+    /// `None` for the schedule of renewals.
     waiter: Option<WaiterId>,
-    /// Where its deadline is.
+    /// The place of its deadline.
     deadline: Option<Place>,
     /// Where in the stream the request began.
     position: u64,
 }
 
 impl SecretUpdates {
-    /// The broker has not answered one.
+    /// Whether an update is unanswered.
     pub(in crate::engine) fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
 
-    /// How many it has not answered.
+    /// The number of unanswered updates.
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }
 }
 
 impl Engine {
-    /// Sends the broker a new secret in the place of the one that the connection was opened with;
-    /// `waiter` hears [`Completion::SecretUpdated`] when the broker has taken it.
+    /// Sends the broker a new secret that replaces the one with which the connection was opened.
+    /// `waiter` completes with [`Completion::SecretUpdated`] when the broker has accepted it.
     ///
     /// # Errors
     ///
-    /// The connection is closed, or the secret was erased or does not fit a frame.
+    /// Returns an error if the connection is closed, or if the secret was erased or does not fit a
+    /// frame.
     pub fn update_secret(
         &mut self,
         secret: &Secret,
@@ -59,7 +60,7 @@ impl Engine {
         self.send_secret(secret, &reason.into(), Some(waiter), now)
     }
 
-    /// The same for whoever there is, which may be the schedule.
+    /// The same with an optional waiter; the schedule has none.
     pub(super) fn send_secret(
         &mut self,
         secret: &Secret,
@@ -68,7 +69,7 @@ impl Engine {
         now: Instant,
     ) -> Result<(), Failure> {
         self.check_open()?;
-        // What is left of it is an empty text, which would cost the connection.
+        // An erased secret is an empty text. RabbitMQ would close the connection for it.
         if secret.is_erased() {
             return Err(Failure::SecretErased);
         }
@@ -81,12 +82,12 @@ impl Engine {
         Ok(())
     }
 
-    /// The broker took a secret.
+    /// Handles `connection.update-secret-ok`.
     pub(in crate::engine) fn handle_update_secret_ok(&mut self) -> Result<(), Violation> {
         let unasked = Violation::UnexpectedReply(<connection::UpdateSecretOk as ProtocolMethod>::ID);
         let update = self.secret_updates.waiting.pop_front().ok_or(unasked)?;
         self.tell_connection(&ConnectionNotice::SecretUpdated);
-        // One that was given up kept its place, so that its answer is not taken for that of the
+        // An update that timed out kept its place, so that its answer is not taken for that of the
         // next.
         if self.deadlines.end(update.deadline) {
             match update.waiter {
@@ -97,7 +98,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Nobody will answer any more.
+    /// Fails the updates that will not be answered any more.
     pub(super) fn fail_secret_updates(&mut self, closure: &Arc<Closure>) {
         for update in std::mem::take(&mut self.secret_updates.waiting) {
             let fate = self.fate_at(update.position);

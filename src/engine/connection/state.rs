@@ -1,5 +1,4 @@
-//! What a connection and a channel tell of themselves: where they are in their lives, and what
-//! happened to them.
+//! The states of connections and channels, and the notices of what happens to them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,22 +8,23 @@ use crate::engine::channel::ChannelLife;
 use crate::engine::{ChannelKey, Closure, Engine};
 use crate::wire::ShortString;
 
-/// Where a connection is in its life.
+/// The state of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConnectionState {
     /// It takes requests.
     Open,
-    /// It takes requests; publishes wait until the broker unblocks it.
+    /// It takes requests, but publishes wait until the broker unblocks it (`connection.blocked`).
     Blocked,
-    /// One side has asked to close, and the other has not answered.
+    /// One side has requested a close, and the other has not answered.
     Closing,
-    /// It is over.
+    /// It has ended.
     Closed,
 }
 
 impl ConnectionState {
-    /// Its name in lower case, for metrics and logs; `Display` writes the same. It stays as it is.
+    /// Returns its name in lower case, for metrics and logs. `Display` writes the same. The names
+    /// do not change between releases.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -41,22 +41,23 @@ impl fmt::Display for ConnectionState {
     }
 }
 
-/// Where a channel is in its life.
+/// The state of a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChannelState {
     /// It takes requests.
     Open,
-    /// It takes requests; publishes wait until the broker lets them flow again (`channel.flow`).
+    /// It takes requests, but publishes wait until the broker allows them again (`channel.flow`).
     Stopped,
-    /// It, or its connection, was asked to close, and the broker has not answered.
+    /// A close of the channel or of its connection was requested and has not been answered.
     Closing,
-    /// It is over.
+    /// It has ended.
     Closed,
 }
 
 impl ChannelState {
-    /// Its name in lower case, for metrics and logs; `Display` writes the same. It stays as it is.
+    /// Returns its name in lower case, for metrics and logs. `Display` writes the same. The names
+    /// do not change between releases.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -73,58 +74,60 @@ impl fmt::Display for ChannelState {
     }
 }
 
-/// Something that happened to a connection.
+/// An event of a connection.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum ConnectionNotice {
-    /// The broker blocks publishes, for this reason (`connection.blocked`).
+    /// The broker blocks publishes, for the reason given (`connection.blocked`).
     Blocked(String),
-    /// It does so no more (`connection.unblocked`).
+    /// The broker no longer blocks publishes (`connection.unblocked`).
     Unblocked,
-    /// The classic detector: a frame was queued while more waited than the multiplier allows.
+    /// Backpressure: a frame was queued while more bytes waited than the backpressure multiplier
+    /// times the size of an average frame. This is the detector of Pika 0.x.
     Backpressure {
-        /// Octets that waited with this frame.
+        /// Bytes that waited, including this frame.
         queued: u64,
-        /// Octets of an average frame, rounded down.
+        /// Bytes of an average frame, rounded down.
         average: u64,
     },
-    /// Nothing waits for the socket any more, after the classic detector has spoken.
+    /// Nothing waits for the socket any more, after backpressure was reported.
     Relieved,
-    /// More messages wait for consumers than may wait, and nothing more is read until some are
-    /// taken.
+    /// More bytes of messages wait for consumers than `read_limit`. Nothing more is read until some
+    /// are taken.
     ReadingPaused {
         /// Bytes that wait.
         waiting: u64,
     },
-    /// No more than half of what may wait does.
+    /// At most half of `read_limit` waits for consumers. Reading has resumed.
     ReadingResumed,
-    /// The broker took a new secret (`connection.update-secret`).
+    /// The broker accepted a new secret (`connection.update-secret`).
     SecretUpdated,
-    /// There is no new secret, or the broker did not take it: why.
+    /// No new secret was obtained, or the broker did not accept it, for the reason given.
     SecretNotUpdated(String),
-    /// It is over; nothing comes after this.
+    /// It has ended. This is the last notice.
     Closed(Arc<Closure>),
 }
 
-/// Something that happened to a channel.
+/// An event of a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChannelNotice {
-    /// The broker asks for no more content (`channel.flow`).
+    /// The broker stopped content on the channel (`channel.flow`).
     Stopped,
-    /// Content may flow again.
+    /// The broker allows content again (`channel.flow`).
     Resumed,
-    /// The broker cancelled the consumer of this tag (`basic.cancel`).
+    /// The broker cancelled the consumer with this tag (`basic.cancel`).
     ConsumerCancelled(ShortString),
-    /// The consumer of this tag was cancelled because more messages waited than may wait, and most
-    /// of them for it.
+    /// The client cancelled the consumer with this tag, because more bytes of messages waited than
+    /// `read_limit` for longer than `overflow_timeout` allows (or twice as many at once), and most
+    /// of them waited for this consumer.
     ConsumerOverflowed(ShortString),
-    /// It is over; nothing comes after this.
+    /// It has ended. This is the last notice.
     Closed(Arc<Closure>),
 }
 
 impl Engine {
-    /// Where the connection is in its life.
+    /// Returns the state of the connection.
     pub fn connection_state(&self) -> ConnectionState {
         match &self.state {
             ConnectionLife::Open if self.gate.blocked().is_some() => ConnectionState::Blocked,
@@ -134,7 +137,7 @@ impl Engine {
         }
     }
 
-    /// Where a channel is in its life.
+    /// The state of a channel.
     pub fn channel_state(&self, key: ChannelKey) -> ChannelState {
         let Some(channel) = self.channels.get(key) else { return ChannelState::Closed };
         match (channel.state, &self.state) {
@@ -147,7 +150,7 @@ impl Engine {
 }
 
 impl fmt::Debug for Engine {
-    /// Shows where the connection is and how much waits, and no message.
+    /// Shows the state and how much is queued, but no message.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")
             .field("state", &self.connection_state())

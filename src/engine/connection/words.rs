@@ -1,13 +1,13 @@
-//! The broker's words about a close, a refusal or a returned message.
+//! How the broker's reply code and text are shown for a close, a refusal or a returned message.
 
 use std::fmt;
 
 use crate::protocol::ReplyCode;
 use crate::wire::Escaped;
 
-/// A reply code and the text that goes with it, as they are shown.
+/// Displays a reply code and its text.
 ///
-/// RabbitMQ's texts begin with the name of their code, which is shown once.
+/// RabbitMQ's texts begin with the name of the code. It is shown once.
 pub(crate) struct Words<'a>(pub(crate) ReplyCode, pub(crate) &'a str);
 
 impl<'a> Words<'a> {

@@ -1,5 +1,5 @@
-//! The life of a consumer: it starts with consume-ok, takes deliveries, and ends by either side or
-//! with its channel.
+//! The life of a consumer: it starts with `consume-ok`, takes deliveries, and ends by a cancel of
+//! either side or with its channel.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -13,21 +13,21 @@ use crate::engine::{ChannelKey, Completion, ConsumerEnd, ConsumerKey, Delivery, 
 use crate::protocol::{Method, ProtocolMethod, Request, basic};
 use crate::wire::ShortString;
 
-/// What there is for a consumer besides deliveries.
+/// What a listener takes besides deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Taken {
     /// Nothing.
     Nothing,
-    /// A message was over the limit, and was rejected without requeue.
+    /// A message was larger than its limit, and was rejected without requeue.
     Oversize(Failure),
-    /// Nothing more will come.
+    /// The consumer has ended; nothing more arrives.
     End(ConsumerEnd),
 }
 
 /// Starting.
 impl Engine {
-    /// A consumer runs that the broker has accepted, or accepts for certain. One that has a
-    /// delivery already is in the table.
+    /// Makes a consumer running that the broker has accepted, or accepts for certain. A consumer
+    /// that already has a delivery is in the table.
     pub(in crate::engine) fn start_consumer(
         &mut self,
         channel: ChannelKey,
@@ -56,35 +56,36 @@ impl Engine {
         Some(key)
     }
 
-    /// A delivery arrived before the consume-ok of its consumer.
+    /// Adds a consumer whose first delivery arrived before its `consume-ok`.
     pub(in crate::engine) fn start_early(&mut self, channel: ChannelKey, tag: &ShortString) -> Option<ConsumerKey> {
         let terms = self.channels.get(channel)?.calls.starting(tag)?.terms;
         self.insert_consumer(channel, tag, terms)
     }
 
-    /// The consumer of a channel that has this tag.
+    /// The consumer of a channel with this tag.
     pub(in crate::engine) fn consumer_of(&self, channel: ChannelKey, tag: &ShortString) -> Option<ConsumerKey> {
         self.channels.get(channel)?.consumers.get(tag).copied()
     }
 
-    /// The consumer with this tag on this channel that nobody listens to, for whoever started it by
-    /// a plain call.
+    /// Claims the consumer with this tag on this channel, for the application that started it by a
+    /// plain call. Returns `None` if there is no such consumer, or if it was claimed before. A
+    /// claimed consumer has one listener, and no other can claim it.
     pub fn claim_consumer(&mut self, channel: ChannelKey, tag: &ShortString) -> Option<ConsumerKey> {
         let key = self.consumer_of(channel, tag)?;
         let consumer = self.consumers.get_mut(key)?;
-        let free = matches!(consumer.listener, Listener::Nobody) && consumer.life != ConsumerLife::Starting;
+        let free = matches!(consumer.listener, Listener::Unclaimed) && consumer.life != ConsumerLife::Starting;
         if free {
             consumer.claim();
         }
         free.then_some(key)
     }
 
-    /// The consumer's messages need no acknowledgement.
+    /// Returns `true` if the consumer's deliveries need no acknowledgement.
     pub fn is_no_ack(&self, key: ConsumerKey) -> bool {
         self.consumers.get(key).is_some_and(|consumer| consumer.terms.no_ack)
     }
 
-    /// Nobody listens to the consumer any more.
+    /// Whether the consumer's listener was dropped.
     pub(in crate::engine) fn is_abandoned(&self, key: ConsumerKey) -> bool {
         self.consumers.get(key).is_some_and(Consumer::is_abandoned)
     }
@@ -92,15 +93,16 @@ impl Engine {
 
 /// Delivering.
 impl Engine {
-    /// Takes what waits for a consumer, some 64 KiB of the oldest where there is more, by swapping
-    /// it for `empty`. Where nothing waits, `waiter` hears when something does. What was taken does
-    /// not count against the limit for reading any more. Messages that were over their own limit
-    /// are reported first, one at a time.
+    /// Takes waiting deliveries of a consumer by swapping them for `empty`: all of them, or about
+    /// 64 KiB of the oldest if there are more. What was taken no longer counts against
+    /// `read_limit`. Messages that were larger than their limit are reported first, one at a time.
+    /// `waiter` becomes the consumer's waiter: after a take, the next delivery is reported to it by
+    /// [`Event::Readable`].
     pub fn take_deliveries(&mut self, key: ConsumerKey, empty: &mut VecDeque<Delivery>, waiter: WaiterId) -> Taken {
         let Some(consumer) = self.consumers.get_mut(key) else { return Taken::End(ConsumerEnd::Cancelled) };
         consumer.waiter = Some(waiter);
         consumer.claim();
-        consumer.told = false;
+        consumer.notified = false;
         if let Some((oversize, size)) = consumer.ready.take_report() {
             self.uncount(size);
             return Taken::Oversize(self.too_large(oversize));
@@ -111,7 +113,7 @@ impl Engine {
         end.map_or(Taken::Nothing, Taken::End)
     }
 
-    /// Hands a delivery to its consumer.
+    /// Adds a delivery to what waits for its consumer.
     #[inline]
     pub(in crate::engine) fn deliver(&mut self, key: ConsumerKey, delivery: Delivery) {
         let Some(consumer) = self.consumers.get_mut(key) else { return };
@@ -120,19 +122,19 @@ impl Engine {
             return self.give_back_excess(key);
         }
         if consumer.is_closed() {
-            // Its channel ended in the middle of it.
+            // Its channel ended while the message was arriving.
             self.discarded.deliveries.push(VecDeque::from([delivery]));
             return;
         }
         self.reading.count(consumer.ready.push(delivery));
-        if let Some(waiter) = consumer.tell() {
+        if let Some(waiter) = consumer.notify() {
             self.events.push_back(Event::Readable(waiter));
         }
         self.consumers.note_growth(key);
     }
 
-    /// The broker goes on sending to a consumer that has ended, and does not answer its cancel:
-    /// what has come goes back before the answer, so that the memory of it is bounded.
+    /// Returns unseen deliveries before the broker has answered the cancel, if there are many. A
+    /// broker that keeps sending and does not answer must not fill the memory.
     #[cold]
     pub(in crate::engine) fn give_back_excess(&mut self, key: ConsumerKey) {
         let Some(consumer) = self.consumers.get_mut(key) else { return };
@@ -141,27 +143,29 @@ impl Engine {
         self.give_back(channel, excess, terms);
     }
 
-    /// Tells a consumer of a message over the limit.
+    /// Reports a message that was larger than its limit to its consumer.
     pub(in crate::engine) fn report_oversize(&mut self, key: ConsumerKey, oversize: Oversize) {
         let Some(consumer) = self.consumers.get_mut(key) else { return };
         if consumer.is_closed() {
             return;
         }
         self.reading.count(consumer.ready.report(oversize));
-        let told = consumer.tell();
-        self.events.extend(told.map(Event::Readable));
+        let notified = consumer.notify();
+        self.events.extend(notified.map(Event::Readable));
         self.consumers.note_growth(key);
     }
 }
 
 /// Ending.
 impl Engine {
-    /// Asks the broker to end a consumer; `waiter` hears when it has. What waits for it can still
-    /// be taken. One that was cancelled already, by either side, is cancelled.
+    /// Cancels a consumer. `waiter` completes with [`Completion::Reply`] when the broker has
+    /// answered, or with [`Completion::Closed`] if the consumer was already cancelled, by either
+    /// side. Waiting deliveries can still be taken.
     ///
     /// # Errors
     ///
-    /// Its channel is closed, or the consumer was let go of.
+    /// Returns an error if the consumer's channel is closed, if the consumer was dropped
+    /// ([`Engine::drop_consumer`]), or for the reasons of [`Engine::call`].
     pub fn cancel_consumer(&mut self, key: ConsumerKey, waiter: WaiterId, now: Instant) -> Result<(), Failure> {
         let consumer = self.consumers.get_mut(key).ok_or(Failure::NoSuchConsumer)?;
         consumer.claim();
@@ -171,7 +175,8 @@ impl Engine {
                 self.complete(Some(waiter), Completion::Closed);
                 return Ok(());
             }
-            // One that overflowed has ended for its listener alone: the broker has not agreed.
+            // A consumer that overflowed has ended only for its listener. The broker has not
+            // agreed.
             ConsumerLife::Starting | ConsumerLife::Running | ConsumerLife::Cancelling => {}
         }
         let (channel, tag) = (consumer.channel, consumer.tag.clone());
@@ -179,10 +184,11 @@ impl Engine {
         self.call(channel, &cancel, basic::Cancel::REPLIES, waiter, now)
     }
 
-    /// Nobody listens to a consumer any more. It is cancelled; once the broker agrees, what waits
-    /// for it, what arrived in between and `unseen`, which were taken and not handed out, go back
-    /// to the queue. Whoever waits since this time hears when they do, or that the call's timeout
-    /// is over.
+    /// Drops the listener of a consumer. The consumer is cancelled. When the broker has answered,
+    /// its waiting deliveries, those that still arrived, and `unseen`, which were taken and not
+    /// handed out, return to the queue. The waiter, given with the present time, completes with
+    /// [`Completion::Closed`] after that, or with [`Completion::Failed`] when `call_timeout` has
+    /// passed.
     pub fn drop_consumer<'a>(
         &mut self,
         key: ConsumerKey,
@@ -205,18 +211,18 @@ impl Engine {
             };
             (waiter, timeout.map(add))
         });
-        consumer.listener = Listener::Gone(Leaving { unseen: tags, waiters: waiters.collect() });
+        consumer.listener = Listener::Dropped(Leaving { unseen: tags, waiters: waiters.collect() });
         let (channel, tag, life) = (consumer.channel, consumer.tag.clone(), consumer.life.clone());
         self.uncount(size);
         match life {
             ConsumerLife::Starting | ConsumerLife::Cancelling => {}
-            // Where nothing can be sent any more, nothing arrives either.
+            // If nothing can be sent any more, nothing arrives either.
             ConsumerLife::Running if self.cancel_without_waiter(channel, Ending::Known(key), tag).is_ok() => {}
             ConsumerLife::Running | ConsumerLife::Ended(_) => self.let_go(key),
         }
     }
 
-    /// Cancels a consumer; nobody waits for the broker to agree.
+    /// Cancels a consumer without a waiter for the answer.
     pub(in crate::engine) fn cancel_without_waiter(
         &mut self,
         channel: ChannelKey,
@@ -235,7 +241,7 @@ impl Engine {
         Ok(())
     }
 
-    /// A cancel is on its way.
+    /// Records that a cancel was sent.
     pub(in crate::engine) fn begin_cancelling(&mut self, ending: Ending) {
         if let Ending::Known(key) = ending
             && let Some(consumer) =
@@ -245,53 +251,54 @@ impl Engine {
         }
     }
 
-    /// A consumer gets no more. It stays in the table until its listener has heard.
+    /// Ends a consumer. It stays in the table until its listener has taken the end.
     pub(in crate::engine) fn end_consumer(&mut self, key: ConsumerKey, end: ConsumerEnd) {
         let Some(consumer) = self.consumers.get_mut(key) else { return };
         let (channel_key, tag, terms) = (consumer.channel, consumer.tag.clone(), consumer.terms);
-        // Nothing is added to what waits: it cannot grow, and whoever has the consumer may leave it
-        // there for as long as it likes.
+        // Nothing is added to what waits, so it cannot grow. The application may leave it there for
+        // as long as it likes, and must not hold up reading with it.
         let size = consumer.ready.uncount();
         if let (ConsumerEnd::Closed(_), false) = (&end, terms.no_ack) {
-            // They cannot be acknowledged any more, and the broker delivers them again.
+            // These deliveries cannot be acknowledged any more, and the broker delivers them again.
             self.discarded.deliveries.extend(consumer.ready.take_all());
         }
         if !matches!(consumer.life, ConsumerLife::Ended(_)) {
             consumer.life = ConsumerLife::Ended(end);
         }
-        // Nobody can get at one that nobody has claimed: what waits for it goes back.
-        let forlorn = matches!(consumer.listener, Listener::Nobody);
-        let told = consumer.tell();
+        // A consumer that was not claimed can no longer be, because its tag is gone. What waits for
+        // it returns to the queue.
+        let is_unclaimed = matches!(consumer.listener, Listener::Unclaimed);
+        let notified = consumer.notify();
         self.uncount(size);
         if let Some(channel) = self.channels.get_mut(channel_key) {
-            // A successor may have the same tag by now.
+            // A later consumer may have the same tag by now.
             if channel.consumers.get(&tag) == Some(&key) {
                 channel.consumers.remove(&tag);
             }
             channel.recent = channel.recent.filter(|recent| *recent != key);
             channel.departed.push(tag, terms);
         }
-        if forlorn {
+        if is_unclaimed {
             self.drop_consumer(key, [], None);
         } else if self.is_abandoned(key) {
             self.let_go(key);
         } else {
             self.give_back_overflow(key);
         }
-        self.events.extend(told.map(Event::Readable));
+        self.events.extend(notified.map(Event::Readable));
     }
 
-    /// Gives back what a consumer that has ended left unseen, and forgets it.
+    /// Removes a consumer that has ended and has no listener, and returns its unseen deliveries.
     fn let_go(&mut self, key: ConsumerKey) {
         let Some(consumer) = self.consumers.remove(key) else { return };
-        // The channel may be there still while it ends, and takes nothing any more.
+        // The channel may still exist while it ends, but takes no requests.
         let is_closed = consumer.is_closed();
-        let Listener::Gone(Leaving { unseen, waiters }) = consumer.listener else { return };
+        let Listener::Dropped(Leaving { unseen, waiters }) = consumer.listener else { return };
         if !is_closed {
             self.give_back(consumer.channel, unseen, consumer.terms);
         }
         for (waiter, deadline) in waiters {
-            // One whose time was over has heard that.
+            // A waiter that timed out has already been completed.
             let waiter = self.deadlines.end(deadline).then_some(waiter);
             self.complete(waiter, Completion::Closed);
         }

@@ -1,4 +1,5 @@
-//! Consuming: consumers, what waits for them, and how deliveries are settled.
+//! Consuming: consumers, their waiting deliveries, and how deliveries are settled (acknowledged,
+//! rejected or returned).
 
 mod consumers;
 mod consuming;

@@ -1,55 +1,54 @@
-//! What waits for a consumer, in parts that are taken one at a time.
+//! The waiting deliveries of a consumer, in parts that are taken one at a time.
 
 use std::collections::VecDeque;
 
 use crate::engine::Delivery;
 use crate::engine::inbound::Oversize;
 
-/// Deliveries that nobody has taken, in their order.
+/// Deliveries that were not taken, in order.
 ///
-/// They are kept in parts, and the oldest part is taken as a whole. So taking costs the same
-/// however much waits, and a consumer that falls behind holds no more than one part that is not
-/// counted here.
+/// They are kept in parts, and the oldest part is taken as a whole. So the cost of taking does not
+/// grow with what waits, and a slow consumer holds at most one part that is not counted here.
 ///
 /// The first delivery is not counted: one message of any size may wait for a consumer that has
 /// taken all others.
 ///
-/// Reports of messages that were not kept wait beside them, and are counted too: a peer that sends
+/// Reports of messages that were too large wait here too, and are counted: a peer that sends
 /// nothing but such messages must not fill the memory either.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Ready {
-    /// Parts to which nothing is added any more. A consumer that keeps up has none.
+    /// Full parts, to which nothing is added. A consumer that keeps up has none.
     full: VecDeque<Part>,
-    /// Counted bytes of those.
+    /// The counted bytes of the full parts.
     full_size: u64,
     last: Part,
-    /// The buffer of a part that was taken, for the next one that begins: with `last` and what the
-    /// consumer holds, at most three buffers are kept that have nothing in them.
+    /// The buffer of a part that was taken, for reuse by the next part. With `last` and the buffer
+    /// that the consumer holds, at most three empty buffers are kept.
     spare: VecDeque<Delivery>,
-    /// Messages that were over a limit, and that the listener has not heard of.
+    /// Reports of messages that were larger than a limit, until the listener takes them.
     reports: VecDeque<Oversize>,
-    /// How many of those are counted: all of them, or none.
+    /// How many reports are counted: all of them, or none.
     counted_reports: u64,
 }
 
 #[derive(Debug, Default)]
 struct Part {
     deliveries: VecDeque<Delivery>,
-    /// Bytes that are counted for them.
+    /// The bytes that are counted for them.
     size: u64,
 }
 
-/// Bytes from which on a part is full: what a driver reads at a time. Taking so little at a time, a
-/// slow consumer makes room often enough that it is held back, and not taken for one that has
-/// stopped.
+/// The size in bytes at which a part is full: what a driver reads at a time. With parts of this
+/// size, a slow consumer makes room often enough that it is held back and not mistaken for one that
+/// has stopped.
 const PART: u64 = 64 * 1024;
 
-/// Bytes that are counted for a report: it has at most as much spare room in its queue as it takes
-/// itself.
+/// The bytes that are counted for a report: its size, and as much again for spare room in the
+/// queue.
 const REPORT: u64 = 2 * size_of::<Oversize>() as u64;
 
 impl Ready {
-    /// Adds a delivery, and gives the bytes that are counted for it.
+    /// Adds a delivery, and returns the bytes that are counted for it.
     #[inline]
     pub(super) fn push(&mut self, delivery: Delivery) -> u64 {
         let size = if self.is_empty() { 0 } else { delivery.size() };
@@ -69,7 +68,8 @@ impl Ready {
     #[cold]
     fn begin_part(&mut self) {
         let mut deliveries = std::mem::take(&mut self.spare);
-        // As many as in a part of the same messages, so that what is not counted stays little.
+        // Room for as many deliveries as the last part had, so that the uncounted memory of the
+        // queue stays small.
         deliveries.reserve(self.last.deliveries.len());
         let next = Part { deliveries, size: 0 };
         let part = std::mem::replace(&mut self.last, next);
@@ -77,7 +77,7 @@ impl Ready {
         self.full.push_back(part);
     }
 
-    /// Moves the oldest part into `empty`, which has nothing in it, and gives the bytes that were
+    /// Moves the oldest part into `empty`, which has to be empty, and returns the bytes that were
     /// counted for it.
     #[inline]
     pub(super) fn take(&mut self, empty: &mut VecDeque<Delivery>) -> u64 {
@@ -91,7 +91,7 @@ impl Ready {
     #[cold]
     fn hand_over(&mut self, part: Part, empty: &mut VecDeque<Delivery>) -> u64 {
         if self.full.is_empty() {
-            // After a burst the memory of the list is given back.
+            // Releases the memory of the list after a burst.
             self.full = VecDeque::new();
         }
         self.full_size = self.full_size.saturating_sub(part.size);
@@ -99,7 +99,7 @@ impl Ready {
         part.size
     }
 
-    /// Adds a report, and gives the bytes that are counted for it.
+    /// Adds a report, and returns the bytes that are counted for it.
     pub(super) fn report(&mut self, oversize: Oversize) -> u64 {
         self.reports.push_back(oversize);
         self.counted_reports += 1;
@@ -116,7 +116,7 @@ impl Ready {
     fn pop_report(&mut self) -> Option<(Oversize, u64)> {
         let report = self.reports.pop_front()?;
         if self.reports.is_empty() {
-            // After a burst the memory of the queue is given back.
+            // Releases the memory of the queue after a burst.
             self.reports = VecDeque::new();
         }
         let size = if self.counted_reports > 0 { REPORT } else { 0 };
@@ -124,17 +124,17 @@ impl Ready {
         Some((report, size))
     }
 
-    /// Nobody will hear of what was not kept. [`Ready::uncount`] goes first.
+    /// Drops the reports, which have no listener. To be called after [`Ready::uncount`].
     pub(super) fn drop_reports(&mut self) {
         self.reports = VecDeque::new();
     }
 
-    /// Bytes that are counted.
+    /// The bytes that are counted.
     pub(super) fn size(&self) -> u64 {
         self.full_size + self.last.size + self.counted_reports * REPORT
     }
 
-    /// What waits is counted no more; gives the bytes that were counted.
+    /// Stops counting what waits, and returns the bytes that were counted.
     pub(in crate::engine) fn uncount(&mut self) -> u64 {
         let size = self.size();
         self.full_size = 0;
@@ -146,8 +146,8 @@ impl Ready {
         size
     }
 
-    /// Takes out every delivery. [`Ready::uncount`] goes first. The reports stay: what they are
-    /// about does not come again.
+    /// Removes every delivery. To be called after [`Ready::uncount`]. The reports stay, because
+    /// their messages do not arrive again.
     pub(super) fn take_all(&mut self) -> Vec<VecDeque<Delivery>> {
         let reports = std::mem::take(&mut self.reports);
         let Self { full, last, .. } = std::mem::replace(self, Self { reports, ..Self::default() });

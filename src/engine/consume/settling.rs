@@ -1,4 +1,5 @@
-//! Settling deliveries: acknowledging, rejecting, giving back; and what is not settled so far.
+//! Settling deliveries: acknowledging, rejecting, returning them to their queue; and the set of
+//! unsettled ones.
 
 use super::consumers::{Stream, Terms};
 use super::tags::DeliveryTags;
@@ -8,21 +9,22 @@ use crate::protocol::{Method, basic};
 /// How a delivery is settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settle {
-    /// It was handled; with `multiple`, and everything before it.
+    /// It was handled (`basic.ack`).
     Ack {
-        /// Everything up to the tag.
+        /// Whether every unsettled delivery up to the tag is settled in the same way.
         multiple: bool,
     },
-    /// It was not handled.
+    /// It was not handled (`basic.nack`, an extension of RabbitMQ).
     Nack {
-        /// Everything up to the tag.
+        /// Whether every unsettled delivery up to the tag is settled in the same way.
         multiple: bool,
-        /// Back to the queue, or away (to the dead-letter exchange, if any).
+        /// Whether it returns to the queue. Otherwise it is dropped, or sent to the dead-letter
+        /// exchange if the queue has one.
         requeue: bool,
     },
-    /// The same for one delivery, as the standard has it.
+    /// It was not handled (`basic.reject`, the method of AMQP 0-9-1, for one delivery).
     Reject {
-        /// Back to the queue, or away.
+        /// Whether it returns to the queue, as in [`Settle::Nack`].
         requeue: bool,
     },
 }
@@ -33,30 +35,30 @@ impl Settle {
     }
 }
 
-/// What was delivered on a channel and is not settled.
+/// The deliveries of a channel that are not settled.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Unsettled {
     tags: DeliveryTags,
-    /// What the transaction under way has settled, and a rollback brings back; `None` where there
-    /// are no transactions.
+    /// The deliveries that were settled in the current transaction, which a rollback makes
+    /// unsettled again; `None` if the channel has no transactions.
     in_transaction: Option<DeliveryTags>,
 }
 
 impl Unsettled {
-    /// A delivery arrived that has to be settled.
+    /// Adds a delivery that has to be settled.
     #[inline]
     pub(in crate::engine) fn insert(&mut self, tag: u64) {
         self.tags.insert(tag);
     }
 
-    /// Settles a delivery; tells whether it was unsettled.
+    /// Settles a delivery. Returns `true` if it was unsettled.
     #[inline]
     fn settle(&mut self, tag: u64, multiple: bool) -> bool {
         if !multiple && self.in_transaction.is_none() {
             return self.tags.remove(tag);
         }
-        // Tag 0 stands for everything (AMQP 0-9-1 §1.8.3.13), and the broker takes it where there
-        // is nothing.
+        // Tag 0 stands for all deliveries (AMQP 0-9-1 §1.8.3.13). The broker accepts it even if
+        // there are none.
         if tag != 0 && !self.tags.contains(tag) {
             return false;
         }
@@ -70,7 +72,7 @@ impl Unsettled {
         tag != 0
     }
 
-    /// Takes note of a request of the application's that changes what is settled.
+    /// Records a request of the application that changes what is settled.
     pub(in crate::engine) fn handle_request(&mut self, request: &Method) {
         match request {
             Method::BasicAck(ack) => drop(self.settle(ack.delivery_tag, ack.multiple)),
@@ -89,30 +91,32 @@ impl Unsettled {
         }
     }
 
-    /// The broker has taken everything back that was delivered so far, and delivers it anew.
+    /// Empties the set: the broker has requeued everything that was delivered so far, and delivers
+    /// it again.
     pub(in crate::engine) fn handle_recovered(&mut self) {
         self.tags = DeliveryTags::default();
     }
 }
 
 impl Engine {
-    /// Settles a delivery, or everything up to one.
+    /// Settles a delivery, or every unsettled delivery up to one.
     ///
     /// # Errors
     ///
-    /// The channel that the delivery came on is closed, or the delivery is settled already: by a
-    /// multiple settlement of a later one, or because the broker took it back (`basic.recover`).
-    /// Nothing is sent. Nor is it where more waits for the socket than the limit allows: see
-    /// [`Engine::wait_for_room`].
+    /// Returns an error if the channel of the delivery is closed; if the delivery is settled
+    /// already, by a multiple settlement of a later one or because the broker took it back
+    /// (`basic.recover`); or if more bytes than `write_limit` wait for the socket (see
+    /// [`Engine::wait_for_room`]). In each case nothing is sent.
     #[inline]
     pub fn settle(&mut self, key: ChannelKey, delivery_tag: u64, settle: Settle) -> Result<(), Failure> {
         self.check_room()?;
-        self.settle_unasked(key, delivery_tag, settle)
+        self.settle_unlimited(key, delivery_tag, settle)
     }
 
-    /// The same without a limit, for what the application does not ask for and cannot repeat.
+    /// The same without the limit, for settlements that the application did not request and cannot
+    /// repeat.
     #[inline]
-    fn settle_unasked(&mut self, key: ChannelKey, delivery_tag: u64, settle: Settle) -> Result<(), Failure> {
+    fn settle_unlimited(&mut self, key: ChannelKey, delivery_tag: u64, settle: Settle) -> Result<(), Failure> {
         let channel = self.channels.open_mut(key).filter(|_| self.state.is_open());
         let Some(channel) = channel else { return Err(self.channel_refusal(key)) };
         if !channel.unsettled.settle(delivery_tag, settle.is_multiple()) {
@@ -140,50 +144,51 @@ impl Engine {
         Ok(())
     }
 
-    /// Gives a delivery back to its queue. Where the channel is closed, the broker does so by
-    /// itself.
+    /// Returns a delivery to its queue. If the channel is closed, the broker does so by itself.
     pub(in crate::engine) fn requeue(&mut self, channel: ChannelKey, delivery_tag: u64, terms: Terms) {
         let mut tags = DeliveryTags::default();
         tags.insert(delivery_tag);
         self.give_back(channel, tags, terms);
     }
 
-    /// Gives deliveries back to their queue that no code has seen: together as far as nothing of
-    /// anybody else's is unsettled before them, and one by one behind that.
+    /// Returns deliveries to their queue that the application has not seen. Those before the first
+    /// unsettled delivery of any other consumer are returned together, by one multiple settlement;
+    /// the others are returned one by one.
     pub(in crate::engine) fn give_back(&mut self, key: ChannelKey, mut tags: DeliveryTags, terms: Terms) {
-        let Some(back) = self.way_back(terms) else { return };
+        let Some(back) = self.return_method(terms) else { return };
         let Some(channel) = self.channels.open(key) else { return };
-        // The application may have settled some by a multiple settlement of a later one.
+        // The application may have settled some by a multiple settlement of a later delivery.
         tags.retain(&channel.unsettled.tags);
         if let Some(last) = tags.last_before_others(&channel.unsettled.tags) {
             let multiple = tags.iter().next() != Some(last);
             tags.remove_up_to(last);
             self.give_back_at(key, last, back(multiple));
         }
-        // Each by itself: a multiple nack would take the first of somebody else's with it, and
-        // there is no nack of a range. That is 21 bytes for each message that counted at least four
-        // times as much against `read_limit`, so that what all consumers of a connection leave
-        // takes about a fourth of that limit. A message that arrives after the end of its consumer
-        // counts against none: of those, `MOST_UNSEEN` words of tags go back at a time, which take
-        // less than twice the default `write_limit`. Where more than twice `write_limit` waits,
-        // reading pauses.
+        // Each is returned by itself: a multiple nack would include deliveries of other consumers,
+        // and there is no nack of a range. That is 21 bytes for each message that counted at least
+        // four times as much against `read_limit`, so all returns of a connection's consumers take
+        // at most about a fourth of that limit. A message that arrives after the end of its
+        // consumer counts against no limit: of those, `MOST_UNSEEN` words of tags are returned at a
+        // time, which take less than twice the default `write_limit`. If more than twice
+        // `write_limit` waits, reading pauses.
         for tag in tags.iter() {
             self.give_back_at(key, tag, back(false));
         }
     }
 
     fn give_back_at(&mut self, key: ChannelKey, tag: u64, settle: Settle) {
-        let settled = self.settle_unasked(key, tag, settle);
+        let settled = self.settle_unlimited(key, tag, settle);
         debug_assert!(settled.is_ok() || self.check_channel(key).is_err(), "it is unsettled, and fits a frame");
     }
 
-    /// How deliveries go back: by a nack; of a stream, where nothing goes back, by an ack, which
-    /// frees the credit.
+    /// How unseen deliveries are returned: by a nack with requeue. A delivery of a stream is
+    /// acknowledged instead, which frees its credit: a stream keeps its messages. Returns `None` if
+    /// nothing is sent.
     ///
-    /// RabbitMQ 3 closes the connection at a nack of a stream's. Where it is not certain that the
-    /// queue is one, nothing is sent there: an ack could lose a message of another queue. The
-    /// broker has it back when the channel closes.
-    fn way_back(&self, terms: Terms) -> Option<fn(bool) -> Settle> {
+    /// RabbitMQ 3 closes the connection for a nack of a stream's delivery. If it is not certain
+    /// that the queue is a stream, nothing is sent to such a broker: an ack could lose a message of
+    /// another kind of queue. The broker requeues the delivery when the channel closes.
+    fn return_method(&self, terms: Terms) -> Option<fn(bool) -> Settle> {
         match terms {
             Terms { no_ack: true, .. } => None,
             Terms { stream: Stream::Yes, .. } => Some(|multiple| Settle::Ack { multiple }),
@@ -192,8 +197,8 @@ impl Engine {
         }
     }
 
-    /// A message over the limit is rejected without requeue, since it would only come again; one of
-    /// a stream, which cannot be rejected, is acknowledged.
+    /// Rejects a message that is larger than its limit. It is not requeued, because it would only
+    /// arrive again. A message of a stream cannot be rejected, and is acknowledged.
     pub(in crate::engine) fn discard(&mut self, key: ChannelKey, delivery_tag: u64, terms: Terms) {
         if terms.no_ack {
             return;
@@ -204,12 +209,13 @@ impl Engine {
             Stream::Maybe => !takes_nacks_of_streams(&self.negotiated),
         };
         let settle = if is_stream { Settle::Ack { multiple: false } } else { Settle::Reject { requeue: false } };
-        let settled = self.settle_unasked(key, delivery_tag, settle);
+        let settled = self.settle_unlimited(key, delivery_tag, settle);
         debug_assert!(settled.is_ok() || self.check_channel(key).is_err(), "it has just arrived");
     }
 }
 
-/// RabbitMQ from 4.0 on takes a nack of a stream's delivery for an ack.
+/// Whether the broker accepts a nack of a stream's delivery. RabbitMQ from 4.0 on handles it as an
+/// ack.
 fn takes_nacks_of_streams(negotiated: &Negotiated) -> bool {
     let property = |name: &str| negotiated.server_properties.get(name).and_then(|value| value.as_str());
     let major = property("version").and_then(|version| version.split('.').next()?.parse::<u32>().ok());

@@ -1,4 +1,4 @@
-//! The table of consumers, and for which of them most waits.
+//! The table of consumers, and their ranking by waiting bytes.
 
 use std::collections::BinaryHeap;
 
@@ -11,9 +11,9 @@ use crate::engine::steps::step;
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Consumers {
     places: Slab<Consumer>,
-    /// The consumers by what waits for them, while more waits than may: they may have to end one by
-    /// one, and each time all others go on growing. An entry holds where it is the latest of its
-    /// consumer; less may wait by now, but not more.
+    /// The consumers by their waiting bytes, kept only while more waits than the limit. Consumers
+    /// may then have to end one by one, while the others continue to grow. An entry is valid if it
+    /// is the latest of its consumer. Since then less may wait, but not more.
     ranking: Option<BinaryHeap<(u64, ConsumerKey)>>,
 }
 
@@ -53,7 +53,7 @@ impl Consumers {
         self.places.iter().map(|(_, consumer)| consumer)
     }
 
-    /// More waits for a consumer than before.
+    /// Updates the ranking, if there is one, after more waits for a consumer.
     #[inline]
     pub(super) fn note_growth(&mut self, key: ConsumerKey) {
         if self.ranking.is_some() {
@@ -65,7 +65,7 @@ impl Consumers {
     fn rank(&mut self, key: ConsumerKey) {
         let Some(ranking) = &mut self.ranking else { return };
         if ranking.len() > 2 * self.places.len() {
-            // Most entries hold no more.
+            // Most entries are outdated.
             return self.begin_ranking();
         }
         let Some(consumer) = self.places.get_mut(key.into()) else { return };
@@ -86,8 +86,8 @@ impl Consumers {
         self.ranking = Some(sized.collect());
     }
 
-    /// Takes the consumer for which most waits, where there is one, out of the ranking: it is about
-    /// to end.
+    /// Removes the consumer with the most waiting bytes, if any, from the ranking. The caller ends
+    /// it.
     pub(in crate::engine) fn take_largest(&mut self) -> Option<ConsumerKey> {
         if self.ranking.is_none() {
             self.begin_ranking();
@@ -111,7 +111,7 @@ impl Consumers {
         None
     }
 
-    /// No more waits than may: nobody asks for the largest, until it does once more.
+    /// Drops the ranking, once no more waits than the limit.
     pub(in crate::engine) fn end_ranking(&mut self) {
         self.ranking = None;
     }

@@ -7,7 +7,7 @@ use crate::frame::{BY_REFERENCE, ContentHeader};
 use crate::protocol::{ContentProperties, ReplyCode, basic::Properties};
 use crate::wire::ShortString;
 
-/// What a message is on its way to.
+/// What a message is for.
 #[derive(Debug)]
 pub(in crate::engine) enum Target {
     Delivery {
@@ -24,34 +24,34 @@ pub(in crate::engine) enum Target {
         reply_code: ReplyCode,
         reply_text: ShortString,
     },
-    /// Its consumer is over: it goes back.
+    /// Its consumer has ended: it is returned to its queue.
     Stray {
         delivery_tag: u64,
         terms: Terms,
     },
-    /// Nobody wants it: the channel is closing.
-    Nobody,
+    /// Nothing: it is discarded, because the channel is closing.
+    Discard,
 }
 
-/// Where a channel is between a content method and the last octet of its body.
+/// The state of a channel between a content method and the last byte of its body.
 ///
 /// ```text
-///          content method            header                    last body octet
+///          content method            header                    last body byte
 ///   Idle ──────────────────▶ Header ─────────▶ Body ────────────────────────────▶ Idle, a message is complete
-///                               └──────────── a body of 0 octets ───────────────▶
+///                               └──────────── a body of 0 bytes  ───────────────▶
 /// ```
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "a box would cost an allocation per delivery")]
 pub(in crate::engine) enum Assembly {
     Idle,
-    /// The header is due. Exchange and routing key, of the lengths in the head, lie in the
-    /// channel's scratch.
+    /// The header is due. The channel's scratch buffer holds exchange and routing key, with the
+    /// lengths in the head.
     Header(Target, Head),
-    /// Octets of body are due.
+    /// Bytes of the body are due.
     Body(Gathering),
 }
 
-/// What of a message is larger than its limit, and how many bytes it has.
+/// The part of a message that is larger than its limit, with its size in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Oversize {
     /// The body.
@@ -64,33 +64,35 @@ pub(in crate::engine) enum Oversize {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) struct Unkept {
     pub(in crate::engine) oversize: Oversize,
-    /// What its properties say of its queue, as far as they were read.
+    /// What its properties indicate about its queue, as far as they were read.
     pub(in crate::engine) stream: Stream,
 }
 
-/// A message of which body octets are missing.
+/// A message whose body has not arrived completely.
 #[derive(Debug)]
 pub(in crate::engine) struct Gathering {
     target: Target,
     head: Head,
-    /// Exchange, routing key and properties; for a small message its body too.
+    /// Exchange, routing key and properties, and the body of a small message.
     data: Vec<u8>,
     /// The body of a large message, as far as it has arrived.
     body: Vec<u8>,
     large: bool,
-    /// The message is over a limit, or nobody wants it: its bytes are counted, and not kept.
+    /// Set if the message is larger than a limit, or is discarded: its bytes are counted, but not
+    /// kept.
     unkept: Option<Unkept>,
     remaining: u64,
     body_size: u64,
 }
 
-/// The most that is reserved for a body ahead of its bytes.
+/// The largest capacity that is reserved for a body before as many bytes have arrived.
 const RESERVE: usize = 1024 * 1024;
 
-/// What is reserved for the body of a large message whatever has arrived of it.
+/// The capacity that is reserved for the body of a large message, even if nothing has arrived of
+/// it.
 const LEAST_RESERVE: usize = 16 * 1024;
 
-/// Begins the message whose content method was read. A header that is `oversize` by itself comes
+/// Begins the message whose content method was read. A header that is itself `oversize` is given
 /// without its properties.
 #[inline]
 pub(super) fn handle_header(
@@ -104,9 +106,9 @@ pub(super) fn handle_header(
     if header.class != Properties::CLASS_ID {
         return Err(Violation::WrongContentClass(header.class));
     }
-    let too_large = header.body_size > max_body || matches!(target, Target::Nobody);
+    let too_large = header.body_size > max_body || matches!(target, Target::Discard);
     let oversize = oversize.or(too_large.then_some(Oversize::Body(header.body_size)));
-    let unkept = oversize.map(|oversize| Unkept { oversize, stream: Stream::said_by(header.properties) });
+    let unkept = oversize.map(|oversize| Unkept { oversize, stream: Stream::of_properties(header.properties) });
     let small = usize::try_from(header.body_size).ok().filter(|size| *size < BY_REFERENCE);
     let data = match unkept {
         Some(_) => Vec::new(),
@@ -130,18 +132,18 @@ pub(super) fn handle_header(
 }
 
 impl Gathering {
-    /// Whether so many more bytes of body are due.
+    /// Whether at least `len` more bytes of the body are due.
     #[inline]
     pub(super) fn expects(&self, len: usize) -> bool {
         self.remaining >= len as u64
     }
 
-    /// The body is kept, in a buffer of its own.
+    /// Whether the body is kept in a buffer of its own.
     pub(super) fn has_buffer(&self) -> bool {
         self.large && self.unkept.is_none()
     }
 
-    /// Copies a piece of the body that is due.
+    /// Copies a piece of the body, which has to be due.
     #[inline]
     pub(super) fn append(&mut self, piece: &[u8]) {
         self.remaining = self.remaining.saturating_sub(piece.len() as u64);
@@ -156,21 +158,23 @@ impl Gathering {
         }
     }
 
-    /// Lends the buffer of the body, with room for at least one byte, to be filled outside.
+    /// Lends the buffer of the body, with room for at least one byte, so that the caller can fill
+    /// it.
     pub(super) fn lend(&mut self) -> Vec<u8> {
         self.make_room(1);
         std::mem::take(&mut self.body)
     }
 
-    /// Takes the buffer back, to which bytes were appended that were due.
+    /// Takes the buffer back after `appended` bytes, which were due, were added to it.
     pub(super) fn give_back(&mut self, body: Vec<u8>, appended: usize) {
         self.body = body;
         self.remaining = self.remaining.saturating_sub(appended as u64);
     }
 
-    /// Makes room for more of a large body. What the header declares is no reason to reserve it: a
-    /// small part of it has to have arrived. The buffer never gets larger than the body, so that a
-    /// complete one pins nothing else.
+    /// Makes room for more of a large body. The size that the header declares is reserved only
+    /// after a small part of it has arrived, so that a peer cannot make the client allocate memory
+    /// by a header alone. The buffer never becomes larger than the body, so that a complete body
+    /// holds no unused memory.
     fn make_room(&mut self, more: usize) {
         let needed = self.body.len() + more;
         if needed <= self.body.capacity() {
@@ -185,13 +189,13 @@ impl Gathering {
         self.body.reserve_exact(wanted - self.body.len());
     }
 
-    /// The last byte has arrived.
+    /// Whether the last byte has arrived.
     #[inline]
     pub(in crate::engine) fn is_complete(&self) -> bool {
         self.remaining == 0
     }
 
-    /// Where the message that is complete goes, and the message, or why it was not kept.
+    /// The target of the complete message, with the message or why it was not kept.
     #[inline]
     pub(super) fn finish(self) -> (Target, Result<Message, Unkept>) {
         let Self { target, head, data, body, large, unkept, .. } = self;
@@ -311,7 +315,7 @@ mod tests {
 
     #[test]
     fn what_nobody_wants_is_not_kept() {
-        let mut gathering = begin(Target::Nobody, 5000, u64::MAX);
+        let mut gathering = begin(Target::Discard, 5000, u64::MAX);
         assert!(!gathering.has_buffer());
         push(&mut gathering, &[1; 4999]);
         assert_eq!((gathering.body.capacity(), gathering.data.capacity()), (0, 0));

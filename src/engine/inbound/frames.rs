@@ -1,4 +1,4 @@
-//! What comes from the broker: octets to frames, frames to methods and content, each to its place.
+//! Input from the broker: bytes become frames, and frames become methods and content.
 
 use std::time::Instant;
 
@@ -15,8 +15,10 @@ use crate::protocol::{MethodId, ProtocolMethod, basic, channel, connection};
 use crate::wire::{DecodeError, Reader, ShortString};
 
 impl Engine {
-    /// Takes frames off the front of `input`, large bodies piece by piece; what is left belongs to
-    /// the next call. While the buffer of a body is lent ([`Engine::lend_body`]), nothing is taken.
+    /// Handles the frames at the front of `input` and removes them from it. Large bodies are taken
+    /// piece by piece. What is left belongs in front of the next input. While the buffer of a body
+    /// is lent ([`Engine::lend_body`]), nothing is taken. Errors of the peer end the connection or
+    /// a channel; see [`Violation`].
     pub fn handle_bytes(&mut self, input: &mut BytesMut, now: Instant) {
         if !input.is_empty() {
             self.heartbeat.received(now);
@@ -37,7 +39,7 @@ impl Engine {
                 Ok(Decoded::Frame(frame, taken)) => {
                     at += taken;
                     let (channel, handled) = (frame.channel, self.handle_frame(frame, now));
-                    handled.or_else(|violation| self.forgive(channel, violation))
+                    handled.or_else(|violation| self.tolerate(channel, violation))
                 }
                 Err(error) => Err(error.into()),
             };
@@ -55,7 +57,7 @@ impl Engine {
         }
     }
 
-    /// The transport accepted octets.
+    /// Reports that the transport accepted `count` bytes of those that were taken.
     pub fn handle_written(&mut self, count: usize, now: Instant) {
         self.detect_backpressure();
         self.written = self.written.saturating_add(count as u64).min(self.taken);
@@ -63,9 +65,9 @@ impl Engine {
         if self.written == self.taken {
             self.passing.all_written();
         }
-        self.let_pass();
+        self.complete_waiters_for_room();
         self.admit();
-        self.relieve();
+        self.report_relief();
     }
 
     #[inline]
@@ -78,16 +80,17 @@ impl Engine {
         }
     }
 
-    /// After `channel.close`, whatever comes on the channel is discarded but close and close-ok
-    /// (§1.5.2.5). What is a violation on an open channel breaks off the content that it meets, and
-    /// nothing else.
+    /// Ignores a violation on a channel that is closing: after `channel.close`, everything on the
+    /// channel except close and close-ok is discarded (AMQP 0-9-1 §1.5.2.5). The violation ends the
+    /// content that it interrupts, and has no other effect. On an open channel the violation is
+    /// returned.
     #[cold]
-    pub(super) fn forgive(&mut self, number: u16, violation: Violation) -> Result<(), Violation> {
+    pub(super) fn tolerate(&mut self, number: u16, violation: Violation) -> Result<(), Violation> {
         let closing = self.channels.by_number(number).filter(|channel| channel.state == ChannelLife::Closing);
         match closing {
             Some(channel) if !violation.method().is_some_and(is_close) => {
                 if let Some(confirms) = &mut channel.confirms {
-                    // It may have been a message that came back.
+                    // It may have been part of a returned message.
                     confirms.suspect_all();
                 }
                 channel.assembly = Assembly::Idle;
@@ -100,6 +103,9 @@ impl Engine {
     #[inline]
     fn handle_method_frame(&mut self, number: u16, payload: &[u8], now: Instant) -> Result<(), Violation> {
         let (id, arguments) = split_method(payload)?;
+        // Checked before the arguments are decoded, and for every method: the channel has to be
+        // open, and a method in the middle of content means that frames are missing. Only a close
+        // may interrupt content (§4.2.6). On a closing channel `tolerate` ignores the error.
         if number != 0 && self.state.is_listening() {
             let channel = self.channels.by_number(number).ok_or_else(|| not_open(number, id))?;
             let closes = match channel.state {
@@ -110,6 +116,8 @@ impl Engine {
                 return Err(Violation::ContentExpected(number));
             }
         }
+        // The two methods that arrive once for each message are read in place. Building a `Method`
+        // for each would copy strings that are needed only as borrowed bytes.
         let hot = match id {
             _ if !self.state.is_listening() || number == 0 => None,
             <basic::Deliver as ProtocolMethod>::ID => Some(self.handle_deliver(number, arguments)),
@@ -118,13 +126,15 @@ impl Engine {
         };
         match hot {
             Some(Ok(())) => Ok(()),
+            // The helpers do not know the id; it is added here so that the close can name the
+            // method.
             Some(Err(Violation::Decode(None, error))) => Err(Violation::Decode(Some(id), error)),
             Some(Err(violation)) => Err(violation),
             None => self.handle_method(number, id, arguments, now),
         }
     }
 
-    /// `basic.deliver`, read in place: consumer-tag, delivery-tag, redelivered, exchange,
+    /// Handles `basic.deliver`, read in place: consumer-tag, delivery-tag, redelivered, exchange,
     /// routing-key.
     #[inline]
     fn handle_deliver(&mut self, number: u16, arguments: &[u8]) -> Result<(), Violation> {
@@ -135,7 +145,7 @@ impl Engine {
         let redelivered = reader.octet().map_err(undecodable)? & 1 != 0;
         let head = keep_head(&mut reader, &mut channel.scratch).map_err(undecodable)?;
         let target = if channel.state == ChannelLife::Closing {
-            Target::Nobody
+            Target::Discard
         } else {
             let known = find_consumer(channel.recent, &channel.consumers, &self.consumers, tag);
             let Some((consumer, no_ack)) = known else {
@@ -151,8 +161,9 @@ impl Engine {
         Ok(())
     }
 
-    /// A delivery for a consumer that is not there: it may be about to start, or over. Of one that
-    /// never was, the channel ends, so that the broker has the message back.
+    /// Handles a delivery for a consumer that is not in the table: it may be about to start, or
+    /// have ended. If it never existed, the channel is closed, so that the broker gets the message
+    /// back.
     #[cold]
     fn handle_stray(
         &mut self,
@@ -164,19 +175,20 @@ impl Engine {
     ) -> Result<(), Violation> {
         let channel = self.channels.by_number(number).ok_or(Violation::ChannelNotOpen(number))?;
         let (key, channel_life, departed) = (channel.key, channel.state, channel.departed.get(tag));
-        // A tag that was there before is more likely that one's than the one that the broker is
-        // making up.
+        // A tag of a consumer that has ended more likely means that consumer than one whose tag the
+        // broker has yet to choose.
         let is_named = |tag: &ShortString| self.channels.get(key).is_some_and(|it| it.calls.is_starting(tag));
         let tag = Some(ShortString::from(tag)).filter(|tag| departed.is_none() || is_named(tag));
         let early = tag.and_then(|tag| self.start_early(key, &tag));
         let (target, no_ack) = match (early, departed) {
             (Some(consumer), _) => (Target::Delivery { consumer, delivery_tag, redelivered }, self.is_no_ack(consumer)),
             (None, Some(terms)) => (Target::Stray { delivery_tag, terms }, terms.no_ack),
-            // Nothing was asked of a channel that is opening: the stream is out of step.
+            // Nothing was requested on a channel that is opening, so the two sides disagree about
+            // its state.
             (None, None) if channel_life == ChannelLife::Opening => return Err(Violation::UnknownConsumer(number)),
             (None, None) => {
                 self.end_channel(key, Violation::UnknownConsumer(number));
-                (Target::Nobody, true)
+                (Target::Discard, true)
             }
         };
         if let Some(channel) = self.channels.get_mut(key) {
@@ -188,7 +200,7 @@ impl Engine {
         Ok(())
     }
 
-    /// `basic.ack`, read in place: delivery-tag, multiple.
+    /// Handles `basic.ack`, read in place: delivery-tag, multiple.
     #[inline]
     fn handle_ack(&mut self, number: u16, arguments: &[u8]) -> Result<(), Violation> {
         let mut reader = Reader::new(arguments);
@@ -207,7 +219,7 @@ impl Engine {
         }
     }
 
-    /// Takes a content header: all of its payload, or the fixed part of one that is `oversize`.
+    /// Handles a content header: its whole payload, or the fixed part of one that is `oversize`.
     pub(super) fn begin_content(
         &mut self,
         number: u16,
@@ -226,8 +238,8 @@ impl Engine {
             return Err(Violation::UnexpectedContent(number));
         };
         let max_body = match &channel.confirms {
-            // What the application published itself is within any limit, and its confirm must tell
-            // of the return.
+            // A message that the application published itself is within any limit, and its confirm
+            // must report the return.
             Some(confirms) if matches!(target, Target::Return { .. }) && confirms.may_return(header.body_size) => {
                 u64::MAX
             }
@@ -253,9 +265,9 @@ impl Engine {
         }
     }
 
-    /// The channel whose message a body frame of this size belongs to; none where nobody listens
-    /// any more, or where the frame is empty and no message is due: some peers send one after the
-    /// header of an empty body, and it carries nothing.
+    /// The channel to whose message a body frame of this size belongs. Returns `None` if input does
+    /// not count any more, or if the frame is empty and no message is due: some peers send an empty
+    /// body frame after the header of an empty body.
     #[inline]
     pub(super) fn body_channel(&mut self, number: u16, size: usize) -> Result<Option<&mut Channel>, Violation> {
         if !self.state.is_listening() {
@@ -273,7 +285,7 @@ impl Engine {
         }
     }
 
-    /// A message is complete: to its place.
+    /// Hands a complete message to its target.
     #[inline]
     pub(super) fn handle_content(&mut self, key: ChannelKey, gathering: Gathering) -> Result<(), Violation> {
         let (target, message) = match gathering.finish() {
@@ -294,13 +306,13 @@ impl Engine {
                 let stream = terms.stream.max(Stream::of(&message));
                 self.requeue(key, delivery_tag, Terms { stream, ..terms });
             }
-            Target::Nobody => {}
+            Target::Discard => {}
         }
         Ok(())
     }
 
-    /// A message over the limit is rejected without requeue, since it would only come again, and
-    /// reported.
+    /// Rejects a message that is larger than its limit, and reports it. It is not requeued, because
+    /// it would only arrive again.
     fn handle_oversize(&mut self, key: ChannelKey, target: &Target, unkept: Unkept) -> Result<(), Violation> {
         match target {
             Target::Delivery { consumer, delivery_tag, .. } => {
@@ -330,15 +342,15 @@ impl Engine {
                 let stream = terms.stream.max(unkept.stream);
                 self.requeue(key, *delivery_tag, Terms { stream, ..*terms });
             }
-            Target::Nobody => {}
+            Target::Discard => {}
         }
         Ok(())
     }
 
     fn handle_oversize_delivery(&mut self, key: ChannelKey, consumer: ConsumerKey, delivery_tag: u64, unkept: Unkept) {
         let Some(known) = self.consumers.get_mut(consumer) else { return };
-        // Before it may be turned away: what is turned away goes back, and that of a stream may not
-        // be nacked.
+        // Recorded before the delivery may be returned, because a delivery of a stream must not be
+        // nacked.
         known.terms.stream = known.terms.stream.max(unkept.stream);
         if known.turns_away(delivery_tag) {
             return self.give_back_excess(consumer);
@@ -348,7 +360,7 @@ impl Engine {
         self.report_oversize(consumer, unkept.oversize);
     }
 
-    /// What is told of a message over a limit.
+    /// The failure that reports a message that is larger than a limit.
     pub(in crate::engine) fn too_large(&self, oversize: Oversize) -> Failure {
         match oversize {
             Oversize::Body(size) => Failure::MessageTooLarge { size, limit: self.settings.max_message_size },
@@ -384,8 +396,8 @@ fn is_close(id: MethodId) -> bool {
     id == <channel::Close as ProtocolMethod>::ID || id == <channel::CloseOk as ProtocolMethod>::ID
 }
 
-/// A method on a channel that is not open; the connection's have no place on any (AMQP 0-9-1
-/// §4.2.3).
+/// The violation of a method on a channel that is not open. Methods of the connection are not valid
+/// on any (AMQP 0-9-1 §4.2.3).
 #[cold]
 fn not_open(number: u16, id: MethodId) -> Violation {
     if id.class == connection::CLASS_ID { Violation::UnexpectedMethod(id) } else { Violation::ChannelNotOpen(number) }
@@ -395,7 +407,8 @@ fn undecodable(error: DecodeError) -> Violation {
     Violation::Decode(None, error)
 }
 
-/// Reads exchange and routing key, the last of the arguments, into `scratch`.
+/// Reads exchange and routing key, the last arguments, into `scratch`. The arguments are gone when
+/// the header arrives.
 fn keep_head(reader: &mut Reader<'_>, scratch: &mut Vec<u8>) -> Result<Head, DecodeError> {
     let exchange = reader.short_string_octets()?;
     let routing_key = reader.short_string_octets()?;
@@ -406,7 +419,8 @@ fn keep_head(reader: &mut Reader<'_>, scratch: &mut Vec<u8>) -> Result<Head, Dec
     Ok(Head { exchange: exchange.len(), routing_key: routing_key.len(), properties: 0 })
 }
 
-/// The consumer of a delivery: most likely the one of the delivery before.
+/// Finds the consumer of a delivery. The consumer of the delivery before is tried first, which
+/// saves the search by tag.
 #[inline]
 fn find_consumer(
     recent: Option<ConsumerKey>,

@@ -1,4 +1,4 @@
-//! A message as it arrived: one run of octets that everything is read from in place.
+//! A message as it arrived: its bytes, from which the parts are read in place.
 
 use std::ops::Range;
 
@@ -9,8 +9,8 @@ use crate::wire::{DecodeError, Reader};
 
 /// Exchange, routing key, properties and body of a message.
 ///
-/// A small message is one exact allocation; the body of a larger one is another. So keeping a
-/// message pins nothing but itself.
+/// A small message is one allocation of exactly its size; the body of a larger one is a second. So
+/// a message that is kept holds no other memory.
 #[derive(Clone)]
 pub struct Message {
     /// Exchange, routing key, properties, and the body unless it is in `body`.
@@ -22,35 +22,35 @@ pub struct Message {
 }
 
 impl Message {
-    /// A message whose `data` holds the parts of these lengths one after the other, and then its
-    /// body unless that is apart.
+    /// Creates a message whose `data` holds the parts with the lengths in `head`, followed by the
+    /// body unless that is given separately.
     pub(in crate::engine) fn new(data: Bytes, head: Head, body: Option<Bytes>) -> Self {
         let routing_key = head.exchange + head.routing_key;
         Self { data, exchange: head.exchange, routing_key, properties: routing_key + head.properties, body }
     }
 
-    /// The exchange that the message was published to; empty for the default one.
+    /// Returns the exchange to which the message was published; empty for the default exchange.
     pub fn exchange(&self) -> &[u8] {
         self.data.get(..self.exchange).unwrap_or_default()
     }
 
-    /// The routing key that it was published with.
+    /// Returns the routing key with which it was published.
     pub fn routing_key(&self) -> &[u8] {
         self.data.get(self.exchange..self.routing_key).unwrap_or_default()
     }
 
-    /// The octets of the property list.
+    /// Returns the bytes of the encoded property list.
     pub fn property_octets(&self) -> &[u8] {
         self.data.get(self.routing_key..self.properties).unwrap_or_default()
     }
 
-    /// Decodes the properties, which nobody has looked at so far. Values that are kept pin the
-    /// property list, and at most as much again of the message.
+    /// Decodes the properties. Values that are kept hold the whole property list in memory, and at
+    /// most as much again of the message.
     ///
     /// # Errors
     ///
-    /// A property list that cannot be read. It is this message's fault alone: the connection goes
-    /// on.
+    /// Returns an error if the property list cannot be decoded. Only this message is affected: the
+    /// connection continues.
     pub fn properties(&self) -> Result<Properties, DecodeError> {
         let octets = self.part(self.routing_key..self.properties);
         let mut reader = Reader::shared(&octets);
@@ -59,7 +59,7 @@ impl Message {
         Ok(properties)
     }
 
-    /// The body.
+    /// Returns the body.
     pub fn body(&self) -> &[u8] {
         match &self.body {
             Some(body) => body,
@@ -67,8 +67,8 @@ impl Message {
         }
     }
 
-    /// The body, as shared bytes. It is copied only where it is the smaller part of a small
-    /// message, so that keeping it pins at most as much again.
+    /// Returns the body as shared bytes. It is copied only if it is less than half of a small
+    /// message, so that keeping it holds at most twice its size.
     pub fn into_body(self) -> Bytes {
         match self.body {
             Some(body) => body,
@@ -76,12 +76,12 @@ impl Message {
         }
     }
 
-    /// Bytes of all its parts.
+    /// Returns the size of all its parts in bytes.
     pub fn size(&self) -> usize {
         self.data.len() + self.body.as_ref().map_or(0, Bytes::len)
     }
 
-    /// A part of `data` for whoever keeps it: shared where it is the greater part, else copied.
+    /// A part of `data` that may be kept: shared if it is at least half of it, copied otherwise.
     fn part(&self, range: Range<usize>) -> Bytes {
         let end = range.end.min(self.data.len());
         let range = range.start.min(end)..end;
@@ -102,7 +102,7 @@ impl std::fmt::Debug for Message {
     }
 }
 
-/// The lengths of a message's parts before its body.
+/// The lengths of the parts of a message before its body.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::engine) struct Head {
     pub(in crate::engine) exchange: usize,

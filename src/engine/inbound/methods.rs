@@ -1,4 +1,4 @@
-//! Methods of the broker that are not read in place: each to its place.
+//! Methods of the broker that are decoded as a whole.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use crate::protocol::{Method, MethodId, SentBy, basic, channel, connection};
 use crate::wire::Reader;
 
 impl Engine {
-    /// Every method that is not read in place.
+    /// Handles every method that is not read in place.
     pub(super) fn handle_method(
         &mut self,
         number: u16,
@@ -41,7 +41,7 @@ impl Engine {
         self.handle_channel_method(key, method)
     }
 
-    /// After a violation only the end is of interest.
+    /// Handles a method after a violation: only the close and its answer count.
     fn handle_method_while_closing(&mut self, number: u16, method: &Method, now: Instant) -> Result<(), Violation> {
         match method {
             Method::ConnectionClose(close) if number == 0 => self.handle_connection_close(close, now),
@@ -64,8 +64,8 @@ impl Engine {
         Ok(())
     }
 
-    /// The broker blocks publishes. A second time, with another reason perhaps, the first limit
-    /// stands.
+    /// Handles `connection.blocked`. If the connection is already blocked, the new reason replaces
+    /// the old one and the time limit of the first stays.
     fn handle_blocked(&mut self, reason: String, now: Instant) {
         let timeout = self.settings.blocked_timeout;
         self.blocked_until = self.blocked_until.or_else(|| timeout.map(|timeout| now + timeout));
@@ -91,7 +91,7 @@ impl Engine {
                 self.handle_verdict(key.number, nack.delivery_tag, nack.multiple, Verdict::Nack)?;
             }
             Method::BasicCancel(cancel) => self.handle_cancel(key, &cancel),
-            // Told before its content, which may be large, or never come.
+            // Checked before its content arrives, which may be large or never arrive.
             Method::BasicGetOk(_)
                 if !self.channels.get(key).is_some_and(|channel| channel.calls.expects(method.id())) =>
             {
@@ -136,11 +136,11 @@ impl Engine {
         self.admit();
     }
 
-    /// The broker ends a consumer.
+    /// Handles `basic.cancel` from the broker.
     ///
-    /// It is cancelled in turn, where no cancel is on its way: RabbitMQ 4.3 keeps a consumer that
-    /// it ended for its timeout, with its tag, until then, and an acknowledgement would wake it up.
-    /// An older one agrees at once.
+    /// The consumer is cancelled in turn, unless a cancel was already sent: RabbitMQ 4.3 keeps a
+    /// consumer that it cancelled for a timeout, with its tag, until then, and an acknowledgement
+    /// would reactivate it. An older RabbitMQ answers at once.
     fn handle_cancel(&mut self, key: ChannelKey, cancel: &basic::Cancel) {
         let tag = &cancel.consumer_tag;
         let known = self.channels.get(key).and_then(|channel| channel.consumers.get(tag).copied());

@@ -1,5 +1,5 @@
-//! What the broker sends: bytes to frames, frames to methods and content, content to messages; and
-//! what breaks the protocol.
+//! Input from the broker: bytes become frames, frames become methods and content, and content
+//! becomes messages; violations of the protocol; and when to read.
 
 mod content;
 mod frames;

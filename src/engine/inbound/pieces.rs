@@ -1,5 +1,5 @@
-//! Frames that are taken in pieces: the bytes of a large body go to the buffer of their message as
-//! they arrive, and a header over the limit is skipped without being buffered.
+//! Frames that are handled in pieces: the bytes of a large body go to the buffer of their message
+//! as they arrive, and a header that is larger than its limit is skipped without being buffered.
 
 use std::time::Instant;
 
@@ -11,53 +11,54 @@ use crate::engine::{Engine, Violation};
 use crate::frame::{BY_REFERENCE, ContentHeader, FRAME_HEAD, FrameError, FrameHead, FrameKind};
 use crate::protocol::constants;
 
-/// A frame of which the head was taken.
+/// A frame whose head was handled.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::engine) struct Partial {
     channel: u16,
-    /// Bytes of payload that are due, before the frame's end.
+    /// The bytes of its payload that are due, without the frame-end.
     left: usize,
-    /// They belong to the body that the channel gathers, which counts them whether or not it keeps
-    /// them; else they are skipped.
+    /// Whether they belong to the body that the channel assembles, which counts them even if it
+    /// does not keep them. Otherwise they are skipped.
     due: bool,
-    /// The buffer of that body is outside.
+    /// Whether the buffer of that body is lent.
     lent: bool,
 }
 
-/// The buffer of a body that is arriving, for whoever reads the transport: see
-/// [`Engine::lend_body`].
+/// The buffer of a body that is arriving, lent to the driver so that it can read the transport into
+/// it: see [`Engine::lend_body`].
 #[derive(Debug)]
 pub struct LentBody {
     channel: u16,
     buffer: Vec<u8>,
-    /// How much was in it.
+    /// Its length when it was lent.
     before: usize,
-    /// How many bytes may be appended, at least one.
+    /// How many bytes may be appended; at least one.
     most: usize,
 }
 
 impl LentBody {
-    /// Where the next bytes of input go; there is room for at least one.
+    /// Returns where the next bytes of input go. It has room for at least one byte when the buffer
+    /// was lent, and for no byte beyond the frame.
     pub fn room(&mut self) -> Limit<&mut Vec<u8>> {
         let most = self.most.saturating_sub(self.appended());
         (&mut self.buffer).limit(most)
     }
 
-    /// Bytes that were read into it.
+    /// Returns how many bytes were read into it.
     pub fn appended(&self) -> usize {
         self.buffer.len().saturating_sub(self.before)
     }
 }
 
-/// From this many bytes on that are due of a frame, reading them into the buffer of their body is
-/// worth a read of its own.
+/// How many bytes of a frame have to be due for reading them into the buffer of their body to be
+/// worth a separate read.
 const WORTH_LENDING: usize = 32 * 1024;
 
 impl Engine {
-    /// The buffer of the body that the next bytes of input belong to, where there are many of them:
-    /// they are read into it rather than copied. It is given back by [`Engine::handle_body`],
-    /// whether or not something was read, before anything else is handed in; until then
-    /// [`Engine::handle_bytes`] takes nothing. Ask where no input is left over.
+    /// Lends the buffer of the body to which the next bytes of input belong, if many of them are
+    /// due, so that they are read into it instead of copied. To be called only if no input is left
+    /// over. The buffer is given back by [`Engine::handle_body`] before any other input is handed
+    /// in, even if nothing was read; until then [`Engine::handle_bytes`] takes nothing.
     pub fn lend_body(&mut self) -> Option<LentBody> {
         let partial = self.partial.filter(|partial| partial.due && !partial.lent && partial.left >= WORTH_LENDING)?;
         let buffer = self.gathering(partial.channel).filter(|gathering| gathering.has_buffer())?.lend();
@@ -66,27 +67,27 @@ impl Engine {
         Some(LentBody { channel: partial.channel, buffer, before, most: room.min(partial.left) })
     }
 
-    /// Takes back the buffer of a body, and what was read into it.
+    /// Takes back the buffer of a body, with what was read into it.
     pub fn handle_body(&mut self, lent: LentBody, now: Instant) {
         let Some(partial) = self.partial.filter(|partial| partial.lent) else { return };
         let appended = lent.appended().min(partial.left);
         if appended > 0 {
             self.heartbeat.received(now);
         }
-        // Where the channel has ended meanwhile, nobody wants it.
+        // If the channel has ended in the meantime, the bytes are dropped.
         if let Some(gathering) = self.gathering(lent.channel) {
             gathering.give_back(lent.buffer, appended);
         }
         self.partial = Some(Partial { left: partial.left - appended, lent: false, ..partial });
     }
 
-    /// The buffer of a body is outside: what follows has to wait for it.
+    /// Whether the buffer of a body is lent: later input has to wait for it.
     pub(super) fn is_lending(&self) -> bool {
         self.partial.is_some_and(|partial| partial.lent)
     }
 
-    /// Takes what belongs to the frame that is taken in pieces off the front of `input`, and tells
-    /// how much that was.
+    /// Handles what belongs to the frame in pieces at the front of `input`. Returns how many bytes
+    /// that was.
     pub(super) fn take_piece(&mut self, input: &[u8], now: Instant) -> usize {
         let Some(partial) = self.partial else { return 0 };
         let (piece, after) = input.split_at_checked(partial.left).unwrap_or((input, &[]));
@@ -112,14 +113,14 @@ impl Engine {
         piece.len() + 1
     }
 
-    /// Begins to take the frame at the front of `input` in pieces, where it is one that need not be
-    /// there as a whole, and tells how much was taken.
+    /// Begins to handle the frame at the front of `input` in pieces, if it is of a kind that need
+    /// not arrive as a whole. Returns how many bytes were handled.
     pub(super) fn begin_pieces(&mut self, input: &[u8], now: Instant) -> usize {
         let Some(FrameHead { kind, channel, size }) = self.decoder.head(input) else { return 0 };
         let (taken, begun) = match kind {
             FrameKind::Body if size >= BY_REFERENCE => (FRAME_HEAD, self.begin_body_frame(channel, size)),
             FrameKind::Header if size > self.max_header => {
-                // What is read of it: the size of the body, which is to be skipped too.
+                // Only the fixed part is read, for the size of the body, which is skipped too.
                 let fixed = input.get(FRAME_HEAD..FRAME_HEAD + ContentHeader::FIXED);
                 let Some(fixed) = fixed else { return 0 };
                 let begun = self.begin_content(channel, fixed, Some(Oversize::Header(size as u64)));
@@ -127,7 +128,7 @@ impl Engine {
             }
             _ => return 0,
         };
-        let due = begun.or_else(|violation| self.forgive(channel, violation).map(|()| false));
+        let due = begun.or_else(|violation| self.tolerate(channel, violation).map(|()| false));
         let left = (FRAME_HEAD + size).saturating_sub(taken);
         self.partial = Some(Partial { channel, left, due: due.as_ref().is_ok_and(|due| *due), lent: false });
         if let Err(violation) = due {
@@ -137,13 +138,13 @@ impl Engine {
         taken + self.take_piece(rest, now)
     }
 
-    /// A body frame begins; whether its bytes are due.
+    /// Begins a body frame. Returns whether its bytes are due.
     fn begin_body_frame(&mut self, number: u16, size: usize) -> Result<bool, Violation> {
         Ok(self.body_channel(number, size)?.is_some())
     }
 
-    /// How much of the frame at the front of `input` has to be there for anything to be done,
-    /// `whole` being all of it.
+    /// How many bytes of the frame at the front of `input` have to be there before anything can be
+    /// done; `whole` is its size.
     pub(super) fn least_of(&self, input: &[u8], whole: usize) -> usize {
         match self.decoder.head(input) {
             Some(FrameHead { kind: FrameKind::Header, size, .. }) if size > self.max_header => {
@@ -153,7 +154,7 @@ impl Engine {
         }
     }
 
-    /// All of a body frame is there.
+    /// Handles the end of a body frame.
     fn end_of_body_frame(&mut self, number: u16) -> Result<(), Violation> {
         if !self.state.is_listening() {
             return Ok(());
@@ -164,7 +165,7 @@ impl Engine {
         }
     }
 
-    /// The message that the channel gathers.
+    /// The message that the channel assembles.
     fn gathering(&mut self, number: u16) -> Option<&mut Gathering> {
         let channel = self.channels.by_number(number)?;
         match &mut channel.assembly {

@@ -1,4 +1,4 @@
-//! When the transport is read, and what becomes of consumers that do not keep up with what is read.
+//! When the transport is read, and what happens to consumers that do not keep up with it.
 
 use std::time::{Duration, Instant};
 
@@ -11,15 +11,15 @@ use crate::engine::{ChannelNotice, ConnectionNotice, ConsumerKey, Engine, Event}
 pub(in crate::engine) struct Reading {
     /// Bytes that may wait for consumers.
     limit: u64,
-    /// How long more may wait.
+    /// How long more than the limit may wait.
     timeout: Duration,
-    /// Bytes that wait for consumers which are not over.
+    /// Bytes that wait for consumers that have not ended.
     waiting: u64,
-    /// While more waits than may: when that has lasted too long.
+    /// When the largest consumer is cancelled, while more waits than the limit.
     until: Option<Instant>,
-    /// Observers were notified of a pause, and not of its end.
+    /// Whether observers were notified of a pause and not yet of its end.
     notified: bool,
-    /// Calls, and closes of channels, that the broker has not answered.
+    /// Calls and closes of channels that the broker has not answered.
     unanswered: usize,
 }
 
@@ -28,7 +28,7 @@ impl Reading {
         Self { limit, timeout, waiting: 0, until: None, notified: false, unanswered: 0 }
     }
 
-    /// So many bytes more wait for consumers.
+    /// Counts `size` more bytes that wait for consumers.
     #[inline]
     pub(in crate::engine) fn count(&mut self, size: u64) {
         self.waiting += size;
@@ -39,29 +39,29 @@ impl Reading {
         self.waiting
     }
 
-    /// More waits than may.
+    /// Whether more waits than the limit.
     #[inline]
     pub(super) fn is_over(&self) -> bool {
         self.waiting > self.limit
     }
 
-    /// As much waits as may in no case.
+    /// Whether twice the limit waits, which is the bound in all cases.
     fn is_at_bound(&self) -> bool {
         self.is_over() && self.waiting >= self.limit.saturating_mul(2)
     }
 
-    /// When the consumer for which most waits is cancelled.
+    /// When the consumer with the most waiting bytes is cancelled.
     pub(in crate::engine) fn deadline(&self) -> Option<Instant> {
         self.until
     }
 
-    /// A call was made, or a channel is closing.
+    /// Counts a call or a close of a channel.
     #[inline]
     pub(in crate::engine) fn await_answer(&mut self) {
         self.unanswered += 1;
     }
 
-    /// So many of these have come to an end.
+    /// Counts `count` calls and closes as ended.
     #[inline]
     pub(in crate::engine) fn answered(&mut self, count: usize) {
         debug_assert!(count <= self.unanswered, "each was counted when it was made");
@@ -76,35 +76,35 @@ impl Reading {
 
 /// Whether to read.
 impl Engine {
-    /// Whether the transport is to be read at `now`.
+    /// Returns `true` if the transport is to be read at `now`.
     ///
     /// Reading pauses in two cases:
     ///
-    /// * The peer does not read: what waits for the socket besides publishes is twice
-    ///   `write_limit`, which takes as much of answers to the peer as the application itself may
-    ///   queue. The pause ends when the socket has accepted enough.
-    /// * Consumers do not keep up: more of what was read waits for them than `read_limit`. The
-    ///   pause ends when they have taken enough, or when one of them has ended, which the one for
-    ///   which most waits does after `overflow_timeout`.
+    /// * The broker does not read: twice `write_limit` bytes wait for the socket besides publishes.
+    ///   That is as much for answers to the broker as the application itself may queue. The pause
+    ///   ends when the socket has accepted enough.
+    /// * Consumers do not keep up: more bytes of messages wait for them than `read_limit`. The
+    ///   pause ends when they have taken enough, or when one of them has ended: the one with the
+    ///   most waiting bytes is cancelled after `overflow_timeout`.
     ///
-    /// In the second case reading goes on as long as something is awaited that only reading can
+    /// In the second case reading continues as long as something is awaited that only reading can
     /// bring:
     ///
-    /// * the answer to a call, the opening of a channel and `tx.commit` included, whether or not
-    ///   its caller still waits;
+    /// * the answer to a call, including the opening of a channel and `tx.commit`, even if its
+    ///   caller no longer waits;
     /// * the end of the close of a channel or of the connection;
-    /// * the confirm of a publish, and with it whether a mandatory message came back;
+    /// * the confirm of a publish, and with it whether a mandatory message is returned;
     /// * the answer to a new secret;
-    /// * the end of the broker's block of the connection, or of the stop of a channel for which a
-    ///   publish waits.
+    /// * the end of the broker's block of the connection, or of the stop of a channel
+    ///   (`channel.flow`) for which a publish waits.
     ///
-    /// What arrives meanwhile is kept, up to twice the limit: then the consumer for which most
-    /// waits ends at once. A program that always has a confirm in flight is therefore not held back
-    /// by TCP; a prefetch holds it back.
+    /// What arrives in the meantime is kept, up to twice the limit; at that point the consumer with
+    /// the most waiting bytes is cancelled at once. So TCP does not hold back the broker if the
+    /// application always has a confirm in flight; a prefetch does.
     ///
-    /// Either pause is interrupted while something is due for lack of input, such as the peer's
-    /// heartbeat: nothing is read to its end in a pause, so [`Engine::handle_timeout`] could not
-    /// judge it. Our own heartbeats go out in any case.
+    /// Either pause is interrupted while something times out for lack of input, such as the
+    /// heartbeat of the broker: during a pause the input is not read to its end, so
+    /// [`Engine::handle_timeout`] could not decide it. Our own heartbeats are sent in any case.
     pub fn poll_reading(&mut self, now: Instant) -> bool {
         if self.may_read() {
             return true;
@@ -113,15 +113,15 @@ impl Engine {
         self.silence_deadline().is_some_and(|at| at <= now)
     }
 
-    /// Whether the transport is to be read, whatever the time. A driver that pauses has to look
-    /// again whenever the application has done something: what it takes may end the pause, and so
-    /// may what it asks for.
+    /// Returns `true` if the transport is to be read, regardless of the time. After a pause has
+    /// begun, a driver checks again whenever the application has done something: a take or a
+    /// request may end the pause.
     #[inline]
     pub fn may_read(&self) -> bool {
         self.state.is_closed() || !(self.is_unread() || self.is_held_up())
     }
 
-    /// Consumers do not keep up, and nothing is awaited that only reading can bring.
+    /// Whether consumers do not keep up and nothing is awaited that only reading can bring.
     #[inline]
     fn is_held_up(&self) -> bool {
         self.reading.is_over() && !self.awaits_input()
@@ -134,7 +134,7 @@ impl Engine {
             || self.state.closure().is_some()
     }
 
-    /// Observers are notified once, however often the pause is interrupted.
+    /// Notifies the observers of the pause, once, however often it is interrupted.
     #[cold]
     fn report_pause(&mut self) {
         if !self.reading.notified && self.is_held_up() {
@@ -146,7 +146,7 @@ impl Engine {
 
 /// Consumers that do not keep up.
 impl Engine {
-    /// So many bytes wait for consumers no more.
+    /// Subtracts `size` bytes that no longer wait for consumers.
     #[inline]
     pub(in crate::engine) fn uncount(&mut self, size: u64) {
         debug_assert!(size <= self.reading.waiting, "all of it was counted");
@@ -162,14 +162,15 @@ impl Engine {
             self.reading.until = None;
             self.consumers.end_ranking();
         }
-        // Not at the limit itself: a slow consumer is there all the time.
+        // The end of the pause is not reported at the limit itself, because a slow consumer stays
+        // near it and would cause many reports.
         if self.reading.notified && self.reading.waiting <= self.reading.limit / 2 {
             self.reading.notified = false;
             self.tell_connection(&ConnectionNotice::ReadingResumed);
         }
     }
 
-    /// More waits than may, after input was handled.
+    /// Handles that more waits than the limit after input was handled.
     #[cold]
     pub(super) fn handle_overflow(&mut self, now: Instant) {
         while self.reading.is_at_bound() && self.end_largest() {}
@@ -180,8 +181,8 @@ impl Engine {
         }
     }
 
-    /// Ends as many consumers as it takes, those first for which most waits, where more than may
-    /// has waited for too long.
+    /// Cancels consumers, those with the most waiting bytes first, if more than the limit has
+    /// waited for too long, until no more than the limit waits.
     pub(in crate::engine) fn end_overflow(&mut self, now: Instant) {
         if self.reading.until.is_none_or(|at| at > now) {
             return;
@@ -191,7 +192,7 @@ impl Engine {
         self.consumers.end_ranking();
     }
 
-    /// Ends the consumer for which most waits; tells whether there was one.
+    /// Cancels the consumer with the most waiting bytes. Returns `true` if there was one.
     fn end_largest(&mut self) -> bool {
         let largest = self.consumers.take_largest();
         if let Some(key) = largest {
@@ -200,10 +201,10 @@ impl Engine {
         largest.is_some()
     }
 
-    /// Ends a consumer that does not keep up. Its listener is notified at once, the broker is asked
-    /// to send no more, and nothing more is kept. What waits is given back when the broker has
-    /// agreed; without acknowledgements it would be lost, so it can still be taken, and counts no
-    /// more.
+    /// Cancels a consumer that does not keep up. Its listener is notified at once, the broker is
+    /// asked to send no more, and no more deliveries are kept. Waiting deliveries are returned when
+    /// the broker has answered. Without acknowledgements they would be lost, so they can still be
+    /// taken, and no longer count.
     fn overflow(&mut self, key: ConsumerKey) {
         let limit = self.reading.limit;
         let Some(consumer) = self.consumers.get_mut(key) else { return };
@@ -213,21 +214,21 @@ impl Engine {
             self.discarded.deliveries.extend(consumer.take_back(&mut unseen));
         }
         consumer.overflow = Some(Box::new(Overflow { waited, limit, unseen }));
-        let (channel, tag, told) = (consumer.channel, consumer.tag.clone(), consumer.tell());
+        let (channel, tag, notified) = (consumer.channel, consumer.tag.clone(), consumer.notify());
         let is_cancelled = consumer.life == ConsumerLife::Cancelling;
         self.uncount(waited);
-        self.events.extend(told.map(Event::Readable));
+        self.events.extend(notified.map(Event::Readable));
         if !is_cancelled {
             let cancelled = self.cancel_without_waiter(channel, Ending::Known(key), tag.clone());
-            // Where nothing can be sent any more, the connection is closing, and the consumer ends
+            // If nothing can be sent any more, the connection is closing, and the consumer ends
             // with it.
             debug_assert!(cancelled.is_ok() || self.check_channel(channel).is_err(), "a known tag fits a frame");
         }
         self.tell_channel(channel, &ChannelNotice::ConsumerOverflowed(tag));
     }
 
-    /// The broker sends no more to a consumer that overflowed, or its channel ended: gives back
-    /// what nobody has seen. The consumer stays until its listener lets go of it.
+    /// Returns the unseen deliveries of a consumer that overflowed, after the broker has answered
+    /// the cancel or the channel has ended. The consumer stays until its listener is dropped.
     pub(in crate::engine) fn give_back_overflow(&mut self, key: ConsumerKey) {
         let Some(consumer) = self.consumers.get_mut(key) else { return };
         let Some(overflow) = &mut consumer.overflow else { return };

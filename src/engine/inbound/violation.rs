@@ -1,4 +1,4 @@
-//! How a broker can break the protocol, and the reply code that tells it.
+//! How a broker can violate the protocol, and the reply code that answers it.
 
 use std::fmt;
 
@@ -6,43 +6,43 @@ use crate::frame::FrameError;
 use crate::protocol::{MethodId, ProtocolMethod, ReplyCode, basic, method_name};
 use crate::wire::{DecodeError, DecodeErrorKind};
 
-/// Something that no correct broker sends, and that cannot be passed over. It ends the connection,
-/// or its channel where that is enough.
+/// A violation of the protocol that cannot be ignored. It ends the connection, or only its channel
+/// where that suffices.
 #[doc = include_str!("violations.md")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Violation {
-    /// Octets that are not a frame.
+    /// Bytes that are not a frame.
     Frame(FrameError),
-    /// Octets that are not the arguments of the method.
+    /// Bytes that are not the arguments of the method, if its id was read.
     Decode(Option<MethodId>, DecodeError),
-    /// A method where this one has no place: not a client's, on the wrong channel, or in the wrong
+    /// A method that is not valid here: sent only by clients, on the wrong channel, or in the wrong
     /// state.
     UnexpectedMethod(MethodId),
-    /// A reply that nobody asked for, or in the wrong order.
+    /// A reply that answers no call, or that arrived in the wrong order.
     UnexpectedReply(MethodId),
     /// A frame for a channel that is not open.
     ChannelNotOpen(u16),
-    /// A header or body frame where another kind of frame was due.
+    /// A header or body frame on this channel where another kind of frame was due.
     UnexpectedContent(u16),
-    /// Content announced by a method, and something else came.
+    /// Another frame on this channel where the content that a method announced was due.
     ContentExpected(u16),
-    /// The header belongs to another class than the method.
+    /// A content header of this class, which is not the class of the method.
     WrongContentClass(u16),
-    /// More octets of body than the header declared.
+    /// More bytes of body on this channel than the header declared.
     BodyTooLong(u16),
-    /// A confirm (ack or nack) for a publish that was not made, by its tag.
+    /// A confirm (the id of ack or nack) with this delivery tag, for a publish that was not made.
     UnknownPublish(MethodId, u64),
-    /// A delivery for a consumer that does not exist.
+    /// A delivery on this channel for a consumer that does not exist.
     UnknownConsumer(u16),
-    /// A consumer started with the tag of another one of its channel.
+    /// A consumer on this channel that started with the tag of another one.
     ConsumerTagInUse(u16),
-    /// Content or a method on channel 0 that belongs to others.
+    /// Content or a method on channel 0 that is valid only on other channels.
     NotOnChannelZero,
 }
 
 impl Violation {
-    /// The reply code of the close that answers it.
+    /// Returns the reply code of the close that answers it.
     pub fn reply_code(&self) -> ReplyCode {
         match self {
             Self::Frame(error) => error.reply_code().unwrap_or(ReplyCode::FRAME_ERROR),
@@ -63,7 +63,7 @@ impl Violation {
         }
     }
 
-    /// The method at fault, where there is one.
+    /// Returns the id of the method at fault, if any.
     pub fn method(&self) -> Option<MethodId> {
         match self {
             Self::UnexpectedMethod(id) | Self::UnexpectedReply(id) | Self::UnknownPublish(id, _) => Some(*id),
@@ -74,7 +74,7 @@ impl Violation {
         }
     }
 
-    /// The stream has lost its step: what follows cannot be read.
+    /// Whether the boundaries of frames are lost, so that later input cannot be read.
     pub(in crate::engine) fn is_framing(&self) -> bool {
         matches!(self, Self::Frame(error) if !matches!(
             error,
@@ -89,7 +89,7 @@ impl From<FrameError> for Violation {
     }
 }
 
-/// A method as people know it, or its ids.
+/// Displays the name of a method, or its ids if it is unknown.
 struct Named(MethodId);
 
 impl fmt::Display for Named {
@@ -107,22 +107,22 @@ impl fmt::Display for Violation {
             Self::Frame(error) => write!(f, "{error}"),
             Self::Decode(Some(id), error) => write!(f, "{}: {error}", Named(*id)),
             Self::Decode(None, error) => write!(f, "{error}"),
-            Self::UnexpectedMethod(id) => write!(f, "{} has no place here", Named(*id)),
-            Self::UnexpectedReply(id) => write!(f, "{} answers nothing that was asked", Named(*id)),
+            Self::UnexpectedMethod(id) => write!(f, "{} is not valid here", Named(*id)),
+            Self::UnexpectedReply(id) => write!(f, "{} answers no call", Named(*id)),
             Self::ChannelNotOpen(channel) => write!(f, "frame for channel {channel}, which is not open"),
-            Self::UnexpectedContent(channel) => write!(f, "content on channel {channel} where something else was due"),
+            Self::UnexpectedContent(channel) => write!(f, "content on channel {channel} where another frame was due"),
             Self::ContentExpected(channel) => write!(f, "content was due on channel {channel}"),
             Self::WrongContentClass(class) => write!(f, "content of class {class} where basic was due"),
             Self::BodyTooLong(channel) => write!(f, "more body on channel {channel} than its header declared"),
             Self::UnknownPublish(_, tag) => write!(f, "a confirm for publish {tag}, which was not made"),
             Self::UnknownConsumer(channel) => write!(f, "a delivery on channel {channel} for an unknown consumer"),
             Self::ConsumerTagInUse(channel) => write!(f, "a consumer on channel {channel} with the tag of another"),
-            Self::NotOnChannelZero => f.write_str("a frame on channel 0 that belongs on another"),
+            Self::NotOnChannelZero => f.write_str("a frame on channel 0 that is valid only on another"),
         }
     }
 }
 
-/// Its text has that of the error that it holds.
+/// Has no `source`: its text includes the text of the error that it holds.
 impl std::error::Error for Violation {}
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Why a handshake failed, and where in it.
+//! Why a handshake failed, and at which step.
 
 use std::error::Error;
 use std::fmt;
@@ -16,9 +16,9 @@ use crate::wire::{Escaped, ShortString};
 pub enum HandshakeStep {
     /// Before `connection.start`.
     Start,
-    /// After the credentials were sent.
+    /// After the credentials were sent, before `connection.tune`.
     Authentication,
-    /// After the virtual host was asked for.
+    /// After the virtual host was requested, before `connection.open-ok`.
     Open,
 }
 
@@ -26,57 +26,59 @@ pub enum HandshakeStep {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum HandshakeError {
-    /// The server speaks another version of the protocol, or is no AMQP server.
+    /// The server uses another version of the protocol, or is not an AMQP server.
     NotAmqp(FrameError),
-    /// The server broke the protocol.
+    /// The server violated the protocol.
     Violation(Violation),
-    /// The server offers none of the client's mechanisms.
+    /// The server offers none of the client's SASL mechanisms.
     NoCommonMechanism {
-        /// What the client wanted, in order of preference.
+        /// The mechanisms of the client, in order of preference.
         wanted: String,
-        /// What the server offers.
+        /// The mechanisms of the server.
         offered: String,
     },
-    /// The client's mechanism has no response.
+    /// The client's mechanism gave no response.
     Mechanism {
-        /// Which mechanism.
+        /// The name of the mechanism.
         name: String,
-        /// Its own words.
+        /// The error that it reported.
         error: ForeignError,
     },
     /// The server refused: credentials, the virtual host, a limit.
     Refused {
-        /// Where in the handshake.
+        /// The step at which it refused.
         step: HandshakeStep,
-        /// The server's code.
+        /// The server's reply code.
         code: ReplyCode,
-        /// The server's words.
+        /// The server's text.
         text: ShortString,
     },
-    /// The client's `frame_max` is smaller than this server accepts; it would hang up without a
-    /// word.
+    /// The client's `frame_max` is smaller than this server accepts. The server would close the
+    /// transport without a message.
     FrameMaxTooSmall {
-        /// What would have been agreed on.
+        /// The value that would have been negotiated.
         frame_max: u32,
-        /// What the server accepts.
+        /// The smallest value that the server accepts.
         least: u32,
     },
-    /// The server ended the stream without a word, before it gave the answer of this step.
+    /// The server closed the transport without a message, before the answer of this step.
     EndOfStream(HandshakeStep),
-    /// A value of the client's cannot be sent.
+    /// A value of the client cannot be encoded.
     Encode(FrameEncodeError),
 }
 
-/// What an end of the input before the agreement means.
+/// The meaning of an end of input before the handshake is complete.
 #[derive(Debug)]
 pub enum HandshakeEnd {
-    /// The server ended the stream without a word, and what that means at this step.
+    /// The server closed the transport without a message. The error says what that means at this
+    /// step.
     Server(HandshakeError),
-    /// The transport failed, in a write before the end included.
+    /// The transport failed, possibly in a write before the end of input.
     Transport(io::Error),
 }
 
-/// What a server of TLS answers to anything else: a record of an alert (RFC 8446 §5.1).
+/// The first byte of a TLS server's answer to anything but TLS: the content type of an alert record
+/// (RFC 8446 §5.1).
 pub(crate) const TLS_ALERT: u8 = 21;
 
 impl fmt::Display for HandshakeError {
@@ -102,14 +104,14 @@ impl fmt::Display for HandshakeError {
                 write!(f, "frame_max is {frame_max}, and this broker takes no less than {least}")
             }
             Self::EndOfStream(HandshakeStep::Start) => {
-                f.write_str("the broker closed the transport at once, without a word")
+                f.write_str("the broker closed the transport at once, without an answer")
             }
             Self::EndOfStream(HandshakeStep::Authentication) => {
-                f.write_str("the broker closed the transport after it got the credentials, without a word")
+                f.write_str("the broker closed the transport after it got the credentials, without an answer")
             }
-            // Limits go out together with the virtual host.
+            // The limits are sent together with the virtual host.
             Self::EndOfStream(HandshakeStep::Open) => f.write_str(
-                "the broker closed the transport when it got the limits and the virtual host, without a word",
+                "the broker closed the transport when it got the limits and the virtual host, without an answer",
             ),
             Self::Encode(error) => write!(f, "{error}"),
         }
@@ -117,7 +119,8 @@ impl fmt::Display for HandshakeError {
 }
 
 impl Error for HandshakeError {
-    /// What is behind the error that this one holds, which the text of this one has already.
+    /// Returns the source of the error that this one holds; the text of this one includes the text
+    /// of that error.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Mechanism { error, .. } => error.get_ref().source(),
@@ -126,12 +129,12 @@ impl Error for HandshakeError {
     }
 }
 
-/// An error of somebody else's code. Two are equal that say the same.
+/// An error of code outside this crate. Two are equal if their texts are equal.
 #[derive(Debug, Clone)]
 pub struct ForeignError(Arc<dyn Error + Send + Sync>);
 
 impl ForeignError {
-    /// The error itself.
+    /// Returns the error.
     pub fn get_ref(&self) -> &(dyn Error + Send + Sync + 'static) {
         &*self.0
     }

@@ -1,4 +1,5 @@
-//! The handshake: from the protocol header to an open virtual host, a type for each awaited answer.
+//! The handshake, from the protocol header to an open virtual host, with a type for each awaited
+//! answer.
 //!
 //! ```text
 //!                                                     ┌─────────┐ secure / secure-ok
@@ -20,35 +21,35 @@ use crate::frame::{Decoded, Decoder, Encoder, FrameError, FrameKind, Outbound, s
 use crate::protocol::{Method, ProtocolMethod, connection, constants};
 use crate::wire::{FieldTable, LongString, Reader, ShortString};
 
-/// What the client brings to the handshake.
+/// What the client contributes to the handshake.
 #[derive(Debug, Clone)]
 pub struct HandshakeParameters {
-    /// Who the client is, and the SASL mechanisms that prove it.
+    /// The identity of the client, and the SASL mechanisms that prove it.
     pub credentials: Credentials,
     /// The virtual host to open.
     pub virtual_host: ShortString,
     /// The locale of reply texts.
     pub locale: ShortString,
-    /// What the client tells of itself.
+    /// The properties that the client announces.
     pub client_properties: FieldTable,
-    /// The most channels that it wants; 0 for no limit of its own.
+    /// The largest number of channels; 0 for no limit of the client's.
     pub channel_max: u16,
-    /// The largest frames that it wants; 0 for no limit of its own.
+    /// The largest size of a frame in bytes; 0 for no limit of the client's.
     pub frame_max: u32,
-    /// The heartbeat interval that it wants.
+    /// The requested heartbeat interval.
     pub heartbeat: Heartbeat,
 }
 
-/// What the two sides agreed on.
+/// What the two sides negotiated.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Negotiated {
-    /// Channels at most; 0 for as many as there are numbers.
+    /// The largest number of channels; 0 for all 65,535 numbers.
     pub channel_max: u16,
-    /// Octets of a frame at most; 0 for no limit.
+    /// The largest size of a frame in bytes; 0 for no limit.
     pub frame_max: u32,
     /// The heartbeat interval in seconds; 0 for none.
     pub heartbeat: u16,
-    /// What the server tells of itself.
+    /// The properties that the server announced.
     pub server_properties: FieldTable,
 }
 
@@ -83,41 +84,41 @@ enum Awaited {
     Start(AwaitStart),
     Tune(AwaitTune),
     OpenOk(AwaitOpenOk),
-    /// It ended, well or not, at this step.
+    /// The handshake ended at this step, in success or failure.
     Nothing(HandshakeStep),
 }
 
-/// The handshake of a connection. It reads what came, queues what has to go, and ends with what was
-/// agreed on.
+/// The handshake of a connection, without I/O. Its driver repeats these steps:
 ///
-/// 1. write what [`Handshake::poll_transmit`] gives, 2. read, 3. hand it to
-///    [`Handshake::handle_bytes`], 4. repeat until that gives the agreement or an error; in either
-///    case write what is left first.
+/// 1. Write what [`Handshake::poll_transmit`] returns.
+/// 2. Read the transport.
+/// 3. Hand what has arrived to [`Handshake::handle_bytes`], until that returns the negotiated
+///    values or an error. In either case write what [`Handshake::poll_transmit`] still returns.
 ///
-/// A write that fails is told to [`Handshake::handle_write_failed`], and the end of the input to
-/// [`Handshake::handle_end`], which says what either means.
+/// A write that fails is reported to [`Handshake::handle_write_failed`], and the end of the input
+/// to [`Handshake::handle_end`], which returns what it means. Deadlines are the driver's.
 #[derive(Debug)]
 pub struct Handshake {
     awaited: Awaited,
     outbound: Outbound,
-    /// A write failed with it.
+    /// The error of a write that failed.
     failed: Option<io::Error>,
 }
 
 impl Handshake {
-    /// Begins with the protocol header.
+    /// Starts a handshake by queueing the protocol header.
     pub fn new(parameters: HandshakeParameters) -> Self {
         let mut outbound = Outbound::new();
         Encoder::protocol_header(&mut outbound);
         Self { awaited: Awaited::Start(AwaitStart { parameters }), outbound, failed: None }
     }
 
-    /// What has to be written, in order.
+    /// Takes what has to be written, in order.
     pub fn poll_transmit(&mut self) -> Option<Outbound> {
         (!self.outbound.is_empty()).then(|| std::mem::take(&mut self.outbound))
     }
 
-    /// Where the handshake is: what silence or an end of the stream means.
+    /// Returns the current step, which determines what a timeout or an end of the stream means.
     pub fn step(&self) -> HandshakeStep {
         match self.awaited {
             Awaited::Start(_) => HandshakeStep::Start,
@@ -127,12 +128,13 @@ impl Handshake {
         }
     }
 
-    /// Takes whole frames off the front of `input`; what is left belongs to the next call, or to
-    /// the engine.
+    /// Handles the whole frames at the front of `input` and removes them from it. What is left
+    /// belongs in front of the next input, also that of the engine. Returns the negotiated values
+    /// when the handshake is complete.
     ///
     /// # Errors
     ///
-    /// The end of the handshake, other than by agreement.
+    /// Returns an error if the handshake failed. It is then over.
     pub fn handle_bytes(&mut self, input: &mut BytesMut) -> Result<Option<Negotiated>, HandshakeError> {
         let decoder = Decoder::new(HANDSHAKE_FRAME_MAX);
         loop {
@@ -154,20 +156,21 @@ impl Handshake {
         }
     }
 
-    /// A write failed. The server may have said why before it went: what comes is read to its end,
-    /// and handed in.
+    /// Reports that a write failed. The server may have sent its reason before it closed the
+    /// transport, so the driver still reads the input to its end and hands it in.
     pub fn handle_write_failed(&mut self, error: io::Error) {
         self.failed.get_or_insert(error);
     }
 
-    /// The input ended, with an error or without, after `left`, which is no whole frame. Gives what
-    /// it means.
+    /// Reports that the input ended, with or without an error. `left` is the rest of the input,
+    /// which is not a whole frame. Returns what the end means.
     pub fn handle_end(&mut self, left: &[u8], error: Option<io::Error>) -> HandshakeEnd {
-        let telling = error.filter(|error| !is_end(error) || (!left.is_empty() && self.failed.is_none()));
-        match telling.or_else(|| self.failed.take()) {
+        let meaningful = error.filter(|error| !is_end(error) || (!left.is_empty() && self.failed.is_none()));
+        match meaningful.or_else(|| self.failed.take()) {
             Some(error) => HandshakeEnd::Transport(error),
             None if left.is_empty() => HandshakeEnd::Server(HandshakeError::EndOfStream(self.step())),
-            // Half of an answer blames neither the credentials nor the virtual host.
+            // An incomplete answer is no sign that the credentials or the virtual host were
+            // refused.
             None => HandshakeEnd::Transport(io::ErrorKind::UnexpectedEof.into()),
         }
     }
@@ -198,14 +201,14 @@ impl Handshake {
     }
 }
 
-/// A server that closes a socket which it has not read to the end resets it; one that closes it
-/// without a word of TLS ends that before its time.
+/// Whether an error is an ordinary end of the input: a server that closes a socket before it has
+/// read everything resets it, and a server that closes it without a TLS close_notify ends it early.
 fn is_end(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof)
 }
 
-/// Frames of a handshake are at most this large: nothing was negotiated yet, and servers announce
-/// much of themselves.
+/// The largest size of a frame in a handshake. Nothing was negotiated yet, and servers announce
+/// many properties.
 const HANDSHAKE_FRAME_MAX: u32 = 128 * 1024;
 
 fn decode_method(payload: &[u8]) -> Result<Method, Violation> {
@@ -240,7 +243,7 @@ impl AwaitStart {
     }
 }
 
-/// The first mechanism of the client's that the server offers, under exactly its name.
+/// The first mechanism of the client that the server offers under exactly the same name.
 fn choose(credentials: &Credentials, offered: &[u8]) -> Result<Offer, HandshakeError> {
     let is_offered = |offer: &Offer| offered.split(|octet| *octet == b' ').any(|name| name == offer.name().as_bytes());
     credentials.offers().into_iter().find(is_offered).ok_or_else(|| HandshakeError::NoCommonMechanism {
@@ -249,7 +252,7 @@ fn choose(credentials: &Credentials, offered: &[u8]) -> Result<Offer, HandshakeE
     })
 }
 
-/// The mechanism's response, in memory that is overwritten when it is dropped.
+/// Asks the mechanism for its response, in memory that is overwritten when it is dropped.
 fn respond(
     mechanism: &Offer,
     exchange: &mut dyn Exchange,
@@ -261,9 +264,9 @@ fn respond(
     }
 }
 
-/// Queues a method that holds `secret` octets of a secret, in memory that does not move meanwhile:
-/// what is left behind by growing would not be overwritten. `without` is the same method without
-/// it.
+/// Queues a method that holds `secret` bytes of a secret. The memory is reserved first, so that the
+/// buffer does not grow while it is encoded: the old memory would keep the secret and not be
+/// overwritten. `without` is the same method without the secret, from which the size is computed.
 fn encode_secret<M: ProtocolMethod>(
     encoder: &Encoder,
     outbound: &mut Outbound,
@@ -300,12 +303,12 @@ impl AwaitTune {
         let wanted = &self.parameters;
         let frame_max = agree(wanted.frame_max, tune.frame_max);
         let least = minimum::frame_max(&self.server_properties);
-        // A server that proposes less itself takes it.
+        // A server that itself proposes less accepts it.
         if frame_max == wanted.frame_max && frame_max != tune.frame_max && (1..least).contains(&frame_max) {
             return Err(HandshakeError::FrameMaxTooSmall { frame_max, least });
         }
-        // A limit under the standard's minimum cannot be meant, and could not carry the next
-        // method.
+        // A limit below the minimum of AMQP 0-9-1 cannot be intended, and the next method would not
+        // fit.
         let frame_max = if frame_max == 0 { 0 } else { frame_max.max(u32::from(constants::FRAME_MIN_SIZE)) };
         let negotiated = Negotiated {
             channel_max: agree(wanted.channel_max, tune.channel_max),
@@ -324,7 +327,7 @@ impl AwaitTune {
     }
 }
 
-/// The smaller of two limits, where 0 stands for none.
+/// The smaller of two limits; 0 stands for no limit.
 fn agree<T: Ord + Default>(ours: T, theirs: T) -> T {
     let none = T::default();
     if ours == none || theirs == none { ours.max(theirs) } else { ours.min(theirs) }

@@ -1,13 +1,13 @@
-//! What servers are known to refuse without a word.
+//! Limits that servers are known to refuse without a message.
 
 use crate::protocol::constants;
 use crate::wire::{FieldTable, FieldValue};
 
-/// RabbitMQ takes no less from 4.1 on: the frame in which a client announces itself, with a token
-/// in it, did not fit 4096 bytes.
+/// The smallest `frame_max` that RabbitMQ accepts from 4.1 on: the frame in which a client
+/// announces itself, with a token in it, may not fit in 4096 bytes.
 const RABBITMQ_4_1: u32 = 8192;
 
-/// The smallest `frame_max` that the server of these properties takes.
+/// The smallest `frame_max` that a server with these properties accepts.
 pub(super) fn frame_max(server_properties: &FieldTable) -> u32 {
     let text = |name| match server_properties.get(name) {
         Some(FieldValue::LongString(text)) => text.to_str().ok(),

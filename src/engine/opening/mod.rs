@@ -1,4 +1,4 @@
-//! Opening a connection: the handshake, and why one fails.
+//! Opening a connection: the handshake, and why it failed.
 
 mod error;
 mod handshake;

@@ -1,10 +1,11 @@
-//! Output that has to wait: behind `tx.commit`, and a cancel behind its consume.
+//! Output that has to wait: after `tx.commit` for its reply, and a cancel for the start of its
+//! consumer.
 //!
-//! RabbitMQ closes the connection (504) at whatever arrives on a channel behind an unanswered
-//! `tx.commit`, be it a call, a publish, an acknowledgement or a second commit. It answers a close
-//! of the channel, and a close of the connection, with close-ok; but what was sent before a close
-//! has to be read before it. So all that a channel sends, closes included, is kept apart until the
-//! answer, in order, and goes out then. RabbitMQ also crashes the channel where a cancel arrives
+//! RabbitMQ closes the connection (504) for anything that arrives on a channel after an unanswered
+//! `tx.commit`, be it a call, a publish, an acknowledgement or a second commit. It does answer a
+//! close of the channel or of the connection with `close-ok`, but what was sent before a close has
+//! to be read before it. So all output of such a channel, including a close, is held in order until
+//! the commit is answered, and is sent then. RabbitMQ also crashes the channel if a cancel arrives
 //! before the consumer has started.
 
 use std::collections::VecDeque;
@@ -15,14 +16,14 @@ use crate::frame::{Encoder, FrameEncodeError, Outbound};
 use crate::protocol::{ProtocolMethod, basic, connection};
 use crate::wire::ShortString;
 
-/// The position in the stream of what is held.
+/// The position of output that waits for a commit, which is not in the stream yet.
 pub(in crate::engine) const HELD: u64 = u64::MAX;
 
 /// The position of a cancel that waits until its consumer has started.
 pub(in crate::engine) const DEFERRED: u64 = u64::MAX - 1;
 
-/// What waits for commits on one channel: after each unanswered commit one buffer, which ends with
-/// the next commit.
+/// What waits for commits on one channel: one buffer for each unanswered commit. Each but the last
+/// ends with the next commit.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Held {
     buffers: VecDeque<Buffer>,
@@ -32,7 +33,7 @@ pub(in crate::engine) struct Held {
 #[derive(Debug, Default)]
 struct Buffer {
     frames: Outbound,
-    /// Bytes of publishes among them.
+    /// The bytes of publishes in it.
     published: u64,
 }
 
@@ -41,49 +42,50 @@ struct Buffer {
 pub(in crate::engine) struct Holding {
     /// Channels with an unanswered commit.
     channels: usize,
-    /// Octets that they hold.
+    /// The bytes that they hold.
     octets: u64,
-    /// Bytes of publishes among them.
+    /// The bytes of publishes in it.
     published: u64,
-    /// The close of the connection, which goes out after them.
+    /// The close of the connection, which is sent after them.
     close: Option<connection::Close>,
 }
 
 impl Held {
-    /// A commit is not answered.
+    /// Whether a commit is unanswered.
     pub(in crate::engine) fn is_holding(&self) -> bool {
         !self.buffers.is_empty()
     }
 }
 
 impl Holding {
-    /// Octets that are held.
+    /// The bytes that are held.
     #[inline]
     pub(in crate::engine) fn octets(&self) -> u64 {
         self.octets
     }
 
-    /// Bytes that are held besides publishes.
+    /// The bytes that are held besides publishes.
     #[inline]
     pub(super) fn passing(&self) -> u64 {
         self.octets.saturating_sub(self.published)
     }
 
-    /// A buffer is held no more.
+    /// Stops counting a buffer.
     fn let_go(&mut self, buffer: &Buffer) {
         self.octets = self.octets.saturating_sub(buffer.frames.len() as u64);
         self.published = self.published.saturating_sub(buffer.published);
     }
 
-    /// A close of the connection that waits is not sent, not even when what it waits for is
-    /// dropped. Tells whether there was one.
+    /// Drops a close of the connection that waits, so that it is not sent even when the output for
+    /// which it waits is dropped. Returns `true` if there was one.
     pub(in crate::engine) fn forget_close(&mut self) -> bool {
         self.close.take().is_some()
     }
 }
 
 impl Engine {
-    /// Encodes output of a channel; gives the position at which it begins.
+    /// Encodes output of a channel, and returns the position at which it begins: [`HELD`] if it
+    /// waits for a commit.
     #[inline]
     pub(in crate::engine) fn encode(
         &mut self,
@@ -103,7 +105,8 @@ impl Engine {
         Ok(position)
     }
 
-    /// Appends output of a channel that was encoded before; gives the position at which it begins.
+    /// Appends output of a channel that was encoded before, and returns the position at which it
+    /// begins.
     pub(in crate::engine) fn append(&mut self, key: ChannelKey, frames: Outbound) -> u64 {
         if self.holding.channels > 0
             && let Some(buffer) = self.channels.get_mut(key).and_then(|channel| channel.held.buffers.back_mut())
@@ -117,9 +120,9 @@ impl Engine {
         position
     }
 
-    /// The last `len` bytes that a channel put out, at this position, are a publish. What waits for
-    /// a commit waits for the broker's answer too, which has to be read: publishes there count as
-    /// little against the write limit as others.
+    /// Records that the last `len` bytes that a channel queued, at this position, are a publish.
+    /// Publishes that wait for a commit are not counted against the write limit either: the
+    /// broker's answer for which they wait has to be read.
     #[inline]
     pub(in crate::engine) fn count_published(&mut self, key: ChannelKey, position: u64, len: u64) {
         if position != HELD {
@@ -131,7 +134,7 @@ impl Engine {
         }
     }
 
-    /// Encodes a method of a channel; gives the position at which it begins.
+    /// Encodes a method of a channel, and returns the position at which it begins.
     #[inline]
     pub(in crate::engine) fn encode_method<M: ProtocolMethod>(
         &mut self,
@@ -141,7 +144,7 @@ impl Engine {
         self.encode(key, |encoder, out| encoder.method(out, key.number, method))
     }
 
-    /// Encodes a cancel, or puts it off until the consumer has started.
+    /// Encodes a cancel, or returns [`DEFERRED`] if it has to wait until the consumer has started.
     pub(in crate::engine) fn encode_cancel(&mut self, key: ChannelKey, tag: &ShortString) -> Result<u64, Failure> {
         if self.channels.get(key).is_some_and(|channel| channel.calls.is_starting(tag)) {
             return Ok(DEFERRED);
@@ -150,27 +153,27 @@ impl Engine {
         Ok(self.encode_method(key, &cancel)?)
     }
 
-    /// A consumer has started: cancels that waited for that go out.
+    /// Sends the cancels that waited for the start of a consumer.
     pub(in crate::engine) fn send_deferred_cancels(&mut self, key: ChannelKey, tag: &ShortString) {
         while self.channels.get(key).is_some_and(|channel| channel.calls.has_deferred_cancel(tag)) {
             let position = self.encode_cancel(key, tag);
             debug_assert!(position.is_ok(), "a tag that the broker took fits a frame");
             let Some(position) = position.ok().filter(|position| *position != DEFERRED) else { return };
             if let Some(channel) = self.channels.get_mut(key) {
-                // Each is a call of its own, and gets an answer of its own.
+                // Each is a separate call with its own reply.
                 channel.calls.place_cancel(tag, position);
             }
         }
     }
 
-    /// A commit was encoded: from here on the channel holds its output.
+    /// Holds the output of a channel from here on, after a commit was encoded.
     pub(in crate::engine) fn hold(&mut self, key: ChannelKey) {
         let Some(channel) = self.channels.get_mut(key) else { return };
         self.holding.channels += usize::from(channel.held.buffers.is_empty());
         channel.held.buffers.push_back(Buffer::default());
     }
 
-    /// A commit was answered: what waited for it goes out.
+    /// Sends what waited for a commit, after that was answered.
     pub(in crate::engine) fn release(&mut self, key: ChannelKey) {
         let position = self.position();
         let Some(channel) = self.channels.get_mut(key) else { return };
@@ -184,14 +187,14 @@ impl Engine {
         self.outbound.append_all(buffer.frames);
         if channel.held.buffers.is_empty() {
             if channel.close_end == HELD {
-                // It is the last that a channel holds.
+                // The close is the last output of a channel.
                 channel.close_end = self.taken + self.outbound.len() as u64;
             }
             self.stop_holding();
         }
     }
 
-    /// A channel is gone: what it held is not sent.
+    /// Drops what a removed channel held.
     pub(in crate::engine) fn drop_held(&mut self, held: Held) {
         if held.buffers.is_empty() {
             return;
@@ -222,7 +225,7 @@ impl Engine {
         if self.holding.close.is_some() { HELD } else { self.position() }
     }
 
-    /// Encodes the close of the connection, which goes out after all that is held.
+    /// Encodes the close of the connection, which is sent after everything that is held.
     pub(in crate::engine) fn encode_close(&mut self, close: connection::Close) -> Result<(), FrameEncodeError> {
         if self.holding.octets == 0 {
             return self.encoder.method(&mut self.outbound, 0, &close);

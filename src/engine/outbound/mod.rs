@@ -1,5 +1,4 @@
-//! What is to be written: output that waits for a commit, and the limit on what waits for the
-//! socket.
+//! Output: what waits for a commit, and the limit on what waits for the socket.
 
 mod holding;
 mod passing;

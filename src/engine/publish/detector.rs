@@ -1,41 +1,41 @@
-//! The classic backpressure detector, as Pika 0.x has it: compares what waits with the average
-//! frame, frame by frame.
+//! The backpressure detector of Pika 0.x: it compares the bytes that wait with the average frame,
+//! frame by frame.
 
 use crate::engine::{ConnectionNotice, Engine};
 use crate::frame::FrameWalk;
 
-/// Counts frames and octets over the connection's life, where it is turned on.
+/// Counts frames and bytes over the life of the connection, if it is turned on.
 #[derive(Debug)]
 pub(in crate::engine) struct Detector {
     multiplier: Option<u32>,
     frames: u64,
     octets: u64,
-    /// How far the outbound buffer has been looked at.
+    /// How far the frames of the outbound buffer were counted.
     seen: FrameWalk,
-    /// It has spoken since everything was written.
-    spoke: bool,
+    /// Whether it has reported backpressure since everything was last written.
+    reported: bool,
 }
 
 impl Detector {
     pub(in crate::engine) fn new(multiplier: Option<u32>) -> Self {
-        Self { multiplier, frames: 0, octets: 0, seen: FrameWalk::default(), spoke: false }
+        Self { multiplier, frames: 0, octets: 0, seen: FrameWalk::default(), reported: false }
     }
 
-    /// A frame of this length was queued, with which so many octets wait: gives the average frame
-    /// where that is too much.
+    /// Counts a frame of this length, including which `queued` bytes wait. Returns the size of the
+    /// average frame if that is too much.
     fn count(&mut self, length: u64, queued: u64) -> Option<u64> {
         let multiplier = self.multiplier?;
         self.frames += 1;
         self.octets += length;
-        // Not divided, so that nothing is lost in rounding.
+        // Multiplied instead of divided, so that nothing is lost in rounding.
         let too_much = u128::from(queued) * u128::from(self.frames) > u128::from(self.octets) * u128::from(multiplier);
         too_much.then(|| self.octets / self.frames)
     }
 }
 
 impl Engine {
-    /// Changes how many average frames may wait before the detector speaks, at least 1. It changes
-    /// nothing while the detector is off.
+    /// Changes how many average frames may wait before [`ConnectionNotice::Backpressure`] is
+    /// reported; at least 1. It has no effect if the detector is off.
     pub fn set_backpressure_multiplier(&mut self, multiplier: u32) {
         self.detect_backpressure();
         if let Some(present) = &mut self.detector.multiplier {
@@ -43,10 +43,10 @@ impl Engine {
         }
     }
 
-    /// Looks at the frames that were queued since the last time.
+    /// Counts the frames that were queued since the last time.
     ///
-    /// It comes before anything is written, so that what waited with each of them can be told: what
-    /// waits now, without those behind it.
+    /// It is called before the count of waiting bytes changes by a write, so that what waited with
+    /// each frame can be computed: what waits now, less the frames after it.
     #[inline]
     pub(in crate::engine) fn detect_backpressure(&mut self) {
         if self.detector.multiplier.is_some() {
@@ -54,16 +54,16 @@ impl Engine {
         }
     }
 
-    /// The buffer was taken: the next one begins at its front.
+    /// Starts again at the front of the buffer, after the old one was taken.
     pub(in crate::engine) fn forget_seen_frames(&mut self) {
         self.detector.seen = FrameWalk::default();
     }
 
-    /// Something was written: tells whoever heard of backpressure when it was all.
+    /// Reports the end of backpressure, if it was reported and everything is written.
     #[inline]
-    pub(in crate::engine) fn relieve(&mut self) {
-        if self.detector.spoke && self.queued() == 0 {
-            self.detector.spoke = false;
+    pub(in crate::engine) fn report_relief(&mut self) {
+        if self.detector.reported && self.queued() == 0 {
+            self.detector.reported = false;
             self.tell_connection(&ConnectionNotice::Relieved);
         }
     }
@@ -75,7 +75,7 @@ impl Engine {
         for length in lengths {
             queued += length;
             if let Some(average) = self.detector.count(length, queued) {
-                self.detector.spoke = true;
+                self.detector.reported = true;
                 self.tell_connection(&ConnectionNotice::Backpressure { queued, average });
             }
         }

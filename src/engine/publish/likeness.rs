@@ -1,9 +1,9 @@
-//! In how much a message that came back is like one that was published.
+//! How much a returned message resembles one that was published.
 //!
-//! Brokers change messages on their way. RabbitMQ 4 writes headers anew and sorts them, and every
-//! version takes `BCC` out; `expiration` comes back as the number that was read (`0060` as `60`);
-//! interceptors and plugins stamp a timestamp or headers on. None of them changes exchange, routing
-//! key or body.
+//! Brokers change messages before they return them. RabbitMQ 4 encodes headers again and sorts
+//! them, and every version removes `BCC`; `expiration` is returned as the number that was parsed
+//! (`0060` as `60`); interceptors and plugins add a timestamp or headers. None of them changes
+//! exchange, routing key or body.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
@@ -11,8 +11,8 @@ use std::hash::{BuildHasher, RandomState};
 use crate::protocol::{ContentProperties, basic::Properties};
 use crate::wire::{Decimal, FieldTable, FieldValue, Reader, Writer};
 
-/// The kinds of likeness, the closest first: all of the message, all but what brokers stamp, all
-/// but the properties, exchange and routing key alone.
+/// The number of kinds of likeness. From the closest: the whole message; all but what brokers
+/// change; all but the properties; only exchange and routing key.
 pub(in crate::engine) const COUNT: usize = 4;
 
 /// The hashes of a message, one for each kind.
@@ -33,32 +33,33 @@ pub(super) fn marks(
     let expiration = properties.expiration.take().map(|text| whole_number(text.as_bytes()).ok_or(text));
     let stamped = (properties.timestamp.take(), properties.delivery_mode.take(), expiration, headers);
     let mut kept = Vec::new();
-    // What was decoded can be encoded.
+    // Properties that were decoded can be encoded.
     let encoded = properties.encode(&mut Writer::new(&mut kept));
     debug_assert!(encoded.is_ok(), "properties that were read can be written");
     let identity = hasher.hash_one((1_u8, content, kept));
     [hasher.hash_one((0_u8, identity, stamped)), identity, content, route]
 }
 
-/// The number that a broker reads in an expiration.
+/// The number that a broker parses from an expiration.
 fn whole_number(text: &[u8]) -> Option<u64> {
     let digits = text.strip_prefix(b"+").unwrap_or(text);
     let all_digits = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     all_digits.then(|| std::str::from_utf8(digits).ok()?.parse().ok()).flatten()
 }
 
-/// Hashes values by what they mean: equal ones alike, whatever type and order a broker chose to
-/// write them in.
+/// Hashes values by their meaning: equal ones have equal hashes, whatever type and order a broker
+/// encoded them with.
 struct Hash<'a>(&'a RandomState);
 
 impl Hash<'_> {
-    /// An empty table is none. Of a name that comes twice the broker keeps the first.
+    /// Hashes a table of headers. An empty table counts as none. If a name occurs twice, the broker
+    /// keeps the first.
     fn headers(&self, table: Option<&FieldTable>) -> u64 {
         let mut seen = BTreeSet::from([&b"BCC"[..]]);
         let mut sum = 0_u64;
         for (name, value) in table.into_iter().flat_map(FieldTable::iter) {
             if seen.insert(name.as_bytes()) {
-                // In any order.
+                // A sum does not depend on the order.
                 sum = sum.wrapping_add(self.0.hash_one((name.as_bytes(), self.value(value))));
             }
         }
@@ -70,7 +71,7 @@ impl Hash<'_> {
             return self.0.hash_one((0_u8, number));
         }
         if let Some(number) = value.as_f64() {
-            // The two zeros are one number.
+            // Adding 0.0 makes the two zeros equal.
             return self.0.hash_one((1_u8, (number + 0.0).to_bits()));
         }
         match value {
@@ -89,7 +90,7 @@ impl Hash<'_> {
     }
 }
 
-/// The same number with as few digits after the point as it takes.
+/// The same number with the fewest digits after the point.
 fn shortest(mut decimal: Decimal) -> Decimal {
     while decimal.scale > 0 && decimal.value % 10 == 0 {
         decimal = Decimal::new(decimal.scale - 1, decimal.value / 10);

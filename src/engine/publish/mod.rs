@@ -1,4 +1,4 @@
-//! Publishing: the gate, confirms, and messages that return.
+//! Publishing: the gate, confirms, and returned messages.
 
 mod confirms;
 mod detector;

@@ -1,4 +1,4 @@
-//! Publishing: the gate, the frames, the sequence number and the accounting, all in one step.
+//! Publishing: the gate, the frames, the sequence number and the counts, in one step.
 
 use super::confirms::{Confirms, Decided, Mandatory, Verdict};
 use super::gate::Waiting;
@@ -10,22 +10,22 @@ use crate::frame::{Outbound, Publish};
 use crate::protocol::ContentProperties;
 use crate::wire::Writer;
 
-/// Whether a publish may go now.
+/// Whether a publish may be queued now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// It may.
+    /// It may be queued.
     Open,
-    /// It has to wait: the water mark, the limit in flight, the broker's block, or somebody who
-    /// came first.
+    /// It has to wait: for the water mark, the limit of unconfirmed publishes, the broker's block
+    /// or stop, or an earlier publish.
     Closed,
 }
 
 impl Engine {
-    /// Whether a publish on this channel may go now.
+    /// Returns whether a publish on this channel may be queued now.
     ///
     /// # Errors
     ///
-    /// The channel is closed.
+    /// Returns an error if the channel is closed.
     #[inline]
     pub fn admission(&self, key: ChannelKey) -> Result<Admission, Failure> {
         let channel = self.channels.open(key).filter(|_| self.state.is_open());
@@ -34,12 +34,13 @@ impl Engine {
         Ok(if open { Admission::Open } else { Admission::Closed })
     }
 
-    /// Queues a message as [`Engine::publish`] does, if it may go now; else does nothing.
+    /// Queues a message as [`Engine::publish`] does, if it may be queued now. Otherwise it has no
+    /// effect.
     ///
     /// # Errors
     ///
-    /// Those of [`Engine::publish`]; or the channel confirms its publishes, and nobody would hear
-    /// what becomes of this one.
+    /// Returns an error in the cases of [`Engine::publish`], or if the channel confirms its
+    /// publishes and there is no `waiter` for the confirm.
     #[inline]
     pub fn publish_if_open(
         &mut self,
@@ -57,13 +58,15 @@ impl Engine {
         Ok(admission)
     }
 
-    /// Puts a message in line at the gate. It is queued when its turn comes, whether or not anybody
-    /// looks; `waiter` hears [`Completion::Published`] then. On a confirming channel, `confirm`
-    /// hears what the broker does with it.
+    /// Adds a message to those that wait at the gate. When its turn comes it is queued, whether or
+    /// not its future is polled, and `waiter` completes with [`Completion::Published`]. On a
+    /// confirming channel, `confirm` completes with [`Completion::Confirmed`] when the broker has
+    /// confirmed it. To give up the place, see [`Engine::forget`].
     ///
     /// # Errors
     ///
-    /// The channel is closed, or the message cannot be encoded; it does not wait.
+    /// Returns an error if the channel is closed or the message cannot be encoded. It then does not
+    /// wait.
     pub fn wait_to_publish(
         &mut self,
         key: ChannelKey,
@@ -81,7 +84,7 @@ impl Engine {
         Ok(place)
     }
 
-    /// A message gives up its place at the gate, unless its turn has come: it is not published.
+    /// Removes a message from the gate, unless it was queued already. It is then not published.
     pub(in crate::engine) fn leave_gate(&mut self, place: GatePlace) {
         if let Some(waiting) = self.gate.leave(place) {
             self.discard_waiting(waiting);
@@ -89,20 +92,21 @@ impl Engine {
         self.admit();
     }
 
-    /// Lets go of a message that was not published.
+    /// Releases the memory of a message that was not published.
     pub(in crate::engine) fn discard_waiting(&mut self, waiting: Waiting) {
         self.discarded.bodies.extend(waiting.frames.into_bodies());
         self.discarded.bodies.extend(waiting.mandatory.map(|mandatory| mandatory.body));
     }
 
-    /// Queues a message with all its frames. On a confirming channel, gives its sequence number,
-    /// and `waiter` hears what the broker does with it.
+    /// Queues a message with all its frames. On a confirming channel, returns its sequence number,
+    /// and `waiter` completes with [`Completion::Confirmed`] when the broker has confirmed it.
     ///
-    /// The gate is the caller's to ask: see [`Engine::admission`].
+    /// It does not check the gate; the caller does, by [`Engine::admission`].
     ///
     /// # Errors
     ///
-    /// The channel is closed, or the message cannot be encoded; nothing was queued.
+    /// Returns an error if the channel is closed or the message cannot be encoded. Nothing is
+    /// queued then.
     #[inline]
     pub fn publish(
         &mut self,
@@ -114,7 +118,7 @@ impl Engine {
         self.queue_publish(key, publish, waiter)
     }
 
-    /// The same on a channel that is open.
+    /// The same on a channel that is known to be open.
     #[inline]
     fn queue_publish(
         &mut self,
@@ -122,7 +126,9 @@ impl Engine {
         publish: &Publish<'_>,
         waiter: Option<WaiterId>,
     ) -> Result<Option<u64>, Failure> {
-        // What can fail comes before the frames: a message that is queued is counted.
+        // Everything that can fail comes before the frames are queued, because a queued message has
+        // to be counted: the broker counts it too, and a confirm that is off by one confirms
+        // another message. `encode` appends either all frames or none.
         let mandatory = match publish.mandatory && self.is_confirming(key) {
             true => Some(Box::new(remember(publish)?)),
             false => None,
@@ -147,7 +153,8 @@ impl Engine {
         self.account(key, position, waiter, mandatory);
     }
 
-    /// Bytes that nobody took, those that wait for commits included.
+    /// The bytes that the driver has not taken, including those that wait for commits. They may not
+    /// wait in `outbound` (see `encode`), so both are counted.
     #[inline]
     fn put_out(&self) -> u64 {
         self.outbound.len() as u64 + self.holding.octets()
@@ -163,56 +170,60 @@ impl Engine {
         mandatory: Option<Box<Mandatory>>,
     ) -> Option<u64> {
         self.gate.set_queued(self.queued());
+        // A message that waited at the gate may have kept its body for a channel that does not
+        // confirm after all.
         let Some(confirms) = self.channels.get_mut(key).and_then(|channel| channel.confirms.as_mut()) else {
             if let Some(mandatory) = mandatory {
                 self.discarded.bodies.push(mandatory.body);
             }
             return None;
         };
-        self.gate.depart();
+        self.gate.count_unconfirmed();
         Some(confirms.push(waiter, position, mandatory))
     }
 
-    /// The channel confirms its publishes.
+    /// Returns `true` if the channel confirms its publishes: from the moment `confirm.select` is
+    /// sent.
     pub fn is_confirming(&self, key: ChannelKey) -> bool {
         self.channels.get(key).is_some_and(|channel| channel.confirms.is_some())
     }
 
-    /// Tells when everything published on the channel so far is decided about: now, or to `waiter`.
+    /// Returns the counts of failed publishes if everything that was published on the channel so
+    /// far is confirmed. Otherwise returns `None`, and `waiter` completes with
+    /// [`Completion::Settled`] when it is.
     ///
     /// # Errors
     ///
-    /// The channel is closed.
+    /// Returns an error if the channel is closed.
     pub fn wait_for_confirms(&mut self, key: ChannelKey, waiter: WaiterId) -> Result<Option<Settled>, Failure> {
         self.check_channel(key)?;
         let confirms = self.channels.get_mut(key).and_then(|channel| channel.confirms.as_mut());
         Ok(confirms.map_or(Some(Settled::default()), |confirms| confirms.watch(waiter)))
     }
 
-    /// A waiter gives up waiting for confirms.
+    /// Removes a waiter for all confirms.
     pub(in crate::engine) fn stop_waiting_for_confirms(&mut self, key: ChannelKey, waiter: WaiterId) {
         if let Some(confirms) = self.channels.get_mut(key).and_then(|channel| channel.confirms.as_mut()) {
             confirms.unwatch(waiter);
         }
     }
 
-    /// Whoever asked what went wrong is gone: the next one hears of it.
+    /// Takes back the counts of failed publishes from a waiter that was dropped, for the next one.
     pub(in crate::engine) fn return_settled(&mut self, key: ChannelKey, settled: Settled) {
         if let Some(confirms) = self.channels.get_mut(key).and_then(|channel| channel.confirms.as_mut()) {
             confirms.return_failed(settled);
         }
     }
 
-    /// The channel confirms from here on. The broker counts from the select, not from its answer,
-    /// and so do we: a message that waited at the gate and goes in between is number 1 on both
-    /// sides.
+    /// Starts counting publishes. The broker counts from the select and not from its answer: a
+    /// message that waited at the gate and is sent in between is number 1 on both sides.
     pub(in crate::engine) fn select_confirms(&mut self, key: ChannelKey) {
         if let Some(channel) = self.channels.get_mut(key) {
             channel.confirms.get_or_insert_with(Confirms::default);
         }
     }
 
-    /// Queues what waits at the gate and may go.
+    /// Queues what waits at the gate and may be queued now.
     #[inline]
     pub(in crate::engine) fn admit(&mut self) {
         self.gate.set_queued(self.queued());
@@ -221,8 +232,8 @@ impl Engine {
         }
     }
 
-    /// Queues those whose turn it is, up to what is good for one hold of the lock; the rest goes
-    /// when this was written.
+    /// Queues publishes in turn, up to a number of bytes that keeps the driver's lock short. The
+    /// rest is queued when these were written.
     fn publish_waiting(&mut self) {
         const AT_ONCE: usize = 64 * 1024;
         while self.outbound.len() < AT_ONCE
@@ -233,7 +244,7 @@ impl Engine {
         }
     }
 
-    /// Applies an ack or nack of the broker's.
+    /// Applies an ack or nack of the broker.
     pub(in crate::engine) fn handle_verdict(
         &mut self,
         number: u16,
@@ -247,7 +258,7 @@ impl Engine {
         let mut decided = Decided::default();
         let unknown = |tag| Violation::UnknownPublish(verdict.method(), tag);
         confirms.decide(tag, multiple, verdict, &mut decided).map_err(unknown)?;
-        self.gate.arrive(decided.count);
+        self.gate.count_confirmed(decided.count);
         for (waiter, confirmation) in decided.confirmed {
             self.events.push_back(Event::Completed(waiter, Completion::Confirmed(confirmation)));
         }
@@ -259,7 +270,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Ties a message that came back to its publish, or gives it to whoever listens for those.
+    /// Assigns a returned message to its publish, or passes it to the listener for returns.
     pub(in crate::engine) fn handle_return(&mut self, key: ChannelKey, returned: Box<Returned>) {
         let Some(channel) = self.channels.get_mut(key) else { return };
         let left = match channel.confirms.as_mut() {
@@ -271,8 +282,9 @@ impl Engine {
         }
     }
 
-    /// From now on, messages that come back and belong to no confirmed publish are kept for
-    /// `listener`. The one that listened before hears that it does so no more.
+    /// Registers `listener` for returned messages that belong to no publish with a waiter for its
+    /// confirm. They are kept for it from now on, and [`Event::Readable`] reports each. It replaces
+    /// a previous listener, to which one more [`Event::Readable`] reports that.
     pub fn listen_for_returns(&mut self, key: ChannelKey, listener: WaiterId) {
         if let Some(channel) = self.channels.get_mut(key) {
             let displaced = channel.returns.listener.replace(listener);
@@ -280,39 +292,40 @@ impl Engine {
         }
     }
 
-    /// What came back on this channel, be it open or closed, is kept for `listener`, and not for a
-    /// later one.
+    /// Returns `true` if the returned messages of this channel, open or closed, are kept for
+    /// `listener`, and not for a later one.
     pub fn is_listening_for_returns(&mut self, key: ChannelKey, listener: WaiterId) -> bool {
         self.channels.returns_mut(key).is_some_and(|returns| returns.listener == Some(listener))
     }
 
-    /// `listener` listens no more: what was kept for it goes.
+    /// Removes `listener`, and drops the messages that were kept for it.
     pub fn stop_returns(&mut self, key: ChannelKey, listener: WaiterId) {
         if let Some(returns) = self.channels.returns_mut(key).filter(|returns| returns.listener == Some(listener)) {
             *returns = Returns::default();
         }
     }
 
-    /// Takes the oldest message that came back.
+    /// Takes the oldest returned message.
     ///
     /// # Errors
     ///
-    /// The channel is closed, and nothing is left.
+    /// Returns an error if the channel is closed and no message is left.
     pub fn take_returned(&mut self, key: ChannelKey) -> Result<Option<Returned>, Failure> {
         if let Some(returned) = self.channels.returns_mut(key).and_then(Returns::pop) {
             return Ok(Some(returned));
         }
-        // One that is closing may still bring some.
+        // On a channel that is closing, messages may still be returned.
         if self.channels.get(key).is_some() { Ok(None) } else { self.check_channel(key).map(|()| None) }
     }
 
-    /// Messages that came back on this channel and were dropped because nobody took them in time.
+    /// Returns how many returned messages of this channel were dropped, because they were not taken
+    /// in time or were larger than a limit.
     pub fn lost_returns(&mut self, key: ChannelKey) -> u64 {
         self.channels.returns_mut(key).map_or(0, |returns| returns.lost)
     }
 }
 
-/// What a mandatory publish will be recognised by, should it come back.
+/// What identifies a mandatory publish if the broker returns it.
 fn remember(publish: &Publish<'_>) -> Result<Mandatory, Failure> {
     let mut properties = Vec::new();
     let mut writer = Writer::new(&mut properties);

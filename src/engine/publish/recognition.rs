@@ -1,8 +1,9 @@
-//! Which publish a message that came back belongs to, whatever the broker made of it on the way.
+//! Finds the publish of a returned message, even if the broker changed the message.
 //!
-//! Publishes are looked up by what they have in common with the message, the most first: by a hash
-//! for each [kind of likeness](super::likeness), so that a message that came back costs the same
-//! however much is in flight. Nothing is hashed before the first message comes back.
+//! Publishes are looked up by what they have in common with the message, in the order of how much
+//! that is: by one hash for each [kind of likeness](super::likeness). So the cost of a returned
+//! message does not grow with what is unconfirmed. Nothing is hashed before the first message is
+//! returned.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::RandomState;
@@ -10,11 +11,11 @@ use std::hash::RandomState;
 use super::likeness;
 use crate::engine::steps::step;
 
-/// The hashes of a message, one for each likeness, the closest first.
+/// The hashes of a message, one for each kind of likeness, the closest first.
 pub(super) type Marks = [u64; likeness::COUNT];
 
-/// The open publishes, by each of their marks. A publish is open while it is undecided and nothing
-/// came back for it.
+/// The open publishes, by each of their marks. A publish is open while it is unconfirmed and not
+/// returned.
 #[derive(Debug, Default)]
 pub(super) struct Recognition {
     hasher: RandomState,
@@ -24,10 +25,10 @@ pub(super) struct Recognition {
 /// Publishes that share a mark, by sequence number.
 #[derive(Debug, Default)]
 struct Alike {
-    /// Those that are open, and others in between; the first is open once it was looked for.
+    /// The open ones, with others in between. After a search, the first is open.
     members: VecDeque<u64>,
     open: usize,
-    /// A message came back that may be any of those up to this number.
+    /// A message was returned that may be any of those up to this number.
     suspected_up_to: u64,
 }
 
@@ -37,7 +38,7 @@ impl Recognition {
         likeness::marks(&self.hasher, exchange, routing_key, properties, body)
     }
 
-    /// Takes a publish in. They come in the order of their numbers.
+    /// Adds a publish. Publishes are added in the order of their numbers.
     pub(super) fn add(&mut self, sequence: u64, marks: &Marks) {
         for mark in marks {
             let alike = self.alike.entry(*mark).or_default();
@@ -46,8 +47,9 @@ impl Recognition {
         }
     }
 
-    /// The open publish to which a message with this mark belongs: the first after the number
-    /// `after`, because brokers return in the order of publishes, or else the first of all.
+    /// Finds the open publish to which a message with this mark belongs: the first after the number
+    /// `after`, because brokers return messages in the order of their publishes, or else the first
+    /// of all.
     pub(super) fn find(&mut self, mark: u64, after: u64, is_open: impl Fn(u64) -> bool) -> Option<u64> {
         let alike = self.alike.get_mut(&mark)?;
         alike.sweep(&is_open);
@@ -60,13 +62,13 @@ impl Recognition {
         later.find(|sequence| is_open(*sequence)).or_else(|| alike.members.front().copied())
     }
 
-    /// A message came back that was not exactly like any publish, but had `mark` in common with the
-    /// one of these `marks`, which was taken for it. Whether it may be another one as well: then
-    /// each of those, up to the last number, is suspected.
+    /// Handles a returned message that equals no publish, but has `mark` in common with the one
+    /// with these `marks`, to which it was assigned. Returns whether it may be another one as well.
+    /// In that case each of those, up to the number `last`, is suspected.
     pub(super) fn suspect_others(&mut self, mark: u64, marks: &Marks, last: u64) -> bool {
         let open = |mark: &u64| self.alike.get(mark).map_or(0, |alike| alike.open);
         let [exact, ..] = marks;
-        // Publishes that are equal in everything can stand for each other.
+        // Publishes that are equal in everything are interchangeable.
         if open(&mark) <= open(exact) {
             return false;
         }
@@ -76,12 +78,12 @@ impl Recognition {
         true
     }
 
-    /// The publish is one of which a message that came back may be.
+    /// Whether a message was returned that may be this publish.
     pub(super) fn is_suspected(&self, sequence: u64, marks: &Marks) -> bool {
         marks.iter().any(|mark| self.alike.get(mark).is_some_and(|alike| sequence <= alike.suspected_up_to))
     }
 
-    /// A publish is open no more.
+    /// Records that a publish is no longer open.
     pub(super) fn close(&mut self, marks: &Marks) {
         for mark in marks {
             if let Some(alike) = self.alike.get_mut(mark) {
@@ -90,8 +92,8 @@ impl Recognition {
         }
     }
 
-    /// Forgets what is not needed of the publishes that share these marks, one of them being
-    /// decided.
+    /// Removes publishes that are no longer open from those that share these marks, after one of
+    /// them was confirmed.
     pub(super) fn sweep(&mut self, marks: &Marks, is_open: impl Fn(u64) -> bool) {
         for mark in marks {
             let Some(alike) = self.alike.get_mut(mark) else { continue };
@@ -102,7 +104,7 @@ impl Recognition {
         }
     }
 
-    /// No publish is left.
+    /// Whether no publish is left.
     pub(super) fn is_empty(&self) -> bool {
         self.alike.is_empty()
     }

@@ -1,28 +1,31 @@
-//! Messages that come back and that no confirm brings.
+//! Returned messages that are not reported by a confirm.
 
 use std::collections::VecDeque;
 
 use crate::engine::{Returned, WaiterId};
 
-/// Returned messages that belong to no confirmed publish, for whoever listens.
+/// The returned messages of a channel that belong to no publish with a waiter for its confirm, kept
+/// for a listener.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Returns {
     ready: VecDeque<Returned>,
-    /// Bytes of those that are ready.
+    /// The size of the kept messages in bytes.
     size: usize,
     pub(in crate::engine) listener: Option<WaiterId>,
-    /// Messages dropped because the listener did not keep up.
+    /// The number of messages that were dropped because the listener did not keep up, or because
+    /// they were larger than a limit.
     pub(in crate::engine) lost: u64,
 }
 
 impl Returns {
-    /// Messages kept for a listener that does not keep up.
+    /// The largest number of messages that are kept for a listener.
     const KEEP: usize = 4096;
 
-    /// Bytes of them; the latest is kept whatever its size.
+    /// The largest number of bytes that are kept; the latest message is kept regardless of its
+    /// size.
     const KEEP_BYTES: usize = 16 * 1024 * 1024;
 
-    /// Keeps a message for the listener, and names the listener where there is one.
+    /// Keeps a message for the listener, and returns the listener, if there is one.
     pub(super) fn push(&mut self, returned: Returned) -> Option<WaiterId> {
         let listener = self.listener?;
         self.size += returned.message.size();
@@ -39,7 +42,7 @@ impl Returns {
         let returned = self.ready.pop_front()?;
         self.size = self.size.saturating_sub(returned.message.size());
         if self.ready.is_empty() {
-            // After a burst the memory is given back.
+            // Releases memory after a burst.
             self.ready = VecDeque::new();
         }
         Some(returned)

@@ -1,9 +1,9 @@
-//! A list in order of insertion, of which any item can be taken out in one step.
+//! A list in order of insertion, from which any item can be removed in constant time.
 
 use super::slab::{Place, Slab};
 
-/// The list. A [`Place`] names an item for as long as it is in the list; afterwards it names
-/// nothing, for ever.
+/// The list. A [`Place`] identifies an item while it is in the list, and afterwards never
+/// identifies another.
 #[derive(Debug)]
 pub(crate) struct LinkedSlab<T> {
     nodes: Slab<Node<T>>,
@@ -30,7 +30,7 @@ impl<T> Default for LinkedSlab<T> {
 }
 
 impl<T> LinkedSlab<T> {
-    /// Adds an item behind all others.
+    /// Adds an item at the back.
     pub(crate) fn push_back(&mut self, item: T) -> Place {
         let back = self.ends.map(|ends| ends.back);
         let place = self.nodes.insert(Node { previous: back, next: None, item });
@@ -42,7 +42,7 @@ impl<T> LinkedSlab<T> {
         place
     }
 
-    /// Takes an item out, wherever it is.
+    /// Removes the item in this place.
     pub(crate) fn remove(&mut self, place: Place) -> Option<T> {
         let Node { previous, next, item } = self.nodes.remove(place)?;
         if let Some(node) = previous.and_then(|previous| self.nodes.get_mut(previous)) {
@@ -64,12 +64,12 @@ impl<T> LinkedSlab<T> {
         self.get(self.front_place()?)
     }
 
-    /// Where the oldest item is.
+    /// The place of the oldest item.
     pub(crate) fn front_place(&self) -> Option<Place> {
         self.ends.map(|ends| ends.front)
     }
 
-    /// Takes the oldest item out.
+    /// Removes the oldest item.
     pub(crate) fn pop_front(&mut self) -> Option<T> {
         self.remove(self.front_place()?)
     }
@@ -79,17 +79,17 @@ impl<T> LinkedSlab<T> {
         self.nodes.get(place).map(|node| &node.item)
     }
 
-    /// How many items there are.
+    /// The number of items.
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    /// There is none.
+    /// Whether the list is empty.
     pub(crate) fn is_empty(&self) -> bool {
         self.ends.is_none()
     }
 
-    /// Takes everything out, the oldest first.
+    /// Removes all items, the oldest first.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = T> {
         std::iter::from_fn(|| self.pop_front())
     }

@@ -1,4 +1,4 @@
-//! Tables and lists whose items are known by their places.
+//! Tables and lists whose items are identified by their places.
 
 mod linked;
 mod slab;

@@ -1,4 +1,4 @@
-//! A table of things that come and go, each under a name that is never given twice.
+//! A table whose items get a place that is never given twice.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -6,25 +6,26 @@ use std::num::NonZeroU32;
 
 use crate::engine::steps::step;
 
-/// The name of an item: its slot, and which use of the slot it is. The name of an item that is gone
-/// is harmless.
+/// The place of an item: its slot, and its generation, which counts the uses of the slot. The place
+/// of a removed item identifies nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Place {
     pub(crate) slot: u32,
     pub(crate) generation: NonZeroU32,
 }
 
-/// Slots in chunks. The lowest chunk with room is used first, and an empty chunk is freed, so that
-/// a burst leaves a few words for each chunk and nothing for its items.
+/// Slots in chunks. The lowest chunk with room is used first, and an empty chunk is freed. So after
+/// a burst a few words remain for each chunk, and no memory for its items.
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
     chunks: Vec<Chunk<T>>,
     /// The chunks that have room, each once.
     with_room: BinaryHeap<Reverse<u32>>,
-    /// The lowest of them, where the next item goes; one that is full, or none, where it is not
-    /// known.
+    /// The lowest chunk with room, which takes the next item. If it is not known, a chunk that is
+    /// full, or none.
     lowest: u32,
-    /// The one empty chunk that keeps its memory: an item that comes and goes allocates nothing.
+    /// The one empty chunk that keeps its memory, so that an item that is inserted and removed
+    /// again and again allocates nothing.
     spare: Option<u32>,
     len: usize,
 }
@@ -35,8 +36,9 @@ struct Chunk<T> {
     /// The first of the free slots among `slots`.
     free: u32,
     used: u32,
-    /// The generation of a slot that is used for the first time since the chunk was allocated:
-    /// higher than that of any slot before. A chunk without one is used up.
+    /// The generation of a slot that is used for the first time since the chunk was allocated. It
+    /// is higher than that of any slot before. `None` if the generations are used up: the chunk is
+    /// then never used again.
     floor: Option<NonZeroU32>,
 }
 
@@ -53,9 +55,9 @@ enum Content<T> {
     Free(u32),
 }
 
-/// Slots in a chunk.
+/// The number of slots in a chunk.
 const CHUNK: u32 = 64;
-/// No slot.
+/// The index that stands for no slot.
 const NONE: u32 = u32::MAX;
 
 impl<T> Default for Slab<T> {
@@ -65,12 +67,12 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
-    /// How many items there are.
+    /// The number of items.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// Takes an item in.
+    /// Inserts an item.
     #[inline]
     pub(crate) fn insert(&mut self, item: T) -> Place {
         let has_room = self.chunks.get(self.lowest as usize).is_some_and(|chunk| !chunk.is_full());
@@ -79,7 +81,7 @@ impl<T> Slab<T> {
             self.spare = None;
         }
         self.len += 1;
-        // The chunk exists: it is one with room, or the one that was added.
+        // The chunk exists: it has room, or was just added.
         let Some(chunk) = self.chunks.get_mut(index as usize) else {
             return Place { slot: NONE, generation: NonZeroU32::MIN };
         };
@@ -90,7 +92,7 @@ impl<T> Slab<T> {
         Place { slot: index * CHUNK + slot, generation }
     }
 
-    /// Looks for the lowest chunk that has room.
+    /// Finds the lowest chunk that has room, or adds one.
     #[cold]
     fn chunk_with_room(&mut self) -> u32 {
         while let Some(Reverse(index)) = self.with_room.peek().copied() {
@@ -99,7 +101,7 @@ impl<T> Slab<T> {
                 self.lowest = index;
                 return index;
             }
-            // It was freed when its generations were used up.
+            // The chunk was freed when its generations were used up.
             self.with_room.pop();
         }
         self.lowest = self.add_chunk();
@@ -135,7 +137,7 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Takes an item out.
+    /// Removes an item.
     #[inline]
     pub(crate) fn remove(&mut self, place: Place) -> Option<T> {
         let index = place.slot / CHUNK;
@@ -173,7 +175,7 @@ impl<T> Slab<T> {
         })
     }
 
-    /// A chunk is empty: of two that are, the lower one keeps its memory, since it is used first.
+    /// Keeps the memory of one empty chunk: of two, the lower one, because it is used first.
     fn keep_empty(&mut self, index: u32) {
         let freed = self.spare.map(|spare| spare.max(index));
         self.spare = Some(self.spare.map_or(index, |spare| spare.min(index)));
@@ -182,7 +184,7 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Slots for which memory is held.
+    /// The number of slots for which memory is allocated.
     #[cfg(test)]
     pub(crate) fn allocated(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.slots.capacity()).sum()
@@ -218,7 +220,7 @@ impl<T> Chunk<T> {
         if slot.generation != place.generation || matches!(slot.content, Content::Free(_)) {
             return None;
         }
-        // A slot whose generations are used up stays out of the list of the free ones.
+        // A slot whose generations are used up is not added to the free list.
         let next = slot.generation.checked_add(1);
         let content = std::mem::replace(&mut slot.content, Content::Free(self.free));
         if let Some(next) = next {
@@ -232,8 +234,8 @@ impl<T> Chunk<T> {
         }
     }
 
-    /// Gives the memory of an empty chunk back. What it is allocated for later starts above all
-    /// generations of now.
+    /// Frees the memory of an empty chunk. When it is allocated again, its generations start above
+    /// all present ones.
     fn release(&mut self) {
         let exhausted = |slot: &Slot<T>| slot.generation == NonZeroU32::MAX;
         let used_up = self.floor.is_none() || self.slots.iter().any(exhausted);

@@ -1,19 +1,19 @@
-//! Counts the steps of loops whose cost must not grow with what merely waits. Tests compare counts,
-//! not times.
+//! Counts the steps of loops whose cost must not grow with what only waits. Tests compare counts
+//! and not times.
 
 #[cfg(test)]
 thread_local! {
     static STEPS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
-/// A step of a loop. It costs nothing but in tests.
+/// Counts a step of a loop. It does nothing outside tests.
 #[inline(always)]
 pub(crate) fn step() {
     #[cfg(test)]
     STEPS.with(|steps| steps.set(steps.get() + 1));
 }
 
-/// As many steps as something takes that is no loop of ours.
+/// Counts the steps of an operation that is not a loop of this crate.
 #[inline(always)]
 pub(crate) fn steps(count: usize) {
     #[cfg(test)]
@@ -22,7 +22,7 @@ pub(crate) fn steps(count: usize) {
     let _ = count;
 }
 
-/// How many steps `work` takes.
+/// Runs `work`, and returns how many steps it took.
 #[cfg(test)]
 pub(crate) fn steps_of<R>(work: impl FnOnce() -> R) -> (u64, R) {
     let before = STEPS.with(std::cell::Cell::get);
@@ -30,7 +30,7 @@ pub(crate) fn steps_of<R>(work: impl FnOnce() -> R) -> (u64, R) {
     (STEPS.with(std::cell::Cell::get) - before, result)
 }
 
-/// So many numbers in no order, each once: `2^31 - 1` is prime.
+/// `count` different numbers in no order; `2^31 - 1` is prime.
 #[cfg(test)]
 pub(crate) fn scattered(count: u64) -> impl Iterator<Item = u64> {
     (1..=count).map(|index| index * 1_103_515_245 % 2_147_483_647)

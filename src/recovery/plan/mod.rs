@@ -1,14 +1,15 @@
-//! The plan of opening a connection: endpoints and their addresses, cycles through them, and every
+//! The plan for opening a connection: endpoints and their addresses, cycles through them, and every
 //! deadline.
 //!
-//! Whoever performs it repeats:
+//! The driver repeats:
 //!
-//! 1. do what [`DialPlan::poll`] says: start an attempt, give one up, or wait;
-//! 2. report what became of an attempt to the `handle_*` method that is named so, before the next
-//!    `poll`: what has an outcome did not run out of time.
+//! 1. do what [`DialPlan::poll`] returns: start an attempt, give one up, or wait;
+//! 2. report the outcome of an attempt to the matching `handle_*` method, before the next `poll`,
+//!    so that an attempt with an outcome does not time out.
 //!
-//! An attempt goes through phases, each with its deadline. One that connects and has the turn goes
-//! on with TLS, credentials and the handshake of AMQP, each announced by [`DialPlan::enter`].
+//! An attempt goes through phases, each with its deadline. An attempt that connects and has the
+//! turn (see [`race`](super::race)) continues with TLS, credentials and the handshake of AMQP, each
+//! reported to [`DialPlan::enter`].
 //!
 //! ```text
 //!  resolve ──▶ (its addresses)          connect ──▶ TLS ──▶ credentials ──▶ handshake ──▶ the connection
@@ -30,27 +31,27 @@ use crate::error::{ConnectCause, ConnectError, Phase, Progress};
 pub(crate) enum Step {
     /// Start this attempt: find the addresses of its endpoint, or connect to its address.
     Start(Target),
-    /// Stop what is done for this attempt, and hang up: its time is over. It has failed already.
+    /// Stop this attempt and close its stream: it timed out, and already counts as failed.
     GiveUp(Target),
     /// Wait until an attempt has an outcome, or until this time.
     Wait(Option<Instant>),
-    /// Nothing came of it. What is still being done is to be stopped.
+    /// Everything failed. Stop all running attempts.
     End(ConnectError),
 }
 
-/// Everything that one open tries.
+/// The plan of one open.
 #[derive(Debug)]
 pub(crate) struct DialPlan<'a> {
     parameters: &'a ConnectionParameters,
-    /// In the order in which they are tried. None where the transport is the caller's.
+    /// The endpoints in the order in which they are tried; empty if the caller gave a transport.
     endpoints: Vec<&'a Endpoint>,
     state: State,
-    /// Cycles that may follow.
+    /// How many cycles may follow.
     cycles: u32,
-    /// In the order in which they were started.
+    /// The running attempts in the order in which they were started.
     running: Vec<Running>,
     record: Record,
-    /// When all of it is over.
+    /// When the whole open times out, and after how long.
     ends: Option<(Instant, Duration)>,
 }
 
@@ -58,13 +59,13 @@ pub(crate) struct DialPlan<'a> {
 enum State {
     /// A cycle through the endpoints.
     Racing(Race),
-    /// Until the next cycle.
+    /// A pause until the next cycle.
     Pausing(Instant),
-    /// The only attempt is on a transport that is there.
+    /// The only attempt is on a transport that the caller gave.
     Given,
 }
 
-/// An attempt under way.
+/// A running attempt.
 #[derive(Debug)]
 struct Running {
     target: Target,
@@ -76,8 +77,8 @@ struct Running {
 }
 
 impl<'a> DialPlan<'a> {
-    /// A plan that begins now. `seed` is for the order of the endpoints, where that is left to
-    /// chance.
+    /// Creates a plan that begins at `now`. `seed` determines the order of the endpoints if they
+    /// are shuffled.
     pub(crate) fn new(parameters: &'a ConnectionParameters, seed: u64, now: Instant) -> Self {
         let mut endpoints: Vec<&Endpoint> = parameters.endpoints.iter().collect();
         if parameters.endpoint_order == EndpointOrder::Shuffled {
@@ -88,7 +89,7 @@ impl<'a> DialPlan<'a> {
         Self::begin(parameters, endpoints, state, cycles, now)
     }
 
-    /// The plan for a transport that is there already, with its only attempt.
+    /// Creates the plan for a transport that the caller gave, with its only attempt.
     pub(crate) fn on_transport(parameters: &'a ConnectionParameters, now: Instant) -> (Self, Target) {
         let mut plan = Self::begin(parameters, Vec::new(), State::Given, 0, now);
         let target = Target { endpoint: 0, address: None };
@@ -107,12 +108,12 @@ impl<'a> DialPlan<'a> {
         Self { parameters, endpoints, state, cycles, running: Vec::new(), record: Record::default(), ends }
     }
 
-    /// The endpoint that an attempt is for; none where the transport is the caller's.
+    /// The endpoint of an attempt; `None` if the caller gave the transport.
     pub(crate) fn endpoint(&self, target: Target) -> Option<&'a Endpoint> {
         self.endpoints.get(target.endpoint).copied()
     }
 
-    /// What is to be done next. An attempt that is given to be started counts as started.
+    /// What is to be done next. An attempt in [`Step::Start`] counts as started.
     pub(crate) fn poll(&mut self, now: Instant) -> Step {
         if let Some((at, limit)) = self.ends
             && at <= now
@@ -138,7 +139,7 @@ impl<'a> DialPlan<'a> {
                         return Step::Start(target);
                     }
                     race::Step::Wait(until) => return self.wait(until),
-                    race::Step::End if self.cycles > 0 && self.record.may_heal() => {
+                    race::Step::End if self.cycles > 0 && self.record.may_succeed_later() => {
                         self.cycles -= 1;
                         self.state = State::Pausing(now + self.parameters.retry_delay);
                     }
@@ -150,7 +151,7 @@ impl<'a> DialPlan<'a> {
         }
     }
 
-    /// The addresses of an endpoint are known.
+    /// Takes the addresses of an endpoint.
     pub(crate) fn handle_resolved(&mut self, target: Target, addresses: Vec<SocketAddr>) {
         if self.remove(target).is_some()
             && let State::Racing(race) = &mut self.state
@@ -159,8 +160,8 @@ impl<'a> DialPlan<'a> {
         }
     }
 
-    /// An address is connected. Whether it goes on; if not, it is to be hung up, because another
-    /// one has the turn.
+    /// Reports that an address is connected. Returns `true` if the attempt continues, and `false`
+    /// if its stream is to be closed because another attempt has the turn.
     pub(crate) fn handle_connected(&mut self, target: Target) -> bool {
         let goes_on = match &mut self.state {
             State::Racing(race) => race.handle_connected(target),
@@ -172,7 +173,7 @@ impl<'a> DialPlan<'a> {
         goes_on
     }
 
-    /// The attempt that has the turn enters its next phase.
+    /// Reports that the attempt that has the turn enters its next phase.
     pub(crate) fn enter(&mut self, target: Target, phase: Phase, now: Instant) {
         if let Some(running) = self.running.iter_mut().find(|running| running.target == target) {
             running.progress.phase = phase;
@@ -180,10 +181,11 @@ impl<'a> DialPlan<'a> {
         }
     }
 
-    /// An attempt failed in its phase.
+    /// Reports that an attempt failed in its present phase.
     pub(crate) fn handle_failed(&mut self, target: Target, cause: ConnectCause) {
         let Some(mut progress) = self.remove(target) else { return };
-        // A broker that misses a certificate says so after the handshake of TLS.
+        // A broker that requires a client certificate reports its absence only after the TLS
+        // handshake.
         if progress.phase == Phase::Handshake && cause.is_tls() {
             progress.phase = Phase::Tls;
         }
@@ -208,7 +210,7 @@ impl<'a> DialPlan<'a> {
         Some(self.running.remove(index).progress)
     }
 
-    /// The first attempt whose time is over fails.
+    /// Fails the first attempt that has timed out.
     fn give_up(&mut self, now: Instant) -> Option<Target> {
         let late = |running: &Running| {
             let deadline = running.deadline(self.parameters).filter(|deadline| deadline.at <= now);
@@ -219,15 +221,15 @@ impl<'a> DialPlan<'a> {
         Some(target)
     }
 
-    /// Waits until then, or until a deadline before it.
+    /// Waits until the given time, or until an earlier deadline.
     fn wait(&self, until: Option<Instant>) -> Step {
         let attempts = self.running.iter().filter_map(|running| running.deadline(self.parameters));
         let ends = self.ends.map(|(at, _)| at);
         Step::Wait(attempts.map(|deadline| deadline.at).chain(ends).chain(until).min())
     }
 
-    /// The time for all of it is over: what is under way came to nothing, the one that came
-    /// furthest last.
+    /// Ends the plan after `open_timeout`. Running attempts count as failed; the one that got
+    /// furthest is last.
     fn out_of_time(&mut self, limit: Duration) -> ConnectError {
         let cause = || ConnectCause::TimedOut { parameter: "open_timeout", limit };
         let mut running = std::mem::take(&mut self.running);
@@ -235,7 +237,7 @@ impl<'a> DialPlan<'a> {
         for running in running {
             self.record.fail(running.progress, cause());
         }
-        // Of the only attempt there can be, that says it all.
+        // If there is only one attempt, its own cause is enough.
         let all = if self.endpoints.is_empty() { None } else { Some(cause()) };
         self.error(all)
     }
@@ -251,7 +253,7 @@ fn race(parameters: &ConnectionParameters, endpoints: &[&Endpoint]) -> Race {
     Race::new(endpoints.len(), parameters.connection_attempt_delay.filter(|delay| !delay.is_zero()))
 }
 
-/// When a time is over, and which one.
+/// A deadline, with the parameter that sets it.
 #[derive(Debug, Clone, Copy)]
 struct Deadline {
     at: Instant,
@@ -260,7 +262,7 @@ struct Deadline {
 }
 
 impl Deadline {
-    /// None where there is no limit, or one that no clock reaches.
+    /// `None` if there is no limit, or one that a clock cannot represent.
     fn of(since: Instant, parameter: &'static str, limit: Option<Duration>) -> Option<Self> {
         let limit = limit?;
         Some(Self { at: since.checked_add(limit)?, parameter, limit })
@@ -272,7 +274,7 @@ impl Deadline {
 }
 
 impl Running {
-    /// The deadline of its phase, or of the whole attempt where that is earlier.
+    /// The deadline of its phase, or that of the whole attempt if it is earlier.
     fn deadline(&self, parameters: &ConnectionParameters) -> Option<Deadline> {
         let (parameter, limit) = match self.progress.phase {
             Phase::Resolve | Phase::Connect => ("connect_timeout", parameters.connect_timeout),

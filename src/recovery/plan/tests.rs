@@ -1,4 +1,4 @@
-//! A plan, step by step, by a clock that the test turns.
+//! A plan, step by step, with a clock that the test controls.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use std::io;
@@ -34,7 +34,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Turns the clock to what is waited for, and gives how long after the beginning that is.
+    /// Advances the clock to what is waited for, and returns how long after the beginning that is.
     fn waited(&mut self) -> Duration {
         match self.plan.poll(self.now()) {
             Step::Wait(Some(until)) => {
@@ -52,7 +52,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// The failures of the attempts, and the error that they add up to.
+    /// The failures of the attempts, and the resulting error.
     fn ended(&mut self) -> (Vec<String>, ConnectError) {
         match self.plan.poll(self.now()) {
             Step::End(error) => {

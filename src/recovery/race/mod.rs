@@ -1,25 +1,25 @@
 //! Which address is tried next, and when: Happy Eyeballs (RFC 8305) over all addresses of all
 //! endpoints, without I/O and without a clock.
 //!
-//! One [`Race`] is one cycle through the endpoints. Whoever performs it repeats:
+//! One [`Race`] is one cycle through the endpoints. The plan repeats:
 //!
 //! 1. ask [`Race::poll`] for the next step: start an attempt, wait, or end;
-//! 2. report what became of an attempt to the `handle_*` method that is named so.
+//! 2. report the outcome of an attempt to the matching `handle_*` method.
 //!
 //! # The rules
 //!
 //! * Targets are tried in the order of the endpoints. A name is resolved when it is due to start.
-//!   Its addresses then take its place, the families alternating, the resolver's first choice
-//!   first.
-//! * A target starts when the one before it has had `delay` to connect. One that fails makes way
-//!   for the next at once. Without a delay a target starts when nothing else is under way.
-//! * The first address that connects has the *turn*: it alone goes on to TLS, credentials and AMQP.
-//!   So no two connections shake hands with brokers at a time, and credentials are fetched and sent
-//!   once at a time.
-//! * While one has the turn, nothing is started, and addresses that are still connecting go on. One
-//!   that connects meanwhile is hung up, because a broker does not wait for long for a client that
-//!   says nothing. It is the first to start when the turn is free again, as a new attempt with
-//!   deadlines of its own.
+//!   Its addresses then take its place in the order, with alternating families, beginning with the
+//!   resolver's first address.
+//! * A target starts `delay` after the one before it. If that fails earlier, the next target starts
+//!   at once. Without a delay a target starts when no other is running.
+//! * The first address that connects has the *turn*: only it continues with TLS, credentials and
+//!   AMQP. So there is never more than one handshake with a broker at a time, and credentials are
+//!   fetched and sent for one attempt at a time.
+//! * While an attempt has the turn, nothing is started, and addresses that are still connecting
+//!   continue. If one of them connects, it is closed, because a broker does not wait long for a
+//!   client that sends nothing. It is the first to start when the turn is free again, as a new
+//!   attempt with its own deadlines.
 //!
 //! ```text
 //!           start                 connected, turn is free
@@ -33,12 +33,12 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// What an attempt is about.
+/// The target of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Target {
     /// The endpoint's place in the order in which endpoints are tried.
     pub(super) endpoint: usize,
-    /// The address to connect to; none where the endpoint's name is to be resolved.
+    /// The address to connect to; `None` if the name of the endpoint is to be resolved.
     pub(crate) address: Option<SocketAddr>,
 }
 
@@ -49,32 +49,31 @@ pub(super) enum Step {
     Start(Target),
     /// Wait until an attempt has an outcome, or until this time.
     Wait(Option<Instant>),
-    /// Everything was tried, and everything failed.
+    /// Every target was tried and failed.
     End,
 }
 
 /// One cycle through the endpoints.
 #[derive(Debug)]
 pub(super) struct Race {
-    /// How long an attempt is given before the next one starts beside it; none for no attempt
-    /// beside another.
+    /// How long after an attempt the next one starts beside it; `None` if only one runs at a time.
     delay: Option<Duration>,
-    /// What has not been started, in the order of the endpoints.
+    /// The targets that have not been started, in the order of the endpoints.
     waiting: VecDeque<Target>,
-    /// Addresses that connected while another one had the turn. They go before those that wait.
+    /// Addresses that connected while another one had the turn. They start before `waiting`.
     reachable: VecDeque<Target>,
     /// Attempts that resolve or connect.
     under_way: Vec<Target>,
-    /// The one that has connected and goes on.
+    /// The target that has connected and continues.
     turn: Option<Target>,
-    /// When the last attempt was started, and the last one that connects; none where the next one
+    /// When the last attempt was started, and the last one that connects; `None` if the next one
     /// may start at once.
     started: Option<Instant>,
     connecting: Option<Instant>,
 }
 
 impl Race {
-    /// A race between this many endpoints.
+    /// Creates a race between this many endpoints.
     pub(super) fn new(endpoints: usize, delay: Option<Duration>) -> Self {
         Self {
             delay,
@@ -87,7 +86,7 @@ impl Race {
         }
     }
 
-    /// What is to be done next. An attempt that is given to be started counts as started.
+    /// What is to be done next. An attempt in [`Step::Start`] counts as started.
     pub(super) fn poll(&mut self, now: Instant) -> Step {
         let is_idle = self.under_way.is_empty() && self.turn.is_none();
         let Some(&next) = self.reachable.front().or(self.waiting.front()) else {
@@ -103,7 +102,7 @@ impl Race {
         Step::Start(next)
     }
 
-    /// An endpoint's name was resolved.
+    /// Takes the addresses of an endpoint.
     pub(super) fn handle_resolved(&mut self, endpoint: usize, addresses: Vec<SocketAddr>) {
         self.remove(Target { endpoint, address: None });
         let later = self.waiting.iter().position(|target| target.endpoint > endpoint);
@@ -113,8 +112,8 @@ impl Race {
         }
     }
 
-    /// An address is connected. Returns `true` if it goes on, and `false` if it is to be hung up
-    /// because another one has the turn.
+    /// Reports that an address is connected. Returns `true` if it continues, and `false` if it is
+    /// to be closed because another one has the turn.
     pub(super) fn handle_connected(&mut self, target: Target) -> bool {
         self.remove(target);
         if self.turn.is_some() {
@@ -125,7 +124,7 @@ impl Race {
         true
     }
 
-    /// An attempt failed, be it under way or the one that has the turn.
+    /// Reports that an attempt failed, whether or not it has the turn.
     pub(super) fn handle_failed(&mut self, target: Target) {
         self.remove(target);
         self.turn = self.turn.filter(|turn| *turn != target);
@@ -133,8 +132,9 @@ impl Race {
         self.connecting = None;
     }
 
-    /// When a target may start beside what is under way. A name that is resolved in time leaves its
-    /// start to its first address.
+    /// When a target may start beside the running ones. The delay of an address counts from the
+    /// last attempt that connects, so the resolution of a name does not postpone its first address
+    /// if it is fast enough.
     fn due(&self, target: Target) -> Option<Instant> {
         let last = if target.address.is_some() { self.connecting } else { self.started };
         Some(last? + self.delay?)
@@ -156,8 +156,8 @@ impl Race {
     }
 }
 
-/// IPv6 and IPv4 in turn, beginning with the first address (section 4 of RFC 8305); each family in
-/// its order.
+/// Alternates IPv6 and IPv4, beginning with the family of the first address (RFC 8305 §4). Each
+/// family keeps its order.
 fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let starts_with_ipv6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (first, second): (Vec<_>, Vec<_>) =

@@ -7,7 +7,7 @@ use super::*;
 
 const DELAY: Duration = Duration::from_millis(250);
 
-/// A race with a clock that the test turns.
+/// A race with a clock that the test controls.
 struct World {
     race: Race,
     began: Instant,
@@ -24,7 +24,7 @@ impl World {
         Self { race: Race::new(endpoints, delay), began: now, now }
     }
 
-    /// Turns the clock to this many milliseconds after the beginning.
+    /// Advances the clock to this many milliseconds after the beginning.
     fn at(&mut self, milliseconds: u64) {
         self.now = self.began + Duration::from_millis(milliseconds);
     }

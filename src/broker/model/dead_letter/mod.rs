@@ -1,4 +1,4 @@
-//! Dead-lettering: the message that goes on, and what its headers tell of where it has been.
+//! Dead-lettering: the message that is published again, and its record of queues in the headers.
 
 use crate::wire::{FieldTable, FieldValue, LongString, ShortString, Timestamp};
 
@@ -7,11 +7,10 @@ use super::queue::{DropReason, Queue};
 
 const X_DEATH: &str = "x-death";
 
-/// The message that goes to the dead-letter exchange of `queue`; none where the queue has no such
-/// exchange.
+/// The message for the dead-letter exchange of `queue`; `None` if the queue has none.
 ///
-/// Its other routing keys (`CC`, `BCC`) stay where its own routing key does, and go where the queue
-/// replaces that.
+/// Its other routing keys (`CC`, `BCC`) are kept if its own routing key is, and removed if the
+/// queue replaces that.
 pub(in crate::broker) fn dead_letter(
     queue: &Queue,
     message: &Message,
@@ -28,14 +27,13 @@ pub(in crate::broker) fn dead_letter(
         headers.remove("BCC");
     }
     dead.properties.headers = Some(sorted(headers));
-    // Or it would expire again wherever it goes.
+    // Otherwise it would expire again in the next queue.
     dead.properties.expiration = None;
     Some(dead)
 }
 
-/// Whether a dead-lettered message has been in the queue `target` before, and came back to it
-/// without anybody having rejected it on the way: RabbitMQ drops it there, as it would go round for
-/// ever.
+/// Whether a dead-lettered message has been in the queue `target` before, and returns to it without
+/// having been rejected in between. RabbitMQ drops it there, because it would circulate forever.
 pub(in crate::broker) fn is_cycle(message: &Message, target: &ShortString) -> bool {
     let headers = message.properties.headers.as_ref();
     let Some(deaths) = headers.and_then(|headers| headers.get(X_DEATH)).and_then(FieldValue::as_array) else {
@@ -46,7 +44,7 @@ pub(in crate::broker) fn is_cycle(message: &Message, target: &ShortString) -> bo
     deaths.iter().take(last + 1).all(|death| field(death, "reason") != Some(b"rejected"))
 }
 
-/// What `x-death` tells of one death; its fields are in the order that a first death has.
+/// The entry of `x-death` for one death. Its fields have the order of a first death.
 fn death(queue: &Queue, message: &Message, reason: DropReason, now: Timestamp) -> FieldTable {
     let mut death = FieldTable::new();
     death.push("count", 1_i64);
@@ -61,7 +59,7 @@ fn death(queue: &Queue, message: &Message, reason: DropReason, now: Timestamp) -
     death
 }
 
-/// Its own routing key and those of `CC`; nobody is told of `BCC`.
+/// Its own routing key and those of `CC`; those of `BCC` stay hidden.
 fn routing_keys(message: &Message) -> Vec<FieldValue> {
     let copies = message.properties.headers.as_ref().and_then(|headers| headers.get("CC"));
     let copies = copies.and_then(FieldValue::as_array).unwrap_or_default();
@@ -69,8 +67,8 @@ fn routing_keys(message: &Message) -> Vec<FieldValue> {
     std::iter::once(text(&message.routing_key)).chain(copies).collect()
 }
 
-/// Puts a death on record: one more where the message died in the same queue of the same reason
-/// before, else a new one in front.
+/// Records a death: increments the count if the message died in the same queue for the same reason
+/// before, and otherwise adds an entry in front.
 fn record(headers: &mut FieldTable, death: FieldTable) {
     let deaths = match headers.get(X_DEATH) {
         Some(FieldValue::Array(deaths)) => with_death(deaths, death),
@@ -87,7 +85,7 @@ fn record(headers: &mut FieldTable, death: FieldTable) {
     headers.insert(X_DEATH, deaths);
 }
 
-/// The record with one more death.
+/// The entries with one more death.
 fn with_death(deaths: &[FieldValue], death: FieldTable) -> Vec<FieldValue> {
     let new = FieldValue::Table(death);
     let is_same = |old: &FieldValue| ["queue", "reason"].iter().all(|name| field(old, name) == field(&new, name));
@@ -106,7 +104,7 @@ fn with_death(deaths: &[FieldValue], death: FieldTable) -> Vec<FieldValue> {
     std::iter::once(newest).chain(others).collect()
 }
 
-/// A text of one death.
+/// A text field of one death.
 fn field<'a>(death: &'a FieldValue, name: &str) -> Option<&'a [u8]> {
     death.as_table()?.get(name)?.as_bytes()
 }
@@ -115,7 +113,7 @@ fn text(text: &ShortString) -> FieldValue {
     FieldValue::LongString(LongString::from(text.as_bytes()))
 }
 
-/// In the order of the names, octet by octet.
+/// Sorts by name, byte by byte.
 fn sorted(table: FieldTable) -> FieldTable {
     let mut fields: Vec<_> = table.into_iter().collect();
     fields.sort_by(|(a, _), (b, _)| a.cmp(b));

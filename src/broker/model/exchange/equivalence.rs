@@ -1,4 +1,4 @@
-//! Whether an exchange is declared again as it was.
+//! Whether an exchange is declared again with the same attributes.
 
 use std::fmt;
 
@@ -8,8 +8,8 @@ use crate::protocol::exchange;
 use crate::wire::{FieldValue, ShortString};
 
 impl Exchange {
-    /// 406 for the first attribute that differs, in RabbitMQ's order. Of the arguments only the
-    /// alternate exchange counts.
+    /// Refuses with 406 the first attribute that differs, in RabbitMQ's order. Of the arguments,
+    /// only the alternate exchange counts.
     pub(in crate::broker) fn check_equivalent(
         &self,
         declare: &exchange::Declare,
@@ -24,7 +24,8 @@ impl Exchange {
     }
 }
 
-/// Long strings and byte arrays of the same octets are the same name.
+/// Compares the names of alternate exchanges. A long string and a byte array with the same bytes
+/// are the same name.
 fn check_alternate(title: &str, received: Option<&FieldValue>, current: Option<&FieldValue>) -> Result<(), Refusal> {
     let (received, current) = match (received, current) {
         (None, None) => return Ok(()),
@@ -48,7 +49,7 @@ fn inequivalent(title: &str, name: &str, received: &str, current: &str) -> Refus
     ))
 }
 
-/// A value where only one declaration has it.
+/// A value that only one of the declarations has.
 fn typed(value: Option<&FieldValue>) -> String {
     value.map_or_else(
         || "none".to_owned(),
@@ -56,10 +57,10 @@ fn typed(value: Option<&FieldValue>) -> String {
     )
 }
 
-/// Octets as they are, everything else as a term.
+/// A string as it is, any other value as a term.
 fn plain(value: &FieldValue) -> String {
     match value.as_bytes() {
-        Some(octets) => String::from_utf8_lossy(octets).into_owned(),
+        Some(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         None => term(value),
     }
 }

@@ -20,15 +20,15 @@ pub(in crate::broker) enum ExchangeKind {
 }
 
 impl ExchangeKind {
-    /// The type of that name, or the refusal that closes the connection.
+    /// The type with this name, or the refusal that closes the connection.
     pub(in crate::broker) fn parse(name: &ShortString) -> Result<Self, Refusal> {
         match name.as_bytes() {
             b"direct" => Ok(Self::Direct),
             b"fanout" => Ok(Self::Fanout),
             b"topic" => Ok(Self::Topic),
             b"headers" => Ok(Self::Headers),
-            // RabbitMQ calls a word that names something else in it invalid; of these only the
-            // empty one is worth telling.
+            // RabbitMQ reports a word that has another meaning in it as invalid. Of these only the
+            // empty one is reproduced.
             b"" => Err(Refusal::connection(ReplyCode::COMMAND_INVALID, "invalid exchange type ''")),
             _ => Err(Refusal::connection(ReplyCode::COMMAND_INVALID, format!("unknown exchange type '{name}'"))),
         }

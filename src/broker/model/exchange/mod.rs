@@ -1,4 +1,4 @@
-//! An exchange: what it was declared with, and what a declaration is refused for.
+//! An exchange: its attributes, and the reasons to refuse a declaration.
 
 mod equivalence;
 mod kind;
@@ -9,10 +9,10 @@ use crate::wire::{FieldTable, FieldValue, ShortString};
 
 pub(in crate::broker) use kind::ExchangeKind;
 
-/// The argument that names the exchange for what is routed nowhere.
+/// The argument that names the exchange for messages that are not routed.
 const ALTERNATE_EXCHANGE: &str = "alternate-exchange";
 
-/// What the names of exchanges and queues that the broker declares itself start with.
+/// The prefix of the names of exchanges and queues that the broker itself declares.
 pub(in crate::broker) const RESERVED_PREFIX: &[u8] = b"amq.";
 
 /// An exchange of a virtual host.
@@ -27,7 +27,7 @@ pub(in crate::broker) struct Exchange {
 }
 
 impl Exchange {
-    /// The exchanges that every virtual host has, with the names and attributes of RabbitMQ's.
+    /// The exchanges of every virtual host, with names and attributes as in RabbitMQ.
     pub(super) fn predeclared() -> impl Iterator<Item = Self> {
         [
             ("", ExchangeKind::Direct, false),
@@ -49,7 +49,7 @@ impl Exchange {
         })
     }
 
-    /// The exchange that a declaration asks for, where no exchange has its name yet.
+    /// Creates the exchange of a declaration.
     pub(in crate::broker) fn declare(declare: &exchange::Declare, vhost: &ShortString) -> Result<Self, Refusal> {
         let kind = ExchangeKind::parse(&declare.kind)?;
         let name = entity_name(&declare.exchange);
@@ -80,12 +80,12 @@ impl Exchange {
         self.durable
     }
 
-    /// It goes with the last binding that it is the source of.
+    /// Whether it is deleted with the last binding of which it is the source.
     pub(in crate::broker) const fn auto_delete(&self) -> bool {
         self.auto_delete
     }
 
-    /// Messages reach it from other exchanges alone.
+    /// Whether it gets messages only from other exchanges.
     pub(in crate::broker) const fn internal(&self) -> bool {
         self.internal
     }
@@ -94,14 +94,14 @@ impl Exchange {
         &self.arguments
     }
 
-    /// The exchange that takes what this one routes nowhere. It may be missing.
+    /// The exchange for messages that this one does not route. It need not exist.
     pub(in crate::broker) fn alternate(&self) -> Option<ShortString> {
         alternate(&self.arguments)
     }
 }
 
-/// What is refused of a declaration before RabbitMQ looks at permissions: an unknown type, and the
-/// default exchange.
+/// Refuses what RabbitMQ refuses in a declaration before it checks permissions: an unknown type,
+/// and the default exchange.
 pub(in crate::broker) fn check_declare(declare: &exchange::Declare) -> Result<(), Refusal> {
     if !declare.passive {
         ExchangeKind::parse(&declare.kind)?;
@@ -109,8 +109,8 @@ pub(in crate::broker) fn check_declare(declare: &exchange::Declare) -> Result<()
     check_not_default(&entity_name(&declare.exchange))
 }
 
-/// What is refused of a deletion before RabbitMQ looks at permissions: the exchanges that are the
-/// broker's own.
+/// Refuses what RabbitMQ refuses in a deletion before it checks permissions: the exchanges that the
+/// broker declares itself.
 pub(in crate::broker) fn check_delete(name: &ShortString, vhost: &ShortString) -> Result<(), Refusal> {
     let name = entity_name(name);
     check_not_default(&name)?;
@@ -121,12 +121,12 @@ pub(in crate::broker) fn check_delete(name: &ShortString, vhost: &ShortString) -
     Ok(())
 }
 
-/// Names of that prefix are the broker's own.
+/// Whether a name has the prefix that is reserved for the broker.
 fn is_reserved(name: &ShortString) -> bool {
     name.as_bytes().starts_with(RESERVED_PREFIX)
 }
 
-/// The default exchange can neither be declared, deleted nor bound.
+/// Refuses the default exchange, which can be neither declared, deleted nor bound.
 pub(super) fn check_not_default(name: &ShortString) -> Result<(), Refusal> {
     if name.is_empty() {
         let text = "operation not permitted on the default exchange";
@@ -143,22 +143,22 @@ pub(in crate::broker) fn alternate(arguments: &FieldTable) -> Option<ShortString
     }
 }
 
-/// A name as RabbitMQ takes it from a method that declares, deletes or binds: without carriage
+/// A name as RabbitMQ reads it from a method that declares, deletes or binds: without carriage
 /// returns and line feeds.
 pub(in crate::broker) fn entity_name(name: &ShortString) -> ShortString {
     if name.as_bytes().iter().any(|octet| matches!(octet, b'\r' | b'\n')) {
-        let octets = name.as_bytes().iter().copied().filter(|octet| !matches!(octet, b'\r' | b'\n'));
-        return ShortString::from(octets.collect::<Vec<u8>>());
+        let bytes = name.as_bytes().iter().copied().filter(|octet| !matches!(octet, b'\r' | b'\n'));
+        return ShortString::from(bytes.collect::<Vec<u8>>());
     }
     name.clone()
 }
 
-/// How refusals speak of an exchange.
+/// How refusals name an exchange.
 pub(super) fn title(name: &ShortString, vhost: &ShortString) -> String {
     format!("exchange '{name}' in vhost '{vhost}'")
 }
 
-/// An alternate exchange is named by a string.
+/// Refuses an alternate exchange that is not named by a string.
 fn check_alternate(arguments: &FieldTable, name: &ShortString, vhost: &ShortString) -> Result<(), Refusal> {
     match arguments.get(ALTERNATE_EXCHANGE) {
         None | Some(FieldValue::LongString(_)) => Ok(()),

@@ -1,4 +1,4 @@
-//! What the arguments of a queue say: read and checked once, at its declaration.
+//! The arguments of a queue, which are read and checked once, at its declaration.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::erlang;
 /// What happens when a queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Overflow {
-    /// The messages at the head make way.
+    /// Messages at the head are dropped.
     #[default]
     DropHead,
     /// A new message is refused.
@@ -20,14 +20,14 @@ pub(super) enum Overflow {
     RejectPublishDlx,
 }
 
-/// The rules of a queue.
+/// The settings of a queue.
 #[derive(Debug, Clone, Default)]
 pub(in crate::broker) struct Settings {
     pub(super) message_ttl: Option<Duration>,
     pub(super) expires: Option<Duration>,
-    /// In messages.
+    /// The number of messages.
     pub(super) max_length: Option<usize>,
-    /// In octets of their bodies.
+    /// The size of their bodies in bytes.
     pub(super) max_size: Option<usize>,
     pub(super) overflow: Overflow,
     pub(super) dead_letter_exchange: Option<ShortString>,
@@ -39,7 +39,7 @@ pub(in crate::broker) struct Settings {
 /// The longest time to live of a queue or a message: ten years, in milliseconds.
 pub(super) const MAX_EXPIRY: u64 = 315_360_000_000;
 
-/// Arguments of other types of queue, which a classic queue refuses whatever their values are.
+/// Arguments of other queue types, which a classic queue refuses, whatever their values.
 const OF_OTHER_TYPES: [&str; 9] = [
     "x-dead-letter-strategy",
     "x-delivery-limit",
@@ -53,8 +53,8 @@ const OF_OTHER_TYPES: [&str; 9] = [
 ];
 
 impl Settings {
-    /// Reads what a declaration says of `queue`, which is what texts call it; checks in RabbitMQ's
-    /// order.
+    /// Reads the arguments of a declaration, and checks them in RabbitMQ's order. `queue` is how
+    /// texts name the queue.
     pub(super) fn read(declare: &queue::Declare, queue: &str) -> Result<Self, Refusal> {
         let arguments = Arguments { table: &declare.arguments, queue };
         let queue_type = arguments.one_of("x-queue-type", "queue type", &["classic", "quorum", "stream"])?;
@@ -86,13 +86,15 @@ impl Settings {
         })
     }
 
-    /// A queue of so many ready messages, with so many octets in their bodies, has too many.
+    /// Whether a queue with this number of ready messages and this size of their bodies is over its
+    /// limits.
     pub(super) fn is_over(&self, length: usize, size: usize) -> bool {
         self.max_length.is_some_and(|max| length > max) || self.max_size.is_some_and(|max| size > max)
     }
 }
 
-/// What RabbitMQ refuses about a queue of another type, or else that there are none here.
+/// The refusal of a queue of another type: RabbitMQ's if it would refuse it too, and otherwise that
+/// this broker has no such queues.
 fn refuse_type(declare: &queue::Declare, queue_type: &str, queue: &str) -> Refusal {
     let property = match declare {
         queue::Declare { auto_delete: true, .. } => "auto-delete",
@@ -106,19 +108,19 @@ fn refuse_type(declare: &queue::Declare, queue_type: &str, queue: &str) -> Refus
     Refusal::precondition(format!("invalid property '{property}' for {queue}"))
 }
 
-/// Arguments, and what texts call the thing that they are for.
+/// Arguments, and how texts name what they belong to.
 pub(super) struct Arguments<'a> {
     pub(in crate::broker) table: &'a FieldTable,
     pub(super) queue: &'a str,
 }
 
 impl<'a> Arguments<'a> {
-    /// The refusal of the argument `name`, for a reason in Erlang's notation.
+    /// The refusal of the argument `name`, with a reason in Erlang's notation.
     pub(super) fn invalid(&self, name: &str, reason: &str) -> Refusal {
         Refusal::precondition(format!("invalid arg '{name}' for {}: {reason}", self.queue))
     }
 
-    /// The refusal of an argument that queues of other types have.
+    /// The refusal of an argument of other queue types.
     pub(super) fn of_other_type(&self, name: &str) -> Refusal {
         Refusal::precondition(format!("invalid arg '{name}' for {} of queue type rabbit_classic_queue", self.queue))
     }
@@ -155,7 +157,7 @@ impl<'a> Arguments<'a> {
         value.as_bool().map(Some).ok_or_else(|| self.unacceptable(name, value))
     }
 
-    /// Text; byte arrays are none.
+    /// A string; a byte array is not one.
     fn octets(&self, name: &str) -> Result<Option<&'a [u8]>, Refusal> {
         match self.table.get(name) {
             None => Ok(None),
@@ -164,7 +166,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// One of some words; `what` is what RabbitMQ calls their kind.
+    /// One of some words; `what` is RabbitMQ's name for them.
     fn one_of(&self, name: &str, what: &str, words: &[&'static str]) -> Result<Option<&'static str>, Refusal> {
         let Some(octets) = self.octets(name)? else { return Ok(None) };
         let word = words.iter().find(|word| word.as_bytes() == octets);
@@ -234,7 +236,7 @@ impl<'a> Arguments<'a> {
     }
 }
 
-/// More than memory can hold is no limit.
+/// A limit that exceeds the address space is no limit.
 fn saturated(limit: u64) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
 }

@@ -1,4 +1,4 @@
-//! The consumers of a queue, and whose turn it is.
+//! The consumers of a queue, and their order of service.
 
 use std::cmp::Reverse;
 use std::time::Instant;
@@ -12,7 +12,7 @@ use super::Queue;
 use super::arguments::Arguments;
 
 impl Queue {
-    /// How many consumers it has.
+    /// The number of consumers.
     pub(in crate::broker) fn consumer_count(&self) -> usize {
         self.consumers.len()
     }
@@ -26,8 +26,8 @@ impl Queue {
     ///
     /// # Errors
     ///
-    /// 406 for an argument of the consumer, 403 where the queue is, or would have to be, another
-    /// one's alone.
+    /// Refuses with 406 for an argument of the consumer, and with 403 if another consumer has
+    /// exclusive use of the queue or if this one requests it and cannot get it.
     pub(in crate::broker) fn add_consumer(
         &mut self,
         key: ConsumerKey,
@@ -37,8 +37,8 @@ impl Queue {
         self.consumers.add(key, consume, &described)
     }
 
-    /// Takes a consumer out. True where an auto-delete queue has lost its last consumer: it is to
-    /// be deleted.
+    /// Removes a consumer. Returns `true` if an auto-delete queue has lost its last consumer and is
+    /// to be deleted.
     pub(in crate::broker) fn remove_consumer(&mut self, key: &ConsumerKey, now: Instant) -> bool {
         if !self.consumers.remove(key) || self.consumers.len() > 0 {
             return false;
@@ -47,15 +47,15 @@ impl Queue {
         self.auto_delete
     }
 
-    /// Consumers that were passed over and have room again stand behind their equals, in the order
-    /// in which this is seen.
+    /// Puts consumers that were skipped and can take a message again after those of the same
+    /// priority, in the order in which this is seen.
     pub(in crate::broker) fn queue_up_again(&mut self, can_take: impl FnMut(&ConsumerKey) -> bool) {
         self.consumers.queue_up_again(can_take);
     }
 
-    /// The consumer that the next message goes to, among those that can take one: of the highest
-    /// priority, and of equals the one that has waited longest. It is served from now on, so it
-    /// moves behind its equals.
+    /// The consumer for the next message, among those that can take one: of the highest priority,
+    /// and with equal priority the one that has waited longest. It then counts as served, and moves
+    /// after those of the same priority.
     pub(in crate::broker) fn next_consumer(
         &mut self,
         can_take: impl FnMut(&ConsumerKey) -> bool,
@@ -64,11 +64,12 @@ impl Queue {
     }
 }
 
-/// A consumer, for whoever looks at the queue.
+/// A consumer, for inspection.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::broker) struct ConsumerView<'a> {
     pub(in crate::broker) key: &'a ConsumerKey,
-    /// Messages may go to it: false for those that wait behind a single active consumer.
+    /// Whether messages may be delivered to it; `false` for those that wait for a single active
+    /// consumer to end.
     pub(in crate::broker) active: bool,
     pub(in crate::broker) priority: i64,
     pub(in crate::broker) exclusive: bool,
@@ -84,9 +85,9 @@ struct Consumer {
     exclusive: bool,
     no_ack: bool,
     arguments: FieldTable,
-    /// The one with the smallest turn is served first among equals.
+    /// With equal priority, the consumer with the smallest turn is served first.
     turn: u64,
-    /// It could not take a message when it was its turn; it queues up again when it can.
+    /// Whether it could not take a message in its turn. It gets a new turn when it can.
     blocked: bool,
 }
 
@@ -95,19 +96,19 @@ struct Consumer {
 pub(super) struct Consumers {
     /// In the order in which they subscribed.
     all: Vec<Consumer>,
-    /// Where one consumer gets all messages: which one.
+    /// Whether one consumer gets all messages; `active` is that consumer.
     single_active: bool,
     active: Option<ConsumerKey>,
     next_turn: u64,
 }
 
 impl Consumers {
-    /// No consumers.
+    /// Creates an empty set.
     pub(super) fn new(single_active: bool) -> Self {
         Self { all: Vec::new(), single_active, active: None, next_turn: 0 }
     }
 
-    /// How many there are.
+    /// The number of consumers.
     pub(super) fn len(&self) -> usize {
         self.all.len()
     }
@@ -129,7 +130,7 @@ impl Consumers {
         self.all.into_iter().map(|consumer| consumer.key).collect()
     }
 
-    /// Subscribes one; `queue` is what texts call the queue.
+    /// Subscribes a consumer; `queue` is how texts name the queue.
     pub(super) fn add(&mut self, key: ConsumerKey, consume: &basic::Consume, queue: &str) -> Result<(), Refusal> {
         let priority = read_priority(&consume.arguments, queue)?;
         let taken = self.all.iter().any(|consumer| consumer.exclusive);
@@ -152,7 +153,7 @@ impl Consumers {
         Ok(())
     }
 
-    /// Takes one out; false where there is none of that key.
+    /// Removes a consumer. Returns `false` if there is none with this key.
     pub(super) fn remove(&mut self, key: &ConsumerKey) -> bool {
         let before = self.all.len();
         self.all.retain(|consumer| consumer.key != *key);
@@ -162,7 +163,7 @@ impl Consumers {
         self.all.len() < before
     }
 
-    /// The one that the next message goes to.
+    /// The consumer for the next message.
     pub(super) fn next(&mut self, mut can_take: impl FnMut(&ConsumerKey) -> bool) -> Option<ConsumerKey> {
         if self.single_active {
             return self.active.clone().filter(|active| can_take(active));
@@ -181,7 +182,8 @@ impl Consumers {
         }
     }
 
-    /// Those that were blocked and can take a message again stand behind their equals.
+    /// Puts consumers that were blocked and can take a message again after those of the same
+    /// priority.
     pub(super) fn queue_up_again(&mut self, mut can_take: impl FnMut(&ConsumerKey) -> bool) {
         for consumer in &mut self.all {
             if consumer.blocked && can_take(&consumer.key) {
@@ -192,7 +194,7 @@ impl Consumers {
         }
     }
 
-    /// The first in the order of service, of those that `eligible` lets pass.
+    /// The first in the order of service for which `eligible` returns `true`.
     fn first(&mut self, mut eligible: impl FnMut(&Consumer) -> bool) -> Option<&mut Consumer> {
         self.all
             .iter_mut()
@@ -207,7 +209,7 @@ impl Consumers {
     }
 }
 
-/// Checks the arguments of a consumer; gives its priority.
+/// Checks the arguments of a consumer, and returns its priority.
 fn read_priority(table: &FieldTable, queue: &str) -> Result<i64, Refusal> {
     let arguments = Arguments { table, queue };
     let priority = arguments.integer("x-priority")?.unwrap_or(0);

@@ -1,4 +1,4 @@
-//! Whether a queue is what a later declaration says it is, and whose it is.
+//! Whether a queue matches a later declaration, and whether a connection may use it.
 
 use crate::broker::keys::ConnectionId;
 use crate::broker::words::Refusal;
@@ -7,7 +7,7 @@ use crate::wire::FieldValue;
 
 use super::{Queue, erlang};
 
-/// The arguments that have to be the same, in RabbitMQ's order. It does not look at others.
+/// The arguments that have to be equal, in RabbitMQ's order. Others are not compared.
 const COMPARED: [&str; 13] = [
     "x-expires",
     "x-message-ttl",
@@ -25,11 +25,11 @@ const COMPARED: [&str; 13] = [
 ];
 
 impl Queue {
-    /// Whether a connection may use the queue.
+    /// Checks that a connection may use the queue.
     ///
     /// # Errors
     ///
-    /// 405 where it is exclusive to another connection.
+    /// Refuses with 405 if the queue is exclusive to another connection.
     pub(in crate::broker) fn check_access(&self, connection: ConnectionId) -> Result<(), Refusal> {
         match self.owner {
             Some(owner) if owner != connection => Err(self.locked()),
@@ -37,12 +37,12 @@ impl Queue {
         }
     }
 
-    /// Whether the queue is as it is declared again.
+    /// Checks that the queue matches a later declaration.
     ///
     /// # Errors
     ///
-    /// 405 where it is exclusive and the declaration is not, or the other way round; 406 for the
-    /// first difference otherwise.
+    /// Refuses with 405 if exactly one of the queue and the declaration is exclusive, and otherwise
+    /// with 406 for the first difference.
     pub(in crate::broker) fn check_equivalent(&self, declare: &queue::Declare) -> Result<(), Refusal> {
         if self.owner.is_some() != declare.exclusive {
             return Err(self.locked());
@@ -72,7 +72,7 @@ impl Queue {
             (None, None) => return Ok(()),
             (Some(received), Some(current)) if erlang::is_same(received, current) => return Ok(()),
             (Some(received), Some(current)) => (quoted(received), quoted(current)),
-            // What is said of the type and what is left out are the same thing.
+            // A missing type stands for `classic`.
             (Some(only), None) | (None, Some(only)) if name == "x-queue-type" && only.as_str() == Some("classic") => {
                 return Ok(());
             }
@@ -98,12 +98,12 @@ impl Queue {
     }
 }
 
-/// A value where both sides have one.
+/// A value if both declarations have one.
 fn quoted(value: &FieldValue) -> String {
     if value.is_void() { String::from("none") } else { format!("'{}'", erlang::display(value)) }
 }
 
-/// A value where one side has none.
+/// A value if only one declaration has one.
 fn described(value: Option<&FieldValue>) -> String {
     value.map_or_else(
         || String::from("none"),

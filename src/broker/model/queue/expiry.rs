@@ -1,4 +1,4 @@
-//! What time does to a queue: messages whose time to live is over, and queues that nobody uses.
+//! Expiry: of messages after their time to live, and of unused queues.
 
 use std::time::{Duration, Instant};
 
@@ -10,15 +10,15 @@ use super::arguments::MAX_EXPIRY;
 use super::{DropReason, Dropped, Queue, erlang};
 
 impl Queue {
-    /// When a message that comes now expires: after the smaller of its own and the queue's time to
-    /// live.
+    /// When a message that arrives at `now` expires: after the smaller of its own and the queue's
+    /// time to live.
     pub(super) fn expiry_of(&self, message: &Message, now: Instant) -> Option<Instant> {
         let own = expiration(&message.properties).ok().flatten();
         let ttl = own.into_iter().chain(self.settings.message_ttl).min()?;
         now.checked_add(ttl)
     }
 
-    /// Drops expired messages from the head, as far as the first that has time left, or is fresh.
+    /// Drops expired messages from the head, up to the first that has not expired or is `fresh`.
     pub(super) fn drop_expired(&mut self, now: Instant, fresh: Option<(u64, Instant)>) -> Vec<Dropped> {
         let mut dropped = Vec::new();
         while let Some(head) = self.messages.head() {
@@ -39,13 +39,13 @@ impl Queue {
         head.into_iter().chain(self.expires_at()).min()
     }
 
-    /// Nobody has used the queue for as long as `x-expires` says: it is to be deleted. A queue with
-    /// consumers is in use.
+    /// Whether the queue was unused for as long as `x-expires` allows, and is to be deleted. A
+    /// queue with consumers is in use.
     pub(in crate::broker) fn is_expired(&self, now: Instant) -> bool {
         self.expires_at().is_some_and(|expires| expires <= now)
     }
 
-    /// It was used: declared again (passively too), or asked for a message with basic.get.
+    /// Records a use: a declaration (also a passive one), or a `basic.get`.
     pub(in crate::broker) fn touch(&mut self, now: Instant) {
         self.used = now;
     }
@@ -56,16 +56,16 @@ impl Queue {
     }
 }
 
-/// Whether a message may be published with these properties.
+/// Checks that a message may be published with these properties.
 ///
 /// # Errors
 ///
-/// 406 for an expiration that is not a number of milliseconds.
+/// Refuses with 406 an expiration that is not a number of milliseconds.
 pub(in crate::broker) fn check_expiration(properties: &Properties) -> Result<(), Refusal> {
     expiration(properties).map(|_| ())
 }
 
-/// The time to live that a message asks for.
+/// The time to live in the properties of a message.
 fn expiration(properties: &Properties) -> Result<Option<Duration>, Refusal> {
     let Some(text) = &properties.expiration else { return Ok(None) };
     match milliseconds(text.as_bytes()) {
@@ -74,7 +74,7 @@ fn expiration(properties: &Properties) -> Result<Option<Duration>, Refusal> {
     }
 }
 
-/// Reads decimal digits, with a sign or without; what is wrong with them is said as Erlang says it.
+/// Parses decimal digits with an optional sign. Errors are in Erlang's notation.
 fn milliseconds(octets: &[u8]) -> Result<u64, String> {
     let (is_negative, unsigned) = match octets {
         [b'-', rest @ ..] => (true, rest),

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::broker::model::message::{Entry, Message};
 
-/// Ready messages: higher priorities first, and in a priority by position.
+/// Ready messages: higher priorities first, and within a priority by position.
 #[derive(Debug, Default)]
 pub(super) struct Messages {
     entries: BTreeMap<(Reverse<u8>, u64), Entry>,
@@ -17,17 +17,17 @@ pub(super) struct Messages {
 }
 
 impl Messages {
-    /// No messages. A queue without priorities has the one level 0.
+    /// Creates an empty set. A queue without priorities has only the level 0.
     pub(super) fn new(max_priority: u8) -> Self {
         Self { max_priority, ..Self::default() }
     }
 
-    /// How many there are.
+    /// The number of messages.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// How many octets their bodies have together.
+    /// The total size of their bodies in bytes.
     pub(super) fn size(&self) -> usize {
         self.size
     }
@@ -42,28 +42,28 @@ impl Messages {
         self.iter().next()
     }
 
-    /// Gives a new message its position; it is not in the queue yet.
+    /// Gives a new message its position, without inserting it.
     pub(super) fn entry(&mut self, message: Arc<Message>, expires: Option<Instant>) -> Entry {
         let position = self.next_position;
         self.next_position += 1;
         Entry { message, position, redelivered: false, expires }
     }
 
-    /// Puts a message to its place.
+    /// Inserts a message at its place.
     pub(super) fn insert(&mut self, entry: Entry) {
         let priority = entry.message.properties.priority.unwrap_or(0).min(self.max_priority);
         self.size += entry.message.body.len();
         self.entries.insert((Reverse(priority), entry.position), entry);
     }
 
-    /// Takes the head out.
+    /// Removes the head.
     pub(super) fn pop(&mut self) -> Option<Entry> {
         let (_, entry) = self.entries.pop_first()?;
         self.size -= entry.message.body.len();
         Some(entry)
     }
 
-    /// Drops all, and gives their number.
+    /// Drops all messages, and returns their number.
     pub(in crate::broker) fn clear(&mut self) -> usize {
         self.size = 0;
         std::mem::take(&mut self.entries).len()

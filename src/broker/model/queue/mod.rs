@@ -1,4 +1,4 @@
-//! A queue: its messages, its consumers, and the rules that its arguments set.
+//! A queue: its messages, its consumers, and the settings from its arguments.
 
 mod arguments;
 mod consumers;
@@ -38,27 +38,27 @@ pub(in crate::broker) struct Queue {
     messages: Messages,
     unacked: usize,
     consumers: Consumers,
-    /// When it was declared, asked for a message, or left by its last consumer: what `x-expires`
-    /// counts from.
+    /// When it was last declared, polled by `basic.get`, or left by its last consumer: the start of
+    /// `x-expires`.
     used: Instant,
-    /// The first message that was pushed since limits were enforced, and when. Until then a
-    /// consumer that is ready may take it and those behind it, even where their time to live is
-    /// zero.
+    /// The position of the first message that was pushed since limits were enforced, and when that
+    /// was. Until they are enforced again, a ready consumer may take it and those after it, even if
+    /// their time to live is zero.
     fresh: Option<(u64, Instant)>,
 }
 
-/// What became of a message that was pushed.
+/// The result of a push.
 #[derive(Debug)]
 pub(in crate::broker) struct Pushed {
-    /// The queue took the message. Where it did not (`x-overflow` is `reject-publish` or
-    /// `reject-publish-dlx`, and the queue is full) a publisher that asked for confirms is nacked.
+    /// Whether the queue accepted the message. If not (`x-overflow` is `reject-publish` or
+    /// `reject-publish-dlx`, and the queue is full), the publish is nacked on a channel with
+    /// confirms.
     pub(in crate::broker) accepted: bool,
-    /// The message itself, where a full queue of `reject-publish-dlx` dead-letters it.
+    /// The message itself, if a full queue with `reject-publish-dlx` dead-letters it.
     pub(in crate::broker) dropped: Vec<Dropped>,
 }
 
-/// A message that the queue dropped: it is dead-lettered, where the queue has a dead-letter
-/// exchange.
+/// A message that the queue dropped. It is dead-lettered if the queue has a dead-letter exchange.
 #[derive(Debug)]
 pub(in crate::broker) struct Dropped {
     pub(in crate::broker) entry: Entry,
@@ -68,7 +68,7 @@ pub(in crate::broker) struct Dropped {
 /// Why a message left a queue without an acknowledgement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::broker) enum DropReason {
-    /// Its time to live was over.
+    /// Its time to live has passed.
     Expired,
     /// The queue was full.
     MaxLength,
@@ -88,12 +88,12 @@ impl DropReason {
 }
 
 impl Queue {
-    /// A queue as it is declared.
+    /// Creates a queue from its declaration.
     ///
     /// # Errors
     ///
-    /// 406 for an argument that RabbitMQ refuses, 540 for one that asks for what the embedded
-    /// broker does not have.
+    /// Refuses with 406 an argument that RabbitMQ refuses, and with 540 one that requests what the
+    /// embedded broker does not support.
     pub(in crate::broker) fn declare(
         declare: &queue::Declare,
         name: ShortString,
@@ -118,7 +118,8 @@ impl Queue {
         })
     }
 
-    /// A queue that goes with its connection is not durable, whatever its declaration says.
+    /// Whether a declared queue is durable. An exclusive queue is not, whatever its declaration
+    /// says.
     fn is_durable(declare: &queue::Declare) -> bool {
         declare.durable && !declare.exclusive
     }
@@ -128,47 +129,47 @@ impl Queue {
         described(&self.name, &self.vhost)
     }
 
-    /// Its name.
+    /// The name.
     pub(in crate::broker) fn name(&self) -> &ShortString {
         &self.name
     }
 
-    /// It was declared durable.
+    /// Whether it is durable.
     pub(in crate::broker) fn durable(&self) -> bool {
         self.durable
     }
 
-    /// It goes with its last consumer.
+    /// Whether it is deleted with its last consumer.
     pub(in crate::broker) fn auto_delete(&self) -> bool {
         self.auto_delete
     }
 
-    /// The connection that an exclusive queue belongs to.
+    /// The connection that owns an exclusive queue.
     pub(in crate::broker) fn owner(&self) -> Option<ConnectionId> {
         self.owner
     }
 
-    /// The arguments that it was declared with.
+    /// The arguments with which it was declared.
     pub(in crate::broker) fn arguments(&self) -> &FieldTable {
         &self.arguments
     }
 
-    /// The exchange that its dropped messages go to.
+    /// The exchange for its dropped messages.
     pub(in crate::broker) fn dead_letter_exchange(&self) -> Option<&ShortString> {
         self.settings.dead_letter_exchange.as_ref()
     }
 
-    /// The key that its dropped messages are dead-lettered with, instead of their own.
+    /// The routing key of its dropped messages, if it replaces their own.
     pub(in crate::broker) fn dead_letter_routing_key(&self) -> Option<&ShortString> {
         self.settings.dead_letter_routing_key.as_ref()
     }
 
-    /// Messages that wait for a consumer.
+    /// The number of messages that wait for a consumer.
     pub(in crate::broker) fn ready_count(&self) -> usize {
         self.messages.len()
     }
 
-    /// Messages that were popped and not settled.
+    /// The number of messages that were popped and not settled.
     pub(in crate::broker) fn unacked_count(&self) -> usize {
         self.unacked
     }
@@ -178,8 +179,8 @@ impl Queue {
         self.messages.iter()
     }
 
-    /// Takes a message in. What goes over the limits stays until [`expire`](Self::expire), so that
-    /// a consumer that is ready can take it first.
+    /// Adds a message. Messages over the limits stay until [`expire`](Self::expire), so that a
+    /// ready consumer can take them first.
     pub(in crate::broker) fn push(&mut self, message: Arc<Message>, now: Instant) -> Pushed {
         let expires = self.expiry_of(&message, now);
         let size = message.body.len();
@@ -197,8 +198,8 @@ impl Queue {
         Pushed { accepted: false, dropped: dropped.into_iter().collect() }
     }
 
-    /// Takes the head out, which counts as unacked from now on; what has expired before it, and
-    /// right behind it, comes out as dropped.
+    /// Removes the head, which then counts as unacknowledged. Messages that have expired before it
+    /// and directly after it are returned as dropped.
     pub(in crate::broker) fn pop(&mut self, now: Instant) -> (Option<Entry>, Vec<Dropped>) {
         let mut dropped = self.drop_expired(now, self.fresh);
         let head = self.messages.pop();
@@ -209,13 +210,13 @@ impl Queue {
         (head, dropped)
     }
 
-    /// A popped message was acknowledged, or rejected for good.
+    /// Counts a popped message as acknowledged, or rejected without requeue.
     pub(in crate::broker) fn settle(&mut self) {
         self.unacked = self.unacked.saturating_sub(1);
     }
 
-    /// Popped messages come back to their places. The limits hold before anything is delivered
-    /// again.
+    /// Returns popped messages to their places. The limits are enforced before anything is
+    /// delivered again.
     pub(in crate::broker) fn requeue(
         &mut self,
         entries: impl IntoIterator<Item = Entry>,
@@ -229,7 +230,7 @@ impl Queue {
         self.expire(now)
     }
 
-    /// Drops what is over the limits of length, then what has expired, from the head alone.
+    /// Drops messages over the limits of length, and then expired ones, only from the head.
     pub(in crate::broker) fn expire(&mut self, now: Instant) -> Vec<Dropped> {
         let mut dropped = Vec::new();
         if self.settings.overflow == Overflow::DropHead {
@@ -243,13 +244,13 @@ impl Queue {
         dropped
     }
 
-    /// Drops all ready messages, without dead-lettering; gives their number.
+    /// Drops all ready messages without dead-lettering, and returns their number.
     pub(in crate::broker) fn purge(&mut self) -> usize {
         self.messages.clear()
     }
 
-    /// Ends the queue, which is deleted, without dead-lettering; gives its consumers, in the order
-    /// in which they subscribed.
+    /// Ends a deleted queue without dead-lettering, and returns its consumers in the order in which
+    /// they subscribed.
     pub(in crate::broker) fn into_consumers(self) -> Vec<ConsumerKey> {
         self.consumers.into_keys()
     }

@@ -1,18 +1,18 @@
-//! The arguments of bindings to headers exchanges, and how they match the headers of a message.
+//! The arguments of bindings of headers exchanges, and how they match the headers of a message.
 
 use crate::broker::words::{Refusal, octets, term, type_name};
 use crate::wire::{FieldTable, FieldValue, ShortString};
 
-/// The argument that says how many of the others must match, and whether those that start with `x-`
-/// count.
+/// The argument that determines how many of the others must match, and whether those that start
+/// with `x-` count.
 const X_MATCH: &str = "x-match";
 
 /// How arguments are compared.
 #[derive(Clone, Copy)]
 struct Rule {
-    /// One that matches suffices.
+    /// Whether one match suffices.
     any: bool,
-    /// Names that start with `x-` count, except `x-match`.
+    /// Whether names that start with `x-` count, except `x-match`.
     with_x: bool,
 }
 
@@ -34,7 +34,7 @@ impl Rule {
     }
 }
 
-/// 406 for an `x-match` that RabbitMQ doesn't know.
+/// Refuses with 406 an `x-match` that RabbitMQ does not know.
 pub(in crate::broker) fn check_arguments(arguments: &FieldTable) -> Result<(), Refusal> {
     match arguments.get(X_MATCH) {
         _ if Rule::parse(arguments).is_some() => Ok(()),
@@ -51,8 +51,8 @@ pub(in crate::broker) fn check_arguments(arguments: &FieldTable) -> Result<(), R
     }
 }
 
-/// Whether the arguments of a binding match the headers of a message. Without any that count, `all`
-/// matches and `any` doesn't.
+/// Whether the arguments of a binding match the headers of a message. If no argument counts, `all`
+/// matches and `any` does not.
 pub(super) fn matches(arguments: &FieldTable, headers: Option<&FieldTable>) -> bool {
     let rule = Rule::parse(arguments).unwrap_or(Rule { any: false, with_x: false });
     let mut counted = arguments.iter().filter(|(name, _)| rule.counts(name));
@@ -63,8 +63,8 @@ pub(super) fn matches(arguments: &FieldTable, headers: Option<&FieldTable>) -> b
     if rule.any { counted.any(is_met) } else { counted.all(&mut is_met) }
 }
 
-/// Equality as in Erlang: numbers by value whatever their types, strings and byte arrays by their
-/// octets.
+/// Equality as in Erlang: numbers by value, whatever their types, and strings and byte arrays by
+/// their bytes.
 fn equal(wanted: &FieldValue, value: &FieldValue) -> bool {
     match (wanted, value) {
         (FieldValue::Bool(wanted), FieldValue::Bool(value)) => wanted == value,
@@ -77,7 +77,7 @@ fn equal(wanted: &FieldValue, value: &FieldValue) -> bool {
         (FieldValue::Array(wanted), FieldValue::Array(value)) => {
             wanted.len() == value.len() && wanted.iter().zip(value).all(|(wanted, value)| same(wanted, value))
         }
-        // Both are empty lists there.
+        // Both are empty lists in Erlang.
         (FieldValue::Array(array), FieldValue::Table(table)) | (FieldValue::Table(table), FieldValue::Array(array)) => {
             array.is_empty() && table.is_empty()
         }
@@ -89,7 +89,7 @@ fn equal(wanted: &FieldValue, value: &FieldValue) -> bool {
     }
 }
 
-/// In tables and arrays a value stands with its type.
+/// Equality within tables and arrays, where a value is compared with its type.
 fn same(wanted: &FieldValue, value: &FieldValue) -> bool {
     type_name(wanted) == type_name(value) && equal(wanted, value)
 }
@@ -103,7 +103,7 @@ fn equal_numbers(wanted: &FieldValue, value: &FieldValue) -> bool {
     }
 }
 
-/// A timestamp is a number of seconds.
+/// The value of an integer or of a timestamp, in seconds.
 fn integer(value: &FieldValue) -> Option<i128> {
     match value {
         FieldValue::Timestamp(value) => Some(i128::from(value.as_secs())),
@@ -111,8 +111,8 @@ fn integer(value: &FieldValue) -> Option<i128> {
     }
 }
 
-/// Exact, where converting the integer would round: the digits of a float without a fraction are an
-/// integer's.
+/// Whether a float equals an integer. It is exact, while a conversion of the integer would round:
+/// the digits of a float without a fraction are those of an integer.
 fn is_integer(float: f64, integer: i128) -> bool {
     float.fract() == 0.0 && format!("{float:.0}").parse() == Ok(integer)
 }

@@ -1,4 +1,4 @@
-//! Which destinations the bindings of an exchange give a message, and by which keys a message is
+//! The destinations of a message by the bindings of an exchange, and the keys by which it is
 //! routed.
 
 pub(super) mod headers;
@@ -13,10 +13,10 @@ use crate::wire::{FieldTable, FieldValue, ShortString};
 
 /// The header with further keys that consumers see.
 const CC: &str = "CC";
-/// The header with further keys that nobody sees.
+/// The header with further keys that no consumer sees.
 const BCC: &str = "BCC";
 
-/// The keys that a message is routed by: its own, then those in the headers `CC` and `BCC`.
+/// The keys by which a message is routed: its own, then those in the headers `CC` and `BCC`.
 pub(in crate::broker) fn routing_keys(message: &Message) -> Result<Vec<ShortString>, Refusal> {
     let mut keys = vec![message.routing_key.clone()];
     let Some(headers) = &message.properties.headers else { return Ok(keys) };
@@ -34,14 +34,14 @@ pub(in crate::broker) fn routing_keys(message: &Message) -> Result<Vec<ShortStri
     Ok(keys)
 }
 
-/// Takes the header `BCC` out, before a message goes to a queue.
+/// Removes the header `BCC` before consumers see a message.
 pub(in crate::broker) fn strip_bcc(properties: &mut Properties) {
     if let Some(headers) = &mut properties.headers {
         headers.remove(BCC);
     }
 }
 
-/// Where the bindings of one exchange lead a message with these keys and headers.
+/// The destinations of a message with these keys and headers by the bindings of one exchange.
 pub(super) fn destinations<'a>(
     bindings: &'a Bindings,
     exchange: &Exchange,
@@ -65,7 +65,7 @@ pub(super) fn destinations<'a>(
     }
 }
 
-/// A key from a header: entries that are no strings are passed over.
+/// A key from a header. Entries that are not strings are ignored.
 fn key(value: &FieldValue) -> Option<ShortString> {
     match value {
         FieldValue::LongString(key) => Some(ShortString::from(key.as_bytes())),

@@ -3,12 +3,11 @@
 
 /// Whether a binding's pattern matches a routing key.
 ///
-/// Only the last `#` that was passed is ever given more words: an earlier one that took more would
-/// leave the later one less to choose from. So the work is at most the product of both numbers of
-/// words.
+/// Only the last `#` before a mismatch is given more words: giving an earlier one more would leave
+/// the later one less choice. So the work is at most the product of the two numbers of words.
 pub(super) fn matches(pattern: &[u8], key: &[u8]) -> bool {
     let (mut pattern, mut key) = (words(pattern), words(key));
-    // The pattern behind the last `#`, and the key behind the words that this `#` takes.
+    // The pattern after the last `#`, and the key after the words that this `#` takes.
     let mut retry = None;
     loop {
         match (pattern.next(), key.clone().next()) {
@@ -28,11 +27,11 @@ pub(super) fn matches(pattern: &[u8], key: &[u8]) -> bool {
     }
 }
 
-/// The words of a pattern or key. An empty one has none; otherwise there is one more than dots, and
-/// a word may be empty.
-fn words(octets: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
-    let limit = if octets.is_empty() { 0 } else { usize::MAX };
-    octets.split(|octet| *octet == b'.').take(limit)
+/// The words of a pattern or key. An empty one has none; otherwise there is one more than there are
+/// dots, and a word may be empty.
+fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+    let limit = if text.is_empty() { 0 } else { usize::MAX };
+    text.split(|byte| *byte == b'.').take(limit)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! A virtual host: its exchanges, its bindings, the names of its queues, and the way of a message
-//! through them.
+//! A virtual host: its exchanges, its bindings, the names of its queues, and how messages are
+//! routed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +11,7 @@ use crate::broker::words::Refusal;
 use crate::protocol::{self, ReplyCode};
 use crate::wire::{FieldTable, ShortString};
 
-/// The names of a virtual host, and what is bound to what. The queues themselves live elsewhere, by
-/// id.
+/// The names and bindings of a virtual host. The queues themselves are stored elsewhere, by id.
 #[derive(Debug)]
 pub(in crate::broker) struct VirtualHost {
     name: ShortString,
@@ -22,7 +21,7 @@ pub(in crate::broker) struct VirtualHost {
 }
 
 impl VirtualHost {
-    /// A virtual host with the predeclared exchanges, and no queue.
+    /// Creates a virtual host with the predeclared exchanges and no queue.
     pub(in crate::broker) fn new(name: ShortString) -> Self {
         Self {
             name,
@@ -50,8 +49,8 @@ impl VirtualHost {
         self.exchanges.values()
     }
 
-    /// The bindings, by source, key and destination, without those that the default exchange has to
-    /// every queue.
+    /// The bindings, by source, key and destination, without those of the default exchange to every
+    /// queue.
     pub(in crate::broker) fn bindings(&self) -> impl Iterator<Item = Binding<'_>> {
         self.bindings.iter()
     }
@@ -60,14 +59,14 @@ impl VirtualHost {
         self.queues.insert(name, id);
     }
 
-    /// Forgets a queue and its bindings. Gives the names of the auto-delete exchanges that went
-    /// with them.
+    /// Removes a queue and its bindings. Returns the names of the auto-delete exchanges that were
+    /// deleted with them.
     pub(in crate::broker) fn remove_queue(&mut self, name: &ShortString) -> Vec<ShortString> {
         self.queues.remove(name);
         self.remove_destination(&Destination::Queue(name.clone()))
     }
 
-    /// Makes an exchange, or checks that the one that exists is as declared.
+    /// Creates an exchange, or checks that the existing one matches the declaration.
     pub(in crate::broker) fn declare_exchange(&mut self, declare: &protocol::exchange::Declare) -> Result<(), Refusal> {
         exchange::check_declare(declare)?;
         let name = exchange::entity_name(&declare.exchange);
@@ -82,8 +81,8 @@ impl VirtualHost {
         }
     }
 
-    /// Deletes an exchange. Gives the names of all exchanges that went, itself first; none if it
-    /// did not exist.
+    /// Deletes an exchange. Returns the names of all exchanges that were deleted, this one first;
+    /// none if it did not exist.
     pub(in crate::broker) fn delete_exchange(
         &mut self,
         name: &ShortString,
@@ -104,8 +103,8 @@ impl VirtualHost {
         Ok(gone)
     }
 
-    /// What is refused of a binding: the default exchange, what is missing, and arguments that the
-    /// exchange doesn't take.
+    /// Refuses a binding of the default exchange, of what does not exist, or with arguments that
+    /// the exchange does not accept.
     pub(in crate::broker) fn check_bind(
         &self,
         source: &ShortString,
@@ -128,7 +127,7 @@ impl VirtualHost {
         }
     }
 
-    /// Binds a queue or an exchange to an exchange; a binding that exists is left as it is.
+    /// Binds a queue or an exchange to an exchange. An existing binding is not changed.
     pub(in crate::broker) fn bind(
         &mut self,
         source: &ShortString,
@@ -151,8 +150,8 @@ impl VirtualHost {
         self.bindings.contains(&exchange::entity_name(source), &destination.entity(), routing_key, arguments)
     }
 
-    /// Removes a binding, if there is such a one. Gives the names of the auto-delete exchanges that
-    /// went with it.
+    /// Removes a binding, if it exists. Returns the names of the auto-delete exchanges that were
+    /// deleted with it.
     pub(in crate::broker) fn unbind(
         &mut self,
         source: &ShortString,
@@ -168,7 +167,7 @@ impl VirtualHost {
         Ok(Vec::new())
     }
 
-    /// Whether an exchange takes messages from publishers.
+    /// Checks that an exchange accepts messages from publishers.
     pub(in crate::broker) fn check_publish(&self, exchange: &ShortString) -> Result<(), Refusal> {
         match self.exchanges.get(exchange) {
             None => Err(self.no_exchange(exchange)),
@@ -180,7 +179,7 @@ impl VirtualHost {
         }
     }
 
-    /// The queues that a message goes to, each once, by name. A missing exchange routes nowhere.
+    /// The queues of a message, each once, by name. An exchange that does not exist routes to none.
     pub(in crate::broker) fn route(
         &self,
         exchange: &ShortString,
@@ -209,14 +208,15 @@ impl VirtualHost {
         queues
     }
 
-    /// Removes the bindings to what is gone, and the auto-delete exchanges that had no other.
+    /// Removes the bindings to a destination that was deleted, and the auto-delete exchanges that
+    /// had no other.
     fn remove_destination(&mut self, destination: &Destination) -> Vec<ShortString> {
         let sources = self.bindings.remove_destination(destination);
         self.delete_if_unused(sources)
     }
 
-    /// Deletes those auto-delete exchanges of which no binding leads away, and so on along the
-    /// bindings to them.
+    /// Deletes those auto-delete exchanges that are the source of no binding, and repeats this
+    /// along the bindings to them.
     fn delete_if_unused(&mut self, mut candidates: BTreeSet<ShortString>) -> Vec<ShortString> {
         let mut gone = Vec::new();
         while let Some(name) = candidates.pop_first() {

@@ -1,5 +1,5 @@
-//! What handles and connection tasks share: the broker's state behind one lock, and whom to wake
-//! when it changes.
+//! What handles and connection tasks share under one lock: the broker's state, and the wakers of
+//! those that wait for a change.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,65 +11,67 @@ use super::lock::{Inspection, Lock, Locked};
 use crate::broker::{ConnectionId, Event, State, Transport};
 use crate::frame::Outbound;
 
-/// The lock around a broker.
+/// The lock of a broker.
 ///
-/// It is held for one short step, never across I/O. Wakers are woken and dropped when it is free.
+/// It is held for one short step, and never during I/O. Wakers are woken and dropped after it is
+/// released.
 pub(super) struct Shared {
     lock: Lock<Held>,
-    /// Who left while this thread inspected, and so could not be taken leave of.
+    /// What was dropped on a thread that inspects, and is handled when that inspection ends.
     left: Mutex<Vec<(ThreadId, Left)>>,
 }
 
-/// Who leaves, when it is dropped. That may be anywhere, in the middle of an inspection and of a
-/// panic too.
+/// What was dropped. A drop may happen anywhere, also during an inspection or a panic.
 #[derive(Clone, Copy)]
 pub(super) enum Left {
-    /// A connection's task, and its transport with it, at this time; `sound` unless the state
-    /// failed under it.
+    /// The task of a connection, with its transport, at this time. `sound` is `false` if a step of
+    /// the state panicked in it.
     Connection { id: ConnectionId, sound: bool, at: Instant },
-    /// Somebody who waits for changes.
+    /// A watcher of changes.
     Watcher(u64),
-    /// The last handle: all connections end.
+    /// The last handle. All connections end.
     Handle,
 }
 
-/// What is behind the lock.
+/// What the lock protects.
 pub(super) struct Held {
     pub(super) state: State,
     tasks: BTreeMap<ConnectionId, Task>,
-    /// Those who wait for a change. Each change takes them all: who still waits comes back.
+    /// The watchers of changes. Each change removes and wakes them all; a watcher that still waits
+    /// registers again.
     watchers: BTreeMap<u64, Waker>,
     next_watcher: u64,
-    /// The last handle is gone.
+    /// Whether the last handle was dropped.
     vanished: bool,
 }
 
-/// The task of a connection, as the others see it.
+/// What other tasks know of the task of a connection.
 #[derive(Default)]
 struct Task {
-    /// Present unless it has been woken since it last ran.
+    /// Its waker, unless it was woken since it last ran.
     waker: Option<Waker>,
-    /// The state has something for it.
+    /// Whether the state has something for it.
     ready: bool,
-    /// What its timer is set to.
+    /// The time to which its timer is set.
     armed: Option<Instant>,
 }
 
-/// What a connection's task has to know before it moves octets.
+/// What the task of a connection has to know before it moves bytes.
 pub(super) struct Look {
-    /// What is to become of the transport.
+    /// What is to be done with the transport.
     pub(super) transport: Transport,
-    /// The state takes input.
+    /// Whether the state takes input.
     pub(super) wants_input: bool,
-    /// The state had something new for this connection: input that it left lying may be taken now.
+    /// Whether the state had an event for this connection: it may now take input that it left
+    /// before.
     pub(super) ready: bool,
-    /// To be written.
+    /// What is to be written.
     pub(super) outbound: Option<Outbound>,
-    /// A timer that is to be set to an earlier time than before.
+    /// The time to which the timer is to be set, if that is earlier than before.
     pub(super) arm: Option<Instant>,
 }
 
-/// Tasks to be woken, when this is dropped.
+/// Tasks that are woken when this is dropped.
 #[derive(Default)]
 pub(super) struct Wakes(Vec<Waker>);
 
@@ -93,8 +95,8 @@ impl Shared {
         Self { lock: Lock::new(held), left: Mutex::default() }
     }
 
-    /// Takes one step under the lock, on behalf of the connection `own` where there is one; then
-    /// wakes whom it concerns.
+    /// Runs a step under the lock, for the connection `own` if there is one. Then wakes the tasks
+    /// that it concerns.
     pub(super) fn step<R>(&self, own: Option<ConnectionId>, step: impl FnOnce(&mut State) -> R) -> R {
         let mut held = self.lock();
         let result = step(&mut held.state);
@@ -104,21 +106,21 @@ impl Shared {
         result
     }
 
-    /// The lock, for steps of this module's neighbours, who settle what they change.
+    /// The lock, for steps of other modules, which call [`Held::settle`] themselves.
     ///
     /// # Panics
     ///
-    /// This thread inspects the state, and would wait for itself.
+    /// Panics if this thread inspects the state, because it would wait for itself.
     pub(super) fn lock(&self) -> Locked<'_, Held> {
         self.lock.lock()
     }
 
-    /// The state for a test to look at. To be followed by [`Shared::inspected`].
+    /// Access to the state for a test. To be followed by [`Shared::inspected`].
     pub(super) fn inspect(&self, prepare: impl FnOnce(&mut Held)) -> Inspection<'_, Held> {
         self.lock.inspect(prepare)
     }
 
-    /// An inspection ended: does what had to wait for it.
+    /// Does what had to wait for the end of an inspection.
     pub(super) fn inspected(&self) {
         if !self.lock.is_inspected_here() {
             let me = thread::current().id();
@@ -127,8 +129,8 @@ impl Shared {
         }
     }
 
-    /// Takes leave of a task, a watcher or the handles: now, or when this thread's inspection ends.
-    /// It never panics, being for destructors.
+    /// Handles the drop of a task, a watcher or the last handle: now, or when this thread's
+    /// inspection ends. It never panics, because it is called by destructors.
     pub(super) fn leave(&self, left: Left) {
         if self.lock.is_inspected_here() {
             self.left().push((thread::current().id(), left));
@@ -149,7 +151,7 @@ impl Shared {
         }
     }
 
-    /// A transport came.
+    /// Adds a connection.
     pub(super) fn connect(&self, now: Instant) -> ConnectionId {
         let mut held = self.lock();
         let id = held.state.handle_connect(now);
@@ -160,10 +162,10 @@ impl Shared {
         id
     }
 
-    /// The task of a connection runs: what happens from now on wakes it again. False when there is
-    /// no broker any more.
+    /// Registers the running task of a connection: what happens from now on wakes it again. Returns
+    /// `false` if the broker has ended.
     pub(super) fn running(&self, id: ConnectionId, context: &Context<'_>) -> bool {
-        // Cloned and dropped outside the lock, being foreign.
+        // Cloned and dropped outside the lock, because that may run code outside this crate.
         let waker = context.waker().clone();
         let mut held = self.lock();
         let vanished = held.vanished;
@@ -173,8 +175,8 @@ impl Shared {
         !vanished
     }
 
-    /// Looks at what there is to do for a connection, and takes what is to be written where `takes`
-    /// says so.
+    /// Returns what there is to do for a connection. If `takes` is set, takes what is to be
+    /// written.
     pub(super) fn look(&self, id: ConnectionId, takes: bool, now: Instant) -> Look {
         let mut held = self.lock();
         let (outbound, wakes) = if takes { held.take(id, now) } else { (None, Wakes::default()) };
@@ -192,7 +194,7 @@ impl Shared {
         look
     }
 
-    /// The timer of a connection's task went off.
+    /// Reports that the timer of a connection's task has fired.
     pub(super) fn timed_out(&self, id: ConnectionId, now: Instant) {
         let mut held = self.lock();
         if let Some(task) = held.tasks.get_mut(&id) {
@@ -222,17 +224,17 @@ impl Shared {
         drop(wakes);
     }
 
-    /// A number for somebody who waits for changes.
+    /// The number for a new watcher of changes.
     pub(super) fn watcher(&self) -> u64 {
         let mut held = self.lock();
         held.next_watcher += 1;
         held.next_watcher
     }
 
-    /// Remembers whom the next change wakes.
+    /// Registers a waker that the next change wakes.
     pub(super) fn watch(&self, watcher: u64, waker: Waker) {
         let replaced = self.lock().watchers.insert(watcher, waker);
-        // It is foreign, and goes outside the lock.
+        // Dropped outside the lock, because that may run code outside this crate.
         drop(replaced);
     }
 
@@ -243,7 +245,7 @@ impl Shared {
 }
 
 impl Held {
-    /// Does what is due; tells whether anything was.
+    /// Does what is due. Returns `true` if anything was.
     pub(super) fn catch_up(&mut self, now: Instant) -> bool {
         let due = self.state.poll_deadline().is_some_and(|deadline| deadline <= now);
         self.state.handle_timeout(now);
@@ -251,7 +253,8 @@ impl Held {
     }
 
     /// Takes what is to be written to a connection's transport. That alone changes nothing that a
-    /// watcher could see; what it makes room for, or ends, does, and comes with an event.
+    /// watcher could see. If it makes room for something or ends something, the state also emits an
+    /// event, and the watchers are woken.
     fn take(&mut self, id: ConnectionId, now: Instant) -> (Option<Outbound>, Wakes) {
         let outbound = self.state.poll_transmit(id, now);
         let (mut wakes, notified) = self.notify(Some(id));
@@ -261,8 +264,8 @@ impl Held {
         (outbound, wakes)
     }
 
-    /// Collects who is to be woken after a step. The task of `own` is awake, and finds out by
-    /// itself.
+    /// Collects the tasks that are to be woken after a step. The task of `own` is running, and sees
+    /// the change by itself.
     pub(super) fn settle(&mut self, own: Option<ConnectionId>) -> Wakes {
         let (mut wakes, _) = self.notify(own);
         wakes.append(self.wake_watchers());
@@ -273,8 +276,8 @@ impl Held {
         Wakes(std::mem::take(&mut self.watchers).into_values().collect())
     }
 
-    /// The same after a step that no task's timer may know of: the tasks whose timers are late set
-    /// them anew.
+    /// The same after a step that may have moved the deadline: tasks whose timers are set too late
+    /// are woken to set them again.
     pub(super) fn settle_time(&mut self) -> Wakes {
         let mut wakes = self.settle(None);
         if let Some(deadline) = self.state.poll_deadline() {
@@ -284,7 +287,7 @@ impl Held {
         wakes
     }
 
-    /// Hands the state's events to the tasks; tells whether there were any.
+    /// Hands the state's events to the tasks. Also returns whether there were any.
     fn notify(&mut self, own: Option<ConnectionId>) -> (Wakes, bool) {
         let mut wakes = Wakes::default();
         let mut notified = false;

@@ -1,4 +1,4 @@
-//! Who is woken when octets are taken.
+//! Which tasks are woken when output is taken.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Performs a [`DialPlan`]: resolves, connects, and goes on with one connection at a time through
-//! TLS, credentials and the handshake.
+//! Performs a [`DialPlan`]: resolves names, connects, and continues with one connection at a time
+//! through TLS, credentials and the handshake.
 
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -30,7 +30,7 @@ pub(super) struct Dial<'a, S, R: Runtime> {
     under_way: Vec<UnderWay<'a, S>>,
 }
 
-/// What is being done for an attempt.
+/// The work for an attempt.
 struct UnderWay<'a, S> {
     target: Target,
     doing: Doing<'a, S>,
@@ -38,10 +38,10 @@ struct UnderWay<'a, S> {
 
 type Doing<'a, S> = Pin<Box<dyn Future<Output = Outcome<S>> + Send + 'a>>;
 
-/// What became of it.
+/// The outcome of the work.
 pub(super) type Outcome<S> = Result<Done<S>, ConnectCause>;
 
-/// What was done.
+/// The work that was done.
 pub(super) enum Done<S> {
     Resolved(Vec<SocketAddr>),
     Connected(S),
@@ -50,23 +50,23 @@ pub(super) enum Done<S> {
     Agreed(Box<Agreed<S>>),
 }
 
-/// What whoever knows the network has to do.
+/// What the caller, which has the network, has to do.
 pub(super) enum Next<S> {
-    /// Find the addresses of the attempt's endpoint, or connect to its address: see
+    /// Find the addresses of the endpoint of this attempt, or connect to its address: see
     /// [`Dial::begin`].
     Start(Target),
-    /// It is over.
+    /// The open has ended.
     End(Result<Box<Agreed<S>>, ConnectError>),
 }
 
 impl<'a, S: Stream, R: Runtime> Dial<'a, S, R> {
-    /// Everything that there is to try.
+    /// Dials the endpoints of the parameters.
     pub(super) fn new(runtime: &'a R, parameters: &'a ConnectionParameters, used: &'a Used) -> Self {
         let plan = DialPlan::new(parameters, fastrand::u64(..), runtime.clock().now());
         Self::of(plan, runtime, parameters, used)
     }
 
-    /// One stream that is there already.
+    /// Continues on a stream that the caller gave.
     pub(super) fn on_stream(runtime: &'a R, stream: S, parameters: &'a ConnectionParameters, used: &'a Used) -> Self {
         let (plan, target) = DialPlan::on_transport(parameters, runtime.clock().now());
         let mut dial = Self::of(plan, runtime, parameters, used);
@@ -79,23 +79,24 @@ impl<'a, S: Stream, R: Runtime> Dial<'a, S, R> {
         Self { runtime, clock, alarm, plan, parameters, used, under_way: Vec::new() }
     }
 
-    /// The plan that is performed.
+    /// The plan.
     pub(super) fn plan(&self) -> &DialPlan<'a> {
         &self.plan
     }
 
-    /// Something is done for an attempt from here on.
+    /// Starts work for an attempt.
     pub(super) fn begin(&mut self, target: Target, doing: impl Future<Output = Outcome<S>> + Send + 'a) {
         self.under_way.push(UnderWay { target, doing: Box::pin(doing) });
     }
 
-    /// Goes on, until there is something to be started or it is over.
+    /// Continues until an attempt has to be started or the open has ended.
     pub(super) async fn next(&mut self) -> Next<S> {
         loop {
-            // Attempts that all fail at once, such as names that nothing is known of, would keep
-            // the thread from everything else.
+            // Attempts that all fail at once, such as unknown names, would otherwise not let other
+            // tasks of the thread run.
             poll_fn(|context| self.runtime.poll_share(context)).await;
-            // All outcomes that are there go first: what has one did not run out of time.
+            // Outcomes that are ready are handled before the deadlines: an attempt with an outcome
+            // has not timed out.
             let mut outcome = self.outcome_now().await;
             if outcome.is_none() {
                 outcome = match self.plan.poll(self.clock.now()) {
@@ -114,7 +115,7 @@ impl<'a, S: Stream, R: Runtime> Dial<'a, S, R> {
         }
     }
 
-    /// The next outcome; none where the time has come before it.
+    /// The next outcome; `None` if the time has come before it.
     async fn outcome(&mut self, until: Option<std::time::Instant>) -> Option<(Target, Outcome<S>)> {
         if let Some(until) = until {
             self.alarm.set(until);
@@ -127,7 +128,7 @@ impl<'a, S: Stream, R: Runtime> Dial<'a, S, R> {
         .await
     }
 
-    /// An outcome that is there.
+    /// An outcome that is ready.
     async fn outcome_now(&mut self) -> Option<(Target, Outcome<S>)> {
         poll_fn(|context| match self.poll_outcome(context) {
             Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
@@ -145,7 +146,8 @@ impl<'a, S: Stream, R: Runtime> Dial<'a, S, R> {
         Poll::Pending
     }
 
-    /// Tells the plan of an outcome, and goes on from there. Gives what was agreed on at last.
+    /// Reports an outcome to the plan, and continues with the attempt. Returns the connection when
+    /// the handshake is complete.
     fn handle(&mut self, target: Target, outcome: Outcome<S>) -> Option<Box<Agreed<S>>> {
         match outcome {
             Err(cause) => self.plan.handle_failed(target, cause),
@@ -164,19 +166,19 @@ impl<'a, S: Stream, R: Runtime> Dial<'a, S, R> {
         None
     }
 
-    /// TLS, where the parameters have it.
+    /// Continues with TLS, if the parameters have it.
     fn secure(&mut self, target: Target, stream: S) {
         let Some(tls) = &self.parameters.tls else { return self.provide(target, Transport::Plain(stream)) };
         self.plan.enter(target, Phase::Tls, self.clock.now());
-        // There is no address that the caller's stream could be checked against: the broker's
-        // certificate is for the first endpoint.
+        // A stream that the caller gave has no endpoint whose name the certificate could be checked
+        // against. The first endpoint of the parameters is used.
         let endpoint = self.plan.endpoint(target).or(self.parameters.endpoints.first());
         let host = endpoint.map_or("", |endpoint| endpoint.host.as_str());
         let runtime = self.runtime.clone();
         self.begin(target, async move { secure(runtime, stream, tls, host).await.map(Done::Secured) });
     }
 
-    /// The credentials of the parameters, or those that their provider has now.
+    /// Continues with the credentials of the parameters, or asks their provider for credentials.
     fn provide(&mut self, target: Target, transport: Transport<S>) {
         let Self { runtime, parameters, .. } = *self;
         let Some(provider) = parameters.credentials.provider() else {

@@ -1,4 +1,5 @@
-//! Sets of delivery tags: what is unsettled on a channel, what a consumer has to give back.
+//! Sets of delivery tags: the unsettled deliveries of a channel, or those that a consumer has to
+//! return.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,27 +7,28 @@ use crate::engine::steps::{step, steps};
 
 /// A set of delivery tags.
 ///
-/// Tags count up on their channel, so the set is a queue of words of 64 bits, sorted, of which only
-/// those exist that have a bit. Adding the next tag and taking out one of the oldest cost a few
-/// instructions; others cost a binary search.
+/// Tags count up on their channel, so the set is a sorted queue of words of 64 bits. Only words
+/// that have a bit are stored. Adding the next tag and removing one of the oldest cost a few
+/// instructions; other operations cost a binary search.
 ///
 /// A word in the middle or at the end that loses its last bit stays and is counted as empty, until
-/// it gets a bit again. The empty words go once they are the majority and more than a few.
+/// it gets a bit again. The empty words are removed when there are more than 32 and they are the
+/// majority.
 ///
-/// Adding a word in the middle moves those on one side of it. Where these are many, because tags do
-/// not count up or a rollback brings old ones back, all words go into a tree, and come back when
+/// Adding a word in the middle moves the words on one side of it. If these are many, because tags
+/// do not count up or a rollback restores old ones, all words move to a tree, and move back when
 /// few are left.
 #[derive(Debug, Clone, Default)]
 pub(in crate::engine) struct DeliveryTags {
     words: VecDeque<Word>,
-    /// Exactly how many of `words` have no bit.
+    /// The exact number of `words` that have no bit.
     empty: usize,
-    /// The bits of all words by their bases, none of them empty. While there are any, `words` has
+    /// The bits of all words by their bases; none is empty. If the tree has words, `words` has
     /// none.
     tree: BTreeMap<u64, u64>,
 }
 
-/// Words that may be moved to make room for one in the middle.
+/// The largest number of words that are moved to make room for one in the middle.
 const FEW: usize = 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +44,7 @@ const fn place(tag: u64) -> (u64, u64) {
 }
 
 impl Word {
-    /// The smallest tag of the word; `None` where it has none.
+    /// The smallest tag of the word, if it has any.
     fn first(self) -> Option<u64> {
         (self.bits != 0).then(|| (self.base << 6) | u64::from(self.bits.trailing_zeros()))
     }
@@ -73,7 +75,7 @@ impl DeliveryTags {
         }
     }
 
-    /// A broker whose tags do not count up, or tags that are put back.
+    /// Inserts a word before the last one: the broker's tags do not count up, or tags are restored.
     #[cold]
     fn insert_before(&mut self, new: Word) {
         match self.words.binary_search_by_key(&new.base, |word| word.base) {
@@ -90,7 +92,7 @@ impl DeliveryTags {
                     steps(moved);
                     self.words.insert(index, new);
                 } else {
-                    self.plant();
+                    self.move_to_tree();
                     self.insert_into_tree(new);
                 }
             }
@@ -103,25 +105,26 @@ impl DeliveryTags {
         *self.tree.entry(new.base).or_default() |= new.bits;
     }
 
-    /// Moves all words into the tree. It takes as many insertions as there are words before that
-    /// can happen again.
-    fn plant(&mut self) {
+    /// Moves all words to the tree. When words move back, at most half of [`FEW`] do, so nearly all
+    /// words that the next move takes were inserted in between: the cost of a move is spread over
+    /// these insertions.
+    fn move_to_tree(&mut self) {
         steps(self.words.len());
         self.empty = 0;
         let words = std::mem::take(&mut self.words).into_iter().filter(|word| word.bits != 0);
         self.tree = words.map(|Word { base, bits }| (base, bits)).collect();
     }
 
-    /// Moves all words back where few are left in the tree, fewer than those at which it was
-    /// planted.
-    fn uproot(&mut self) {
+    /// Moves all words back if few are left in the tree: fewer than the number at which they moved
+    /// to it, so that they do not move back and forth.
+    fn move_from_tree(&mut self) {
         if self.tree.len() <= FEW / 2 {
             let words = std::mem::take(&mut self.tree).into_iter();
             self.words.extend(words.map(|(base, bits)| Word { base, bits }));
         }
     }
 
-    /// Takes a tag out; tells whether it was there.
+    /// Removes a tag. Returns `true` if it was in the set.
     #[inline]
     pub(super) fn remove(&mut self, tag: u64) -> bool {
         let (base, bit) = place(tag);
@@ -134,10 +137,10 @@ impl DeliveryTags {
             }
             return was_there;
         }
-        self.remove_behind(base, bit)
+        self.remove_after_front(base, bit)
     }
 
-    fn remove_behind(&mut self, base: u64, bit: u64) -> bool {
+    fn remove_after_front(&mut self, base: u64, bit: u64) -> bool {
         let last = self.words.len().saturating_sub(1);
         let index = match self.words.back() {
             Some(back) if back.base == base => Ok(last),
@@ -161,17 +164,17 @@ impl DeliveryTags {
         *bits &= !bit;
         if *bits == 0 {
             self.tree.remove(&base);
-            self.uproot();
+            self.move_from_tree();
         }
         was_there
     }
 
-    /// Takes out every tag up to this one.
+    /// Removes every tag up to this one.
     pub(super) fn remove_up_to(&mut self, tag: u64) {
         self.move_up_to(tag, None);
     }
 
-    /// The same, into another set.
+    /// The same, and adds them to another set.
     pub(super) fn move_up_to(&mut self, tag: u64, mut to: Option<&mut Self>) {
         let (base, bit) = place(tag);
         let mut take = |word: Word| {
@@ -201,7 +204,7 @@ impl DeliveryTags {
                 break;
             }
         }
-        self.uproot();
+        self.move_from_tree();
     }
 
     /// Adds the tags of another set.
@@ -209,7 +212,7 @@ impl DeliveryTags {
         other.words().filter(|word| word.bits != 0).for_each(|word| self.insert_word(word));
     }
 
-    /// Keeps the tags that another set has too.
+    /// Keeps only the tags that are also in another set.
     pub(super) fn retain(&mut self, other: &Self) {
         for word in &mut self.words {
             word.bits &= other.word(word.base);
@@ -220,13 +223,13 @@ impl DeliveryTags {
             *bits &= other.word(*base);
             *bits != 0
         });
-        self.uproot();
+        self.move_from_tree();
     }
 
     fn drop_empty_front(&mut self) {
         let mut first = true;
         while self.words.pop_front_if(|word| word.bits == 0).is_some() {
-            // The first was emptied just now, and is not among those that are counted.
+            // The first became empty just now and was not counted.
             self.empty = self.empty.saturating_sub(usize::from(!first));
             first = false;
         }
@@ -240,7 +243,7 @@ impl DeliveryTags {
         }
     }
 
-    /// Words that are kept, for up to 64 tags each.
+    /// The number of words that are stored, for up to 64 tags each.
     pub(super) fn extent(&self) -> usize {
         self.words.len() + self.tree.len()
     }
@@ -260,13 +263,13 @@ impl DeliveryTags {
         }
     }
 
-    /// The words in their order; some may be empty.
+    /// The words in order; some may be empty.
     fn words(&self) -> impl DoubleEndedIterator<Item = Word> {
-        let planted = self.tree.iter().map(|(base, bits)| Word { base: *base, bits: *bits });
-        self.words.iter().copied().chain(planted)
+        let of_tree = self.tree.iter().map(|(base, bits)| Word { base: *base, bits: *bits });
+        self.words.iter().copied().chain(of_tree)
     }
 
-    /// The tags, smallest first.
+    /// The tags in ascending order.
     pub(in crate::engine) fn iter(&self) -> impl Iterator<Item = u64> {
         self.words().flat_map(|word| {
             let mut rest = word;
@@ -278,8 +281,8 @@ impl DeliveryTags {
         })
     }
 
-    /// The largest tag up to which this set, of all tags that are unsettled, has every one: one
-    /// multiple settles them.
+    /// The largest tag up to which every tag of `unsettled` is in this set, so that one multiple
+    /// settlement covers them.
     pub(super) fn last_before_others(&self, unsettled: &Self) -> Option<u64> {
         let others = |word: Word| Word { base: word.base, bits: word.bits & !self.word(word.base) };
         let other = unsettled.words().find_map(|word| others(word).first());

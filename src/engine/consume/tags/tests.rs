@@ -1,4 +1,4 @@
-//! Sets of delivery tags against a model, and what they cost.
+//! Sets of delivery tags compared with a model, and their cost.
 
 use std::collections::BTreeSet;
 

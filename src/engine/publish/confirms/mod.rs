@@ -1,5 +1,4 @@
-//! Publisher confirms: a ring of what was published and not decided about, ordered by sequence
-//! number.
+//! Publisher confirms: the unconfirmed publishes of a channel, ordered by sequence number.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -14,74 +13,75 @@ use crate::protocol::{MethodId, ProtocolMethod, basic};
 /// The confirms of one channel. The first publish after `confirm.select` is number 1.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Confirms {
-    /// Sequence number of the first entry in the ring, less one.
+    /// The sequence number of the first entry in the ring, less one.
     settled_up_to: u64,
     ring: VecDeque<Entry>,
     returns: Returning,
-    /// Who waits for everything up to a sequence number.
+    /// The waiters for all confirms up to a sequence number.
     watchers: LinkedSlab<(u64, WaiterId)>,
     places: BTreeMap<WaiterId, Place>,
-    /// What went wrong since the last watcher was told.
+    /// The failed publishes since a watcher was last completed.
     failed: Settled,
 }
 
-/// What is known of mandatory publishes and of what came back.
+/// What is known of mandatory publishes and of returned messages.
 #[derive(Debug, Default)]
 struct Returning {
-    /// How many mandatory publishes are in the ring.
+    /// The number of unconfirmed mandatory publishes.
     mandatory: usize,
-    /// Bytes of the largest body among them, or among those of before.
+    /// The size of the largest body among them, or among those that were confirmed since there was
+    /// none.
     largest: u64,
-    /// Sequence number of the last publish that came back.
+    /// The highest sequence number of a publish that was returned.
     last: u64,
-    /// A message came back that was like none of the publishes up to this number, and must be one
-    /// of them.
+    /// A message was returned that resembles none of the publishes up to this number, but must be
+    /// one of them.
     suspected_up_to: u64,
-    /// Publishes up to this number are in `known`, those that are mandatory.
+    /// The mandatory publishes up to this number are in `known`.
     known_up_to: u64,
-    /// Made when something comes back.
+    /// Created when a message is first returned.
     known: Option<Box<Recognition>>,
 }
 
-/// One publish.
+/// A publish.
 #[derive(Debug)]
 pub(in crate::engine) struct Entry {
-    /// Who waits for it, if anybody.
+    /// The waiter for its confirm, if any.
     pub(in crate::engine) waiter: Option<WaiterId>,
-    /// Where in the stream it began; [`SETTLED`] where it was decided about out of order, and only
-    /// fills its place.
+    /// Where in the stream it begins; [`SETTLED`] if it was confirmed out of order and only keeps
+    /// its place in the ring.
     pub(in crate::engine) position: u64,
-    /// What a return is recognised by.
+    /// What identifies it among returned messages, if it is mandatory.
     mandatory: Option<Box<Mandatory>>,
 }
 
-/// No position: neither in the stream, nor that of what is [`HELD`] and of what is [`DEFERRED`].
+/// A value that is no position: neither one in the stream, nor [`HELD`] or [`DEFERRED`].
 const SETTLED: u64 = DEFERRED - 1;
 
-/// A mandatory publish, kept until it is decided about.
+/// A mandatory publish, kept until it is confirmed.
 #[derive(Debug)]
 pub(super) struct Mandatory {
     pub(super) exchange: Vec<u8>,
     pub(super) routing_key: Vec<u8>,
     pub(super) properties: Vec<u8>,
     pub(super) body: Bytes,
-    /// Once something came back.
+    /// Computed when a message is returned.
     marks: Option<Marks>,
     came_back: CameBack,
 }
 
-/// Whether a message came back before its ack.
+/// Whether a message was returned before its ack.
 #[derive(Debug)]
 enum CameBack {
     No,
-    /// It did, and its confirm brings it.
+    /// It was, and is kept for the confirm.
     Kept(Box<Returned>),
-    /// It did, and went to whoever listens for those: nobody waits for the confirm.
+    /// It was, and was passed to the listener for returns, because no waiter waits for the confirm.
     Passed,
 }
 
-/// What deciding about publishes sets free. It is handed out instead of dropped, because a body may
-/// belong to foreign code.
+/// What confirming publishes releases. It is handed out instead of dropped, because dropping a body
+/// may run code of the application.
 #[derive(Debug, Default)]
 pub(super) struct Decided {
     pub(super) count: u64,
@@ -90,7 +90,7 @@ pub(super) struct Decided {
     pub(super) released: Vec<Bytes>,
 }
 
-/// The broker's verdict.
+/// How the broker confirms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Verdict {
     Ack,
@@ -98,7 +98,7 @@ pub(in crate::engine) enum Verdict {
 }
 
 impl Verdict {
-    /// The method that brings it.
+    /// The id of the method that carries it.
     pub(super) fn method(self) -> MethodId {
         match self {
             Self::Ack => basic::Ack::ID,
@@ -119,20 +119,20 @@ impl Entry {
         self.position == SETTLED
     }
 
-    /// It is mandatory, undecided, and nothing came back for it.
+    /// Whether it is mandatory, unconfirmed, and not returned.
     fn is_open(&self) -> bool {
         self.mandatory.as_ref().is_some_and(|mandatory| matches!(mandatory.came_back, CameBack::No))
     }
 
-    /// The body that a mandatory publish kept.
+    /// The body of a mandatory publish.
     pub(in crate::engine) fn into_body(self) -> Option<Bytes> {
         self.mandatory.map(|mandatory| mandatory.body)
     }
 }
 
-/// Publishing and deciding.
+/// Publishing and confirming.
 impl Confirms {
-    /// Takes note of a publish, and gives its sequence number.
+    /// Records a publish, and returns its sequence number.
     #[inline]
     pub(super) fn push(&mut self, waiter: Option<WaiterId>, position: u64, mandatory: Option<Box<Mandatory>>) -> u64 {
         if let Some(mandatory) = &mandatory {
@@ -143,7 +143,7 @@ impl Confirms {
         self.last()
     }
 
-    /// Sequence number of the latest publish; 0 before the first.
+    /// The sequence number of the latest publish; 0 before the first.
     #[inline]
     fn last(&self) -> u64 {
         self.settled_up_to + self.ring.len() as u64
@@ -153,7 +153,7 @@ impl Confirms {
     ///
     /// # Errors
     ///
-    /// The tag, where it was never published.
+    /// Returns the tag as an error if it was never published.
     pub(super) fn decide(
         &mut self,
         tag: u64,
@@ -174,12 +174,13 @@ impl Confirms {
             self.settled_up_to += 1;
         }
         self.shrink();
-        self.tell_watchers(decided);
+        self.complete_watchers(decided);
         Ok(())
     }
 
-    /// Publishes that were held behind a commit begin at `position` now, or after it: those behind
-    /// a later commit are held further on, and are taken for sent, so that no fate is too good.
+    /// Records that publishes that waited for a commit now begin at `position` or after it. Those
+    /// that wait for a later commit are still held, but count as sent, so that no reported fate is
+    /// better than the real one.
     pub(in crate::engine) fn place_held(&mut self, position: u64) {
         let latest = self.ring.iter_mut().rev().take_while(|entry| entry.position == HELD || entry.is_settled());
         latest.filter(|entry| entry.position == HELD).for_each(|entry| entry.position = position);
@@ -223,8 +224,8 @@ impl Confirms {
         }
     }
 
-    /// What came back before its ack, or may have come back, was not taken by any queue, whatever
-    /// the ack says.
+    /// Confirms a mandatory publish. A message that was returned before its ack, or may have been,
+    /// was not accepted by any queue, whatever the ack says.
     fn settle_mandatory(
         &mut self,
         sequence: u64,
@@ -255,8 +256,8 @@ impl Confirms {
         }
     }
 
-    /// Forgets a mandatory publish that is decided about. Whether something came back that may be
-    /// this one.
+    /// Forgets a mandatory publish that is confirmed. Returns whether a message was returned that
+    /// may be this one.
     fn forget(&mut self, sequence: u64, marks: Option<&Marks>, came_back: &CameBack) -> bool {
         let returns = &mut self.returns;
         returns.mandatory = returns.mandatory.saturating_sub(1);
@@ -277,12 +278,12 @@ impl Confirms {
         suspected
     }
 
-    /// Everything undecided, oldest first, when the channel goes away.
+    /// All unconfirmed publishes, oldest first, when the channel is removed.
     pub(in crate::engine) fn into_undecided(self) -> impl Iterator<Item = Entry> {
         self.ring.into_iter().filter(|entry| !entry.is_settled())
     }
 
-    /// Gives memory back after a burst.
+    /// Releases memory after a burst.
     fn shrink(&mut self) {
         const KEPT: usize = 1024;
         if self.ring.capacity() > KEPT && self.ring.len() < self.ring.capacity() / 8 {
@@ -291,11 +292,12 @@ impl Confirms {
     }
 }
 
-/// What comes back.
+/// Returned messages.
 impl Confirms {
-    /// Ties a message that came back to its publish: the undecided mandatory one that is most like
-    /// it, of those the first after the last that came back. Gives the message back where it is for
-    /// whoever listens for those: nobody waits for the publish, or it may be another one.
+    /// Assigns a returned message to its publish: the unconfirmed mandatory one that resembles it
+    /// most, and among several the first after the last one that was returned. Returns the message
+    /// if it is for the listener for returns, because no waiter waits for the publish or because it
+    /// may be another one.
     pub(super) fn tie(&mut self, returned: Box<Returned>) -> Option<Box<Returned>> {
         if self.returns.mandatory == 0 {
             return Some(returned);
@@ -317,7 +319,7 @@ impl Confirms {
         copy
     }
 
-    /// Takes the marks of everything that was published since the last message came back.
+    /// Computes the marks of everything that was published since the last message was returned.
     fn learn(&mut self) {
         let last = self.last();
         let Returning { known, known_up_to, .. } = &mut self.returns;
@@ -335,7 +337,8 @@ impl Confirms {
         *known_up_to = last;
     }
 
-    /// The number of the publish that a message is, and whether it can be no other.
+    /// Finds the sequence number of the publish that a returned message is, and whether it can be
+    /// no other.
     fn recognise(&mut self, returned: &Returned) -> Option<(u64, bool)> {
         let (after, last, settled_up_to) = (self.returns.last, self.last(), self.settled_up_to);
         let known = self.returns.known.as_deref_mut()?;
@@ -351,14 +354,14 @@ impl Confirms {
         Some((sequence, is_sure))
     }
 
-    /// A message came back that may be any of the mandatory publishes so far.
+    /// Records that a message was returned that may be any mandatory publish so far.
     pub(in crate::engine) fn suspect_all(&mut self) {
         if self.returns.mandatory > 0 {
             self.returns.suspected_up_to = self.last();
         }
     }
 
-    /// A mandatory publish with a body of `size` octets may be undecided.
+    /// Whether a mandatory publish with a body of `size` bytes may be unconfirmed.
     pub(in crate::engine) fn may_return(&self, size: u64) -> bool {
         size <= self.returns.largest
     }
@@ -368,14 +371,14 @@ fn is_open(ring: &VecDeque<Entry>, settled_up_to: u64, sequence: u64) -> bool {
     index(settled_up_to, sequence).and_then(|index| ring.get(index)).is_some_and(Entry::is_open)
 }
 
-/// Where in the ring a number is.
+/// The index of a sequence number in the ring.
 fn index(settled_up_to: u64, sequence: u64) -> Option<usize> {
     usize::try_from(sequence.checked_sub(settled_up_to + 1)?).ok()
 }
 
-/// Those who wait for everything to be decided.
+/// Waiters for all confirms.
 impl Confirms {
-    fn tell_watchers(&mut self, decided: &mut Decided) {
+    fn complete_watchers(&mut self, decided: &mut Decided) {
         while self.watchers.front().is_some_and(|(sequence, _)| *sequence <= self.settled_up_to) {
             let Some((_, waiter)) = self.watchers.pop_front() else { return };
             self.places.remove(&waiter);
@@ -383,7 +386,8 @@ impl Confirms {
         }
     }
 
-    /// Tells when everything published so far is decided about: now, or to `waiter` later.
+    /// Returns the failed publishes if everything published so far is confirmed. Otherwise records
+    /// `waiter`, which completes when it is.
     pub(super) fn watch(&mut self, waiter: WaiterId) -> Option<Settled> {
         if self.ring.is_empty() {
             return Some(std::mem::take(&mut self.failed));
@@ -393,19 +397,19 @@ impl Confirms {
         None
     }
 
-    /// How many wait for everything to be decided.
+    /// The number of waiters for all confirms.
     pub(in crate::engine) fn watchers(&self) -> usize {
         self.watchers.len()
     }
 
-    /// Takes back what a watcher was told and never heard.
-    pub(super) fn return_failed(&mut self, unheard: Settled) {
-        self.failed.nacked += unheard.nacked;
-        self.failed.returned += unheard.returned;
-        self.failed.unknown += unheard.unknown;
+    /// Takes back the counts that were reported to a waiter that was dropped.
+    pub(super) fn return_failed(&mut self, returned: Settled) {
+        self.failed.nacked += returned.nacked;
+        self.failed.returned += returned.returned;
+        self.failed.unknown += returned.unknown;
     }
 
-    /// Somebody waits no more.
+    /// Removes a waiter.
     pub(super) fn unwatch(&mut self, waiter: WaiterId) {
         if let Some(place) = self.places.remove(&waiter) {
             crate::engine::steps::step();
@@ -413,7 +417,7 @@ impl Confirms {
         }
     }
 
-    /// Takes out those who wait for everything to be decided.
+    /// Removes all waiters for all confirms.
     pub(in crate::engine) fn take_watchers(&mut self) -> Vec<WaiterId> {
         self.places.clear();
         self.watchers.drain().map(|(_, waiter)| waiter).collect()

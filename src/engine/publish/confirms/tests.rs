@@ -1,4 +1,4 @@
-//! The ring by itself.
+//! The confirms of a channel.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use super::*;
@@ -59,7 +59,7 @@ fn a_watcher_hears_when_all_before_it_is_decided_and_what_failed() {
     assert_eq!(confirms.watch(waiter(9)), Some(Settled::default()));
 }
 
-/// A mandatory publish, and the same as it comes back with a stamp.
+/// A mandatory publish, and the same as it is returned with a timestamp.
 fn mandatory(body: &'static str) -> Option<Box<Mandatory>> {
     Some(Box::new(Mandatory::new(b"e", b"k", vec![0, 0], Bytes::from_static(body.as_bytes()))))
 }

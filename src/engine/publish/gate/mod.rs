@@ -1,5 +1,5 @@
-//! The gate that publishes pass: water marks on queued bytes, a limit in flight, and the broker's
-//! block.
+//! The gate, at which publishes wait: for the water marks on queued bytes, the limit of unconfirmed
+//! publishes, and the broker's block.
 
 use std::collections::BTreeMap;
 
@@ -9,53 +9,54 @@ use crate::engine::steps::step;
 use crate::engine::{ChannelKey, WaiterId};
 use crate::frame::Outbound;
 
-/// Decides whether a publish may go now, and which goes next.
+/// Decides whether a publish may be queued now, and which is next.
 ///
-/// First come, first served: while a publish waits, none that comes later passes, but for those
-/// that wait for their channel alone (`channel.flow`). Only publishes ask; calls, acknowledgements,
-/// heartbeats and closes pass, and are counted in the bytes.
+/// First in, first out: while a publish waits, no later one passes it, except that a publish that
+/// waits only for its channel (`channel.flow`) does not hold up other channels. Only publishes wait
+/// here. Calls, acknowledgements, heartbeats and closes do not, but are counted in the bytes.
 ///
-/// A publish waits with its frames. When its turn comes it is queued at once, whether or not
-/// anybody polls its future: a future that is kept and not polled holds up nobody.
+/// A publish waits with its encoded frames. When its turn comes it is queued at once, even if its
+/// future is not polled: a future that is kept and not polled holds up no other.
 #[derive(Debug)]
 pub(in crate::engine) struct Gate {
     high: u64,
     low: u64,
     max_in_flight: u64,
-    /// Bytes went over the high mark and have not come down to the low one.
-    flooded: bool,
+    /// Whether the queued bytes have reached the high mark and not yet fallen to the low one.
+    over_high_mark: bool,
     /// The broker's reason for `connection.blocked`.
     blocked: Option<String>,
-    /// Confirmed publishes that the broker has not decided about.
+    /// Publishes that the broker has not confirmed.
     in_flight: u64,
-    /// What waits, by channel. There is no empty line.
+    /// The waiting publishes by channel. No line is empty.
     lines: BTreeMap<ChannelKey, Line>,
-    /// The first of each line whose channel is not stopped, by its turn.
+    /// The turn of the first publish of each line whose channel is not stopped.
     turns: BTreeMap<u64, ChannelKey>,
-    /// Publishes that came to wait so far.
+    /// The number of publishes that have waited so far, which gives each its turn.
     arrivals: u64,
 }
 
-/// The publishes that wait on one channel.
+/// The waiting publishes of one channel.
 #[derive(Debug, Default)]
 struct Line {
     waiting: LinkedSlab<(u64, Waiting)>,
-    /// The broker asked for no more content on the channel.
+    /// Whether the broker has stopped content on the channel.
     stopped: bool,
 }
 
-/// A publish that waits.
+/// A waiting publish.
 #[derive(Debug)]
 pub(in crate::engine) struct Waiting {
-    /// Hears when it is queued.
+    /// The waiter that completes when it is queued.
     pub(in crate::engine) waiter: WaiterId,
-    /// Hears what the broker does with it.
+    /// The waiter for its confirm.
     pub(super) confirm: Option<WaiterId>,
     pub(super) mandatory: Option<Box<Mandatory>>,
     pub(super) frames: Outbound,
 }
 
-/// A place at the gate. One that was left, or whose turn has come, is harmless.
+/// The place of a publish that waits at the gate. After the publish was queued or given up, it
+/// identifies nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GatePlace {
     channel: ChannelKey,
@@ -68,7 +69,7 @@ impl Gate {
             high,
             low: low.min(high),
             max_in_flight: max_in_flight.map_or(u64::MAX, u64::from),
-            flooded: false,
+            over_high_mark: false,
             blocked: None,
             in_flight: 0,
             lines: BTreeMap::new(),
@@ -77,18 +78,18 @@ impl Gate {
         }
     }
 
-    /// Takes note of how many bytes wait for the socket.
+    /// Updates the number of bytes that wait for the socket.
     #[inline]
     pub(in crate::engine) fn set_queued(&mut self, queued: u64) {
         if queued >= self.high {
-            self.flooded = true;
+            self.over_high_mark = true;
         } else if queued <= self.low {
-            self.flooded = false;
+            self.over_high_mark = false;
         }
     }
 
-    /// So many bytes close the gate, whether or not it has taken note of them: calls and
-    /// acknowledgements pass without.
+    /// Whether `queued` bytes close the gate. They may be more than the gate was last updated with,
+    /// because calls and acknowledgements are queued without it.
     #[inline]
     pub(super) fn is_too_much(&self, queued: u64) -> bool {
         queued >= self.high
@@ -106,25 +107,25 @@ impl Gate {
         self.in_flight
     }
 
-    /// A confirmed publish is on its way.
+    /// Counts an unconfirmed publish.
     #[inline]
-    pub(super) fn depart(&mut self) {
+    pub(super) fn count_unconfirmed(&mut self) {
         self.in_flight += 1;
     }
 
-    /// The broker has decided about `count` publishes.
+    /// Counts `count` publishes as confirmed.
     #[inline]
-    pub(in crate::engine) fn arrive(&mut self, count: u64) {
+    pub(in crate::engine) fn count_confirmed(&mut self, count: u64) {
         self.in_flight = self.in_flight.saturating_sub(count);
     }
 
-    /// A publish that has not waited may go now, unless its own channel is stopped.
+    /// Whether a new publish may be queued now, unless its own channel is stopped.
     #[inline]
     pub(super) fn is_open(&self) -> bool {
         self.lets_through() && self.turns.is_empty()
     }
 
-    /// A publish waits, and not for its channel alone.
+    /// Whether a publish waits for something other than its own channel.
     #[inline]
     pub(super) fn has_line(&self) -> bool {
         !self.turns.is_empty()
@@ -132,10 +133,11 @@ impl Gate {
 
     #[inline]
     fn lets_through(&self) -> bool {
-        !self.flooded && self.blocked.is_none() && self.in_flight < self.max_in_flight
+        !self.over_high_mark && self.blocked.is_none() && self.in_flight < self.max_in_flight
     }
 
-    /// Takes a publish into the line of its channel, which the broker may have `stopped`.
+    /// Adds a publish to the line of its channel. `stopped` is whether the broker has stopped that
+    /// channel.
     pub(super) fn wait(&mut self, channel: ChannelKey, stopped: bool, waiting: Waiting) -> GatePlace {
         self.arrivals += 1;
         let line = self.lines.entry(channel).or_default();
@@ -148,20 +150,20 @@ impl Gate {
         GatePlace { channel, place: line.waiting.push_back((self.arrivals, waiting)) }
     }
 
-    /// A publish gives up its place.
+    /// Removes a publish that gives up its place.
     pub(super) fn leave(&mut self, place: GatePlace) -> Option<Waiting> {
         let GatePlace { channel, place } = place;
         let line = self.lines.get_mut(&channel)?;
         step();
         let (turn, waiting) = line.waiting.remove(place)?;
         if self.turns.remove(&turn).is_some() {
-            self.line_up(channel);
+            self.record_turn(channel);
         }
         self.close_empty(channel);
         Some(waiting)
     }
 
-    /// The next publish that goes, if the gate is open.
+    /// Removes the next publish to be queued, if the gate is open.
     pub(super) fn admit(&mut self) -> Option<(ChannelKey, Waiting)> {
         if !self.lets_through() {
             return None;
@@ -169,24 +171,24 @@ impl Gate {
         let (_, channel) = self.turns.pop_first()?;
         step();
         let (_, waiting) = self.lines.get_mut(&channel)?.waiting.pop_front()?;
-        self.line_up(channel);
+        self.record_turn(channel);
         self.close_empty(channel);
         Some((channel, waiting))
     }
 
-    /// The broker stops or resumes the publishes of a channel. Who waits keeps its turn.
+    /// Stops or resumes the publishes of a channel. Waiting publishes keep their turns.
     pub(in crate::engine) fn set_stopped(&mut self, channel: ChannelKey, stopped: bool) {
         let Some(line) = self.lines.get_mut(&channel) else { return };
         line.stopped = stopped;
         if !stopped {
-            self.line_up(channel);
+            self.record_turn(channel);
         } else if let Some((turn, _)) = line.waiting.front() {
             self.turns.remove(turn);
         }
     }
 
-    /// Notes the turn of the first of a line.
-    fn line_up(&mut self, channel: ChannelKey) {
+    /// Records the turn of the first publish of a line.
+    fn record_turn(&mut self, channel: ChannelKey) {
         let line = self.lines.get(&channel).filter(|line| !line.stopped);
         if let Some((turn, _)) = line.and_then(|line| line.waiting.front()) {
             self.turns.insert(*turn, channel);
@@ -199,7 +201,7 @@ impl Gate {
         }
     }
 
-    /// Takes out everything that waits on this channel, or on any, the oldest of a channel first.
+    /// Removes everything that waits on this channel, or on all, the oldest of each channel first.
     pub(in crate::engine) fn evict(&mut self, channel: Option<ChannelKey>) -> Vec<Waiting> {
         let lines = match channel {
             Some(channel) => self.lines.remove_entry(&channel).into_iter().collect(),
@@ -216,13 +218,13 @@ impl Gate {
         evicted
     }
 
-    /// Something of the broker's is due: a confirm, or the end of its block, or whatever else a
-    /// publish waits for.
+    /// Whether something is due from the broker: a confirm, the end of its block, or whatever else
+    /// a publish waits for.
     pub(in crate::engine) fn awaits_broker(&self) -> bool {
         self.in_flight > 0 || self.blocked.is_some() || !self.lines.is_empty()
     }
 
-    /// Publishes that wait.
+    /// The number of waiting publishes.
     pub(in crate::engine) fn waiting(&self) -> usize {
         self.lines.values().map(|line| line.waiting.len()).sum()
     }

@@ -1,4 +1,4 @@
-//! The gate by itself.
+//! The gate.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::num::NonZeroU32;
@@ -48,12 +48,12 @@ fn who_comes_later_does_not_pass_who_waits_on_whatever_channel() {
 #[test]
 fn the_limit_in_flight_closes_the_gate() {
     let mut gate = Gate::new(100, 50, Some(2));
-    gate.depart();
-    gate.depart();
+    gate.count_unconfirmed();
+    gate.count_unconfirmed();
     assert!(!gate.is_open());
     arrive(&mut gate, channel(1), 1);
     assert_eq!(admitted(&mut gate), None);
-    gate.arrive(1);
+    gate.count_confirmed(1);
     assert_eq!(admitted(&mut gate), Some(1));
 }
 

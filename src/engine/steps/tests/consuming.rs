@@ -1,10 +1,10 @@
-//! Many consumers, and many deliveries whose tags come in no order.
+//! Many consumers, and many deliveries whose tags are in no order.
 
 use super::*;
 use crate::engine::{Settle, Taken};
 use crate::protocol::basic::Properties;
 
-/// Consumers of one channel: each of them costs a deal more to start than a step.
+/// Consumers of one channel; starting one costs much more than a step.
 const CONSUMERS: u32 = 20_000;
 
 fn tag(index: u32) -> String {
@@ -97,7 +97,7 @@ fn deliveries_whose_tags_come_in_no_order_take_a_few_steps_each() {
     });
     assert!(settling <= 3 * u64::from(COUNT), "{settling} steps");
     session.write();
-    // The rest goes back together.
+    // The rest is returned together.
     let (going_back, ()) = steps_of(|| {
         session.engine.drop_consumer(consumer, [], None);
         session.say(1, basic::CancelOk::default().consumer_tag(tag(0).as_str()));

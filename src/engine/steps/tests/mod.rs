@@ -1,5 +1,5 @@
-//! What it costs that much waits: steps of loops on an engine that has as much of one thing as may
-//! be.
+//! The cost of operations while much waits: steps of loops on an engine that holds the largest
+//! amount of one thing.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::io::IoSlice;
@@ -23,7 +23,7 @@ mod consuming;
 const COUNT: u32 = 100_000;
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// An engine and the time at which everything happens that is no timeout.
+/// An engine, and the time of everything but timeouts.
 struct Session {
     engine: Engine,
     now: Instant,
@@ -73,7 +73,7 @@ impl Session {
         std::iter::from_fn(|| self.engine.poll_event()).count()
     }
 
-    /// Lets everything time out that waits; gives the steps that it takes.
+    /// Lets everything that waits time out, and returns the steps that it takes.
     fn time_out(&mut self) -> u64 {
         let later = self.now + TIMEOUT;
         let (steps, ()) = steps_of(|| self.engine.handle_timeout(later, later));
@@ -81,7 +81,7 @@ impl Session {
         steps
     }
 
-    /// Everything is written.
+    /// Reports everything as written.
     fn write(&mut self) {
         while let Some(outbound) = self.engine.poll_transmit() {
             self.engine.handle_written(outbound.len(), self.now);
@@ -145,7 +145,7 @@ fn new_secrets_that_time_out_together_take_a_step_each() {
         session.engine.update_secret(&secret, "", waiter(slot), now).unwrap();
     }
     assert_eq!((session.time_out(), session.events()), (COUNT.into(), COUNT as usize));
-    // Their answers come late, and nobody hears twice.
+    // Their answers arrive late, and no waiter completes twice.
     (0..COUNT).for_each(|_| session.say(0, connection::UpdateSecretOk::default()));
     assert_eq!(session.events(), 0);
 }

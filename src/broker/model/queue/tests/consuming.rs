@@ -1,4 +1,4 @@
-//! Consumers: who may subscribe, and whose turn it is.
+//! Consumers: which may subscribe, and their order of service.
 
 use crate::protocol::ReplyCode;
 use crate::protocol::basic::Consume;
@@ -22,7 +22,7 @@ fn consumed(consumers: &[(&str, i32)]) -> Queue {
     queue
 }
 
-/// Who gets the next messages, where those named in `busy` can take none.
+/// The consumers of the next messages, if those in `busy` can take none.
 fn served(queue: &mut Queue, busy: &[&str], count: usize) -> Vec<String> {
     let next = |_| queue.next_consumer(|key| !busy.iter().any(|tag| key.tag == *tag));
     (0..count).filter_map(next).map(|key| key.tag.to_string()).collect()

@@ -1,4 +1,4 @@
-//! Messages: their order, their settling, and their time.
+//! Messages: their order, how they are settled, and their expiry.
 
 use super::super::check_expiration;
 use super::*;

@@ -1,4 +1,4 @@
-//! What a queue does, rule by rule, in the words of a RabbitMQ 3.10 node.
+//! The rules of a queue, with the texts of RabbitMQ 3.10.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod consuming;
@@ -52,7 +52,7 @@ fn prioritised(body: &'static str, priority: u8) -> Arc<Message> {
     published(Properties::default().priority(priority), body)
 }
 
-/// Pushes messages of these bodies, with nobody to take them.
+/// Pushes messages with these bodies, without consumers.
 fn fill(queue: &mut Queue, bodies: &[&'static str], now: Instant) -> Vec<String> {
     let dropped = bodies.iter().flat_map(|body| {
         let pushed = queue.push(message(body), now);

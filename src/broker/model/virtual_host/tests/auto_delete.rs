@@ -1,4 +1,4 @@
-//! Auto-delete exchanges: they go with the last binding that they are the source of.
+//! Auto-delete exchanges, which are deleted with the last binding of which they are the source.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Bindings: what is refused, what is the same, what goes.
+//! Bindings: what is refused, what is equal, and what is deleted.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Exchanges: what is there, what is refused, what is the same.
+//! Exchanges: which are predeclared, what is refused, and what is equal.
 
 use super::*;
 use crate::broker::words::Scope;

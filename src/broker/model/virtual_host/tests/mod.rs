@@ -23,7 +23,7 @@ fn names(names: &[&str]) -> Vec<ShortString> {
     names.iter().copied().map(ShortString::from).collect()
 }
 
-/// A virtual host, spoken to in plain strings.
+/// A virtual host, with names as plain strings.
 impl VirtualHost {
     #[track_caller]
     fn make(&mut self, name: &str, kind: &str) {

@@ -1,4 +1,4 @@
-//! Where messages go.
+//! The routing of messages.
 
 use super::*;
 
