@@ -25,6 +25,12 @@ pub struct Call<'a, R> {
 }
 
 impl<'a, R> Call<'a, R> {
+    #[cfg(feature = "blocking")]
+    #[inline]
+    pub(crate) fn driving(&self) -> Option<&'a crate::driver::mio::Driving> {
+        self.channel.driving()
+    }
+
     pub(crate) fn new(channel: &'a Channel, request: R) -> Self {
         Self { channel, request }
     }
@@ -149,6 +155,12 @@ pub struct SendMethod<'a, M> {
 }
 
 impl<'a, M: crate::protocol::ProtocolMethod> SendMethod<'a, M> {
+    #[cfg(feature = "blocking")]
+    #[inline]
+    pub(crate) fn driving(&self) -> Option<&'a crate::driver::mio::Driving> {
+        self.channel.driving()
+    }
+
     pub(super) fn new(channel: &'a Channel, method: M) -> Self {
         Self { channel, method, is_request: M::IS_REQUEST }
     }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use super::connection::ConnectionHandle;
 use super::publisher::Publisher;
 use super::{Call, ChannelEvents, Closed, Consume, Get, Publish, Returns, SendMethod};
+#[cfg(feature = "blocking")]
+use crate::driver::mio::Driving;
 use crate::engine::{ChannelKey, ChannelState};
 use crate::error::{Error, Result};
 use crate::frame::Body;
@@ -64,6 +66,12 @@ impl Channel {
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.handle.connection.shared
+    }
+
+    #[cfg(feature = "blocking")]
+    #[inline]
+    pub(crate) fn driving(&self) -> Option<&Driving> {
+        self.handle.connection.driving()
     }
 
     pub(super) fn key(&self) -> ChannelKey {

@@ -10,6 +10,8 @@ use super::{Channel, Closed, ConnectionEvents};
 #[cfg(feature = "tokio")]
 use crate::config::ConnectionParameters;
 use crate::config::Secret;
+#[cfg(feature = "blocking")]
+use crate::driver::mio::Driving;
 #[cfg(feature = "tokio")]
 use crate::driver::tokio as driver;
 use crate::engine::{Completion, ConnectionState, Leftovers, Negotiated};
@@ -50,14 +52,20 @@ pub struct Connection {
 /// What all handles of a connection share. Dropping it closes the connection.
 pub(super) struct ConnectionHandle {
     pub(super) shared: Arc<Shared>,
-    /// Called after the close is queued. If the driver ends with the process, the thread that drops
-    /// the connection waits here until the close is done.
-    after_close: Option<AfterClose>,
+    /// Set for connections of the blocking API.
+    #[cfg(feature = "blocking")]
+    threads: Option<Threads>,
 }
 
-/// What to do after dropping the last handle has queued a close. The flag is whether anything
-/// waited to be written before that.
-pub(crate) type AfterClose = fn(&Arc<Shared>, bool);
+/// How threads drive a connection of the blocking API.
+#[cfg(feature = "blocking")]
+pub(crate) struct Threads {
+    pub(crate) driving: Driving,
+    /// Called after dropping the last handle has queued a close. The driver ends with the process,
+    /// so the thread that drops the handle waits until the close is done. The flag is whether
+    /// anything waited to be written before the close.
+    pub(crate) after_close: fn(&Arc<Shared>, &Driving, bool),
+}
 
 impl Connection {
     /// Connects to the broker, or to one of the brokers, that a URL or [`ConnectionParameters`]
@@ -124,14 +132,23 @@ impl Connection {
 
     /// Makes the first handle.
     pub(crate) fn of_shared(shared: Arc<Shared>) -> Self {
-        Self { handle: Arc::new(ConnectionHandle { shared, after_close: None }) }
+        let handle = ConnectionHandle {
+            shared,
+            #[cfg(feature = "blocking")]
+            threads: None,
+        };
+        Self { handle: Arc::new(handle) }
     }
 
-    /// Makes the first handle. After dropping the last handle has queued a close, `after_close` is
-    /// called.
+    /// Makes the first handle of a connection that threads drive.
     #[cfg(feature = "blocking")]
-    pub(crate) fn of_shared_with(shared: Arc<Shared>, after_close: AfterClose) -> Self {
-        Self { handle: Arc::new(ConnectionHandle { shared, after_close: Some(after_close) }) }
+    pub(crate) fn of_threads(shared: Arc<Shared>, threads: Threads) -> Self {
+        Self { handle: Arc::new(ConnectionHandle { shared, threads: Some(threads) }) }
+    }
+
+    #[cfg(feature = "blocking")]
+    pub(crate) fn driving(&self) -> Option<&Driving> {
+        self.handle.driving()
     }
 
     /// Makes another handle.
@@ -311,6 +328,14 @@ impl fmt::Debug for Connection {
     }
 }
 
+#[cfg(feature = "blocking")]
+impl ConnectionHandle {
+    #[inline]
+    pub(super) fn driving(&self) -> Option<&Driving> {
+        self.threads.as_ref().map(|threads| &threads.driving)
+    }
+}
+
 impl Drop for ConnectionHandle {
     fn drop(&mut self) {
         let now = self.shared.now();
@@ -320,8 +345,11 @@ impl Drop for ConnectionHandle {
             (state.engine.is_unwritten(), state.engine.close(code, why, None, now))
         });
         drop(closed);
-        if let Some(after_close) = self.after_close {
-            after_close(&self.shared, unwritten);
+        #[cfg(feature = "blocking")]
+        if let Some(Threads { driving, after_close }) = &self.threads {
+            after_close(&self.shared, driving, unwritten);
         }
+        #[cfg(not(feature = "blocking"))]
+        let _ = unwritten;
     }
 }

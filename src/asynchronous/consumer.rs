@@ -27,6 +27,12 @@ pub struct Consume<'a> {
 }
 
 impl<'a> Consume<'a> {
+    #[cfg(feature = "blocking")]
+    #[inline]
+    pub(crate) fn driving(&self) -> Option<&'a crate::driver::mio::Driving> {
+        self.channel.driving()
+    }
+
     pub(super) fn new(channel: &'a Channel, queue: ShortString) -> Self {
         Self { channel, request: basic::Consume::default().queue(queue), prefetch: None }
     }

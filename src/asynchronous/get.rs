@@ -24,6 +24,12 @@ pub struct Get<'a> {
 }
 
 impl<'a> Get<'a> {
+    #[cfg(feature = "blocking")]
+    #[inline]
+    pub(crate) fn driving(&self) -> Option<&'a crate::driver::mio::Driving> {
+        self.channel.driving()
+    }
+
     pub(super) fn new(channel: &'a Channel, queue: ShortString) -> Self {
         Self { channel, request: basic::Get::default().queue(queue) }
     }

@@ -27,6 +27,8 @@ pub use acker::{Acker, Requeue, SettleFuture};
 pub use call::{Call, CallFuture, SendMethod};
 pub use channel::Channel;
 pub use connection::Connection;
+#[cfg(feature = "blocking")]
+pub(crate) use connection::Threads;
 pub use consumer::{Consume, ConsumeFuture, Consumer};
 pub use delivery::Delivery;
 pub use events::{ChannelEvent, ChannelEvents, Closed, ConnectionEvent, ConnectionEvents};

@@ -129,6 +129,12 @@ pub struct Confirm {
 }
 
 impl Confirm {
+    #[cfg(feature = "blocking")]
+    #[inline]
+    pub(crate) fn driving(&self) -> Option<&crate::driver::mio::Driving> {
+        self.channel.driving()
+    }
+
     #[inline]
     pub(super) fn new(channel: Channel, waiter: Option<WaiterId>) -> Self {
         Self { channel, waiter }

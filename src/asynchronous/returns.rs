@@ -25,6 +25,12 @@ pub struct Returns {
 }
 
 impl Returns {
+    #[cfg(feature = "blocking")]
+    #[inline]
+    pub(crate) fn driving(&self) -> Option<&crate::driver::mio::Driving> {
+        self.channel.driving()
+    }
+
     pub(super) fn new(channel: Channel) -> Self {
         let standing = Standing::new(channel.shared(), Topic::Returns(channel.key()));
         Self { channel, standing }

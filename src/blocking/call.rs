@@ -44,7 +44,7 @@ where
     /// The broker refused it, which closes the channel; the channel is closed; or no answer came
     /// within `call_timeout`.
     pub fn call(self) -> Result<R::Reply> {
-        wait(self.inner.into_future())
+        wait(self.inner.driving(), self.inner.into_future())
     }
 }
 
@@ -72,6 +72,6 @@ impl<'a, M: ProtocolMethod + ChannelMethod + Into<Method>> SendMethod<'a, M> {
     ///
     /// The channel is closed, or the method cannot be encoded.
     pub fn send(self) -> Result<()> {
-        wait(self.inner.into_future())
+        wait(self.inner.driving(), self.inner.into_future())
     }
 }

@@ -104,7 +104,7 @@ impl Channel {
         routing_key: impl Into<Name<'a>>,
         body: impl Into<Body<'a>>,
     ) -> Publish<'a> {
-        Publish::new(self.inner.publish(exchange, routing_key, body))
+        Publish::new(self.inner.publish(exchange, routing_key, body), self.inner.driving())
     }
 
     /// Makes the broker confirm what is published on this channel from now on (`confirm.select`),
@@ -115,7 +115,7 @@ impl Channel {
     /// The channel is closed, transactional, or no answer came in time.
     #[doc(alias = "confirm_delivery")]
     pub fn confirm_select(&self) -> Result<Publisher> {
-        Ok(wait(self.inner.confirm_select())?.into())
+        Ok(wait(self.inner.driving(), self.inner.confirm_select())?.into())
     }
 
     /// Starts a consumer on a queue (`basic.consume`).
@@ -164,14 +164,14 @@ impl Channel {
     /// The channel was closed by the broker or with its connection, before or instead of its
     /// answer, or no answer came in time.
     pub fn close(&self) -> Result<()> {
-        wait(self.inner.close())
+        wait(self.inner.driving(), self.inner.close())
     }
 
     /// Waits until the channel is over, by itself or with its connection; gives why. To wait
     /// without a handle, which keeps the channel open, take its [`events`](Self::events).
     pub fn wait_closed(&self) -> Error {
         let mut closed = self.inner.closed();
-        let closed = wait_until(None, |context| Pin::new(&mut closed).poll(context));
+        let closed = wait_until(self.inner.driving(), None, |context| Pin::new(&mut closed).poll(context));
         closed.ok().flatten().unwrap_or_else(Error::waits_on_driver)
     }
 

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use super::wait::{wait, wait_until};
 use super::{Channel, ConnectionEvents};
-use crate::asynchronous::{self, Closed};
+use crate::asynchronous::{self, Closed, Threads};
 use crate::config::{ConnectionParameters, Secret};
 use crate::driver::Opened;
-use crate::driver::mio::on_thread;
+use crate::driver::mio::{Driving, on_thread};
 use crate::engine::{ConnectionState, Negotiated};
 use crate::error::{Error, Result};
 use crate::link::{Shared, Topic};
@@ -85,9 +85,10 @@ impl Connection {
         Self::of(on_thread(|reactor| reactor.begin_open_on_socket(socket, parameters))?)
     }
 
-    fn of(opened: Opened) -> Result<Self> {
-        let shared = wait(async { Ok(opened.await?) })?;
-        Ok(asynchronous::Connection::of_shared_with(shared, wait_for_end).into())
+    fn of((driving, opened): (Driving, Opened)) -> Result<Self> {
+        let shared = wait(None, async { Ok(opened.await?) })?;
+        let threads = Threads { driving, after_close: wait_for_end };
+        Ok(asynchronous::Connection::of_threads(shared, threads).into())
     }
 
     /// Opens a channel (AMQP 0-9-1 §1.5.2.1).
@@ -97,7 +98,7 @@ impl Connection {
     /// The connection is closed, all negotiated channels are open, or no answer came in time.
     #[doc(alias("create_channel", "channel_open", "channel"))]
     pub fn open_channel(&self) -> Result<Channel> {
-        Ok(wait(self.inner.open_channel())?.into())
+        Ok(wait(self.inner.driving(), self.inner.open_channel())?.into())
     }
 
     /// Closes the connection: what was queued goes first, then the broker is told, and agrees.
@@ -109,7 +110,7 @@ impl Connection {
     ///
     /// As the async API's [`close`](asynchronous::Connection::close).
     pub fn close(&self) -> Result<()> {
-        wait(self.inner.close())
+        wait(self.inner.driving(), self.inner.close())
     }
 
     /// Tells the broker a new secret in the place of the one that the connection was opened with
@@ -120,14 +121,14 @@ impl Connection {
     ///
     /// As the async API's [`update_secret`](asynchronous::Connection::update_secret).
     pub fn update_secret(&self, secret: impl Into<Secret>, reason: &str) -> Result<()> {
-        wait(self.inner.update_secret(secret, reason))
+        wait(self.inner.driving(), self.inner.update_secret(secret, reason))
     }
 
     /// Waits until the connection is over; gives why. To wait without a handle, which
     /// keeps the connection open, take its [`events`](Self::events).
     pub fn wait_closed(&self) -> Error {
         let mut closed = self.inner.closed();
-        let closed = wait_until(None, |context| Pin::new(&mut closed).poll(context));
+        let closed = wait_until(self.inner.driving(), None, |context| Pin::new(&mut closed).poll(context));
         closed.ok().flatten().unwrap_or_else(Error::waits_on_driver)
     }
 
@@ -196,10 +197,11 @@ const LIMIT: Duration = Duration::from_secs(3);
 const SHORT_LIMIT: Duration = Duration::from_millis(250);
 
 /// Waits until a connection that closes is over, unless the driver itself does so: it goes on.
-fn wait_for_end(shared: &Arc<Shared>, unwritten: bool) {
+fn wait_for_end(shared: &Arc<Shared>, driving: &Driving, unwritten: bool) {
     let limit = if unwritten { LIMIT } else { SHORT_LIMIT };
     let mut closed = Closed::new(shared, Topic::Connection);
-    let ended = wait_until(Instant::now().checked_add(limit), |context| Pin::new(&mut closed).poll(context));
+    let until = Instant::now().checked_add(limit);
+    let ended = wait_until(Some(driving), until, |context| Pin::new(&mut closed).poll(context));
     drop(ended);
 }
 

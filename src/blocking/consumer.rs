@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::wait::{wait, wait_until};
 use super::{Channel, Delivery};
 use crate::asynchronous;
+use crate::driver::mio::Driving;
 use crate::error::Result;
 use crate::wire::{FieldTable, ShortString};
 
@@ -59,7 +60,7 @@ impl<'a> Consume<'a> {
     /// There is no such queue (404), somebody has it to himself (403), the channel is closed, or no
     /// answer came in time.
     pub fn call(self) -> Result<Consumer> {
-        Ok(wait(self.inner.into_future())?.into())
+        Ok(wait(self.inner.driving(), self.inner.into_future())?.into())
     }
 }
 
@@ -106,6 +107,10 @@ pub enum Received {
 }
 
 impl Consumer {
+    fn driving(&self) -> Option<Driving> {
+        self.inner.channel().driving().cloned()
+    }
+
     /// The name by which the broker knows the consumer.
     pub fn consumer_tag(&self) -> &ShortString {
         self.inner.consumer_tag()
@@ -123,7 +128,8 @@ impl Consumer {
     /// Why the consumer ended, where the broker, a failure or an overflow ended it: once, and then
     /// it gives none. Or a message was larger than `max_message_size`, and the consumer goes on.
     pub fn try_next(&mut self) -> Result<Option<Delivery>> {
-        Ok(wait(self.inner.try_next())?.map(Delivery::from))
+        let driving = self.driving();
+        Ok(wait(driving.as_ref(), self.inner.try_next())?.map(Delivery::from))
     }
 
     /// Waits for the next message for at most `limit`. With zero, it looks for one that is there.
@@ -133,7 +139,8 @@ impl Consumer {
     /// As [`Consumer::try_next`].
     pub fn next_timeout(&mut self, limit: Duration) -> Result<Received> {
         let until = Instant::now().checked_add(limit);
-        let next = wait_until(until, |context| self.inner.poll_delivery(context))?;
+        let driving = self.driving();
+        let next = wait_until(driving.as_ref(), until, |context| self.inner.poll_delivery(context))?;
         Ok(match next {
             None => Received::Inactive,
             Some(None) => Received::Ended,
@@ -171,7 +178,8 @@ impl Consumer {
     /// Its channel is closed, or no answer came in time.
     #[doc(alias("basic_cancel", "stop_consuming"))]
     pub fn cancel(&mut self) -> Result<()> {
-        wait(self.inner.cancel())
+        let driving = self.driving();
+        wait(driving.as_ref(), self.inner.cancel())
     }
 
     /// Lets go of the consumer as dropping it does, and waits until that is done: the broker has
@@ -183,7 +191,8 @@ impl Consumer {
     /// Its channel is closed, and the broker gives the messages back; or no answer came in time,
     /// and they go back when it comes.
     pub fn close(self) -> Result<()> {
-        wait(self.inner.close())
+        let driving = self.driving();
+        wait(driving.as_ref(), self.inner.close())
     }
 
     /// The same consumer, for tasks.

@@ -42,7 +42,8 @@ impl Delivery {
     /// As the async API's [`ack`](asynchronous::Delivery::ack).
     #[doc(alias = "basic_ack")]
     pub fn ack(self) -> Result<()> {
-        wait(self.inner.ack())
+        let driving = self.inner.channel().driving().cloned();
+        wait(driving.as_ref(), self.inner.ack())
     }
 
     /// Acknowledges this message and all that were delivered before it on the channel.
@@ -51,7 +52,8 @@ impl Delivery {
     ///
     /// As [`Delivery::ack`].
     pub fn ack_multiple(self) -> Result<()> {
-        wait(self.inner.ack_multiple())
+        let driving = self.inner.channel().driving().cloned();
+        wait(driving.as_ref(), self.inner.ack_multiple())
     }
 
     /// Gives the message back: to its queue with [`Requeue::Yes`], else away. See the async API's
@@ -62,7 +64,8 @@ impl Delivery {
     /// As [`Delivery::ack`].
     #[doc(alias = "basic_nack")]
     pub fn nack(self, requeue: Requeue) -> Result<()> {
-        wait(self.inner.nack(requeue))
+        let driving = self.inner.channel().driving().cloned();
+        wait(driving.as_ref(), self.inner.nack(requeue))
     }
 
     /// Gives back this message and all that were delivered before it on the channel, as
@@ -72,7 +75,8 @@ impl Delivery {
     ///
     /// As [`Delivery::ack`].
     pub fn nack_multiple(self, requeue: Requeue) -> Result<()> {
-        wait(self.inner.nack_multiple(requeue))
+        let driving = self.inner.channel().driving().cloned();
+        wait(driving.as_ref(), self.inner.nack_multiple(requeue))
     }
 
     /// Gives the message back as the standard has it: see the async API's
@@ -83,7 +87,8 @@ impl Delivery {
     /// As [`Delivery::ack`].
     #[doc(alias = "basic_reject")]
     pub fn reject(self, requeue: Requeue) -> Result<()> {
-        wait(self.inner.reject(requeue))
+        let driving = self.inner.channel().driving().cloned();
+        wait(driving.as_ref(), self.inner.reject(requeue))
     }
 
     /// The same delivery, for tasks.
@@ -136,7 +141,8 @@ impl Acker {
     ///
     /// As there; so with all others.
     pub fn ack(self) -> Result<()> {
-        wait(self.inner.ack())
+        let driving = self.inner.channel().driving().cloned();
+        wait(driving.as_ref(), self.inner.ack())
     }
 
     /// Acknowledges this message and all that were delivered before it: see
@@ -146,7 +152,8 @@ impl Acker {
     ///
     /// As there.
     pub fn ack_multiple(self) -> Result<()> {
-        wait(self.inner.ack_multiple())
+        let driving = self.inner.channel().driving().cloned();
+        wait(driving.as_ref(), self.inner.ack_multiple())
     }
 
     /// Gives the message back: see [`Delivery::nack`].
@@ -155,7 +162,8 @@ impl Acker {
     ///
     /// As there.
     pub fn nack(self, requeue: Requeue) -> Result<()> {
-        wait(self.inner.nack(requeue))
+        let driving = self.inner.channel().driving().cloned();
+        wait(driving.as_ref(), self.inner.nack(requeue))
     }
 
     /// Gives back this message and all before it: see [`Delivery::nack_multiple`].
@@ -164,7 +172,8 @@ impl Acker {
     ///
     /// As there.
     pub fn nack_multiple(self, requeue: Requeue) -> Result<()> {
-        wait(self.inner.nack_multiple(requeue))
+        let driving = self.inner.channel().driving().cloned();
+        wait(driving.as_ref(), self.inner.nack_multiple(requeue))
     }
 
     /// Gives the message back as the standard has it: see [`Delivery::reject`].
@@ -173,6 +182,7 @@ impl Acker {
     ///
     /// As there.
     pub fn reject(self, requeue: Requeue) -> Result<()> {
-        wait(self.inner.reject(requeue))
+        let driving = self.inner.channel().driving().cloned();
+        wait(driving.as_ref(), self.inner.reject(requeue))
     }
 }

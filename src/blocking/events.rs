@@ -26,7 +26,7 @@ impl ConnectionEvents {
     /// This is the thread that drives a connection.
     pub fn next_timeout(&mut self, limit: Duration) -> Result<Option<ConnectionEvent>> {
         let until = Instant::now().checked_add(limit);
-        Ok(wait_until(until, |context| self.inner.poll_event(context))?.flatten())
+        Ok(wait_until(None, until, |context| self.inner.poll_event(context))?.flatten())
     }
 
     /// How many events went by because they were not taken in time.
@@ -39,7 +39,7 @@ impl Iterator for ConnectionEvents {
     type Item = ConnectionEvent;
 
     fn next(&mut self) -> Option<ConnectionEvent> {
-        wait_until(None, |context| self.inner.poll_event(context)).ok().flatten().flatten()
+        wait_until(None, None, |context| self.inner.poll_event(context)).ok().flatten().flatten()
     }
 }
 
@@ -69,7 +69,7 @@ impl ChannelEvents {
     /// This is the thread that drives a connection.
     pub fn next_timeout(&mut self, limit: Duration) -> Result<Option<ChannelEvent>> {
         let until = Instant::now().checked_add(limit);
-        Ok(wait_until(until, |context| self.inner.poll_event(context))?.flatten())
+        Ok(wait_until(None, until, |context| self.inner.poll_event(context))?.flatten())
     }
 
     /// How many events went by because they were not taken in time.
@@ -82,7 +82,7 @@ impl Iterator for ChannelEvents {
     type Item = ChannelEvent;
 
     fn next(&mut self) -> Option<ChannelEvent> {
-        wait_until(None, |context| self.inner.poll_event(context)).ok().flatten().flatten()
+        wait_until(None, None, |context| self.inner.poll_event(context)).ok().flatten().flatten()
     }
 }
 

@@ -32,7 +32,7 @@ impl<'a> Get<'a> {
     ///
     /// There is no such queue (404), the channel is closed, or no answer came in time.
     pub fn call(self) -> Result<Option<GetMessage>> {
-        let fetched = wait(self.inner.into_future())?;
+        let fetched = wait(self.inner.driving(), self.inner.into_future())?;
         Ok(fetched.map(|message| {
             let message_count = message.message_count();
             GetMessage { delivery: message.into_delivery().into(), message_count }

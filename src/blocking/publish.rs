@@ -5,6 +5,7 @@ use std::future::IntoFuture;
 use super::Confirm;
 use super::wait::wait;
 use crate::asynchronous::{self, Confirmed, MessageProperties, Plain};
+use crate::driver::mio::Driving;
 use crate::error::Result;
 
 /// A message that is published by [`send`](Publish::send): plain, from
@@ -18,12 +19,13 @@ use crate::error::Result;
 #[must_use = "a message is published by `send()` or `confirmed()`"]
 pub struct Publish<'a, K = Plain> {
     inner: asynchronous::Publish<'a, K>,
+    driving: Option<&'a Driving>,
 }
 
 impl<'a, K> Publish<'a, K> {
     #[inline]
-    pub(super) fn new(inner: asynchronous::Publish<'a, K>) -> Self {
-        Self { inner }
+    pub(super) fn new(inner: asynchronous::Publish<'a, K>, driving: Option<&'a Driving>) -> Self {
+        Self { inner, driving }
     }
 
     /// The message comes back where no queue takes it: a plain one to
@@ -32,13 +34,13 @@ impl<'a, K> Publish<'a, K> {
     /// are alike.
     #[inline]
     pub fn mandatory(self, mandatory: bool) -> Self {
-        Self { inner: self.inner.mandatory(mandatory) }
+        Self { inner: self.inner.mandatory(mandatory), ..self }
     }
 
     /// The properties of the message, by value or by reference.
     #[inline]
     pub fn properties(self, properties: impl Into<MessageProperties<'a>>) -> Self {
-        Self { inner: self.inner.properties(properties) }
+        Self { inner: self.inner.properties(properties), ..self }
     }
 }
 
@@ -51,7 +53,7 @@ impl Publish<'_, Plain> {
     /// publishing was paused for longer than a deadline allows.
     #[inline]
     pub fn send(self) -> Result<()> {
-        wait(self.inner.into_future())
+        wait(self.driving, self.inner.into_future())
     }
 
     /// Publishes now, or not at all.
@@ -75,7 +77,7 @@ impl Publish<'_, Confirmed> {
     /// As those of a plain publish.
     #[inline]
     pub fn send(self) -> Result<Confirm> {
-        Ok(wait(self.inner.into_future())?.into())
+        Ok(wait(self.driving, self.inner.into_future())?.into())
     }
 
     /// Publishes now, or not at all.
@@ -96,6 +98,6 @@ impl Publish<'_, Confirmed> {
     /// As [`Confirm::wait`], and those of [`send`](Publish::send).
     #[inline]
     pub fn confirmed(self) -> Result<()> {
-        wait(self.inner.confirmed())
+        wait(self.driving, self.inner.confirmed())
     }
 }

@@ -53,7 +53,7 @@ impl Publisher {
         routing_key: impl Into<Name<'a>>,
         body: impl Into<Body<'a>>,
     ) -> Publish<'a, Confirmed> {
-        Publish::new(self.inner.publish(exchange, routing_key, body))
+        Publish::new(self.inner.publish(exchange, routing_key, body), self.inner.channel().driving())
     }
 
     /// Waits until the broker has decided about everything published on this channel so far, by
@@ -65,7 +65,7 @@ impl Publisher {
     /// As the async API's
     /// [`wait_for_confirms`](asynchronous::Publisher::wait_for_confirms).
     pub fn wait_for_confirms(&self) -> Result<()> {
-        wait(self.inner.wait_for_confirms())
+        wait(self.inner.channel().driving(), self.inner.wait_for_confirms())
     }
 
     /// Waits until the broker has decided about everything published on this channel so far, by
@@ -76,7 +76,7 @@ impl Publisher {
     ///
     /// The channel is closed before that.
     pub fn settled(&self) -> Result<Settled> {
-        wait(self.inner.settled())
+        wait(self.inner.channel().driving(), self.inner.settled())
     }
 
     /// The same publisher, for tasks.
@@ -110,7 +110,8 @@ impl Confirm {
     /// first, in which case [`is_not_sent`](crate::Error::is_not_sent) and
     /// [`is_unknown`](crate::Error::is_unknown) tell what became of the message.
     pub fn wait(self) -> Result<()> {
-        wait(self.inner)
+        let driving = self.inner.driving().cloned();
+        wait(driving.as_ref(), self.inner)
     }
 
     /// Waits for the decision for at most `limit`: `Ok(Some(()))` when the broker took
@@ -121,7 +122,8 @@ impl Confirm {
     /// As [`wait`](Confirm::wait). The decision is told once.
     pub fn wait_timeout(&mut self, limit: Duration) -> Result<Option<()>> {
         let until = Instant::now().checked_add(limit);
-        wait_until(until, |context| Pin::new(&mut self.inner).poll(context))?.transpose()
+        let driving = self.inner.driving().cloned();
+        wait_until(driving.as_ref(), until, |context| Pin::new(&mut self.inner).poll(context))?.transpose()
     }
 }
 

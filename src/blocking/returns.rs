@@ -27,7 +27,8 @@ impl Returns {
     /// This is the thread that drives a connection.
     pub fn next_timeout(&mut self, limit: Duration) -> Result<Option<Returned>> {
         let until = Instant::now().checked_add(limit);
-        Ok(wait_until(until, |context| self.inner.poll_returned(context))?.flatten())
+        let driving = self.inner.driving().cloned();
+        Ok(wait_until(driving.as_ref(), until, |context| self.inner.poll_returned(context))?.flatten())
     }
 
     /// How many messages were dropped because they were not taken in time.
@@ -40,7 +41,8 @@ impl Iterator for Returns {
     type Item = Returned;
 
     fn next(&mut self) -> Option<Returned> {
-        wait_until(None, |context| self.inner.poll_returned(context)).ok().flatten().flatten()
+        let driving = self.inner.driving().cloned();
+        wait_until(driving.as_ref(), None, |context| self.inner.poll_returned(context)).ok().flatten().flatten()
     }
 }
 

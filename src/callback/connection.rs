@@ -100,7 +100,7 @@ impl<S: 'static> Connection<S> {
             return Ok(Self::wait_for(handle, std::future::pending(), on_open));
         }
         let opened = if parameters.driver_thread {
-            crate::driver::mio::on_thread(|reactor| Ok(reactor.begin_open(parameters)))?
+            crate::driver::mio::on_thread(|reactor| Ok(reactor.begin_open(parameters)))?.1
         } else {
             handle.reactor().begin_open(parameters)
         };

@@ -19,7 +19,7 @@ const ALONE: [(&str, &[&str]); 5] = [
 fn main() -> Result<(), Box<dyn Error>> {
     // Features of leveret that this package lacks.
     println!(
-        "cargo::rustc-check-cfg=cfg(feature, values(\"_readiness\", \"blocking\", \"broker\", \"callback\", \"tls\"))"
+        "cargo::rustc-check-cfg=cfg(feature, values(\"readiness\", \"blocking\", \"broker\", \"callback\", \"tls\"))"
     );
     let out = env::var("OUT_DIR")?;
     let out = Path::new(&out);

@@ -1,8 +1,12 @@
-//! Waiting for sockets by the selector of the system (epoll, kqueue, IOCP), and threads that do
-//! nothing else.
+//! Waiting for sockets by the selector of the system (epoll, kqueue, IOCP), and the threads that do
+//! so.
 
+mod driving;
 mod selector;
+mod sleeper;
 mod thread;
 
+pub(crate) use driving::{Driving, is_driver};
 pub(crate) use selector::Selector;
-pub(crate) use thread::{is_driver, on_thread};
+pub(crate) use sleeper::Sleeper;
+pub(crate) use thread::on_thread;

@@ -32,10 +32,22 @@ impl Selector {
     /// The system's.
     pub(crate) fn new() -> io::Result<Self> {
         let poll = Poll::new()?;
-        let waker = mio::Waker::new(poll.registry(), WOKEN)?;
-        // One that fails has a system that has lost its descriptors: nothing would help.
-        let reactor = Reactor::new(move || drop(waker.wake()));
-        Ok(Self { poll, events: Events::with_capacity(EVENTS), reactor, sources: BTreeMap::new() })
+        let waker = SelectorWaker::new(poll.registry())?;
+        Ok(Self::with(poll, move || waker.wake()))
+    }
+
+    /// Makes a selector whose reactor calls `wake` when there is something to do. The waker ends a
+    /// wait at the selector.
+    pub(super) fn woken_by<W: Fn() + Send + Sync + 'static>(wake: impl FnOnce(SelectorWaker) -> W) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = SelectorWaker::new(poll.registry())?;
+        Ok(Self::with(poll, wake(waker)))
+    }
+
+    fn with(poll: Poll, wake: impl Fn() + Send + Sync + 'static) -> Self {
+        let reactor = Reactor::new(wake);
+        reactor.core().set_edge_triggered();
+        Self { poll, events: Events::with_capacity(EVENTS), reactor, sources: BTreeMap::new() }
     }
 
     pub(crate) fn reactor(&self) -> &Reactor {
@@ -62,6 +74,9 @@ impl Selector {
         for event in self.events.iter().filter(|event| event.token() != WOKEN) {
             let readable = event.is_readable() || event.is_read_closed() || event.is_error();
             let writable = event.is_writable() || event.is_write_closed() || event.is_error();
+            if event.is_read_closed() || event.is_error() {
+                self.reactor.core().handle_hang_up(Token(event.token().0));
+            }
             self.reactor.handle_ready(Token(event.token().0), readable, writable);
         }
         Ok(())
@@ -81,6 +96,20 @@ impl Selector {
                 }
             }
         }
+    }
+}
+
+/// Ends a wait at a selector, or the next one.
+pub(super) struct SelectorWaker(mio::Waker);
+
+impl SelectorWaker {
+    fn new(registry: &Registry) -> io::Result<Self> {
+        Ok(Self(mio::Waker::new(registry, WOKEN)?))
+    }
+
+    /// If this fails, the system has lost its descriptors, and nothing would help.
+    pub(super) fn wake(&self) {
+        drop(self.0.wake());
     }
 }
 

@@ -51,6 +51,7 @@ pub(super) struct State {
     pub(super) turned_at: Option<Instant>,
     /// There will be no turn any more.
     is_closed: bool,
+    pub(super) edge_triggered: bool,
 }
 
 /// Reports of readiness, by numbers.
@@ -136,6 +137,29 @@ impl Core {
         if is_anywhere {
             self.wake_owner();
         }
+    }
+
+    /// The other side has ended the stream of a source: what can be read does not run dry.
+    pub(crate) fn handle_hang_up(&self, token: Token) {
+        if let Some(source) = self.state().sources.get_mut(&token.0) {
+            source.handle_hang_up();
+        }
+    }
+
+    /// The loop reports each edge, and each end of a stream as a hang-up. So a read that returns
+    /// fewer bytes than it could take has read everything.
+    pub(crate) fn set_edge_triggered(&self) {
+        self.state().edge_triggered = true;
+    }
+
+    /// Nobody takes turns from here on until somebody is woken.
+    pub(crate) fn set_waiting(&self) {
+        self.0.queue.set_waiting();
+    }
+
+    /// Returns `true` if a task is to be run.
+    pub(crate) fn is_runnable(&self) -> bool {
+        self.0.queue.len() > 0
     }
 
     /// A source that the loop cannot wait for.

@@ -64,6 +64,8 @@ pub(super) struct Source {
     announced: Option<Interest>,
     /// It was ready since then: what is one-shot is spent.
     spent: bool,
+    /// The other side has ended the stream.
+    hung_up: bool,
     /// Why it cannot be waited for.
     failure: Option<Arc<io::Error>>,
 }
@@ -83,7 +85,15 @@ impl Source {
     /// Whether it is ready was not looked at: `report` makes that it is tried.
     pub(super) fn new(descriptor: Option<Descriptor>, report: u64) -> Self {
         let direction = || Direction { reported: report, exhausted: 0, waker: None };
-        Self { input: direction(), output: direction(), descriptor, announced: None, spent: false, failure: None }
+        Self {
+            input: direction(),
+            output: direction(),
+            descriptor,
+            announced: None,
+            spent: false,
+            hung_up: false,
+            failure: None,
+        }
     }
 
     /// Gives whom to wake.
@@ -92,6 +102,14 @@ impl Source {
         let input = readable.then(|| self.input.handle_ready(report)).flatten();
         let output = writable.then(|| self.output.handle_ready(report)).flatten();
         [input, output]
+    }
+
+    pub(super) fn handle_hang_up(&mut self) {
+        self.hung_up = true;
+    }
+
+    pub(super) fn is_hung_up(&self) -> bool {
+        self.hung_up
     }
 
     /// It cannot be waited for. Gives whom to wake.

@@ -174,6 +174,16 @@ impl<T> ReadyStream<T> {
         }
     }
 
+    /// A read returned fewer bytes than it could take. If the loop reports edges, the next read has
+    /// to wait for one: trying it now would be a call of the system for nothing.
+    fn note_short_read(&self, report: u64) {
+        let mut state = self.core.state();
+        let edges = state.edge_triggered;
+        if let Some(source) = state.sources.get_mut(&self.token.0).filter(|source| edges && !source.is_hung_up()) {
+            source.input.set_exhausted(report);
+        }
+    }
+
     /// Does something as soon as the stream is ready for it.
     fn poll_io<R>(
         &mut self,
@@ -205,7 +215,12 @@ impl<T: Ready> Stream for ReadyStream<T> {
             scratch.resize(most, 0);
         }
         let Some(octets) = scratch.get_mut(..most) else { return Poll::Ready(Ok(0)) };
+        // A report that arrives during the read is not lost.
+        let report = core.state().reports.last();
         let count = ready!(self.poll_read(context, octets))?;
+        if count < most {
+            self.note_short_read(report);
+        }
         Poll::Ready(Ok(room.put(octets.get(..count).unwrap_or_default())))
     }
 
