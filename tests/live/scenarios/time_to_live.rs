@@ -1,6 +1,7 @@
 //! Messages that live for a while.
 
-use leveret::{Channel, Delivery, FieldTable, FieldValue, Properties, ReplyCode, Requeue, Result};
+use leveret::{FieldTable, FieldValue, Properties, ReplyCode, Requeue, Result};
+use leveret_live_tests::client::{Channel, Delivery};
 use leveret_live_tests::{eventually, exclusive_queue, next, open, ready_messages, soon};
 
 use crate::messages::{body, fill, get, get_soon, put, queue_with, take_bodies};
