@@ -29,22 +29,25 @@ impl Row {
 
 /// The rows of the table.
 pub fn rows() -> Vec<Row> {
-    let lines = include_str!("../adapters.txt").lines();
-    lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(row).collect()
+    let mut rows = Vec::new();
+    let mut head = None;
+    for line in include_str!("../adapters.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if let Some(subject) = line.strip_prefix("    ") {
+            let (names, reason) = head.expect("what begins a line says which adapters, and why");
+            rows.push(row(subject, names, reason));
+        } else {
+            head = line.split_once(": ");
+        }
+    }
+    rows
 }
 
-fn row(line: &'static str) -> Row {
-    let mut columns = line.split('|').map(str::trim);
-    let mut column =
-        || columns.next().filter(|text| !text.is_empty()).unwrap_or_else(|| panic!("three columns: {line}"));
-    let (subject, without, reason) = (column(), column(), column());
-    let is_clientless = without == "clientless";
-    let named = |name| Adapter::ALL.into_iter().find(|adapter| adapter.name() == name);
-    let without = if is_clientless {
-        Adapter::ALL.into_iter().filter(|adapter| *adapter != Adapter::Task).collect()
-    } else {
-        without.split(' ').map(|name| named(name).unwrap_or_else(|| panic!("{name} is no adapter: {line}"))).collect()
-    };
+fn row(subject: &'static str, names: &str, reason: &'static str) -> Row {
+    let is_clientless = names == "clientless";
+    let is_named = |adapter: &Adapter| names.split(' ').any(|name| name == adapter.name());
+    let lacks = |adapter: &Adapter| if is_clientless { *adapter != Adapter::Task } else { is_named(adapter) };
+    let without: Vec<_> = Adapter::ALL.into_iter().filter(lacks).collect();
+    assert!(is_clientless || without.len() == names.split(' ').count(), "these are no adapters: {names}");
     Row { subject, without, is_clientless, reason }
 }
 
@@ -59,6 +62,8 @@ pub(crate) fn note_client() {
     assert!(listed.is_none(), "it has a client of the crate: {listed:?}");
     if let Ok(path) = std::env::var("LEVERET_TEST_CLIENTS") {
         let file = OpenOptions::new().append(true).create(true).open(path);
-        file.and_then(|mut file| writeln!(file, "{scenario}")).expect("the names of scenarios can be written");
+        // In one write: scenarios run side by side.
+        let line = format!("{scenario}\n");
+        file.and_then(|mut file| file.write_all(line.as_bytes())).expect("the names of scenarios can be written");
     }
 }
