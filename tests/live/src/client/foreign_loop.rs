@@ -18,8 +18,8 @@ static REACTOR: LazyLock<Reactor> = LazyLock::new(|| {
     }
     // Where the socket is full, whoever waits is woken already.
     let reactor = Reactor::new(move || drop((&waking).write(&[1])));
-    let driven = reactor.clone();
-    let run = move || Waiting { reactor: driven, woken, sources: BTreeMap::new() }.run();
+    // The thread waits here until the reactor is in its place.
+    let run = move || Waiting { reactor: &REACTOR, woken, sources: BTreeMap::new() }.run();
     std::thread::Builder::new().name("foreign loop".to_owned()).spawn(run).expect("a thread for the loop");
     reactor
 });
@@ -31,7 +31,7 @@ pub(super) fn reactor() -> &'static Reactor {
 
 /// The loop.
 struct Waiting {
-    reactor: Reactor,
+    reactor: &'static Reactor,
     woken: UnixStream,
     sources: BTreeMap<Token, (Descriptor, Interest)>,
 }
