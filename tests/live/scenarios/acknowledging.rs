@@ -1,7 +1,8 @@
 //! Settling deliveries: by tag, many at once, and wrongly.
 
 use leveret::protocol::basic;
-use leveret::{Channel, ReplyCode, Result};
+use leveret::{ReplyCode, Result};
+use leveret_live_tests::client::{Channel, Connection};
 use leveret_live_tests::{exclusive_queue, next, open, soon};
 
 use crate::messages::{body, fill, get, get_many, take_all, take_bodies};
@@ -23,7 +24,7 @@ fn nack(tag: u64) -> basic::Nack {
 }
 
 /// A channel with an exclusive queue, of which so many messages were got and are unsettled.
-async fn unsettled(connection: &leveret::Connection, count: usize) -> Result<(Channel, String)> {
+async fn unsettled(connection: &Connection, count: usize) -> Result<(Channel, String)> {
     let channel = soon(connection.open_channel()).await?;
     let queue = exclusive_queue(&channel).await;
     let bodies: Vec<String> = (1..=count).map(|number| number.to_string()).collect();

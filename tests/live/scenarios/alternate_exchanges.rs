@@ -1,6 +1,7 @@
 //! Alternate exchanges: where a message goes that no binding takes.
 
-use leveret::{Channel, ErrorKind, FieldTable, Publisher, Result};
+use leveret::{ErrorKind, FieldTable, Result};
+use leveret_live_tests::client::{Channel, Publisher};
 use leveret_live_tests::{exclusive_queue, open, soon, unique};
 
 use crate::routed::{bodies, bound_queue, exchange};

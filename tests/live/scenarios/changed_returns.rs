@@ -1,10 +1,8 @@
 //! Mandatory messages that no queue takes and that the broker changes before they come back:
 //! confirms of which none is Ok.
 
-use leveret::{
-    Channel, Confirm, Connection, ErrorKind, FieldTable, FieldValue, Properties, Publisher, ReplyCode, Result,
-    Timestamp,
-};
+use leveret::{ErrorKind, FieldTable, FieldValue, Properties, ReplyCode, Result, Timestamp};
+use leveret_live_tests::client::{Channel, Confirm, Connection, Publisher};
 use leveret_live_tests::{exclusive_queue, open, soon, unique};
 
 /// Headers in an order that 4.0 and later change, of all widths of numbers, one name twice, and one

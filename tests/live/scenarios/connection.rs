@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use leveret::{Connection, Credentials, ErrorKind, Initiator, ReplyCode, Result};
+use leveret::{Credentials, ErrorKind, Initiator, ReplyCode, Result};
+use leveret_live_tests::client::Connection;
 use leveret_live_tests::{connect, eventually, exclusive_queue, open, parameters, soon, unique};
 
 #[tokio::test]

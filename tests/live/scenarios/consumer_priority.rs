@@ -1,6 +1,7 @@
 //! Which consumer of a queue a message goes to.
 
-use leveret::{Channel, Connection, Consumer, FieldTable, FieldValue, ReplyCode, Result};
+use leveret::{FieldTable, FieldValue, ReplyCode, Result};
+use leveret_live_tests::client::{Channel, Connection, Consumer};
 use leveret_live_tests::{exclusive_queue, next, open, ready_messages, soon};
 
 use crate::messages::{body, fill};

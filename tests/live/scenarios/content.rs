@@ -2,7 +2,8 @@
 
 use leveret::protocol::{MethodId, basic, queue};
 use leveret::wire::Decimal;
-use leveret::{Channel, Connection, FieldTable, FieldValue, Properties, Result, Timestamp};
+use leveret::{FieldTable, FieldValue, Properties, Result, Timestamp};
+use leveret_live_tests::client::{Channel, Connection};
 use leveret_live_tests::raw::Raw;
 use leveret_live_tests::{exclusive_queue, next, open, parameters, soon, unique, user};
 

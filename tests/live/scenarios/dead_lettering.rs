@@ -3,7 +3,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use leveret::protocol::{basic, exchange, queue};
-use leveret::{Channel, FieldTable, FieldValue, Properties, Requeue, Result};
+use leveret::{FieldTable, FieldValue, Properties, Requeue, Result};
+use leveret_live_tests::client::{Channel, Delivery};
 use leveret_live_tests::raw::{Close, Raw};
 use leveret_live_tests::{eventually, exclusive_queue, open, ready_messages, soon, unique};
 
@@ -149,7 +150,7 @@ async fn carbon_copies_are_for_dead_messages_too() -> Result<()> {
     Ok(())
 }
 
-fn queue_name(dead: &leveret::Delivery) -> String {
+fn queue_name(dead: &Delivery) -> String {
     let headers = dead.properties().expect("properties").headers.clone().expect("the broker adds headers");
     headers.get("x-first-death-queue").and_then(FieldValue::as_str).expect("text").to_owned()
 }

@@ -4,7 +4,8 @@ use std::error::Error as _;
 
 use leveret::config::{Pem, Tls};
 use leveret::protocol::{basic, queue};
-use leveret::{Connection, Credentials, Error, ErrorKind, FieldTable, Initiator, ReplyCode, Result};
+use leveret::{Credentials, Error, ErrorKind, FieldTable, Initiator, ReplyCode, Result};
+use leveret_live_tests::client::Connection;
 use leveret_live_tests::raw::Raw;
 use leveret_live_tests::{connect, exclusive_queue, next, open, parameters, soon, unique};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -1,6 +1,7 @@
 //! The first program of the documentation.
 
-use leveret::{Connection, Result};
+use leveret::Result;
+use leveret_live_tests::client::Connection;
 use leveret_live_tests::{next, ready_messages, soon, unique, url};
 
 #[tokio::test]

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use leveret::config::{Credentials, Endpoint, Provided};
-use leveret::{ChannelEvent, Connection, ConnectionEvent, ConnectionState, Initiator, Phase, ReplyCode, Result};
+use leveret::{ChannelEvent, ConnectionEvent, ConnectionState, Initiator, Phase, ReplyCode, Result};
+use leveret_live_tests::client::Connection;
 use leveret_live_tests::{Operator, exclusive_queue, next, open, parameters, password, soon, unique, user};
 
 // Real seconds are the subject here: with heartbeats of two seconds the broker gives up after six

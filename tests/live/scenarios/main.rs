@@ -10,6 +10,7 @@
 )]
 
 mod acknowledging;
+mod adapters;
 mod alternate_exchanges;
 mod authentication;
 mod auto_delete_exchanges;

@@ -1,6 +1,7 @@
 //! Putting messages into a queue and taking them out, where a scenario is about something else.
 
-use leveret::{Channel, Delivery, FieldTable, Properties};
+use leveret::{FieldTable, Properties};
+use leveret_live_tests::client::{Channel, Delivery};
 use leveret_live_tests::{eventually, soon, unique};
 
 /// An exclusive queue with arguments; gives its name.

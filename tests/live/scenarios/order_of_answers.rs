@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use leveret::{Properties, Result};
+use leveret_live_tests::client::Channel;
 use leveret_live_tests::{exclusive_queue, next, open, ready_messages, soon, unique};
 use tokio::{join, time};
 
@@ -100,7 +101,7 @@ async fn consumers_that_start_together_get_the_messages_of_their_own_queues() ->
 }
 
 /// A queue that keeps messages on disk, where the broker has one: a commit takes its time.
-async fn durable_queue(channel: &leveret::Channel) -> String {
+async fn durable_queue(channel: &Channel) -> String {
     let name = unique("durable");
     soon(channel.queue_declare(&name).durable(true)).await.expect("a queue is declared");
     name

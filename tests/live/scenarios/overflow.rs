@@ -1,6 +1,7 @@
 //! Queues with a limit, and what goes when they are full.
 
-use leveret::{Channel, Delivery, ErrorKind, FieldTable, FieldValue, Properties, Requeue, Result};
+use leveret::{ErrorKind, FieldTable, FieldValue, Properties, Requeue, Result};
+use leveret_live_tests::client::{Channel, Delivery};
 use leveret_live_tests::{exclusive_queue, next, open, ready_messages, soon};
 
 use crate::messages::{body, fill, get, get_soon, put, queue_with, take_all, take_bodies};

@@ -1,7 +1,8 @@
 //! How many unsettled messages a channel or a consumer is sent.
 
 use leveret::protocol::basic;
-use leveret::{Channel, Consumer, ReplyCode, Requeue, Result};
+use leveret::{ReplyCode, Requeue, Result};
+use leveret_live_tests::client::{Channel, Consumer};
 use leveret_live_tests::{eventually, exclusive_queue, next, open, ready_messages, soon};
 
 use crate::messages::{body, fill, get, take_bodies};

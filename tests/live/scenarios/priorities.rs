@@ -1,6 +1,7 @@
 //! Queues that hand out what matters more first.
 
-use leveret::{Channel, Properties, Requeue, Result};
+use leveret::{Properties, Requeue, Result};
+use leveret_live_tests::client::Channel;
 use leveret_live_tests::{exclusive_queue, next, open, soon};
 
 use crate::messages::{body, get, get_many, put, queue_with, take_all, take_bodies};

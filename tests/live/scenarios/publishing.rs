@@ -1,7 +1,8 @@
 //! Publishing: what the broker refuses, and what it takes.
 
 use leveret::protocol::{MethodId, basic, channel};
-use leveret::{Connection, Error, ErrorKind, FieldTable, FieldValue, Properties, ReplyCode, Result};
+use leveret::{Error, ErrorKind, FieldTable, FieldValue, Properties, ReplyCode, Result};
+use leveret_live_tests::client::Connection;
 use leveret_live_tests::raw::{Close, Raw};
 use leveret_live_tests::{exclusive_queue, open, soon, unique, user};
 

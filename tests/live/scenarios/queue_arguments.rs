@@ -1,7 +1,8 @@
 //! Arguments of queues that the broker refuses, and those that it takes.
 
 use leveret::protocol::queue;
-use leveret::{Connection, FieldTable, FieldValue, ReplyCode, Result};
+use leveret::{FieldTable, FieldValue, ReplyCode, Result};
+use leveret_live_tests::client::Connection;
 use leveret_live_tests::{connect, open, soon, unique};
 
 use crate::messages::queue_with;

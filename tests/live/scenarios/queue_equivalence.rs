@@ -2,7 +2,8 @@
 //! and what it compares first.
 
 use leveret::protocol::queue;
-use leveret::{Connection, FieldTable, FieldValue, ReplyCode, Result};
+use leveret::{FieldTable, FieldValue, ReplyCode, Result};
+use leveret_live_tests::client::Connection;
 use leveret_live_tests::{connect, exclusive_queue, open, ready_messages, soon, unique};
 
 use crate::messages::{fill, queue_with};

@@ -1,6 +1,7 @@
 //! Queues that go when nobody uses them.
 
-use leveret::{Channel, FieldTable, ReplyCode, Result};
+use leveret::{FieldTable, ReplyCode, Result};
+use leveret_live_tests::client::Channel;
 use leveret_live_tests::{connect, eventually, exclusive_queue, open, ready_messages, soon, unique};
 
 use crate::messages::{fill, put, queue_with};

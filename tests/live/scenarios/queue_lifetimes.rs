@@ -1,6 +1,7 @@
 //! Queues that go with what used them: their last consumer, or their connection.
 
-use leveret::{Channel, ReplyCode, Result};
+use leveret::{ReplyCode, Result};
+use leveret_live_tests::client::Channel;
 use leveret_live_tests::{connect, eventually, exclusive_queue, open, ready_messages, soon, unique};
 
 use crate::messages::{fill, get, queue_with};

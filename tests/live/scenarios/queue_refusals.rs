@@ -1,7 +1,8 @@
 //! What the broker refuses about a queue that is missing, locked or in use.
 
 use leveret::protocol::{basic, queue};
-use leveret::{Connection, Properties, ReplyCode, Requeue, Result};
+use leveret::{Properties, ReplyCode, Requeue, Result};
+use leveret_live_tests::client::Connection;
 use leveret_live_tests::{connect, exclusive_queue, open, ready_messages, soon, unique};
 
 use crate::messages::{fill, get, put};

@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 
 use leveret::protocol::{ChannelMethod, Method, Request};
-use leveret::{Channel, Connection, Error, ErrorKind, ReplyCode};
+use leveret::{Error, ErrorKind, ReplyCode};
+use leveret_live_tests::client::{Channel, Connection};
 use leveret_live_tests::{assert_closed_by_broker, soon};
 
 /// The broker closed a channel over this method, with this code and exactly this text.
@@ -26,8 +27,8 @@ pub(crate) fn assert_connection_refusal(error: &Error, method: &str, code: Reply
 /// connection, for.
 pub(crate) async fn refused<R>(connection: &Connection, request: R) -> Error
 where
-    R: Request + ChannelMethod + Into<Method>,
-    R::Reply: TryFrom<Method> + Debug,
+    R: Request + ChannelMethod + Into<Method> + Send + 'static,
+    R::Reply: TryFrom<Method> + Debug + Send + 'static,
 {
     let channel = soon(connection.open_channel()).await.expect("the connection goes on");
     soon(channel.call(request)).await.expect_err("the broker refuses it")

@@ -1,6 +1,7 @@
 //! Messages that die more than once: how deaths add up, and which circles the broker breaks.
 
-use leveret::{Channel, Delivery, FieldTable, FieldValue, Properties, Requeue, Result};
+use leveret::{FieldTable, FieldValue, Properties, Requeue, Result};
+use leveret_live_tests::client::{Channel, Delivery};
 use leveret_live_tests::{eventually, exclusive_queue, open, ready_messages, soon, unique};
 
 use crate::messages::{fill, get, get_soon, put, queue_with, take_bodies};

@@ -1,7 +1,8 @@
 //! Direct reply-to: requests whose answers need no queue.
 
 use leveret::protocol::{ProtocolMethod, basic, queue};
-use leveret::{Channel, Delivery, FieldTable, FieldValue, Properties, ReplyCode, Result};
+use leveret::{FieldTable, FieldValue, Properties, ReplyCode, Result};
+use leveret_live_tests::client::{Channel, Delivery};
 use leveret_live_tests::raw::Raw;
 use leveret_live_tests::{connect, exclusive_queue, next, open, soon, unique};
 

@@ -1,6 +1,7 @@
 //! Messages that no queue takes, and how they come back.
 
-use leveret::{Channel, FieldTable, FieldValue, Properties, ReplyCode, Result, Returned, Timestamp};
+use leveret::{FieldTable, FieldValue, Properties, ReplyCode, Result, Returned, Timestamp};
+use leveret_live_tests::client::Channel;
 use leveret_live_tests::{exclusive_queue, open, soon, user};
 
 use crate::routed::{bodies, exchange};

@@ -1,6 +1,7 @@
 //! What scenarios of routing share: which messages a queue holds, and who is bound to what.
 
-use leveret::{Channel, Connection, Delivery, FieldTable};
+use leveret::FieldTable;
+use leveret_live_tests::client::{Channel, Connection, Delivery};
 use leveret_live_tests::{exclusive_queue, soon, unique};
 
 /// The messages that wait in a queue, in order, after all that was published on this channel

@@ -1,7 +1,8 @@
 //! Acknowledging, rejecting and giving back in a transaction.
 
 use leveret::protocol::basic;
-use leveret::{Channel, ReplyCode, Requeue, Result};
+use leveret::{ReplyCode, Requeue, Result};
+use leveret_live_tests::client::Channel;
 use leveret_live_tests::{eventually, exclusive_queue, open, ready_messages, soon};
 
 use crate::messages::{fill, get, get_soon};

@@ -1,6 +1,7 @@
 //! Queues with one consumer at a time: by the consumer's wish, or by the queue's.
 
-use leveret::{Connection, Consumer, ReplyCode, Requeue, Result};
+use leveret::{ReplyCode, Requeue, Result};
+use leveret_live_tests::client::{Channel, Connection, Consumer};
 use leveret_live_tests::{connect, exclusive_queue, next, open, ready_messages, soon, unique};
 
 use crate::messages::{body, fill, get, queue_with};
@@ -22,7 +23,7 @@ async fn assert_refused(connection: &Connection, queue: &str, exclusive: bool) {
     assert_channel_refusal(&error, "basic.consume", ReplyCode::ACCESS_REFUSED, &in_exclusive_use(queue));
 }
 
-async fn consumers(channel: &leveret::Channel, queue: &str) -> u32 {
+async fn consumers(channel: &Channel, queue: &str) -> u32 {
     soon(channel.queue_declare(queue).passive(true)).await.expect("the queue is there").consumer_count
 }
 

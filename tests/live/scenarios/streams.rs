@@ -1,6 +1,7 @@
 //! Consumers of streams, whose messages stay where they are whatever becomes of a delivery.
 
-use leveret::{Channel, Connection, Consumer, ErrorKind, FieldTable, Result};
+use leveret::{ErrorKind, FieldTable, Result};
+use leveret_live_tests::client::{Channel, Connection, Consumer};
 use leveret_live_tests::{next, open, parameters, soon};
 
 use crate::typed_queues::{number, publish_all, typed_queue};

@@ -1,6 +1,7 @@
 //! Messages that live for a while.
 
-use leveret::{Channel, Delivery, FieldTable, FieldValue, Properties, ReplyCode, Requeue, Result};
+use leveret::{FieldTable, FieldValue, Properties, ReplyCode, Requeue, Result};
+use leveret_live_tests::client::{Channel, Delivery};
 use leveret_live_tests::{eventually, exclusive_queue, next, open, ready_messages, soon};
 
 use crate::messages::{body, fill, get, get_soon, put, queue_with, take_bodies};
@@ -111,10 +112,11 @@ async fn a_message_expires_only_at_the_head_of_its_queue() -> Result<()> {
 async fn what_is_delivered_does_not_expire_until_it_is_given_back() -> Result<()> {
     let (_connection, channel) = open().await;
     let graveyard = exclusive_queue(&channel).await;
-    let queue = mortal(&channel, &graveyard, Some(50)).await;
+    // Time enough to get it, where the machine has much else to do.
+    let queue = mortal(&channel, &graveyard, Some(500)).await;
     fill(&channel, &queue, &["slow"]).await;
     let delivery = get(&channel, &queue).await;
-    outlive(&channel, "50").await;
+    outlive(&channel, "500").await;
     assert_eq!(ready_messages(&channel, &graveyard).await, 0);
     delivery.nack(Requeue::Yes).await?;
     assert_eq!(body(&get_soon(&channel, &graveyard).await), "slow");

@@ -1,6 +1,7 @@
 //! Queues that are not classic, for the scenarios of their types.
 
-use leveret::{Channel, Delivery, ErrorKind, FieldTable, FieldValue, ReplyCode, Result};
+use leveret::{ErrorKind, FieldTable, FieldValue, ReplyCode, Result};
+use leveret_live_tests::client::{Channel, Delivery};
 use leveret_live_tests::{assert_closed_by_broker, eventually, open, rabbitmq_version, ready_messages, soon, unique};
 
 /// A durable queue of this type; gives its name. None on an embedded broker, of which it asserts

@@ -2,7 +2,8 @@
 //! not satisfy.
 
 use leveret::config::{Exchange, Mechanism, MechanismError, SecretOctets};
-use leveret::{Connection, ConnectionParameters, Credentials, ReplyCode, Result};
+use leveret::{ConnectionParameters, Credentials, ReplyCode, Result};
+use leveret_live_tests::client::Connection;
 use leveret_live_tests::{Disturbed, exclusive_queue, soon};
 
 use crate::refused;

@@ -1,6 +1,7 @@
 //! EXTERNAL: the certificate says who the client is.
 
-use leveret::{Connection, ConnectionParameters, Credentials, ErrorKind, Properties, ReplyCode, Result};
+use leveret::{ConnectionParameters, Credentials, ErrorKind, Properties, ReplyCode, Result};
+use leveret_live_tests::client::Connection;
 use leveret_live_tests::secure::{MUTUAL, TlsPort, USER, identified_by, path, trusting};
 use leveret_live_tests::{assert_closed_by_broker, exclusive_queue, next, soon};
 

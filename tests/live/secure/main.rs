@@ -18,7 +18,8 @@ mod relay;
 mod traffic;
 mod trust;
 
-use leveret::{Channel, Connection, ConnectionParameters, Error, ErrorKind, Phase};
+use leveret::{ConnectionParameters, Error, ErrorKind, Phase};
+use leveret_live_tests::client::{Channel, Connection};
 use leveret_live_tests::{exclusive_queue, next, soon};
 
 /// Opens a connection and shows that it works: a message goes to the broker and comes back.

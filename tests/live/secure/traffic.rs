@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use leveret::{Connection, ErrorKind, Initiator, ReplyCode, Result};
+use leveret::{ErrorKind, Initiator, ReplyCode, Result};
+use leveret_live_tests::client::Connection;
 use leveret_live_tests::secure::{TlsPort, log, trusting};
 use leveret_live_tests::{
     Operator, assert_closed_by_broker, eventually, exclusive_queue, next, ready_messages, soon, unique,

@@ -3,7 +3,8 @@
 use std::{env, fs};
 
 use leveret::config::{Pem, Tls};
-use leveret::{Connection, ConnectionParameters, ErrorKind, Result};
+use leveret::{ConnectionParameters, ErrorKind, Result};
+use leveret_live_tests::client::Connection;
 use leveret_live_tests::secure::{EXPIRED, TlsPort, path, pem, run_again_with, trusting};
 use leveret_live_tests::soon;
 use tokio::net::TcpStream;
@@ -102,12 +103,13 @@ async fn a_socket_of_the_callers_is_secured_alike() -> Result<()> {
     for port in TlsPort::ALL {
         let socket =
             || async { soon(TcpStream::connect(port.address())).await.expect("the broker takes a connection") };
-        let connection = soon(Connection::open_on(socket().await, port.parameters(trusting()))).await?;
+        let opening = leveret::Connection::open_on(socket().await, port.parameters(trusting()));
+        let connection = Connection::from(soon(opening).await?);
         round_trip(&soon(connection.open_channel()).await?, b"there and back".to_vec()).await;
         soon(connection.close()).await?;
 
         let elsewhere = port.parameters(trusting().server_name("elsewhere.test"));
-        let error = soon(Connection::open_on(socket().await, elsewhere)).await.unwrap_err();
+        let error = soon(leveret::Connection::open_on(socket().await, elsewhere)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
         assert_failed_in_tls(&error, "elsewhere.test");
     }

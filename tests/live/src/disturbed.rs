@@ -2,10 +2,11 @@
 
 use std::ops::Deref;
 
-use leveret::{Channel, Connection, ConnectionParameters};
+use leveret::ConnectionParameters;
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, MutexGuard};
 
+use crate::client::{Channel, Connection};
 use crate::operator::Operator;
 use crate::raw::Raw;
 use crate::{disturbed_url, soon};

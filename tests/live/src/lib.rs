@@ -5,6 +5,7 @@
 //!
 //! | variable | what it names |
 //! |---|---|
+//! | `LEVERET_TEST_ADAPTER` | the way into the crate that the scenarios take, [`client::Adapter`]; `task` where it is not set |
 //! | `LEVERET_TEST_BROKER` | the kind of both brokers: `rabbitmq` or `embedded` |
 //! | `LEVERET_TEST_AMQP_URL` | the broker that all scenarios share |
 //! | `LEVERET_TEST_RABBITMQCTL` | the `rabbitmqctl` of that one, where it is RabbitMQ |
@@ -23,6 +24,8 @@
 
 #![allow(clippy::panic, clippy::expect_used, reason = "what is missing has to fail the scenario that needs it")]
 
+pub mod adapters;
+pub mod client;
 mod command;
 mod disturbed;
 mod embedded;
@@ -36,10 +39,11 @@ use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use leveret::protocol::connection;
-use leveret::{
-    Channel, Connection, ConnectionParameters, Consumer, Delivery, Error, ErrorKind, FieldValue, Initiator, ReplyCode,
-};
+use leveret::{ConnectionParameters, Error, ErrorKind, FieldValue, Initiator, ReplyCode};
+// The names that generated code has for them.
+use leveret::{protocol, wire};
+
+use client::{Channel, Connection, Consumer, Delivery};
 
 pub use command::{amqp_tools_job, amqplib_job, pika, pika_job};
 pub use disturbed::Disturbed;
@@ -74,7 +78,7 @@ pub fn parameters() -> ConnectionParameters {
 
 /// The version of that broker where it is RabbitMQ, such as `4.0`; none of an embedded one.
 pub async fn rabbitmq_version() -> Option<String> {
-    let start: connection::Start = raw::Raw::connect().await.until_start().await;
+    let start: protocol::connection::Start = raw::Raw::connect().await.until_start().await;
     let property = |name| start.server_properties.get(name).and_then(FieldValue::as_str);
     let version = property("version").filter(|_| property("product") == Some("RabbitMQ"))?;
     Some(version.split('.').take(2).collect::<Vec<_>>().join("."))

@@ -1,7 +1,8 @@
 //! Connections that an operator sees, closes and holds back.
 
 use leveret::protocol::{Method, basic, confirm, connection, queue};
-use leveret::{Connection, ErrorKind, ReplyCode, Result};
+use leveret::{ErrorKind, ReplyCode, Result};
+use leveret_live_tests::client::Connection;
 use leveret_live_tests::raw::{Close, Raw, Received, capabilities};
 use leveret_live_tests::{
     Alarm, Disturbed, Operator, assert_closed_by_broker, exclusive_queue, parameters, soon, unique,

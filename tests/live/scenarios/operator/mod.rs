@@ -10,7 +10,8 @@ mod virtual_hosts;
 
 use std::time::Duration;
 
-use leveret::{Connection, Error, ErrorKind, ReplyCode, Result};
+use leveret::{Error, ErrorKind, ReplyCode, Result};
+use leveret_live_tests::client::Connection;
 use leveret_live_tests::{
     Alarm, Disturbed, assert_closed_by_broker, eventually, exclusive_queue, next, ready_messages, soon, unique,
 };

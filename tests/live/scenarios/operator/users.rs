@@ -1,7 +1,8 @@
 //! Users who come and go.
 
 use leveret::protocol::{ProtocolMethod, connection};
-use leveret::{Connection, ConnectionParameters, Credentials, ErrorKind, ReplyCode, Result};
+use leveret::{ConnectionParameters, Credentials, ErrorKind, ReplyCode, Result};
+use leveret_live_tests::client::Connection;
 use leveret_live_tests::raw::{Close, Raw};
 use leveret_live_tests::{Operator, Permissions, assert_closed_by_broker, exclusive_queue, parameters, soon, unique};
 

@@ -1,7 +1,8 @@
 //! Virtual hosts: worlds apart on one broker.
 
+use leveret::Result;
 use leveret::protocol::{ProtocolMethod, basic, connection, exchange, queue};
-use leveret::{Connection, Result};
+use leveret_live_tests::client::Connection;
 use leveret_live_tests::raw::{Close, Raw};
 use leveret_live_tests::{Operator, Permissions, exclusive_queue, parameters, soon, unique, user};
 

@@ -1,6 +1,7 @@
 //! The pairs of the table as calls that are made together on one channel.
 
-use leveret::{Channel, Connection, Consumer, Result};
+use leveret::Result;
+use leveret_live_tests::client::{Channel, Connection, Consumer};
 use leveret_live_tests::{open, rabbitmq_version, soon, unique};
 use tokio::join;
 
