@@ -30,7 +30,8 @@ fn never<T>() -> Result<T> {
 ///
 /// # Errors
 ///
-/// Returns an error if this is the thread that drives a connection, and `poll` is not ready at once.
+/// Returns an error if this is the thread that drives a connection, and `poll` is not ready at
+/// once.
 #[inline]
 pub(super) fn wait_until<T>(
     driving: Option<&Driving>,

@@ -223,6 +223,8 @@ fn play(seed: u64) -> usize {
                 let stops = std::thread::spawn(move || remote.stop());
                 event_loop.run(&mut round.app).unwrap();
                 stops.join().unwrap();
+                // A stop that came after the run, which had nothing left to do, ends this one.
+                event_loop.run_until(&mut round.app, |_| true).unwrap();
             }
             _ => event_loop.pass(&mut round.app, Some(Duration::from_millis(1))).unwrap(),
         }

@@ -2,9 +2,9 @@
 //! waits for the connection anyway.
 //!
 //! A call that waits for an answer would cost two switches of threads if the driver's thread did
-//! all the work: one to write the request, one to hand over the answer. So a thread that has to wait
-//! *leads* where it can: it writes the request and waits for the socket itself. Meanwhile, and for a
-//! moment after each such call, the driver's thread dozes.
+//! all the work: one to write the request, one to hand over the answer. So a thread that has to
+//! wait *leads* where it can: it writes the request and waits for the socket itself. Meanwhile, and
+//! for a moment after each such call, the driver's thread dozes.
 //!
 //! ```text
 //!            a waiting thread leads                  it has its answer, and nobody else waits

@@ -8,8 +8,8 @@ use crate::driver::Opened;
 use crate::driver::readiness::Core;
 use crate::error::ConnectError;
 
-/// Opens a connection on a thread of its own. The thread drives the connection until it is finished,
-/// in turn with threads that wait for it.
+/// Opens a connection on a thread of its own. The thread drives the connection until it is
+/// finished, in turn with threads that wait for it.
 pub(crate) fn on_thread(open: impl FnOnce(&Core) -> io::Result<Opened>) -> Result<(Driving, Opened), ConnectError> {
     let start = || {
         let driving = Driving::new()?;

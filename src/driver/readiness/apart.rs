@@ -144,6 +144,6 @@ mod tests {
         polled.recv_timeout(PATIENCE).unwrap();
         drop(apart);
         assert_eq!(ends.recv_timeout(PATIENCE), Err(mpsc::RecvTimeoutError::Disconnected));
-        assert_eq!(polled.try_recv(), Err(mpsc::TryRecvError::Disconnected));
+        assert_eq!(polled.recv_timeout(PATIENCE), Err(mpsc::RecvTimeoutError::Disconnected));
     }
 }
