@@ -7,6 +7,7 @@ use std::pin::Pin;
 use super::wait::{wait, wait_until};
 use super::{Call, ChannelEvents, Connection, Consume, Consumer, Get, Publish, Publisher, Returns, SendMethod};
 use crate::asynchronous;
+use crate::driver::mio::Driving;
 use crate::engine::ChannelState;
 use crate::error::{Error, Result};
 use crate::frame::Body;
@@ -47,6 +48,10 @@ impl Channel {
     #[inline]
     pub(super) fn inner(&self) -> &asynchronous::Channel {
         &self.inner
+    }
+
+    pub(super) fn driving(&self) -> Option<&Driving> {
+        self.inner.driving()
     }
 
     /// Calls any method of the protocol that is answered, given as the struct that the

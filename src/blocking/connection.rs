@@ -91,6 +91,10 @@ impl Connection {
         Ok(asynchronous::Connection::of_threads(shared, threads).into())
     }
 
+    pub(super) fn driving(&self) -> Option<&Driving> {
+        self.inner.driving()
+    }
+
     /// Opens a channel (AMQP 0-9-1 §1.5.2.1).
     ///
     /// # Errors

@@ -18,6 +18,11 @@ pub struct ConnectionEvents {
 }
 
 impl ConnectionEvents {
+    /// The same events, for tasks.
+    pub fn into_async(self) -> asynchronous::ConnectionEvents {
+        self.inner
+    }
+
     /// Waits for the next event for at most `limit`: `Ok(None)` where none has come by then, or
     /// none comes any more.
     ///
@@ -61,6 +66,11 @@ pub struct ChannelEvents {
 }
 
 impl ChannelEvents {
+    /// The same events, for tasks.
+    pub fn into_async(self) -> asynchronous::ChannelEvents {
+        self.inner
+    }
+
     /// Waits for the next event for at most `limit`: `Ok(None)` where none has come by then, or
     /// none comes any more.
     ///

@@ -19,6 +19,11 @@ pub struct Returns {
 }
 
 impl Returns {
+    /// The same messages, for tasks.
+    pub fn into_async(self) -> asynchronous::Returns {
+        self.inner
+    }
+
     /// Waits for the next message for at most `limit`: `Ok(None)` where none has come by then, or
     /// none comes any more.
     ///

@@ -13,6 +13,7 @@ mod basics;
 mod calling;
 mod client;
 mod consuming;
+mod dispatching;
 mod dropping;
 mod ending;
 mod examples;

@@ -146,7 +146,7 @@ impl Driving {
         let mut context = Context::from_waker(&waker);
         loop {
             if self.0.take_seat(&sleeper) {
-                match (Lead { inner: &self.0 }).drive(until, || poll(&mut context)) {
+                match (Lead::new(&self.0, &sleeper)).drive(until, || poll(&mut context)) {
                     Led::Done(result) => return Some(result),
                     Led::OutOfTime => return None,
                     Led::CannotDrive => self.0.follow(&sleeper),
@@ -319,6 +319,7 @@ impl Seat {
 /// A thread that waits, and drives meanwhile. Dropped, it leaves the seat.
 struct Lead<'a> {
     inner: &'a Inner,
+    sleeper: &'a Sleeper,
 }
 
 /// How it ended.
@@ -328,13 +329,21 @@ enum Led<T> {
     CannotDrive,
 }
 
-impl Lead<'_> {
+impl<'a> Lead<'a> {
+    fn new(inner: &'a Inner, sleeper: &'a Sleeper) -> Self {
+        // What wakes the thread from here on ends its wait at the selector. What woke it before is
+        // seen by the first poll.
+        sleeper.waits_at(Some(Arc::clone(&inner.waker)));
+        Self { inner, sleeper }
+    }
+
     fn drive<T>(self, until: Option<Instant>, mut poll: impl FnMut() -> Poll<T>) -> Led<T> {
         let mut selector = self.inner.selector();
         let _marked = Marked::new();
         loop {
             // The first turn writes what was queued; later ones handle what has arrived.
             selector.reactor().turn();
+            self.sleeper.clear();
             if let Poll::Ready(result) = poll() {
                 return Led::Done(result);
             }
@@ -353,6 +362,7 @@ impl Lead<'_> {
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
+        self.sleeper.waits_at(None);
         self.inner.leave_seat();
     }
 }

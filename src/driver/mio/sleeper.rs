@@ -1,16 +1,20 @@
 //! A thread that waits, as a waker.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
+
+use super::selector::SelectorWaker;
 
 /// A thread that parks until it is woken. Only its waker ends the wait: whatever else unparks the
 /// thread does not.
 pub(crate) struct Sleeper {
     thread: Thread,
     woken: AtomicBool,
+    /// Ends the wait of the thread at a selector, while the thread drives.
+    selector: Mutex<Option<Arc<OnceLock<SelectorWaker>>>>,
 }
 
 thread_local! {
@@ -21,7 +25,7 @@ thread_local! {
 
 impl Sleeper {
     fn new() -> Self {
-        Self { thread: thread::current(), woken: AtomicBool::new(false) }
+        Self { thread: thread::current(), woken: AtomicBool::new(false), selector: Mutex::new(None) }
     }
 
     /// That of this thread.
@@ -39,6 +43,16 @@ impl Sleeper {
     /// Whether it was woken, and has not noticed.
     pub(super) fn is_woken(&self) -> bool {
         self.woken.load(Ordering::Acquire)
+    }
+
+    /// The thread is about to look: what wakes it from here on is new.
+    pub(super) fn clear(&self) {
+        self.woken.store(false, Ordering::Release);
+    }
+
+    /// From here on the thread waits at this selector instead of parking; with `None`, it parks again.
+    pub(super) fn waits_at(&self, selector: Option<Arc<OnceLock<SelectorWaker>>>) {
+        *self.selector.lock().unwrap_or_else(PoisonError::into_inner) = selector;
     }
 
     /// Parks the thread until it is woken. Returns `false` where that did not happen until `until`.
@@ -60,8 +74,13 @@ impl Wake for Sleeper {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if !self.woken.swap(true, Ordering::Release) {
-            self.thread.unpark();
+        if self.woken.swap(true, Ordering::Release) || self.thread.id() == thread::current().id() {
+            return;
+        }
+        self.thread.unpark();
+        let selector = self.selector.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(waker) = selector.as_ref().and_then(|selector| selector.get()) {
+            waker.wake();
         }
     }
 }
