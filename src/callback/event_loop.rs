@@ -71,8 +71,8 @@ impl<S: 'static> EventLoop<S> {
     }
 
     /// Runs one pass: waits until there is something to do, for at most `limit`, and does it. If
-    /// `limit` is zero, the pass does not wait; if it is `None`, the wait has no limit. A handler
-    /// that is set by another handler is called by a later pass.
+    /// `limit` is zero, the pass does not wait; if it is `None`, the wait has no limit. The
+    /// handlers of requests and timers that a handler makes are called by a later pass.
     ///
     /// # Errors
     ///

@@ -73,9 +73,9 @@
 //! * the handlers of answers, messages and events that have arrived. The messages of a consumer are
 //!   handled in the order in which they arrived.
 //!
-//! A handler that is set by another handler is called by a later pass, even that of a
-//! [timer](Handle::call_later) with no delay. If a handler [stops](Handle::stop) the loop, the rest
-//! of the pass follows when the loop runs again.
+//! If a handler makes a request or sets a [timer](Handle::call_later), that handler is called by a
+//! later pass, even if the delay is zero. If a handler [stops](Handle::stop) the loop, the rest of
+//! the pass follows when the loop runs again.
 //!
 //! # Slow handlers
 //!
