@@ -32,8 +32,8 @@ pub(crate) trait Runtime: Clone + Send + Sync + Unpin + 'static {
         work: impl FnOnce() -> R + Send + 'static,
     ) -> impl Future<Output = io::Result<R>> + Send + 'static;
 
-    /// Asks a provider of credentials in a place where a provider that blocks delays nothing but the
-    /// open that needs it.
+    /// Asks a provider of credentials in a place where a provider that blocks delays nothing but
+    /// the open that needs it.
     fn provide(
         &self,
         provider: Arc<dyn CredentialsProvider>,
