@@ -1,9 +1,9 @@
-//! Publishes, and does not wait for ever where the broker is short of memory or disk and blocks
-//! those that publish.
+//! Publishes, and gives up the connection if the broker blocks publishing for too long because it
+//! is short of memory or disk space.
 //!
-//! `cargo run --features blocking --example blocking_blocked_timeout`, on the broker that
-//! `AMQP_URL` names or on that of this machine. `rabbitmqctl set_vm_memory_high_watermark 0` makes
-//! it block.
+//! `cargo run --features blocking --example blocking_blocked_timeout` connects to the broker in
+//! `AMQP_URL`, or to that of this machine. To make the broker block, run `rabbitmqctl
+//! set_vm_memory_high_watermark 0`.
 
 #![allow(clippy::print_stdout, reason = "an example tells what it does")]
 
@@ -22,17 +22,17 @@ fn main() -> Result<()> {
 pub(crate) fn run(url: &str) -> Result<()> {
     let parameters = ConnectionParameters::from_url(url)?.blocked_connection_timeout(LIMIT);
     let connection = Connection::open(parameters)?;
-    // It waits for what happens, and ends with the connection.
+    // The iterator waits for events, and ends with the connection.
     let events = connection.events();
     let telling = std::thread::spawn(|| events.for_each(tell));
 
     match publish(&connection) {
         Ok(()) => println!("Published everything, and the broker has it."),
-        // What was not confirmed is to be published again, on another connection.
+        // What was not confirmed has to be published again, on another connection.
         Err(error) if error.kind() == ErrorKind::ConnectionClosed => println!("Gave the connection up: {error}"),
         Err(error) => return Err(error),
     }
-    // Closing one that was given up changes nothing.
+    // The close fails if the connection was given up, which was printed already.
     drop(connection.close());
     // A thread that only prints does not panic.
     drop(telling.join());

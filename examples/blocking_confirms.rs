@@ -1,7 +1,7 @@
-//! Publishes with confirms: the broker says of each message that it took responsibility.
+//! Publishes with confirms: the broker confirms each message for which it has taken responsibility.
 //!
-//! `cargo run --features blocking --example blocking_confirms`, on the broker that `AMQP_URL` names
-//! or on that of this machine.
+//! `cargo run --features blocking --example blocking_confirms` connects to the broker in
+//! `AMQP_URL`, or to that of this machine.
 
 #![allow(clippy::print_stdout, reason = "an example tells what it does")]
 
@@ -25,7 +25,7 @@ pub(crate) fn run(url: &str) -> Result<()> {
         Err(error) => return Err(error),
     }
 
-    // Many under way: all are queued, and their confirms waited for afterwards.
+    // Many in flight: queue them all, then wait for each confirm.
     let mut confirms = Vec::new();
     for number in 0..1000 {
         let body = format!("message {number}");

@@ -1,7 +1,8 @@
 //! Consumes a queue: an iterator that waits for the next message.
 //!
-//! `cargo run --features blocking --example blocking_consume`, on the broker that `AMQP_URL` names
-//! or on that of this machine. Heartbeats flow while a message is handled, however long that takes.
+//! `cargo run --features blocking --example blocking_consume` connects to the broker in `AMQP_URL`,
+//! or to that of this machine. Heartbeats are sent while a message is handled, however long that
+//! takes.
 
 #![allow(clippy::print_stdout, reason = "an example tells what it does")]
 
@@ -29,13 +30,13 @@ pub(crate) fn run(url: &str) -> Result<()> {
             break;
         }
     }
-    // What was not handed out goes back to the queue.
+    // Messages that the iterator has not given return to the queue.
     consumer.close()?;
     println!("Consumed everything up to the goodbye.");
     connection.close()
 }
 
-/// What another program would do.
+/// Publishes messages, as another program would.
 fn publish(channel: &Channel, queue: &ShortString) -> Result<()> {
     let properties = Properties::default().content_type("text/plain");
     for body in ["hello", "how are you", "goodbye", "too late"] {

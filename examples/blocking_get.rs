@@ -1,7 +1,8 @@
 //! Fetches messages one by one (`basic.get`), on a thread that waits.
 //!
-//! `cargo run --features blocking --example blocking_get`, on the broker that `AMQP_URL` names or
-//! on that of this machine. To consume a queue, `blocking_consume` is the better way.
+//! `cargo run --features blocking --example blocking_get` connects to the broker in `AMQP_URL`, or
+//! to that of this machine. To take many messages, consume the queue instead: see
+//! `blocking_consume`.
 
 #![allow(clippy::print_stdout, reason = "an example tells what it does")]
 

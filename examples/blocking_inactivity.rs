@@ -1,7 +1,8 @@
-//! Consumes a queue until nothing has come for a while (Pika's `consume(inactivity_timeout=…)`).
+//! Consumes a queue until no message has arrived for a while (Pika's
+//! `consume(inactivity_timeout=…)`).
 //!
-//! `cargo run --features blocking --example blocking_inactivity`, on the broker that `AMQP_URL`
-//! names or on that of this machine.
+//! `cargo run --features blocking --example blocking_inactivity` connects to the broker in
+//! `AMQP_URL`, or to that of this machine.
 
 #![allow(clippy::print_stdout, reason = "an example tells what it does")]
 
@@ -10,7 +11,7 @@ use std::time::Duration;
 use leveret::Result;
 use leveret::blocking::Connection;
 
-/// How long a pause is taken for the end.
+/// The pause after which the consumer stops.
 const INACTIVITY: Duration = Duration::from_millis(500);
 
 fn main() -> Result<()> {
@@ -28,8 +29,8 @@ pub(crate) fn run(url: &str) -> Result<()> {
     let mut handled = 0;
     let mut consumer = channel.consume(queue).call()?;
     for delivery in consumer.iter_timeout(INACTIVITY) {
-        // None means that nothing has come for that long. The consumer goes on: to wait once more,
-        // go on with the loop.
+        // `None` means that no message has arrived for that long. The consumer continues: to wait
+        // once more, continue the loop.
         let Some(delivery) = delivery? else { break };
         handled += 1;
         delivery.ack()?;

@@ -1,8 +1,7 @@
-//! Publishes messages that have to reach a queue (`mandatory`), and learns of those that reach
-//! none.
+//! Publishes messages that must reach a queue (`mandatory`), and handles those that reach none.
 //!
-//! `cargo run --features blocking --example blocking_mandatory`, on the broker that `AMQP_URL`
-//! names or on that of this machine.
+//! `cargo run --features blocking --example blocking_mandatory` connects to the broker in
+//! `AMQP_URL`, or to that of this machine.
 
 #![allow(clippy::print_stdout, reason = "an example tells what it does")]
 
@@ -18,14 +17,14 @@ fn main() -> Result<()> {
 pub(crate) fn run(url: &str) -> Result<()> {
     let connection = Connection::open(url)?;
 
-    // With confirms, the confirm of the message fails, and has it.
+    // With confirms, the confirm fails with an error that holds the message.
     let publisher = connection.open_channel()?.confirm_select()?;
     match publisher.publish("amq.direct", "no such key", "confirmed").mandatory(true).confirmed() {
         Err(error) if error.kind() == ErrorKind::Returned => println!("No queue took the confirmed message: {error}"),
         outcome => return outcome,
     }
 
-    // Without, it comes back on its channel.
+    // Without confirms, the message is returned on its channel.
     let channel = connection.open_channel()?;
     let mut returns = channel.returns();
     channel.publish("amq.direct", "no such key", "plain").mandatory(true).send()?;

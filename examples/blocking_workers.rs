@@ -1,8 +1,7 @@
-//! One thread consumes, and others handle the messages and acknowledge them, each from its own
-//! thread.
+//! Consumes on one thread; other threads handle the messages and acknowledge them.
 //!
-//! `cargo run --features blocking --example blocking_workers`, on the broker that `AMQP_URL` names
-//! or on that of this machine.
+//! `cargo run --features blocking --example blocking_workers` connects to the broker in `AMQP_URL`,
+//! or to that of this machine.
 
 #![allow(clippy::print_stdout, reason = "an example tells what it does")]
 
@@ -27,14 +26,14 @@ pub(crate) fn run(url: &str) -> Result<()> {
         channel.publish("", &queue, number.to_string()).send()?;
     }
 
-    // Each worker has a message in hand and one that waits; the broker keeps the rest.
+    // For each worker, one message that it handles and one that waits; the broker keeps the rest.
     let consumer = channel.consume(queue).prefetch(2 * WORKERS).call()?;
     let (sender, receiver) = mpsc::channel();
     let jobs = Mutex::new(receiver);
     thread::scope(|scope| -> Result<()> {
         let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(|| work(&jobs))).collect();
         for delivery in consumer.take(JOBS) {
-            // They have all failed where nobody takes it: then they say why.
+            // If no worker receives any more, all have failed, and the joins below report why.
             if sender.send(delivery?).is_err() {
                 break;
             }
@@ -52,7 +51,7 @@ pub(crate) fn run(url: &str) -> Result<()> {
     connection.close()
 }
 
-/// Handles jobs until no more come. How many.
+/// Handles jobs until there are no more, and returns how many.
 fn work(jobs: &Mutex<mpsc::Receiver<Delivery>>) -> Result<usize> {
     let mut handled = 0;
     loop {
@@ -61,7 +60,7 @@ fn work(jobs: &Mutex<mpsc::Receiver<Delivery>>) -> Result<usize> {
         let squared = String::from_utf8_lossy(delivery.body()).parse::<u64>().map(|number| number * number);
         match squared {
             Ok(_) => delivery.ack()?,
-            // What nobody can handle is not delivered again.
+            // A message that no worker can handle must not be delivered again.
             Err(_) => delivery.reject(leveret::blocking::Requeue::No)?,
         }
         handled += 1;

@@ -1,8 +1,8 @@
-//! The consumer of Pika's introduction, by callbacks on an event loop: it prints messages until
+//! The consumer of Pika's introduction, with callbacks on an event loop: it prints messages until
 //! Ctrl-C, then closes its connection.
 //!
-//! `AMQP_URL=amqp://user:password@host cargo run --features callback --example callback_consumer`;
-//! without `AMQP_URL` it uses the broker of this machine.
+//! `cargo run --features callback --example callback_consumer` connects to the broker in `AMQP_URL`
+//! (`amqp://user:password@host`), or to that of this machine.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example tells what it does")]
 
@@ -14,7 +14,7 @@ use leveret::Result;
 use leveret::callback::{Channel, Connection, Delivery, EventLoop};
 use leveret::protocol::queue;
 
-/// What the handlers share: why there is nothing to consume, if so.
+/// The state that the handlers share: the error that ended the consumer, if any.
 #[derive(Default)]
 struct App {
     failed: Option<leveret::Error>,
@@ -58,7 +58,7 @@ fn handle_delivery(_: &mut App, _: &Channel<App>, delivery: Delivery<App>) {
     }
 }
 
-/// Nothing more arrives: an error, unless this program has ended it.
+/// The consumer has ended: with an error, unless this program ended it.
 fn on_consumer_end(app: &mut App, _: &Channel<App>, why: Option<leveret::Error>) {
     app.failed = why;
 }

@@ -1,9 +1,9 @@
-//! A publisher by callbacks on an event loop: each message is confirmed by the broker and
-//! mandatory, publishing heeds backpressure, and a connection that is lost is opened again, by
-//! hand.
+//! A publisher with callbacks on an event loop. Each message is mandatory and confirmed by the
+//! broker, publishing pauses on backpressure, and a connection that is lost is opened again by the
+//! program.
 //!
-//! `AMQP_URL=amqp://user:password@host cargo run --features callback --example callback_publisher`;
-//! without `AMQP_URL` it uses the broker of this machine.
+//! `cargo run --features callback --example callback_publisher` connects to the broker in
+//! `AMQP_URL` (`amqp://user:password@host`), or to that of this machine.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example tells what it does")]
 
@@ -18,25 +18,25 @@ use leveret::{ConnectionParameters, ErrorKind, Result};
 
 const MESSAGES: u32 = 1000;
 
-/// Messages that may wait for their outcome at a time.
+/// The most messages that wait for their outcome at the same time.
 const AT_A_TIME: usize = 100;
 
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Times that it connects.
+/// The most connections that are opened.
 const ATTEMPTS: u32 = 5;
 
-/// What the handlers share.
+/// The state that the handlers share.
 struct App {
     parameters: ConnectionParameters,
     connection: Option<Connection<App>>,
     publisher: Option<Publisher<App>>,
-    /// Numbers of messages that are to be published.
+    /// The numbers of the messages that are still to be published.
     waiting: VecDeque<u32>,
-    /// Messages whose outcome is not known.
+    /// The number of messages whose outcome is not known.
     unconfirmed: usize,
     confirmed: u32,
-    /// More waits for the socket than it takes.
+    /// Whether publishing pauses, because too much waits for the socket.
     paused: bool,
     attempts: u32,
     failed: Option<leveret::Error>,
@@ -66,8 +66,8 @@ fn on_connected(app: &mut App, connection: &Connection<App>, opened: Result<()>)
     }
 }
 
-/// The connection is over, or could not be opened: unless the work is done, another one is opened
-/// in a while.
+/// The connection has ended, or could not be opened: unless the work is done, another one is opened
+/// after a delay.
 fn on_lost(app: &mut App, handle: &Handle<App>, why: leveret::Error) {
     app.publisher = None;
     app.paused = false;
@@ -84,7 +84,7 @@ fn on_lost(app: &mut App, handle: &Handle<App>, why: leveret::Error) {
 fn on_channel_open(app: &mut App, connection: &Connection<App>, channel: Result<Channel<App>>) {
     match channel {
         Ok(channel) => {
-            // Requests go out in this order. Where the first fails, so does the second.
+            // Requests are sent in this order. If the first fails, so does the second.
             channel.queue_declare("test").durable(true).forget();
             let connection = connection.clone();
             channel.confirm_select(move |app, _, publisher| on_publisher(app, &connection, publisher));
@@ -103,7 +103,7 @@ fn on_publisher(app: &mut App, connection: &Connection<App>, publisher: Result<P
     }
 }
 
-/// A connection without a channel is of no use. Where it was lost, its end says so.
+/// Closes a connection that got no channel. If the connection was lost, `on_lost` handles that.
 fn give_up(app: &mut App, connection: &Connection<App>, why: leveret::Error) {
     if connection.is_open() {
         app.failed = Some(why);
@@ -111,7 +111,7 @@ fn give_up(app: &mut App, connection: &Connection<App>, why: leveret::Error) {
     }
 }
 
-/// Publishes what may be published now.
+/// Publishes as many messages as may be published now.
 fn publish(app: &mut App) {
     let Some(publisher) = &app.publisher else { return };
     while !app.paused && app.unconfirmed < AT_A_TIME {
@@ -128,8 +128,8 @@ fn on_outcome(app: &mut App, number: u32, outcome: Result<()>) {
     match outcome {
         Ok(()) => app.confirmed += 1,
         Err(error) if error.kind() == ErrorKind::Returned => println!("No queue takes message {number}: {error}"),
-        // It may have arrived all the same: who consumes has to cope with a message that comes
-        // twice.
+        // The message may have arrived all the same: consumers have to cope with a message that is
+        // delivered twice.
         Err(_) => app.waiting.push_back(number),
     }
     if app.is_done() {
@@ -161,7 +161,7 @@ pub(crate) fn run(url: &str) -> std::result::Result<(), Box<dyn Error>> {
     };
     let mut event_loop = EventLoop::new()?;
     connect(&mut app, event_loop.handle());
-    // It ends when there is no connection any more, and no timer that would open one.
+    // The loop ends when there is no connection any more, and no timer that would open one.
     event_loop.run(&mut app)?;
     app.failed.map_or(Ok(()), |error| Err(error.into()))
 }

@@ -1,7 +1,7 @@
 //! The async API on async-io, the reactor of smol: a future drives the connections.
 //!
 //! `cargo run --no-default-features --features readiness,broker --example foreign_loop_async_io`
-//! brings its own broker; `AMQP_URL` names another one.
+//! connects to the broker in `AMQP_URL`, or to an embedded one.
 
 #![allow(clippy::print_stdout, reason = "an example tells what it does")]
 
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     block_on(with(driver, session))?
 }
 
-/// What an application does, on any executor.
+/// The work of an application, on any executor.
 async fn session(connection: Connection) -> Result<(), Box<dyn Error>> {
     println!("Connected.");
     let channel = connection.open_channel().await?;
@@ -60,10 +60,10 @@ async fn with<T>(mut driver: Driver, work: impl Future<Output = T>) -> io::Resul
     .await
 }
 
-/// A reactor, and what it waits for.
+/// A reactor, and the sources and the timer that it waits for.
 struct Driver {
     reactor: Reactor,
-    /// The task that drives it, which other threads wake.
+    /// The task that drives it. Other threads wake it.
     task: Arc<Mutex<Waker>>,
     sources: BTreeMap<Token, (Async<Descriptor>, Interest)>,
     timer: Timer,
@@ -80,18 +80,18 @@ impl Driver {
         Self { reactor, task, sources: BTreeMap::new(), timer: Timer::never() }
     }
 
-    /// Takes turns until there is nothing to do now. It ends with an error alone.
+    /// Takes turns until there is nothing to do now. Resolves only if there is an error.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
-        // Before anything is looked at: what happens from here on wakes this task.
+        // The first step: what happens from here on wakes this task.
         self.task.lock().unwrap_or_else(PoisonError::into_inner).clone_from(context.waker());
         loop {
-            // 1. What is to be waited for.
+            // 1. Apply the changes.
             while let Some(change) = self.reactor.poll_change() {
                 if let Err(error) = self.apply(change) {
                     return Poll::Ready(error);
                 }
             }
-            // 2. and 3. Wait; all that is ready. What is not ready wakes this task when it is.
+            // 2. and 3. Report what is ready. What is not ready wakes this task when it is.
             let is_ready = self.poll_ready(context);
             let is_due = match self.reactor.deadline() {
                 Some(deadline) => {
@@ -103,7 +103,7 @@ impl Driver {
             if !is_ready && !is_due {
                 return Poll::Pending;
             }
-            // 4. What is to be done.
+            // 4. Do what is due.
             self.reactor.turn();
         }
     }
@@ -111,7 +111,7 @@ impl Driver {
     fn poll_ready(&self, context: &mut Context<'_>) -> bool {
         let mut is_ready = false;
         for (token, (source, interest)) in &self.sources {
-            // An error is found by the attempt that follows.
+            // The attempt that follows finds an error.
             let readable = interest.readable && source.poll_readable(context).is_ready();
             let writable = interest.writable && source.poll_writable(context).is_ready();
             if readable || writable {

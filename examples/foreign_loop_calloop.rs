@@ -1,7 +1,7 @@
-//! A connection in a calloop event loop, as a few sources of it.
+//! A connection in an event loop of calloop, as a few of its sources.
 //!
 //! `cargo run --no-default-features --features callback,broker --example foreign_loop_calloop`
-//! brings its own broker; `AMQP_URL` names another one.
+//! connects to the broker in `AMQP_URL`, or to an embedded one.
 
 #![allow(clippy::print_stdout, reason = "an example tells what it does")]
 
@@ -20,7 +20,7 @@ use leveret::callback::{Connection, Handlers};
 use leveret::readiness::{Change, Descriptor, Interest, Reactor, Token};
 use session::Session;
 
-/// What the callbacks of the loop share.
+/// The state that the callbacks of the loop share.
 struct App {
     client: Client,
     session: Session,
@@ -33,8 +33,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Connection::open_in(app.client.handlers.handle(), broker::url()?, session::on_open)?;
 
     let signal = event_loop.get_signal();
-    // Other sources of the application would be in this loop too. After each round of it, whatever
-    // it was for, the client has its turn.
+    // Other sources of the application would be in this loop too. The client takes its turn after
+    // each round of the loop, whatever caused it.
     app.client.prepare_wait()?;
     event_loop.run(None, &mut app, |app| {
         app.client.reactor.turn();
@@ -55,7 +55,7 @@ struct Client {
     timer: Option<RegistrationToken>,
 }
 
-/// A descriptor, and the source of the loop that it is in.
+/// A descriptor, and its source in the loop, if it has one.
 struct Waited {
     descriptor: Descriptor,
     source: Option<RegistrationToken>,
@@ -63,7 +63,7 @@ struct Waited {
 
 impl Client {
     fn new(event_loop: LoopHandle<'static, App>) -> Result<Self, Box<dyn Error>> {
-        // That the ping ends the wait is enough.
+        // The callback does nothing: the ping only has to end the wait.
         let (ping, pinged) = ping::make_ping()?;
         event_loop.insert_source(pinged, |(), (), _| {}).map_err(|error| error.error)?;
         let reactor = Reactor::new(move || ping.ping());
@@ -71,7 +71,7 @@ impl Client {
         Ok(Self { reactor, handlers, event_loop, sources: BTreeMap::new(), timer: None })
     }
 
-    /// Tells the loop what to wait for, and until when.
+    /// Sets what the loop waits for, and until when.
     fn prepare_wait(&mut self) -> calloop::Result<()> {
         while let Some(change) = self.reactor.poll_change() {
             self.apply(change)?;
@@ -79,10 +79,10 @@ impl Client {
         if let Some(timer) = self.timer.take() {
             self.event_loop.remove(timer);
         }
-        // The deadlines are asked last, when nothing more can be done at once.
+        // Get the deadlines last, when nothing more can be done without waiting.
         if let Some(deadline) = self.reactor.deadline().into_iter().chain(self.handlers.deadline()).min() {
             let timer = Timer::from_deadline(deadline);
-            // That it ends the wait is enough.
+            // The callback does nothing: the timer only has to end the wait.
             let timer = self.event_loop.insert_source(timer, |_, (), _| TimeoutAction::Drop);
             self.timer = Some(timer.map_err(|error| error.error)?);
         }
@@ -97,7 +97,7 @@ impl Client {
             }
             Change::Modify(token, interest) => self.wait_for(token, interest),
             Change::Remove(token) => {
-                // First out of the loop, then the descriptor may go.
+                // Remove the source from the loop first, then drop the descriptor.
                 self.wait_for(token, Interest::default())?;
                 self.sources.remove(&token);
                 Ok(())
@@ -105,8 +105,8 @@ impl Client {
         }
     }
 
-    /// Has a source of the loop for this interest; none where it is empty, so that the loop does
-    /// not spin for a hang-up that nobody reads.
+    /// Replaces the source of the loop by one for this interest; none if the interest is empty, so
+    /// that the loop does not spin on a hang-up that the reactor does not read.
     fn wait_for(&mut self, token: Token, interest: Interest) -> calloop::Result<()> {
         let Some(waited) = self.sources.get_mut(&token) else { return Ok(()) };
         if let Some(source) = waited.source.take() {
@@ -118,7 +118,7 @@ impl Client {
         let Interest { readable, writable } = interest;
         let source = Generic::new(waited.descriptor.clone(), calloop::Interest { readable, writable }, Mode::Level);
         let inserted = self.event_loop.insert_source(source, move |ready, _, app| {
-            // An error counts as both: the next attempt says what it is.
+            // An error counts as both: the next attempt finds out what it is.
             let (readable, writable) = (ready.readable || ready.error, ready.writable || ready.error);
             app.client.reactor.handle_ready(token, readable, writable);
             Ok(PostAction::Continue)

@@ -1,5 +1,5 @@
-//! A connection without a descriptor, a thread or a clock: client and embedded broker take turns in
-//! one loop, over a pipe in memory, and time passes when there is nothing else to do.
+//! A connection without a descriptor, a thread or a real clock: the client and an embedded broker
+//! take turns in one loop, over a pipe in memory, and time passes when there is nothing else to do.
 //!
 //! `cargo run --no-default-features --features callback,broker --example foreign_loop_in_memory`
 
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let time = Time::new(start);
     let clock = time.clone();
-    // Everything is on this thread, and nothing waits: there is nothing to wake.
+    // Everything is on this thread and nothing waits, so there is nothing to wake.
     let reactor = Reactor::with_clock(move || clock.now(), || {});
     let handlers = Handlers::new(&reactor);
 
@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut broker = Broker::new(brokers, time.now());
     let (token, opening) = reactor.open_on(stream, "amqp://guest:guest@localhost")?;
     Connection::wait_for(handlers.handle(), opening, |_, connection, opened| {
-        // A day passes in no time, with a heartbeat every half minute.
+        // A day of virtual time passes first, with a heartbeat every half minute.
         let connection = connection.clone();
         let handle = connection.handle().clone();
         handle.call_later(DAY, move |session, _| session::on_open(session, &connection, opened));
@@ -40,11 +40,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut session = Session::default();
     while !handlers.is_idle() {
-        // What is not true does no harm, and trying costs nothing here.
+        // A report that is not true does no harm, and an attempt costs little here.
         reactor.handle_ready(token, true, true);
         reactor.turn();
         handlers.pass(&mut session);
-        // After the client, so that nothing is on its way when this says that nothing moved.
+        // The broker runs after the client, so that nothing is in the pipe if this reports that
+        // nothing moved.
         let moved = broker.step(time.now());
         let next = [reactor.deadline(), handlers.deadline(), broker.state.poll_deadline()];
         if !moved && let Some(next) = next.into_iter().flatten().min() {
@@ -57,7 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A clock that is turned by hand.
+/// A clock that only this program advances.
 #[derive(Clone)]
 struct Time(Arc<Mutex<Instant>>);
 
@@ -81,9 +82,9 @@ struct Broker {
     state: State,
     client: ConnectionId,
     stream: End,
-    /// Arrived, and not used so far.
+    /// Bytes that arrived and are not handled yet.
     input: BytesMut,
-    /// Still to be written.
+    /// Bytes that are still to be written.
     output: VecDeque<u8>,
 }
 
@@ -94,7 +95,7 @@ impl Broker {
         Self { state, client, stream, input: BytesMut::new(), output: VecDeque::new() }
     }
 
-    /// Moves what can be moved. Whether that was anything.
+    /// Moves as many bytes as possible, and returns whether any moved.
     fn step(&mut self, now: Instant) -> bool {
         self.state.handle_timeout(now);
         let mut chunk = [0; CAPACITY];
@@ -121,17 +122,18 @@ impl Broker {
     }
 }
 
-/// Bytes that a direction of the pipe holds.
+/// The bytes that one direction of the pipe holds at most.
 const CAPACITY: usize = 1024;
 
-/// One direction.
+/// One direction of a pipe.
 #[derive(Default)]
 struct Way {
     bytes: VecDeque<u8>,
     ended: bool,
 }
 
-/// One end of a pipe: any `Read + Write` that says `WouldBlock` will do as a stream.
+/// One end of a pipe. A stream can be any `Read + Write` that returns `WouldBlock` instead of
+/// waiting.
 struct End {
     input: Arc<Mutex<Way>>,
     output: Arc<Mutex<Way>>,
@@ -143,7 +145,7 @@ fn pipe() -> (End, End) {
 }
 
 impl End {
-    /// Nothing more comes.
+    /// Ends the output.
     fn end(&self) {
         lock(&self.output).ended = true;
     }
@@ -177,7 +179,7 @@ impl Write for End {
     }
 }
 
-/// Nobody panics under these locks.
+/// Locks a mutex. Nothing panics while it is locked.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

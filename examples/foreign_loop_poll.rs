@@ -1,7 +1,7 @@
 //! A connection in a loop around `poll(2)`.
 //!
-//! `cargo run --no-default-features --features callback,broker --example foreign_loop_poll` brings
-//! its own broker; `AMQP_URL` names another one.
+//! `cargo run --no-default-features --features callback,broker --example foreign_loop_poll`
+//! connects to the broker in `AMQP_URL`, or to an embedded one.
 
 #![allow(clippy::print_stdout, reason = "an example tells what it does")]
 
@@ -21,8 +21,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use session::Session;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Other threads end the wait by a byte in a pipe. It stays there until the loop takes it, so a
-    // byte that comes just before a wait ends that wait.
+    // Other threads end the wait by a byte in a pipe. The byte stays there until the loop takes it,
+    // so one that is written just before a wait ends that wait.
     let (mut woken, wake) = io::pipe()?;
     let reactor = Reactor::new(move || drop((&wake).write(&[0])));
     let handlers = Handlers::new(&reactor);
@@ -32,24 +32,24 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut sources = Sources::default();
     while !handlers.is_idle() {
-        // 1. What is to be waited for.
+        // 1. Apply the changes.
         while let Some(change) = reactor.poll_change() {
             sources.apply(change);
         }
-        // 2. Wait. The deadlines are asked last, when nothing more can be done at once.
+        // 2. Wait. Get the deadlines last, when nothing more can be done without waiting.
         let deadline = reactor.deadline().into_iter().chain(handlers.deadline()).min();
-        // 3. All that is ready.
+        // 3. Report everything that is ready.
         for (token, readable, writable) in sources.wait(&mut woken, deadline)? {
             reactor.handle_ready(token, readable, writable);
         }
-        // 4. What is to be done, and what is to be said of it.
+        // 4. Do what is due, then call handlers.
         reactor.turn();
         handlers.pass(&mut session);
     }
     session.finish()
 }
 
-/// What is waited for.
+/// The sources to wait for.
 #[derive(Default)]
 struct Sources(BTreeMap<Token, (Descriptor, Interest)>);
 
@@ -64,17 +64,16 @@ impl Sources {
                     source.1 = interest;
                 }
             }
-            // Nothing waits for it any more, so its descriptor may go.
+            // The loop does not wait for it now, so its descriptor may be dropped.
             Change::Remove(token) => drop(self.0.remove(&token)),
         }
     }
 
-    /// Which are ready, for reading and for writing.
+    /// Waits, and returns the sources that are ready for reading or writing.
     fn wait(&self, woken: &mut PipeReader, deadline: Option<Instant>) -> io::Result<Vec<(Token, bool, bool)>> {
         let limit = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let limit = limit.map(Timespec::try_from).transpose().map_err(io::Error::other)?;
-        // A source that is not waited for is left out: `poll` would report its hang-up again and
-        // again.
+        // A source without an interest is left out: `poll` would report its hang-up repeatedly.
         let (tokens, mut polled): (Vec<_>, Vec<_>) = self
             .0
             .iter()
@@ -83,12 +82,12 @@ impl Sources {
             .unzip();
         polled.push(PollFd::new(&*woken, PollFlags::IN));
         match poll(&mut polled, limit.as_ref()) {
-            // A signal: nothing is ready, and a turn does no harm.
+            // A signal interrupted the wait: nothing is ready, and a turn does no harm.
             Err(rustix::io::Errno::INTR) => return Ok(Vec::new()),
             polled => polled?,
         };
         let is_woken = polled.pop().is_some_and(|woken| !woken.revents().is_empty());
-        // An error or a hang-up counts as both: the next attempt says what it is.
+        // An error or a hang-up counts as both: the next attempt finds out what it is.
         let both = PollFlags::ERR | PollFlags::HUP;
         let ready = tokens.into_iter().zip(polled.iter().map(PollFd::revents));
         let ready = ready.filter(|(_, flags)| !flags.is_empty()).map(|(token, flags)| {

@@ -73,7 +73,7 @@
 //! | [`config`] | connection parameters, URLs, credentials, TLS settings |
 //! | [`protocol`] | the methods, properties and constants, generated from the specification in `spec/` |
 //! | [`wire`] | the primitive values: strings, names, tables, timestamps |
-//! | `readiness` | connections in an event loop of somebody else's (feature `readiness`) |
+//! | `readiness` | connections in an event loop of the program (feature `readiness`) |
 //! | `broker` | the embedded broker (feature `broker`) |
 #![cfg_attr(
     all(feature = "tokio", feature = "blocking", feature = "callback"),

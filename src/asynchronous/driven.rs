@@ -9,9 +9,9 @@ use crate::driver::readiness::{Reactor, Token};
 use crate::error::{Error, Result};
 
 impl Reactor {
-    /// Opens a connection that this reactor drives; in all else as [`open`](Connection#method.open)
-    /// of the async API. The open makes progress as the reactor takes turns, whether or not the
-    /// future is polled. Dropping the future abandons the open.
+    /// Opens a connection that this reactor drives, as [`open`](Connection#method.open) of the
+    /// async API does otherwise. The open makes progress as the reactor takes turns, whether or not
+    /// the future is polled. Dropping the future abandons the open.
     ///
     /// # Errors
     ///

@@ -8,8 +8,8 @@ use crate::asynchronous;
 use crate::error::Result;
 use crate::protocol::{ChannelMethod, Method, ProtocolMethod, Request};
 
-/// A request that is made by [`call`](Call::call). What the method carries besides its required
-/// names is set on it.
+/// A call of a method of the protocol, made by [`call`](Call::call). It has a setter for each field
+/// of the method that is not a required name.
 #[derive(Debug)]
 #[must_use = "a request is made by `call()`"]
 pub struct Call<'a, R> {
@@ -37,18 +37,18 @@ where
     R: Request + Into<Method>,
     R::Reply: TryFrom<Method>,
 {
-    /// Makes the request, and waits for the broker's answer.
+    /// Makes the call, and waits for the reply.
     ///
     /// # Errors
     ///
-    /// The broker refused it, which closes the channel; the channel is closed; or no answer came
-    /// within `call_timeout`.
+    /// Returns an error if the broker refused the request, which closes the channel; if the channel
+    /// is closed; or if no answer arrives within `call_timeout`.
     pub fn call(self) -> Result<R::Reply> {
         wait(self.inner.driving(), self.inner.into_future())
     }
 }
 
-/// A method that nothing answers, sent by [`send`](SendMethod::send).
+/// A method that has no reply, sent by [`send`](SendMethod::send).
 #[derive(Debug)]
 #[must_use = "a method is sent by `send()`"]
 pub struct SendMethod<'a, M> {
@@ -70,7 +70,7 @@ impl<'a, M: ProtocolMethod + ChannelMethod + Into<Method>> SendMethod<'a, M> {
     ///
     /// # Errors
     ///
-    /// The channel is closed, or the method cannot be encoded.
+    /// Returns an error if the channel is closed or the method cannot be encoded.
     pub fn send(self) -> Result<()> {
         wait(self.inner.driving(), self.inner.into_future())
     }

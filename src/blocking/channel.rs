@@ -14,14 +14,14 @@ use crate::frame::Body;
 use crate::protocol::{ChannelMethod, Method, Request};
 use crate::wire::{Name, ShortString};
 
-/// A channel: a stream of requests of its own within a connection, with its own errors (AMQP 0-9-1
-/// §2.2.4).
+/// A channel: an independent sequence of requests within a connection, with its own errors (AMQP
+/// 0-9-1 §2.2.4).
 ///
-/// An error of the broker's closes the channel that caused it and nothing else.
+/// If a request on a channel is an error, the broker closes that channel and no other.
 ///
-/// Besides what is written out here, there is a method for each of the protocol's, generated from
-/// the specification: required names are arguments, everything else is set on what they return, and
-/// [`call`](Call::call) makes the request.
+/// Besides the methods that are documented by hand, there is one for each method of the protocol,
+/// generated from the specification. Required names are arguments. Each method returns a builder
+/// with a setter for every other field; [`call`](Call::call) makes the call.
 ///
 /// ```no_run
 /// # fn example(connection: leveret::blocking::Connection) -> leveret::Result<()> {
@@ -35,9 +35,10 @@ use crate::wire::{Name, ShortString};
 /// # }
 /// ```
 ///
-/// Clones are handles of the same channel. Dropping the last one (consumers, deliveries and
-/// confirms hold one too) closes it in the background, after what was queued: see the async API's
-/// [`Channel`](asynchronous::Channel#dropping) for what that does to deliveries.
+/// Clones are handles of the same channel. Consumers, deliveries and confirms hold a handle too.
+/// Dropping the last handle closes the channel in the background, after what was queued is sent:
+/// see the async API's [`Channel`](asynchronous::Channel#dropping) for what that does to
+/// deliveries.
 #[doc(alias = "BlockingChannel")]
 #[derive(Clone)]
 pub struct Channel {
@@ -54,8 +55,7 @@ impl Channel {
         self.inner.driving()
     }
 
-    /// Calls any method of the protocol that is answered, given as the struct that the
-    /// specification makes of it.
+    /// Calls any method of the protocol that has a reply, given as its generated struct.
     ///
     /// ```no_run
     /// # fn example(channel: leveret::blocking::Channel) -> leveret::Result<()> {
@@ -73,7 +73,7 @@ impl Channel {
         Call::new(self, request)
     }
 
-    /// Sends any method that nothing answers: one that has no reply, or one with no-wait set.
+    /// Sends any method that is not answered: one that has no reply, or one with no-wait set.
     pub fn send<M>(&self, method: M) -> SendMethod<'_, M>
     where
         M: ChannelMethod + Into<Method>,
@@ -81,14 +81,14 @@ impl Channel {
         SendMethod::new(self, method)
     }
 
-    /// Publishes a message to an exchange (`basic.publish`); the empty exchange delivers to the
-    /// queue that the routing key names.
+    /// Publishes a message to an exchange (`basic.publish`). The exchange with the empty name
+    /// delivers to the queue that the routing key names.
     ///
-    /// [`send`](Publish::send) waits while publishing is paused, and returns when the message is
-    /// **queued, which is before it is sent**. To know that it arrived, close the connection or
-    /// have the broker confirm it: see the async API's
-    /// [`publish`](asynchronous::Channel::publish), which says too what becomes of a plain publish
-    /// on a channel that confirms.
+    /// The method [`send`](Publish::send) waits while publishing is paused, and returns when the
+    /// message is **queued, which is before it is sent**. To be sure that the broker has read the
+    /// message, close the connection; to learn what became of the message, have the broker confirm
+    /// it: see the async API's [`publish`](asynchronous::Channel::publish). It also says what
+    /// happens to a plain publish on a channel in confirm mode.
     ///
     /// ```no_run
     /// # fn example(channel: leveret::blocking::Channel) -> leveret::Result<()> {
@@ -112,12 +112,15 @@ impl Channel {
         Publish::new(self.inner.publish(exchange, routing_key, body), self.inner.driving())
     }
 
-    /// Makes the broker confirm what is published on this channel from now on (`confirm.select`),
-    /// and gives the [`Publisher`] that waits for those confirms.
+    /// Puts the channel into confirm mode (`confirm.select`): from now on the broker confirms each
+    /// message that is published on it. Returns the [`Publisher`] for such messages. See the
+    /// broker's page on [publisher
+    /// confirms](https://www.rabbitmq.com/docs/confirms#publisher-confirms).
     ///
     /// # Errors
     ///
-    /// The channel is closed, transactional, or no answer came in time.
+    /// Returns an error if the channel is closed or transactional, or if no answer arrives within
+    /// `call_timeout`.
     #[doc(alias = "confirm_delivery")]
     pub fn confirm_select(&self) -> Result<Publisher> {
         Ok(wait(self.inner.driving(), self.inner.confirm_select())?.into())
@@ -140,80 +143,84 @@ impl Channel {
         Consume::new(self.inner.consume(queue))
     }
 
-    /// The consumer with this tag that was started by [`Channel::call`] or [`Channel::send`], and
-    /// that nobody has taken.
+    /// Returns the consumer with this tag that was started by [`Channel::call`] or
+    /// [`Channel::send`], or `None` if there is none or it was returned already.
     pub fn consumer(&self, tag: impl Into<ShortString>) -> Option<Consumer> {
         self.inner.consumer(tag).map(Consumer::from)
     }
 
-    /// Takes one message from a queue (`basic.get`), or none where it is empty.
+    /// Fetches one message from a queue (`basic.get`), or `None` if the queue is empty.
     #[doc(alias = "basic_get")]
     pub fn get(&self, queue: impl Into<ShortString>) -> Get<'_> {
         Get::new(self.inner.get(queue))
     }
 
-    /// The messages that come back on this channel (`basic.return`) and belong to no confirm that
-    /// somebody waits for: see the async API's [`returns`](asynchronous::Channel::returns).
+    /// Returns an iterator of the messages that are returned on this channel (`basic.return`) and
+    /// that do not clearly belong to one [`Confirm`](super::Confirm) that still exists: see the
+    /// async API's [`returns`](asynchronous::Channel::returns).
     #[doc(alias("basic_return", "add_on_return_callback"))]
     pub fn returns(&self) -> Returns {
         self.inner.returns().into()
     }
 
-    /// Closes the channel: what was queued goes first, then the broker is told, and agrees.
+    /// Closes the channel (`channel.close`), after what was queued is sent, and waits until the
+    /// broker agrees (`channel.close-ok`).
     ///
-    /// `Ok` means that the broker has handled what was queued before, and agreed (`close-ok`).
-    /// Deliveries that were not settled go back to their queues.
+    /// `Ok` means that the broker has handled everything that was queued before. Deliveries that
+    /// were not settled (neither acknowledged nor rejected) return to their queues.
     ///
     /// # Errors
     ///
-    /// The channel was closed by the broker or with its connection, before or instead of its
-    /// answer, or no answer came in time.
+    /// Returns an error if the broker closed the channel, or the connection ended, before the
+    /// broker agreed; or if no answer arrives within `call_timeout`.
     pub fn close(&self) -> Result<()> {
         wait(self.inner.driving(), self.inner.close())
     }
 
-    /// Waits until the channel is over, by itself or with its connection; gives why. To wait
-    /// without a handle, which keeps the channel open, take its [`events`](Self::events).
+    /// Waits until the channel ends, alone or with its connection, and returns why. A handle keeps
+    /// the channel open; to wait without a handle, use its [`events`](Self::events).
     pub fn wait_closed(&self) -> Error {
         let mut closed = self.inner.closed();
         let closed = wait_until(self.inner.driving(), None, |context| Pin::new(&mut closed).poll(context));
         closed.ok().flatten().unwrap_or_else(Error::waits_on_driver)
     }
 
-    /// What happens to the channel from now on. It holds no handle: it does not keep the channel
-    /// open.
+    /// Returns an iterator of what happens to the channel from now on. The iterator holds no
+    /// handle, so it does not keep the channel open.
     #[doc(alias("add_on_cancel_callback", "add_on_flow_callback"))]
     pub fn events(&self) -> ChannelEvents {
         self.inner.events().into()
     }
 
-    /// Where the channel is in its life.
+    /// Returns the state of the channel.
     pub fn state(&self) -> ChannelState {
         self.inner.state()
     }
 
-    /// The channel takes requests.
+    /// Returns `true` if the channel accepts requests.
     pub fn is_open(&self) -> bool {
         self.inner.is_open()
     }
 
-    /// Why the channel is closed or closing, once it is: the cause that any later call reports.
+    /// Returns why the channel is closed or closing, or `None` while it is open. Later calls report
+    /// the same cause.
     pub fn closed_by(&self) -> Option<Error> {
         self.inner.closed_by()
     }
 
-    /// The connection that it is a channel of.
+    /// Returns the connection of the channel.
     pub fn connection(&self) -> Connection {
         self.inner.connection().into()
     }
 
-    /// The number of the channel on its connection. It is used again when the channel is closed.
+    /// Returns the number of the channel on its connection. After the channel is closed, another
+    /// channel may get the same number.
     #[doc(alias = "channel_number")]
     pub fn number(&self) -> u16 {
         self.inner.number()
     }
 
-    /// The same channel, for tasks.
+    /// Converts into a handle of the async API for the same channel.
     pub fn into_async(self) -> asynchronous::Channel {
         self.inner
     }

@@ -18,13 +18,13 @@ use crate::engine::{ConnectionState, Negotiated};
 use crate::error::{Error, Result};
 use crate::link::{Shared, Topic};
 
-/// A connection to a broker, driven by a thread of its own.
+/// A connection to a broker, driven by a separate thread.
 ///
-/// Clones are handles of the same connection. Dropping the last handle (channels, consumers,
-/// deliveries and confirms hold one too) closes it, after what was queued. It waits until the
-/// broker has agreed, since a thread does not outlive its process: for at most 3 s, or 250 ms where
-/// nothing but the close has to go out. [`Connection::close`] waits longer, and tells what became
-/// of it.
+/// Clones are handles of the same connection. Channels, consumers, deliveries and confirms hold a
+/// handle too. Dropping the last handle closes the connection, after what was queued is sent. Since
+/// the thread of the connection ends with the process, the drop waits until the broker has agreed:
+/// for at most 3 s, or 250 ms if nothing but the close is to be sent. [`Connection::close`] waits
+/// longer, and returns the result.
 ///
 /// ```no_run
 /// use leveret::blocking::Connection;
@@ -44,16 +44,17 @@ pub struct Connection {
 
 impl Connection {
     /// Connects to the broker, or to one of the brokers, that a URL or [`ConnectionParameters`]
-    /// name, and opens the virtual host; as the async API's
+    /// name, and opens the virtual host, as the async API's
     /// [`open`](asynchronous::Connection#method.open) does.
     ///
-    /// Every parameter has its meaning here. Names are resolved, and providers of credentials
-    /// polled, on threads that are there for it.
+    /// All parameters have an effect here. Separate threads resolve names and ask providers of
+    /// credentials.
     ///
     /// # Errors
     ///
-    /// Wrong parameters; no thread could be had; otherwise all attempts failed, and
-    /// [`Error::attempts`] lists them. The error's kind is that of the attempt that came furthest.
+    /// Returns an error if the parameters are invalid, if no thread can be started, or if all
+    /// attempts failed: [`Error::attempts`] lists them. The error has the kind of the attempt that
+    /// progressed furthest.
     #[doc(alias = "connect")]
     pub fn open<P>(parameters: P) -> Result<Self>
     where
@@ -65,14 +66,14 @@ impl Connection {
         Self::of(on_thread(|reactor| Ok(reactor.begin_open(parameters)))?)
     }
 
-    /// The same over a socket of the caller's: a Unix socket, or one with options of its own. It is
-    /// set not to block, for all its handles. Where the parameters have TLS, it is spoken on that
-    /// socket, with the first endpoint's host as the name that the broker's certificate is for; of
-    /// the other parameters, those that are about the network have no effect.
+    /// Opens a connection over a socket that the caller made: a Unix socket, or one with other
+    /// options. The socket is set to non-blocking mode, for all its handles. If the parameters have
+    /// TLS, leveret speaks TLS on that socket, and verifies the broker's certificate for the host
+    /// of the first endpoint. Other parameters of the network have no effect.
     ///
     /// # Errors
     ///
-    /// As [`Connection::open`], but for reaching the broker.
+    /// Returns the errors of [`Connection::open`], except those of reaching the broker.
     #[cfg(unix)]
     pub fn open_on<T, P>(socket: T, parameters: P) -> Result<Self>
     where
@@ -99,45 +100,48 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// The connection is closed, all negotiated channels are open, or no answer came in time.
+    /// Returns an error if the connection is closed, if as many channels are open as were
+    /// negotiated (`channel_max`), or if no answer arrives within `call_timeout`.
     #[doc(alias("create_channel", "channel_open", "channel"))]
     pub fn open_channel(&self) -> Result<Channel> {
         Ok(wait(self.inner.driving(), self.inner.open_channel())?.into())
     }
 
-    /// Closes the connection: what was queued goes first, then the broker is told, and agrees.
+    /// Closes the connection (`connection.close`), after what was queued is sent, and waits until
+    /// the broker agrees (`connection.close-ok`).
     ///
-    /// `Ok` means that the broker has read everything that was queued before, and agreed
-    /// (`close-ok`). Everything in flight that it has not answered by then fails.
+    /// `Ok` means that the broker has read everything that was queued before. Requests that it has
+    /// not answered by then fail.
     ///
     /// # Errors
     ///
-    /// As the async API's [`close`](asynchronous::Connection::close).
+    /// Returns the errors of the async API's [`close`](asynchronous::Connection::close).
     pub fn close(&self) -> Result<()> {
         wait(self.inner.driving(), self.inner.close())
     }
 
-    /// Tells the broker a new secret in the place of the one that the connection was opened with
-    /// (`connection.update_secret`). A [provider](crate::Credentials::provided_by) does so by
-    /// itself.
+    /// Sends the broker a new secret that replaces the one with which the connection was opened
+    /// (`connection.update_secret`). With a [provider of
+    /// credentials](crate::Credentials::provided_by), this happens automatically.
     ///
     /// # Errors
     ///
-    /// As the async API's [`update_secret`](asynchronous::Connection::update_secret).
+    /// Returns the errors of the async API's
+    /// [`update_secret`](asynchronous::Connection::update_secret).
     pub fn update_secret(&self, secret: impl Into<Secret>, reason: &str) -> Result<()> {
         wait(self.inner.driving(), self.inner.update_secret(secret, reason))
     }
 
-    /// Waits until the connection is over; gives why. To wait without a handle, which
-    /// keeps the connection open, take its [`events`](Self::events).
+    /// Waits until the connection ends, and returns why. A handle keeps the connection open; to
+    /// wait without a handle, use its [`events`](Self::events).
     pub fn wait_closed(&self) -> Error {
         let mut closed = self.inner.closed();
         let closed = wait_until(self.inner.driving(), None, |context| Pin::new(&mut closed).poll(context));
         closed.ok().flatten().unwrap_or_else(Error::waits_on_driver)
     }
 
-    /// What happens to the connection from now on. It holds no handle: it does not keep the
-    /// connection open.
+    /// Returns an iterator of what happens to the connection from now on. The iterator holds no
+    /// handle, so it does not keep the connection open.
     #[doc(alias(
         "add_on_connection_blocked_callback",
         "add_on_connection_unblocked_callback",
@@ -147,48 +151,53 @@ impl Connection {
         self.inner.events().into()
     }
 
-    /// Where the connection is in its life.
+    /// Returns the state of the connection.
     pub fn state(&self) -> ConnectionState {
         self.inner.state()
     }
 
-    /// Changes how many average frames may wait before the detector of Pika 0.x speaks: see the
-    /// async API's [method](asynchronous::Connection::set_backpressure_multiplier).
+    /// Sets how many average frames may wait before the backpressure detector of Pika 0.x reports
+    /// an event: see the async API's
+    /// [method](asynchronous::Connection::set_backpressure_multiplier).
     pub fn set_backpressure_multiplier(&self, multiplier: u32) {
         self.inner.set_backpressure_multiplier(multiplier);
     }
 
-    /// The connection takes requests.
+    /// Returns `true` if the connection accepts requests.
     pub fn is_open(&self) -> bool {
         self.inner.is_open()
     }
 
-    /// Why the connection is closed or closing, once it is: the cause that any later call reports.
+    /// Returns why the connection is closed or closing, or `None` while it is open. Later calls
+    /// report the same cause.
     pub fn closed_by(&self) -> Option<Error> {
         self.inner.closed_by()
     }
 
-    /// The broker's reason for blocking publishes (`connection.blocked`), while it does.
+    /// Returns the broker's reason for blocking publishes (`connection.blocked`), or `None` if it
+    /// does not block them.
     pub fn blocked(&self) -> Option<String> {
         self.inner.blocked()
     }
 
-    /// What was agreed on with the broker, and what it tells of itself.
+    /// Returns the limits that were negotiated with the broker, and the properties that it reports
+    /// of itself.
     pub fn negotiated(&self) -> Negotiated {
         self.inner.negotiated()
     }
 
-    /// Octets that wait for the socket.
+    /// Returns the number of bytes that wait for the socket.
     pub fn queued(&self) -> u64 {
         self.inner.queued()
     }
 
-    /// Publishes on confirming channels that the broker has not decided about.
+    /// Returns the number of publishes on channels in confirm mode that the broker has not
+    /// confirmed or refused yet.
     pub fn unconfirmed(&self) -> u64 {
         self.inner.unconfirmed()
     }
 
-    /// The same connection, for tasks.
+    /// Converts into a handle of the async API for the same connection.
     pub fn into_async(self) -> asynchronous::Connection {
         self.inner
     }

@@ -11,7 +11,7 @@ use crate::driver::mio::Driving;
 use crate::error::Result;
 use crate::wire::{FieldTable, ShortString};
 
-/// A consumer that is started by [`call`](Consume::call).
+/// The builder of a [`Consumer`], which is started by [`call`](Consume::call).
 #[derive(Debug)]
 #[must_use = "a consumer is started by `call()`"]
 pub struct Consume<'a> {
@@ -23,32 +23,36 @@ impl<'a> Consume<'a> {
         Self { inner }
     }
 
-    /// How many unsettled messages the broker sends at most to this consumer (`basic.qos`); 0 for
-    /// no limit. See the async API's [`prefetch`](asynchronous::Consume::prefetch).
+    /// Sets how many unsettled messages (neither acknowledged nor rejected) the broker sends to
+    /// this consumer at most (`basic.qos`); 0 means no limit. See the async API's
+    /// [`prefetch`](asynchronous::Consume::prefetch).
     #[doc(alias("basic_qos", "prefetch_count"))]
     pub fn prefetch(self, count: u16) -> Self {
         Self { inner: self.inner.prefetch(count) }
     }
 
-    /// The name by which the broker knows the consumer, unique on its channel. Left empty, the
-    /// broker makes one up.
+    /// Sets the name that identifies the consumer, unique on its channel. If it is empty, the
+    /// broker generates one.
     pub fn consumer_tag(self, tag: impl Into<ShortString>) -> Self {
         Self { inner: self.inner.consumer_tag(tag) }
     }
 
-    /// The broker takes each message as handled when it has sent it: faster, and a message that is
-    /// lost on the way is lost.
+    /// Sets whether the broker regards each message as settled when it has sent it. This is faster,
+    /// but a message that is lost on the way is lost for good. No prefetch limits what the broker
+    /// sends: see [slow consumers](asynchronous::Consumer#slow-consumers).
     #[doc(alias = "auto_ack")]
     pub fn no_ack(self, no_ack: bool) -> Self {
         Self { inner: self.inner.no_ack(no_ack) }
     }
 
-    /// No other consumer may have this queue; 403 where one has.
+    /// Sets whether this consumer must be the only one of its queue. If the queue has a consumer
+    /// already, the broker refuses with 403 (`ACCESS_REFUSED`). A quorum queue accepts a second
+    /// consumer all the same: see the async API's [`exclusive`](asynchronous::Consume::exclusive).
     pub fn exclusive(self, exclusive: bool) -> Self {
         Self { inner: self.inner.exclusive(exclusive) }
     }
 
-    /// Arguments of the broker's, such as `x-priority`.
+    /// Sets arguments that depend on the broker, such as `x-priority`.
     pub fn arguments(self, arguments: impl Into<FieldTable>) -> Self {
         Self { inner: self.inner.arguments(arguments) }
     }
@@ -57,21 +61,23 @@ impl<'a> Consume<'a> {
     ///
     /// # Errors
     ///
-    /// There is no such queue (404), somebody has it to himself (403), the channel is closed, or no
-    /// answer came in time.
+    /// Returns an error if the queue does not exist (404), if the broker refuses access to it, for
+    /// example because another consumer is exclusive (403), if the channel is closed, or if no
+    /// answer arrives within `call_timeout`.
     pub fn call(self) -> Result<Consumer> {
         Ok(wait(self.inner.driving(), self.inner.into_future())?.into())
     }
 }
 
-/// The messages that the broker pushes from a queue: an iterator that waits for the next one.
+/// A consumer of a queue: the messages that the broker pushes, as an iterator that waits for the
+/// next one.
 ///
-/// It ends (`None`) when it is cancelled or its channel is closed by the application; when the
-/// broker ends it, or the channel or connection fails, it gives that error once and then ends. What
-/// a slow consumer does to others, and what dropping one does, stands with the async API's
-/// [`Consumer`](asynchronous::Consumer#slow-consumers).
+/// The iterator ends (`None`) when the application cancels the consumer or closes its channel. When
+/// the broker ends the consumer, or the channel or connection fails, it gives that error once and
+/// then ends. The async API's [`Consumer`](asynchronous::Consumer#slow-consumers) describes what a
+/// slow consumer does to others, and what dropping a consumer does.
 ///
-/// Deliveries can be handed to other threads, and acknowledged there:
+/// Deliveries can be passed to other threads, and acknowledged there:
 ///
 /// ```no_run
 /// # fn handle(_: &[u8]) {}
@@ -95,14 +101,14 @@ pub struct Consumer {
     inner: asynchronous::Consumer,
 }
 
-/// What came within a time.
+/// The result of a wait with a time limit.
 #[derive(Debug)]
 pub enum Received {
-    /// A message.
+    /// A message arrived.
     Delivery(Delivery),
-    /// Nothing came within the time.
+    /// No message arrived within the time.
     Inactive,
-    /// The consumer has ended: nothing more comes.
+    /// The consumer has ended: no more messages arrive.
     Ended,
 }
 
@@ -111,32 +117,34 @@ impl Consumer {
         self.inner.channel().driving().cloned()
     }
 
-    /// The name by which the broker knows the consumer.
+    /// Returns the name that identifies the consumer on its channel.
     pub fn consumer_tag(&self) -> &ShortString {
         self.inner.consumer_tag()
     }
 
-    /// The channel that it consumes on.
+    /// Returns the channel of the consumer.
     pub fn channel(&self) -> Channel {
         self.inner.channel().clone().into()
     }
 
-    /// Waits for the next message; none when the consumer has ended.
+    /// Waits for the next message. Returns `None` when the consumer has ended.
     ///
     /// # Errors
     ///
-    /// Why the consumer ended, where the broker, a failure or an overflow ended it: once, and then
-    /// it gives none. Or a message was larger than `max_message_size`, and the consumer goes on.
+    /// Returns an error if the broker, a failure or an overflow ended the consumer: once, and
+    /// `None` after that. Returns an error if a message was larger than `max_message_size`; the
+    /// consumer continues after that.
     pub fn try_next(&mut self) -> Result<Option<Delivery>> {
         let driving = self.driving();
         Ok(wait(driving.as_ref(), self.inner.try_next())?.map(Delivery::from))
     }
 
-    /// Waits for the next message for at most `limit`. With zero, it looks for one that is there.
+    /// Waits for the next message, for at most `limit`. If `limit` is zero, returns a message only
+    /// if one has arrived already.
     ///
     /// # Errors
     ///
-    /// As [`Consumer::try_next`].
+    /// Returns the errors of [`Consumer::try_next`].
     pub fn next_timeout(&mut self, limit: Duration) -> Result<Received> {
         let until = Instant::now().checked_add(limit);
         let driving = self.driving();
@@ -148,8 +156,8 @@ impl Consumer {
         })
     }
 
-    /// An iterator that gives `None` each time that nothing has come for `inactivity`, and goes on
-    /// (Pika's `consume(inactivity_timeout=…)`).
+    /// Returns an iterator that gives `None` each time that no message has arrived for
+    /// `inactivity`, and then continues (Pika's `consume(inactivity_timeout=…)`).
     ///
     /// ```no_run
     /// # fn example(channel: leveret::blocking::Channel) -> leveret::Result<()> {
@@ -170,32 +178,34 @@ impl Consumer {
         IterTimeout { consumer: self, inactivity }
     }
 
-    /// Asks the broker to send no more (`basic.cancel`), and waits until it agrees. Messages that
-    /// arrived before are still handed out; then the iterator ends.
+    /// Asks the broker to send no more messages (`basic.cancel`), and waits until it agrees.
+    /// Messages that arrived before are still given; then the iterator ends. Cancelling a consumer
+    /// that has ended already has no effect.
     ///
     /// # Errors
     ///
-    /// Its channel is closed, or no answer came in time.
+    /// Returns an error if the channel is closed, or if no answer arrives within `call_timeout`.
     #[doc(alias("basic_cancel", "stop_consuming"))]
     pub fn cancel(&mut self) -> Result<()> {
         let driving = self.driving();
         wait(driving.as_ref(), self.inner.cancel())
     }
 
-    /// Lets go of the consumer as dropping it does, and waits until that is done: the broker has
-    /// agreed to send no more, and the messages that were not handed out are on their way back to
-    /// the queue.
+    /// Closes the consumer as dropping it does, and waits until the broker has agreed to send no
+    /// more. By then the messages that were not given to the program are on their way back to the
+    /// queue.
     ///
     /// # Errors
     ///
-    /// Its channel is closed, and the broker gives the messages back; or no answer came in time,
-    /// and they go back when it comes.
+    /// Returns an error if the channel is closed; the broker then returns the messages to the
+    /// queue. Returns an error if no answer arrives within `call_timeout`; the messages return to
+    /// the queue when it arrives.
     pub fn close(self) -> Result<()> {
         let driving = self.driving();
         wait(driving.as_ref(), self.inner.close())
     }
 
-    /// The same consumer, for tasks.
+    /// Converts into the same consumer of the async API.
     pub fn into_async(self) -> asynchronous::Consumer {
         self.inner
     }
@@ -209,7 +219,8 @@ impl Iterator for Consumer {
     }
 }
 
-/// What a consumer gives, and `None` where nothing came in time: [`Consumer::iter_timeout`].
+/// An iterator of the messages of a consumer that gives `None` when no message arrives in time:
+/// returned by [`Consumer::iter_timeout`].
 #[derive(Debug)]
 pub struct IterTimeout<'a> {
     consumer: &'a mut Consumer,

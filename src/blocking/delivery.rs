@@ -9,37 +9,38 @@ use crate::asynchronous::{self, Requeue};
 use crate::engine::Message;
 use crate::error::Result;
 
-/// A message from a queue. What can be read of it stands with the async API's
-/// [`Delivery`](asynchronous::Delivery), which this is but for being settled.
+/// A message that the broker delivered from a queue. It dereferences to the async API's
+/// [`Delivery`](asynchronous::Delivery), which has the methods that read it.
 ///
-/// Unless it came with `no_ack`, the broker keeps it until it is settled: [`ack`](Delivery::ack)
-/// when it was handled, [`nack`](Delivery::nack) or [`reject`](Delivery::reject) when it was not,
-/// from any thread. Each takes the delivery, so that it cannot be settled twice. A settlement
-/// returns when it is queued for the broker, which does not answer it; it waits only while more
-/// than `write_limit` waits for the socket.
+/// Unless the consumer has `no_ack`, the broker keeps the message until it is settled, from any
+/// thread: by [`ack`](Delivery::ack) if it was handled, by [`nack`](Delivery::nack) or
+/// [`reject`](Delivery::reject) if not. These methods take `self`, so that a delivery cannot be
+/// settled twice. They return when the settlement is queued; the broker does not answer it. They
+/// wait only while more than `write_limit` bytes wait for the socket.
 ///
-/// What dropping one does depends on the queue: see [there](asynchronous::Delivery#dropping).
+/// Dropping a delivery does not settle it: see [the async API](asynchronous::Delivery#dropping).
 pub struct Delivery {
     inner: asynchronous::Delivery,
 }
 
 impl Delivery {
-    /// The channel that it came on.
+    /// Returns the channel on which the delivery arrived.
     pub fn channel(&self) -> Channel {
         self.inner.channel().clone().into()
     }
 
-    /// The message, and the right to settle it, each by itself.
+    /// Returns the message and the right to settle it, as separate values.
     pub fn into_parts(self) -> (Message, Acker) {
         let (message, acker) = self.inner.into_parts();
         (message, Acker { inner: acker })
     }
 
-    /// Acknowledges the message: it was handled.
+    /// Acknowledges the message: the program has handled it, and the broker removes it from the
+    /// queue.
     ///
     /// # Errors
     ///
-    /// As the async API's [`ack`](asynchronous::Delivery::ack).
+    /// Returns the errors of the async API's [`ack`](asynchronous::Delivery::ack).
     #[doc(alias = "basic_ack")]
     pub fn ack(self) -> Result<()> {
         let driving = self.inner.channel().driving().cloned();
@@ -50,48 +51,50 @@ impl Delivery {
     ///
     /// # Errors
     ///
-    /// As [`Delivery::ack`].
+    /// Returns the errors of [`Delivery::ack`].
     pub fn ack_multiple(self) -> Result<()> {
         let driving = self.inner.channel().driving().cloned();
         wait(driving.as_ref(), self.inner.ack_multiple())
     }
 
-    /// Gives the message back: to its queue with [`Requeue::Yes`], else away. See the async API's
-    /// [`nack`](asynchronous::Delivery::nack) for what counts towards a delivery limit.
+    /// Rejects the message (`basic.nack`). With [`Requeue::Yes`] it returns to its queue. With
+    /// [`Requeue::No`] it goes to the dead-letter exchange of the queue, or is lost if there is
+    /// none. See the async API's [`nack`](asynchronous::Delivery::nack) for what counts towards a
+    /// delivery limit.
     ///
     /// # Errors
     ///
-    /// As [`Delivery::ack`].
+    /// Returns the errors of [`Delivery::ack`].
     #[doc(alias = "basic_nack")]
     pub fn nack(self, requeue: Requeue) -> Result<()> {
         let driving = self.inner.channel().driving().cloned();
         wait(driving.as_ref(), self.inner.nack(requeue))
     }
 
-    /// Gives back this message and all that were delivered before it on the channel, as
-    /// [`Delivery::nack`] does each.
+    /// Rejects this message and all that were delivered before it on the channel, each as by
+    /// [`Delivery::nack`].
     ///
     /// # Errors
     ///
-    /// As [`Delivery::ack`].
+    /// Returns the errors of [`Delivery::ack`].
     pub fn nack_multiple(self, requeue: Requeue) -> Result<()> {
         let driving = self.inner.channel().driving().cloned();
         wait(driving.as_ref(), self.inner.nack_multiple(requeue))
     }
 
-    /// Gives the message back as the standard has it: see the async API's
+    /// Rejects the message by the standard's `basic.reject`: see the async API's
     /// [`reject`](asynchronous::Delivery::reject).
     ///
     /// # Errors
     ///
-    /// As [`Delivery::ack`].
+    /// Returns the errors of [`Delivery::ack`].
     #[doc(alias = "basic_reject")]
     pub fn reject(self, requeue: Requeue) -> Result<()> {
         let driving = self.inner.channel().driving().cloned();
         wait(driving.as_ref(), self.inner.reject(requeue))
     }
 
-    /// The same delivery, for tasks.
+    /// Converts into the same delivery of the async API.
     pub fn into_async(self) -> asynchronous::Delivery {
         self.inner
     }
@@ -117,7 +120,8 @@ impl fmt::Debug for Delivery {
     }
 }
 
-/// The right to settle one delivery, apart from its message: from [`Delivery::into_parts`].
+/// The right to settle one delivery (to acknowledge or reject it), without its message: returned by
+/// [`Delivery::into_parts`].
 #[derive(Debug)]
 #[must_use = "a delivery that nobody settles is delivered again"]
 pub struct Acker {
@@ -125,12 +129,12 @@ pub struct Acker {
 }
 
 impl Acker {
-    /// The number by which the broker knows the delivery on its channel.
+    /// Returns the number that identifies the delivery on its channel.
     pub fn delivery_tag(&self) -> u64 {
         self.inner.delivery_tag()
     }
 
-    /// The channel that the delivery came on.
+    /// Returns the channel on which the delivery arrived.
     pub fn channel(&self) -> Channel {
         self.inner.channel().clone().into()
     }
@@ -139,48 +143,49 @@ impl Acker {
     ///
     /// # Errors
     ///
-    /// As there; so with all others.
+    /// Returns the errors of [`Delivery::ack`].
     pub fn ack(self) -> Result<()> {
         let driving = self.inner.channel().driving().cloned();
         wait(driving.as_ref(), self.inner.ack())
     }
 
-    /// Acknowledges this message and all that were delivered before it: see
+    /// Acknowledges this message and all that were delivered before it on the channel: see
     /// [`Delivery::ack_multiple`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Returns the errors of [`Delivery::ack`].
     pub fn ack_multiple(self) -> Result<()> {
         let driving = self.inner.channel().driving().cloned();
         wait(driving.as_ref(), self.inner.ack_multiple())
     }
 
-    /// Gives the message back: see [`Delivery::nack`].
+    /// Rejects the message: see [`Delivery::nack`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Returns the errors of [`Delivery::ack`].
     pub fn nack(self, requeue: Requeue) -> Result<()> {
         let driving = self.inner.channel().driving().cloned();
         wait(driving.as_ref(), self.inner.nack(requeue))
     }
 
-    /// Gives back this message and all before it: see [`Delivery::nack_multiple`].
+    /// Rejects this message and all that were delivered before it on the channel: see
+    /// [`Delivery::nack_multiple`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Returns the errors of [`Delivery::ack`].
     pub fn nack_multiple(self, requeue: Requeue) -> Result<()> {
         let driving = self.inner.channel().driving().cloned();
         wait(driving.as_ref(), self.inner.nack_multiple(requeue))
     }
 
-    /// Gives the message back as the standard has it: see [`Delivery::reject`].
+    /// Rejects the message by the standard's `basic.reject`: see [`Delivery::reject`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Returns the errors of [`Delivery::ack`].
     pub fn reject(self, requeue: Requeue) -> Result<()> {
         let driving = self.inner.channel().driving().cloned();
         wait(driving.as_ref(), self.inner.reject(requeue))

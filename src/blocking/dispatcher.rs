@@ -42,13 +42,13 @@ use crate::error::{ChannelEvent, ConnectionEvent, Result};
 /// # }
 /// ```
 ///
-/// Handlers may borrow what outlives the dispatcher. They are called one at a time, and they may make
-/// any call of this API that waits: another thread drives the connection meanwhile, or the call does.
-/// What could never end is not possible: only the owner of the dispatcher can ask it to call
-/// handlers, and the owner is waiting while a handler runs.
+/// Handlers may borrow what outlives the dispatcher. They are called one at a time, and they may
+/// make any call of this API that waits: another thread drives the connection meanwhile, or the
+/// call does. What could never end is not possible: only the owner of the dispatcher can ask it to
+/// call handlers, and the owner is waiting while a handler runs.
 ///
-/// The connection needs no dispatcher: heartbeats flow, and messages arrive, whether or not handlers
-/// are called.
+/// The connection needs no dispatcher: heartbeats flow, and messages arrive, whether or not
+/// handlers are called.
 pub struct Dispatcher<'h> {
     sources: Vec<Source<'h>>,
     control: Control<'h>,
@@ -119,8 +119,8 @@ impl<'h> Dispatcher<'h> {
         self.add(false, move |context: &mut Context<'_>| events.poll_event(context), handler);
     }
 
-    /// Calls `handler` with each message that is returned on a channel and belongs to no confirm for
-    /// which somebody waits.
+    /// Calls `handler` with each message that is returned on a channel and belongs to no confirm
+    /// for which somebody waits.
     #[doc(alias = "add_on_return_callback")]
     pub fn on_return(&mut self, channel: &Channel, handler: impl FnMut(Returned, &Control<'h>) + 'h) {
         self.drive_as(channel.driving());
@@ -203,8 +203,8 @@ impl<'h> Dispatcher<'h> {
         }
     }
 
-    /// Calls the timers that are due now. Each is still there when its turn comes, unless an earlier
-    /// one has cancelled it.
+    /// Calls the timers that are due now. Each is still there when its turn comes, unless an
+    /// earlier one has cancelled it.
     fn call_timers(&self) -> usize {
         let mut called = 0;
         for timer in self.control.due(Instant::now()) {
@@ -324,8 +324,8 @@ impl<'h> Control<'h> {
         Stopper { shared: Arc::clone(&self.inner.shared) }
     }
 
-    /// Calls `handler` after `delay`, when the dispatcher next calls handlers. Of two that are due at
-    /// the same time, the one that was set first is called first.
+    /// Calls `handler` after `delay`, when the dispatcher next calls handlers. Of two that are due
+    /// at the same time, the one that was set first is called first.
     #[doc(alias = "add_timeout")]
     pub fn call_later(&self, delay: Duration, handler: impl FnOnce(&Self) + 'h) -> Timer {
         let now = Instant::now();

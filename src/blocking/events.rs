@@ -6,11 +6,11 @@ use super::wait::wait_until;
 use crate::asynchronous;
 use crate::error::{ChannelEvent, ConnectionEvent, Result};
 
-/// What happens to a connection, from when it was made on:
-/// [`Connection::events`](super::Connection::events). An iterator that waits for the next event;
-/// none behind [`ConnectionEvent::Closed`].
+/// An iterator of what happens to a connection after the iterator was made, which waits for the
+/// next event: returned by [`Connection::events`](super::Connection::events). It ends after
+/// [`ConnectionEvent::Closed`].
 ///
-/// It keeps up to 1024 events that nobody has taken; beyond that the oldest go, and
+/// It keeps up to 1024 events that were not taken. When there are more, the oldest are dropped, and
 /// [`lost`](Self::lost) counts them.
 #[derive(Debug)]
 pub struct ConnectionEvents {
@@ -23,18 +23,18 @@ impl ConnectionEvents {
         self.inner
     }
 
-    /// Waits for the next event for at most `limit`: `Ok(None)` where none has come by then, or
-    /// none comes any more.
+    /// Waits for the next event, for at most `limit`. Returns `Ok(None)` if no event has happened
+    /// by then, or if there are no more.
     ///
     /// # Errors
     ///
-    /// This is the thread that drives a connection.
+    /// Returns an error if it would have to wait on the thread that drives a connection.
     pub fn next_timeout(&mut self, limit: Duration) -> Result<Option<ConnectionEvent>> {
         let until = Instant::now().checked_add(limit);
         Ok(wait_until(None, until, |context| self.inner.poll_event(context))?.flatten())
     }
 
-    /// How many events went by because they were not taken in time.
+    /// Returns the number of events that were dropped because they were not taken in time.
     pub fn lost(&self) -> u64 {
         self.inner.lost()
     }
@@ -54,11 +54,11 @@ impl From<asynchronous::ConnectionEvents> for ConnectionEvents {
     }
 }
 
-/// What happens to a channel, from when it was made on:
-/// [`Channel::events`](super::Channel::events). An iterator that waits for the next event; none
-/// behind [`ChannelEvent::Closed`].
+/// An iterator of what happens to a channel after the iterator was made, which waits for the next
+/// event: returned by [`Channel::events`](super::Channel::events). It ends after
+/// [`ChannelEvent::Closed`].
 ///
-/// It keeps up to 1024 events that nobody has taken; beyond that the oldest go, and
+/// It keeps up to 1024 events that were not taken. When there are more, the oldest are dropped, and
 /// [`lost`](Self::lost) counts them.
 #[derive(Debug)]
 pub struct ChannelEvents {
@@ -71,18 +71,18 @@ impl ChannelEvents {
         self.inner
     }
 
-    /// Waits for the next event for at most `limit`: `Ok(None)` where none has come by then, or
-    /// none comes any more.
+    /// Waits for the next event, for at most `limit`. Returns `Ok(None)` if no event has happened
+    /// by then, or if there are no more.
     ///
     /// # Errors
     ///
-    /// This is the thread that drives a connection.
+    /// Returns an error if it would have to wait on the thread that drives a connection.
     pub fn next_timeout(&mut self, limit: Duration) -> Result<Option<ChannelEvent>> {
         let until = Instant::now().checked_add(limit);
         Ok(wait_until(None, until, |context| self.inner.poll_event(context))?.flatten())
     }
 
-    /// How many events went by because they were not taken in time.
+    /// Returns the number of events that were dropped because they were not taken in time.
     pub fn lost(&self) -> u64 {
         self.inner.lost()
     }

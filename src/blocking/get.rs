@@ -8,7 +8,10 @@ use super::wait::wait;
 use crate::asynchronous;
 use crate::error::Result;
 
-/// A `basic.get` that is made by [`call`](Get::call).
+/// A fetch of one message (`basic.get`), made by [`call`](Get::call).
+///
+/// Each message costs a round trip: to take many, use
+/// [`Channel::consume`](super::Channel::consume).
 #[derive(Debug)]
 #[must_use = "a message is fetched by `call()`"]
 pub struct Get<'a> {
@@ -20,17 +23,18 @@ impl<'a> Get<'a> {
         Self { inner }
     }
 
-    /// The broker takes the message as handled when it has sent it.
+    /// Sets whether the broker regards the message as settled when it has sent it.
     #[doc(alias = "auto_ack")]
     pub fn no_ack(self, no_ack: bool) -> Self {
         Self { inner: self.inner.no_ack(no_ack) }
     }
 
-    /// Waits for a message, or for the word that there is none.
+    /// Fetches a message, and waits for the answer. Returns `None` if the queue is empty.
     ///
     /// # Errors
     ///
-    /// There is no such queue (404), the channel is closed, or no answer came in time.
+    /// Returns an error if the queue does not exist (404), if the channel is closed, or if no
+    /// answer arrives within `call_timeout`.
     pub fn call(self) -> Result<Option<GetMessage>> {
         let fetched = wait(self.inner.driving(), self.inner.into_future())?;
         Ok(fetched.map(|message| {
@@ -40,8 +44,10 @@ impl<'a> Get<'a> {
     }
 }
 
-/// A message that was fetched from a queue, and how many were left there. It is a [`Delivery`] in
-/// all else: [`into_delivery`](GetMessage::into_delivery) gives it, to be settled.
+/// A message that was fetched from a queue, with the number of messages that remain there.
+///
+/// It dereferences to its [`Delivery`]. [`into_delivery`](GetMessage::into_delivery) returns the
+/// delivery, to settle it in other ways than by [`ack`](GetMessage::ack).
 #[derive(Debug)]
 pub struct GetMessage {
     delivery: Delivery,
@@ -49,13 +55,13 @@ pub struct GetMessage {
 }
 
 impl GetMessage {
-    /// How many messages were left in the queue, not counting those that are delivered and
-    /// unsettled.
+    /// Returns the number of messages that remained in the queue, without those that are delivered
+    /// and unsettled.
     pub fn message_count(&self) -> u32 {
         self.message_count
     }
 
-    /// The delivery, which is settled.
+    /// Returns the delivery, for code that handles the messages of a consumer.
     pub fn into_delivery(self) -> Delivery {
         self.delivery
     }
@@ -64,7 +70,7 @@ impl GetMessage {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Returns the errors of [`Delivery::ack`].
     #[doc(alias = "basic_ack")]
     pub fn ack(self) -> Result<()> {
         self.delivery.ack()

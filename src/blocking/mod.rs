@@ -1,5 +1,5 @@
-//! The blocking API, for threads (feature `blocking`): the names of the [async
-//! API](crate::asynchronous), with calls that wait.
+//! The blocking API, for threads (feature `blocking`). It has the names of the [async
+//! API](crate::asynchronous), with calls that wait. It needs no tokio.
 //!
 //! ```no_run
 //! use leveret::blocking::Connection;
@@ -19,37 +19,38 @@
 //! # }
 //! ```
 //!
-//! # The shape of a call
+//! # Making a call
 //!
-//! What takes options is set up first, as in the async API, and then made with one word that says
-//! what is waited for:
+//! A call that has options is a builder, as in the async API. The last method of the builder makes
+//! the call, and its name says what it waits for:
 //!
-//! | word | what it waits for |
+//! | method | waits until |
 //! |---|---|
-//! | [`call()`](Call::call) | the broker's answer: `queue_declare`, `consume`, `get`, … |
-//! | [`send()`](Publish::send) | until it is queued: a publish, and methods that nothing answers |
-//! | [`confirmed()`](Publish::confirmed) | until the broker has confirmed the publish |
+//! | [`call()`](Call::call) | the broker has answered: `queue_declare`, `consume`, `get`, … |
+//! | [`send()`](Publish::send) | the message or method is queued: a publish, and methods without a reply |
+//! | [`confirmed()`](Publish::confirmed) | the broker has confirmed the publish |
 //!
-//! What has no options, such as [`Delivery::ack`] or [`Connection::close`], is a plain method.
+//! A call without options, such as [`Delivery::ack`] or [`Connection::close`], is a plain method.
 //!
-//! # Who drives the connection
+//! # The driver of a connection
 //!
-//! A thread of its own, which moves octets and keeps time: heartbeats flow and the connection lives
-//! whatever the threads of the application do. They encode what they publish themselves, under a
-//! lock that is held briefly, so that a publish costs what it costs in the async API. No tokio is
-//! needed.
+//! Each connection has a thread that moves its bytes and observes its deadlines. Heartbeats are
+//! sent, and the connection stays open, whatever the threads of the application do. These encode
+//! what they publish themselves, under a lock that is held briefly, so that a publish costs as much
+//! as in the async API.
 //!
-//! Handles are cheap to clone and work from any thread, all at once: one that consumes hands
-//! deliveries to others, and those acknowledge. Every wait has the deadline that the parameters
-//! have for it, such as `call_timeout`; a wait that must have one of its own has a method that
-//! takes it, such as [`Consumer::next_timeout`]. Each call ends when the connection does.
+//! Handles are cheap to clone and can be used from any number of threads at the same time: one
+//! thread can consume and pass deliveries to other threads, which acknowledge them. The deadlines
+//! of the parameters, such as `call_timeout`, bound the waits that they are for. Where a wait needs
+//! its own limit there is a method that takes one, such as [`Consumer::next_timeout`]. All calls
+//! return when the connection ends.
 //!
-//! # Beside async code
+//! # Together with async code
 //!
-//! A handle stands for the same thing as one of the async API, and [converts](Channel::into_async)
-//! into it and back, so that threads and tasks share connections and channels. A thread of a
-//! runtime may use this API where it may block, as in `spawn_blocking`; a task of a runtime holds
-//! up all others of its thread while it waits.
+//! A handle [converts](Channel::into_async) into the async API's handle of the same connection or
+//! channel and back, so that threads and tasks share connections and channels. A thread of a
+//! runtime may use this API where it may block, as in `spawn_blocking`. A task that waits here
+//! blocks all other tasks of its thread.
 
 mod call;
 mod channel;

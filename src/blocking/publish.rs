@@ -12,9 +12,10 @@ use crate::error::Result;
 /// [`Channel::publish`](super::Channel::publish), or confirmed by the broker, from
 /// [`Publisher::publish`](super::Publisher::publish).
 ///
-/// While publishing is paused (see [`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)) the
-/// message waits in line, first come, first served. Names, properties and body are borrowed or
-/// owned, each as it is given.
+/// Publishing pauses while too much waits for the socket or for confirms, and while the broker
+/// blocks the connection (see [`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)).
+/// Meanwhile a message waits for its turn, first come, first served. Names, properties and body are
+/// borrowed or owned, each as it is passed.
 #[derive(Debug)]
 #[must_use = "a message is published by `send()` or `confirmed()`"]
 pub struct Publish<'a, K = Plain> {
@@ -28,16 +29,16 @@ impl<'a, K> Publish<'a, K> {
         Self { inner, driving }
     }
 
-    /// The message comes back where no queue takes it: a plain one to
-    /// [`Channel::returns`](super::Channel::returns); of a confirmed one, the confirm fails with
-    /// it. See the async API's [`mandatory`](asynchronous::Publish::mandatory) for messages that
-    /// are alike.
+    /// Sets whether the broker returns the message if it can route it to no queue. A plain message
+    /// that is returned arrives at [`Channel::returns`](super::Channel::returns). The confirm of a
+    /// confirmed message that is returned fails with an error that holds the message. See the async
+    /// API's [`mandatory`](asynchronous::Publish::mandatory) for messages that are equal.
     #[inline]
     pub fn mandatory(self, mandatory: bool) -> Self {
         Self { inner: self.inner.mandatory(mandatory), ..self }
     }
 
-    /// The properties of the message, by value or by reference.
+    /// Sets the properties of the message, by value or by reference.
     #[inline]
     pub fn properties(self, properties: impl Into<MessageProperties<'a>>) -> Self {
         Self { inner: self.inner.properties(properties), ..self }
@@ -45,23 +46,26 @@ impl<'a, K> Publish<'a, K> {
 }
 
 impl Publish<'_, Plain> {
-    /// Publishes the message: waits while publishing is paused, and returns when it is queued.
+    /// Publishes the message: waits while publishing is paused, and returns when the message is
+    /// queued.
     ///
     /// # Errors
     ///
-    /// The channel is closed, or confirms what is published; the message cannot be encoded; or
-    /// publishing was paused for longer than a deadline allows.
+    /// Returns an error if the channel is closed or in [confirm
+    /// mode](super::Channel::confirm_select), if the message cannot be encoded, or if publishing
+    /// was paused for longer than a deadline of the parameters allows.
     #[inline]
     pub fn send(self) -> Result<()> {
         wait(self.driving, self.inner.into_future())
     }
 
-    /// Publishes now, or not at all.
+    /// Publishes the message now. If publishing is paused, nothing is published.
     ///
     /// # Errors
     ///
-    /// Publishing is paused ([`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)), or those
-    /// of [`send`](Publish::send).
+    /// Returns an error if publishing is paused
+    /// ([`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)), and the errors of
+    /// [`send`](Publish::send).
     #[inline]
     pub fn try_send(self) -> Result<()> {
         self.inner.try_publish()
@@ -69,33 +73,34 @@ impl Publish<'_, Plain> {
 }
 
 impl Publish<'_, Confirmed> {
-    /// Publishes the message, and gives the [`Confirm`] of the broker's decision, to be waited for
-    /// later: many messages can be under way.
+    /// Publishes the message, and returns the [`Confirm`] of the broker's decision, to wait for it
+    /// later: many messages can await their confirms at the same time.
     ///
     /// # Errors
     ///
-    /// As those of a plain publish.
+    /// Returns the errors of a plain publish.
     #[inline]
     pub fn send(self) -> Result<Confirm> {
         Ok(wait(self.driving, self.inner.into_future())?.into())
     }
 
-    /// Publishes now, or not at all.
+    /// Publishes the message now. If publishing is paused, nothing is published.
     ///
     /// # Errors
     ///
-    /// Publishing is paused ([`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)), or those
-    /// of [`send`](Publish::send).
+    /// Returns an error if publishing is paused
+    /// ([`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)), and the errors of
+    /// [`send`](Publish::send).
     #[inline]
     pub fn try_send(self) -> Result<Confirm> {
         Ok(self.inner.try_publish()?.into())
     }
 
-    /// Publishes the message, and waits for the broker's decision: one round trip per message.
+    /// Publishes the message, and waits for the broker's decision. Each message costs a round trip.
     ///
     /// # Errors
     ///
-    /// As [`Confirm::wait`], and those of [`send`](Publish::send).
+    /// Returns the errors of [`Confirm::wait`], and those of [`send`](Publish::send).
     #[inline]
     pub fn confirmed(self) -> Result<()> {
         wait(self.driving, self.inner.confirmed())

@@ -12,7 +12,8 @@ use crate::error::Result;
 use crate::frame::Body;
 use crate::wire::Name;
 
-/// A channel whose publishes are confirmed, from [`Channel::confirm_select`].
+/// A channel in confirm mode, whose publishes the broker confirms: returned by
+/// [`Channel::confirm_select`].
 ///
 /// ```no_run
 /// # fn example(channel: leveret::blocking::Channel) -> leveret::Result<()> {
@@ -38,13 +39,14 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// The channel that it publishes on.
+    /// Returns the channel of the publisher.
     pub fn channel(&self) -> Channel {
         self.inner.channel().clone().into()
     }
 
-    /// Publishes a message to an exchange: [`send`](Publish::send) gives the [`Confirm`] of the
-    /// broker's decision, [`confirmed`](Publish::confirmed) waits for it.
+    /// Publishes a message to an exchange (`basic.publish`). [`send`](Publish::send) returns the
+    /// [`Confirm`] of the broker's decision; [`confirmed`](Publish::confirmed) waits for the
+    /// decision.
     #[doc(alias = "basic_publish")]
     #[inline]
     pub fn publish<'a>(
@@ -56,30 +58,30 @@ impl Publisher {
         Publish::new(self.inner.publish(exchange, routing_key, body), self.inner.channel().driving())
     }
 
-    /// Waits until the broker has decided about everything published on this channel so far, by
-    /// anybody, and fails where it refused or returned any of it since the last time this was
-    /// asked.
+    /// Waits until the broker has decided about everything that was published on this channel so
+    /// far, by any handle. Fails if the broker refused or returned any message since the last call
+    /// of this method or of [`Publisher::settled`].
     ///
     /// # Errors
     ///
-    /// As the async API's
+    /// Returns the errors of the async API's
     /// [`wait_for_confirms`](asynchronous::Publisher::wait_for_confirms).
     pub fn wait_for_confirms(&self) -> Result<()> {
         wait(self.inner.channel().driving(), self.inner.wait_for_confirms())
     }
 
-    /// Waits until the broker has decided about everything published on this channel so far, by
-    /// anybody, and gives how many publishes it refused or returned since the last time this was
-    /// asked.
+    /// Waits until the broker has decided about everything that was published on this channel so
+    /// far, by any handle. Returns how many publishes the broker refused or returned since the last
+    /// call of this method or of [`Publisher::wait_for_confirms`].
     ///
     /// # Errors
     ///
-    /// The channel is closed before that.
+    /// Returns an error if the channel is closed before the broker has decided.
     pub fn settled(&self) -> Result<Settled> {
         wait(self.inner.channel().driving(), self.inner.settled())
     }
 
-    /// The same publisher, for tasks.
+    /// Converts into the same publisher of the async API.
     pub fn into_async(self) -> asynchronous::Publisher {
         self.inner
     }
@@ -91,9 +93,10 @@ impl From<asynchronous::Publisher> for Publisher {
     }
 }
 
-/// The broker's decision about one publish, to come.
+/// The broker's decision about one publish, which may not have arrived yet.
 ///
-/// It keeps the channel open until then. Dropping it forgets the decision, not the message.
+/// It keeps the channel open until the decision. If it is dropped before that, the decision is
+/// ignored, and the message is still published.
 #[derive(Debug)]
 #[must_use = "only waiting for a confirm tells whether the broker has the message"]
 pub struct Confirm {
@@ -101,25 +104,28 @@ pub struct Confirm {
 }
 
 impl Confirm {
-    /// Waits for the decision: `Ok` when the broker took responsibility.
+    /// Waits for the decision. Returns `Ok` when the broker has taken responsibility for the
+    /// message.
     ///
     /// # Errors
     ///
-    /// The broker refused the message ([`ErrorKind::Nacked`](crate::ErrorKind::Nacked)), no queue
-    /// took it ([`ErrorKind::Returned`](crate::ErrorKind::Returned)), or the channel was closed
-    /// first, in which case [`is_not_sent`](crate::Error::is_not_sent) and
-    /// [`is_unknown`](crate::Error::is_unknown) tell what became of the message.
+    /// Returns an error if the broker refused the message
+    /// ([`ErrorKind::Nacked`](crate::ErrorKind::Nacked)), if no queue took it
+    /// ([`ErrorKind::Returned`](crate::ErrorKind::Returned)), or if the channel was closed before
+    /// the decision; then [`is_not_sent`](crate::Error::is_not_sent) and
+    /// [`is_unknown`](crate::Error::is_unknown) report what became of the message.
     pub fn wait(self) -> Result<()> {
         let driving = self.inner.driving().cloned();
         wait(driving.as_ref(), self.inner)
     }
 
-    /// Waits for the decision for at most `limit`: `Ok(Some(()))` when the broker took
-    /// responsibility, `Ok(None)` where it has not decided by then.
+    /// Waits for the decision, for at most `limit`. Returns `Ok(Some(()))` when the broker has
+    /// taken responsibility for the message, or `Ok(None)` if it has not decided by then.
     ///
     /// # Errors
     ///
-    /// As [`wait`](Confirm::wait). The decision is told once.
+    /// Returns the errors of [`wait`](Confirm::wait). The decision is returned once; later calls
+    /// return an error.
     pub fn wait_timeout(&mut self, limit: Duration) -> Result<Option<()>> {
         let until = Instant::now().checked_add(limit);
         let driving = self.inner.driving().cloned();

@@ -7,12 +7,14 @@ use crate::asynchronous;
 use crate::engine::Returned;
 use crate::error::Result;
 
-/// The messages that come back on a channel (`basic.return`) and belong to no confirm that somebody
-/// waits for, from [`Channel::returns`](super::Channel::returns). An iterator that waits for the
-/// next one; it ends with the channel, or when a later one takes over.
+/// An iterator of the messages that are returned on a channel (`basic.return`) and that do not
+/// clearly belong to one [`Confirm`](super::Confirm), which waits for the next one: returned by
+/// [`Channel::returns`](super::Channel::returns). It ends with the channel, or when a later
+/// iterator replaces it.
 ///
-/// It keeps up to 4096 messages that nobody has taken, of up to 16 MiB together; beyond that the
-/// oldest go, and [`Returns::lost`] counts them.
+/// It keeps up to 4096 messages that were not taken, of at most 16 MiB together (the latest is kept
+/// whatever its size). When there are more, the oldest are dropped, and [`Returns::lost`] counts
+/// them.
 #[derive(Debug)]
 pub struct Returns {
     inner: asynchronous::Returns,
@@ -24,19 +26,19 @@ impl Returns {
         self.inner
     }
 
-    /// Waits for the next message for at most `limit`: `Ok(None)` where none has come by then, or
-    /// none comes any more.
+    /// Waits for the next message, for at most `limit`. Returns `Ok(None)` if none has been
+    /// returned by then, or if there are no more.
     ///
     /// # Errors
     ///
-    /// This is the thread that drives a connection.
+    /// Returns an error if it would have to wait on the thread that drives a connection.
     pub fn next_timeout(&mut self, limit: Duration) -> Result<Option<Returned>> {
         let until = Instant::now().checked_add(limit);
         let driving = self.inner.driving().cloned();
         Ok(wait_until(driving.as_ref(), until, |context| self.inner.poll_returned(context))?.flatten())
     }
 
-    /// How many messages were dropped because they were not taken in time.
+    /// Returns the number of messages that were dropped because they were not taken in time.
     pub fn lost(&self) -> u64 {
         self.inner.lost()
     }

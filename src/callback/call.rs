@@ -1,4 +1,4 @@
-//! A request: what is still to be set, then the answer.
+//! Requests: the builder of a call.
 
 use std::future::IntoFuture;
 
@@ -7,8 +7,8 @@ use crate::asynchronous;
 use crate::error::Result;
 use crate::protocol::{ChannelMethod, Method, ProtocolMethod, Request};
 
-/// A request that is made by [`then`](Call::then). What the method carries besides its required
-/// names is set on it.
+/// A call of a method of the protocol, made by [`then`](Call::then) or [`forget`](Call::forget). It
+/// has a setter for each field of the method that is not a required name.
 #[must_use = "a request is made by `then()` or `forget()`"]
 pub struct Call<'a, S, R> {
     channel: &'a Channel<S>,
@@ -36,8 +36,8 @@ where
     R: Request + Into<Method> + 'static,
     R::Reply: TryFrom<Method> + 'static,
 {
-    /// Makes the request; calls `then` with the broker's answer, or with why there is none: the
-    /// broker refused it, which closes the channel; the channel is closed; or no answer came within
+    /// Makes the call. Calls `then` with the reply, or with an error if the broker refused the
+    /// request (which closes the channel), if the channel is closed, or if no answer arrives within
     /// `call_timeout`.
     pub fn then(self, then: impl FnOnce(&mut S, &Channel<S>, Result<R::Reply>) + 'static) {
         let (channel, inner) = (self.channel.clone(), self.channel.inner().clone());
@@ -46,13 +46,14 @@ where
         self.channel.handle().once(calling, move |state, reply| then(state, &channel, reply));
     }
 
-    /// Makes the request. That it fails is seen by the close of the channel.
+    /// Makes the call, and ignores the reply. If the broker refuses the request, it closes the
+    /// channel, which [`Channel::on_close`] reports.
     pub fn forget(self) {
         self.then(|_, _, _| {});
     }
 }
 
-/// A method that nothing answers, sent by [`send`](SendMethod::send).
+/// A method that has no reply, sent by [`send`](SendMethod::send).
 #[must_use = "a method is sent by `send()`"]
 pub struct SendMethod<'a, S, M> {
     channel: &'a Channel<S>,
@@ -74,7 +75,7 @@ impl<'a, S: 'static, M: ProtocolMethod + ChannelMethod + Into<Method>> SendMetho
     ///
     /// # Errors
     ///
-    /// The channel is closed, or the method cannot be encoded.
+    /// Returns an error if the channel is closed or the method cannot be encoded.
     pub fn send(self) -> Result<()> {
         self.inner.into_future().into_inner()
     }

@@ -1,4 +1,4 @@
-//! Consuming: a handler for each message.
+//! Consumers: a handler for each message.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::link::Wait;
 use crate::wire::{FieldTable, ShortString};
 
-/// A consumer that is started by [`each`](Consume::each).
+/// The builder of a [`Consumer`], which is started by [`each`](Consume::each).
 #[must_use = "a consumer is started by `each()`"]
 pub struct Consume<'a, S> {
     channel: &'a Channel<S>,
@@ -33,52 +33,58 @@ impl<'a, S: 'static> Consume<'a, S> {
         Self { inner: change(self.inner), ..self }
     }
 
-    /// How many unsettled messages the broker sends at most to this consumer (`basic.qos`); 0 for
-    /// no limit. See the async API's [`prefetch`](asynchronous::Consume::prefetch).
+    /// Sets how many unsettled messages (neither acknowledged nor rejected) the broker sends to
+    /// this consumer at most (`basic.qos`); 0 means no limit. See the async API's
+    /// [`prefetch`](asynchronous::Consume::prefetch).
     #[doc(alias("basic_qos", "prefetch_count"))]
     pub fn prefetch(self, count: u16) -> Self {
         self.map(|inner| inner.prefetch(count))
     }
 
-    /// The name by which the broker knows the consumer, unique on its channel. Left empty, the
-    /// broker makes one up.
+    /// Sets the name that identifies the consumer, unique on its channel. If it is empty, the
+    /// broker generates one.
     pub fn consumer_tag(self, tag: impl Into<ShortString>) -> Self {
         self.map(|inner| inner.consumer_tag(tag))
     }
 
-    /// The broker takes each message as handled when it has sent it: faster, and a message that is
-    /// lost on the way is lost.
+    /// Sets whether the broker regards each message as settled when it has sent it. This is faster,
+    /// but a message that is lost on the way is lost for good. No prefetch limits what the broker
+    /// sends: see [slow consumers](asynchronous::Consumer#slow-consumers).
     #[doc(alias = "auto_ack")]
     pub fn no_ack(self, no_ack: bool) -> Self {
         self.map(|inner| inner.no_ack(no_ack))
     }
 
-    /// No other consumer may have this queue; 403 where one has.
+    /// Sets whether this consumer must be the only one of its queue. If the queue has a consumer
+    /// already, the broker refuses with 403 (`ACCESS_REFUSED`). A quorum queue accepts a second
+    /// consumer all the same: see the async API's [`exclusive`](asynchronous::Consume::exclusive).
     pub fn exclusive(self, exclusive: bool) -> Self {
         self.map(|inner| inner.exclusive(exclusive))
     }
 
-    /// Arguments of the broker's, such as `x-priority`.
+    /// Sets arguments that depend on the broker, such as `x-priority`.
     pub fn arguments(self, arguments: impl Into<FieldTable>) -> Self {
         self.map(|inner| inner.arguments(arguments))
     }
 
-    /// Calls `handler` when the broker has accepted the consumer, with its tag.
+    /// Sets a handler that is called once when the broker has accepted the consumer, with its tag.
     pub fn on_start(self, handler: impl FnOnce(&mut S, &Channel<S>, ShortString) + 'static) -> Self {
         Self { on_start: Some(Box::new(handler)), ..self }
     }
 
-    /// Calls `handler` once when nothing more comes: without an error where the application ended
-    /// the consumer or its channel, else with why. It could not be started at all, the broker
-    /// cancelled it, the channel or connection failed.
+    /// Sets a handler that is called once when the consumer has ended. It gets `None` if the
+    /// application cancelled the consumer or closed its channel. Otherwise it gets the error: the
+    /// consumer could not be started, the broker cancelled it, it overflowed, or the channel or
+    /// connection failed.
     pub fn on_end(self, handler: impl FnOnce(&mut S, &Channel<S>, Option<Error>) + 'static) -> Self {
         Self { on_end: Some(Box::new(handler)), ..self }
     }
 
-    /// Starts the consumer; calls `handler` with each message. A message over `max_message_size` is
-    /// passed over.
+    /// Starts the consumer, and calls `handler` with each message. Messages larger than
+    /// `max_message_size` are skipped.
     ///
-    /// Some 64 messages are handled in a pass; then others have their turn.
+    /// One pass of the loop handles about 64 messages of a consumer; then other handlers have their
+    /// turn.
     pub fn each(self, handler: impl FnMut(&mut S, &Channel<S>, Delivery<S>) + 'static) -> Consumer<S> {
         let control = Rc::new(RefCell::new(Control::default()));
         let (channel, inner) = (self.channel.clone(), self.channel.inner().clone());
@@ -97,14 +103,14 @@ impl<'a, S: 'static> Consume<'a, S> {
     }
 }
 
-/// A consumer whose messages a handler gets. Dropping it changes nothing: the consumer goes on
-/// until it is cancelled, or its channel or connection ends.
+/// A consumer whose messages are passed to a handler. Dropping it does not end the consumer, which
+/// continues until it is cancelled or closed, or until its channel or connection ends.
 pub struct Consumer<S> {
     channel: Channel<S>,
     control: Rc<RefCell<Control>>,
 }
 
-/// What is asked of a consumer.
+/// What a handle requests of the consumer's task, and what the task reports.
 #[derive(Default)]
 struct Control {
     asked: Asked,
@@ -121,24 +127,26 @@ enum Asked {
 }
 
 impl<S: 'static> Consumer<S> {
-    /// The name by which the broker knows the consumer, once it has accepted it.
+    /// Returns the name that identifies the consumer on its channel, or `None` if the broker has
+    /// not accepted the consumer yet.
     pub fn consumer_tag(&self) -> Option<ShortString> {
         self.control.borrow().tag.clone()
     }
 
-    /// The channel that it consumes on.
+    /// Returns the channel of the consumer.
     pub fn channel(&self) -> &Channel<S> {
         &self.channel
     }
 
-    /// Asks the broker to send no more (`basic.cancel`). Messages that arrived before are still
-    /// handed to the handler; then the consumer ends.
+    /// Asks the broker to send no more messages (`basic.cancel`). Messages that arrived before are
+    /// still passed to the handler; then the consumer ends.
     #[doc(alias = "basic_cancel")]
     pub fn cancel(&self) {
         self.ask(Asked::Cancel);
     }
 
-    /// The same, but messages that were not handed out go back to the queue.
+    /// Cancels the consumer, and returns the messages that were not passed to the handler to the
+    /// queue.
     pub fn close(&self) {
         self.ask(Asked::Close);
     }
@@ -153,7 +161,7 @@ impl<S: 'static> Consumer<S> {
     }
 }
 
-/// A consumer on a loop.
+/// The task of a consumer.
 struct Consuming<S, H> {
     channel: Channel<S>,
     life: Life,
@@ -163,18 +171,18 @@ struct Consuming<S, H> {
     on_end: Option<OnEnd<S>>,
 }
 
-/// Something that takes its time.
-type Doing<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
+/// An operation in progress.
+type Operation<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
 
-/// What a step of its task is about.
+/// The stages of a consumer.
 enum Life {
-    Starting(Doing<asynchronous::Consumer>),
-    /// The outcome is known, and nobody has heard it.
+    Starting(Operation<asynchronous::Consumer>),
+    /// The outcome is known, and no handler was called with it yet.
     Started(Result<asynchronous::Consumer>),
-    /// Messages come. The second is what is asked of the broker at present.
+    /// Messages arrive. The second field is a cancel that the broker has not answered yet.
     Running(Box<asynchronous::Consumer>, Option<Pin<Box<Wait>>>),
-    /// What was not handed out goes back.
-    Closing(Doing<()>),
+    /// Messages that were not passed to the handler return to the queue.
+    Closing(Operation<()>),
     Ended,
 }
 
@@ -182,8 +190,9 @@ impl<S: 'static, H> Consuming<S, H>
 where
     H: FnMut(&mut S, &Channel<S>, Delivery<S>),
 {
-    /// Starts what is asked of it.
-    fn follow(&mut self, context: &Context<'_>) {
+    /// Starts the close or cancel that was requested. Called by each step, since a request wakes
+    /// the task.
+    fn start_requested(&mut self, context: &Context<'_>) {
         let asked = {
             let mut control = self.control.borrow_mut();
             control.waker = Some(context.waker().clone());
@@ -194,7 +203,8 @@ where
                 self.life = Life::Closing(Box::pin(consumer.close()));
             }
             Life::Running(mut consumer, None) if asked == Asked::Cancel => {
-                // Where it cannot be cancelled it ends with its channel, and says why.
+                // If it cannot be cancelled, its channel is closed. The consumer reports that
+                // itself.
                 let cancelling = consumer.begin_cancel().ok().map(Box::pin);
                 self.life = Life::Running(consumer, cancelling);
             }
@@ -202,7 +212,7 @@ where
         }
     }
 
-    /// Looks for what comes next, and calls the handler of it.
+    /// Polls for what is next, and calls its handler.
     fn poll_step(&mut self, state: &mut S, context: &mut Context<'_>) -> Poll<()> {
         match &mut self.life {
             Life::Starting(starting) => {
@@ -216,7 +226,8 @@ where
                 {
                     *cancelling = None;
                     self.control.borrow_mut().asked = Asked::Nothing;
-                    // Why its channel is closed the consumer says itself, after what came before.
+                    // If the channel is closed, the consumer reports the cause itself, after the
+                    // messages that arrived before.
                     if let Err(error) = cancelled
                         && consumer.channel().is_open()
                     {
@@ -225,7 +236,7 @@ where
                     }
                 }
                 let next = ready!(consumer.poll_delivery(context));
-                self.hand_out(state, next);
+                self.pass_to_handler(state, next);
             }
             Life::Closing(closing) => {
                 let closed = ready!(closing.as_mut().poll(context));
@@ -251,7 +262,7 @@ where
         }
     }
 
-    fn hand_out(&mut self, state: &mut S, next: Option<Result<asynchronous::Delivery>>) {
+    fn pass_to_handler(&mut self, state: &mut S, next: Option<Result<asynchronous::Delivery>>) {
         match next {
             Some(Ok(delivery)) => {
                 let delivery = Delivery::new(delivery, self.channel.handle().clone());
@@ -285,7 +296,7 @@ where
     }
 
     fn step(&mut self, state: &mut S, context: &mut Context<'_>) -> Step {
-        self.follow(context);
+        self.start_requested(context);
         match (self.poll_step(state, context), &self.life) {
             (Poll::Ready(()), Life::Ended) => Step::Ended,
             (Poll::Ready(()), _) => Step::GoesOn,

@@ -1,4 +1,4 @@
-//! A message that the broker delivered, and what can be done with it.
+//! Deliveries: messages that the broker delivered.
 
 use std::fmt;
 use std::ops::Deref;
@@ -7,15 +7,17 @@ use super::{Channel, Handle};
 use crate::asynchronous::{self, Requeue, SettleFuture};
 use crate::error::Result;
 
-/// A message from a queue. What can be read of it stands with the async API's
-/// [`Delivery`](asynchronous::Delivery), which this is but for being settled.
+/// A message that the broker delivered from a queue. It dereferences to the async API's
+/// [`Delivery`](asynchronous::Delivery), which has the methods that read it.
 ///
-/// Unless it came with `no_ack`, the broker keeps it until it is settled: [`ack`](Delivery::ack)
-/// when it was handled, [`nack`](Delivery::nack) or [`reject`](Delivery::reject) when it was not.
-/// Each takes the delivery, so that it cannot be settled twice. A settlement is queued for the
-/// broker, which does not answer it.
+/// Unless the consumer has `no_ack`, the broker keeps the message until it is settled: by
+/// [`ack`](Delivery::ack) if it was handled, by [`nack`](Delivery::nack) or
+/// [`reject`](Delivery::reject) if not. These methods take `self`, so that a delivery cannot be
+/// settled twice. They queue the settlement and do not wait; the broker does not answer it.
 ///
-/// [`into_async`](Delivery::into_async) gives one that can be sent to another thread, and settled
+/// Dropping a delivery does not settle it: see [the async API](asynchronous::Delivery#dropping).
+///
+/// The result of [`into_async`](Delivery::into_async) can be sent to another thread, and settled
 /// there.
 pub struct Delivery<S> {
     inner: asynchronous::Delivery,
@@ -27,16 +29,19 @@ impl<S: 'static> Delivery<S> {
         Self { inner, handle }
     }
 
-    /// The channel that it came on.
+    /// Returns the channel on which the delivery arrived.
     pub fn channel(&self) -> Channel<S> {
         Channel::new(self.inner.channel().clone(), self.handle.clone())
     }
 
-    /// Acknowledges the message: it was handled.
+    /// Acknowledges the message: the program has handled it, and the broker removes it from the
+    /// queue.
     ///
     /// # Errors
     ///
-    /// As the async API's [`ack`](asynchronous::Delivery::ack).
+    /// Returns the errors of the async API's [`ack`](asynchronous::Delivery::ack). If more than
+    /// `write_limit` bytes wait for the socket, the settlement is queued later, and the result is
+    /// `Ok`.
     #[doc(alias = "basic_ack")]
     pub fn ack(self) -> Result<()> {
         settle(&self.handle, self.inner.ack())
@@ -46,50 +51,52 @@ impl<S: 'static> Delivery<S> {
     ///
     /// # Errors
     ///
-    /// As [`Delivery::ack`].
+    /// Returns the errors of [`Delivery::ack`].
     pub fn ack_multiple(self) -> Result<()> {
         settle(&self.handle, self.inner.ack_multiple())
     }
 
-    /// Gives the message back: to its queue with [`Requeue::Yes`], else away. See the async API's
-    /// [`nack`](asynchronous::Delivery::nack) for what counts towards a delivery limit.
+    /// Rejects the message (`basic.nack`). With [`Requeue::Yes`] it returns to its queue. With
+    /// [`Requeue::No`] it goes to the dead-letter exchange of the queue, or is lost if there is
+    /// none. See the async API's [`nack`](asynchronous::Delivery::nack) for what counts towards a
+    /// delivery limit.
     ///
     /// # Errors
     ///
-    /// As [`Delivery::ack`].
+    /// Returns the errors of [`Delivery::ack`].
     #[doc(alias = "basic_nack")]
     pub fn nack(self, requeue: Requeue) -> Result<()> {
         settle(&self.handle, self.inner.nack(requeue))
     }
 
-    /// Gives back this message and all that were delivered before it on the channel, as
-    /// [`Delivery::nack`] does each.
+    /// Rejects this message and all that were delivered before it on the channel, each as by
+    /// [`Delivery::nack`].
     ///
     /// # Errors
     ///
-    /// As [`Delivery::ack`].
+    /// Returns the errors of [`Delivery::ack`].
     pub fn nack_multiple(self, requeue: Requeue) -> Result<()> {
         settle(&self.handle, self.inner.nack_multiple(requeue))
     }
 
-    /// Gives the message back as the standard has it: see the async API's
+    /// Rejects the message by the standard's `basic.reject`: see the async API's
     /// [`reject`](asynchronous::Delivery::reject).
     ///
     /// # Errors
     ///
-    /// As [`Delivery::ack`].
+    /// Returns the errors of [`Delivery::ack`].
     #[doc(alias = "basic_reject")]
     pub fn reject(self, requeue: Requeue) -> Result<()> {
         settle(&self.handle, self.inner.reject(requeue))
     }
 
-    /// The same delivery, to be sent to another thread or task.
+    /// Converts into the delivery of the async API, which can be sent to another thread or task.
     pub fn into_async(self) -> asynchronous::Delivery {
         self.inner
     }
 }
 
-/// Settles at once, or as soon as there is room for it.
+/// Settles the delivery now, or as soon as there is room for the settlement.
 fn settle<S: 'static>(handle: &Handle<S>, settling: SettleFuture) -> Result<()> {
     handle.begin(settling).unwrap_or(Ok(()))
 }

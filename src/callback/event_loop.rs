@@ -1,4 +1,4 @@
-//! The loop: it waits for sockets and times, and calls handlers.
+//! The event loop, which waits for sockets and times and calls handlers.
 
 use std::fmt;
 use std::io;
@@ -8,16 +8,16 @@ use super::Handle;
 use crate::driver::mio::Selector;
 use crate::driver::readiness::Reactor;
 
-/// A loop on one thread that drives connections and calls handlers, each lent `&mut S`: the state
-/// of the application. Any number of connections share a loop.
+/// A loop on one thread that drives any number of connections and calls handlers. Each call of a
+/// handler borrows the state of the application (`&mut S`).
 ///
-/// It is Pika's `ioloop`. What a handler does holds up everything else on the loop, heartbeats
-/// included: see [the module](super#slow-handlers).
+/// It corresponds to Pika's `ioloop`. While a handler runs, everything else on the loop waits,
+/// including heartbeats: see [the module](super#slow-handlers).
 ///
-/// Dropped, it drops the handlers that wait, calling none, and loses its connections; what they had
-/// queued still goes out, for at most 3 s of each. A connection with a
-/// [`driver_thread`](crate::ConnectionParameters#structfield.driver_thread) goes on as long as it
-/// has handles.
+/// Dropping the loop drops the handlers that are waiting, without calling them, and loses its
+/// connections. What these had queued is still sent, for at most 3 s per connection. A connection
+/// with a [`driver_thread`](crate::ConnectionParameters#structfield.driver_thread) continues as
+/// long as it has handles.
 #[doc(alias = "ioloop")]
 pub struct EventLoop<S: 'static> {
     selector: Selector,
@@ -25,42 +25,44 @@ pub struct EventLoop<S: 'static> {
 }
 
 impl<S: 'static> EventLoop<S> {
-    /// A loop.
+    /// Creates a loop.
     ///
     /// # Errors
     ///
-    /// The system's: it has no descriptors left, say.
+    /// Returns an error of the operating system, for example if no descriptors are left.
     pub fn new() -> io::Result<Self> {
         let selector = Selector::new()?;
         let handle = Handle::new(selector.reactor().core().clone());
         Ok(Self { selector, handle })
     }
 
-    /// A handle of this loop.
+    /// Returns a handle of this loop.
     pub fn handle(&self) -> &Handle<S> {
         &self.handle
     }
 
-    /// Runs until somebody [stops](Handle::stop) it, or there is nothing left that could happen: no
-    /// connection, no timer, nothing that waits for anything. A [`Remote`](super::Remote) does not
-    /// keep it running. One that was stopped can be run again, and goes on where it was.
+    /// Runs until the loop is [stopped](Handle::stop), or until no handler can be called any more
+    /// because there is no connection, no timer, and no handler that waits. A
+    /// [`Remote`](super::Remote) does not keep the loop running. After a stop, the loop can be run
+    /// again, and continues where it was.
     ///
-    /// A handler that panics unwinds out of this, and the loop can be run again: what the handler
-    /// was called for counts as handled, and the handlers after it are called by the next run.
+    /// If a handler panics, the panic unwinds out of this method, and the loop can be run again.
+    /// The event of that handler counts as handled, and the next run calls the handlers after it.
     ///
     /// # Errors
     ///
-    /// The system's: nothing can be waited for.
+    /// Returns an error of the operating system if the loop cannot wait for its sockets.
     #[doc(alias = "start")]
     pub fn run(&mut self, state: &mut S) -> io::Result<()> {
         self.run_until(state, |_| false)
     }
 
-    /// The same, and until `done` says so of the state. It is asked before each pass.
+    /// Runs as [`run`](Self::run) does, and also ends when `done` returns `true` for the state. It
+    /// is called before each pass.
     ///
     /// # Errors
     ///
-    /// As [`EventLoop::run`].
+    /// Returns the errors of [`EventLoop::run`].
     pub fn run_until(&mut self, state: &mut S, mut done: impl FnMut(&S) -> bool) -> io::Result<()> {
         while !self.handle.takes_stop() && !done(state) && !self.handle.is_idle() {
             self.pass(state, None)?;
@@ -68,12 +70,13 @@ impl<S: 'static> EventLoop<S> {
         Ok(())
     }
 
-    /// One pass: waits until something is to be done, for at most `limit`, and does it. With zero
-    /// it does what can be done at once. What a handler adds is called by a later pass.
+    /// Runs one pass: waits until there is something to do, for at most `limit`, and does it. If
+    /// `limit` is zero, the pass does not wait; if it is `None`, the wait has no limit. The
+    /// handlers of requests and timers that a handler makes are called by a later pass.
     ///
     /// # Errors
     ///
-    /// As [`EventLoop::run`].
+    /// Returns the errors of [`EventLoop::run`].
     #[doc(alias = "poll")]
     pub fn pass(&mut self, state: &mut S, limit: Option<Duration>) -> io::Result<()> {
         self.handle.set_waiting();
@@ -98,47 +101,52 @@ impl<S: 'static> fmt::Debug for EventLoop<S> {
     }
 }
 
-/// The handlers of a loop of somebody else's, which drives a [`Reactor`]: see
+/// The handlers of an event loop of the program, which drives a [`Reactor`]: see
 /// [`readiness`](crate::readiness).
 ///
-/// After each [turn](Reactor::turn) of the reactor, a [`pass`](Handlers::pass) of this is due, and
-/// at [`deadline`](Handlers::deadline).
+/// Call [`pass`](Handlers::pass) after each [turn](Reactor::turn) of the reactor, and when the
+/// [`deadline`](Handlers::deadline) has passed.
 ///
-/// Dropped, it drops what waits for handlers. Connections that nobody else has a handle of close,
-/// while the reactor is driven.
+/// Dropping it drops the handlers that are waiting, without calling them. Connections without other
+/// handles then close, while the reactor is driven.
 pub struct Handlers<S: 'static> {
     handle: Handle<S>,
 }
 
 impl<S: 'static> Handlers<S> {
-    /// Handlers of connections that `reactor` drives. What wakes its loop is called for these too.
+    /// Creates the handlers of connections that `reactor` drives. The function that wakes the
+    /// reactor's loop is called for them too.
     pub fn new(reactor: &Reactor) -> Self {
         Self { handle: Handle::new(reactor.core().clone()) }
     }
 
-    /// A handle of these.
+    /// Returns a handle of these handlers.
     pub fn handle(&self) -> &Handle<S> {
         &self.handle
     }
 
-    /// When the next pass is due, at the latest: a time that has come where one is due now. It is
-    /// asked as [`Reactor::deadline`] is, before each wait.
+    /// Returns the time until which the next pass can wait: a time that is not in the future if a
+    /// pass is due now, `None` if no timer is set. Call it before each wait, as
+    /// [`Reactor::deadline`].
     pub fn deadline(&self) -> Option<Instant> {
         self.handle.set_waiting();
         self.handle.deadline()
     }
 
-    /// Calls the handlers that are due, once each.
+    /// Calls the handlers that are due now. Handlers that become due meanwhile wait for the next
+    /// pass.
     pub fn pass(&self, state: &mut S) {
         self.handle.pass(state);
     }
 
-    /// Somebody has asked to [stop](Handle::stop) since this was last asked.
+    /// Returns `true` if a handler or another thread has [stopped](Handle::stop) the loop since the
+    /// last call of this method.
     pub fn takes_stop(&self) -> bool {
         self.handle.takes_stop()
     }
 
-    /// There is nothing left that could happen: no connection, no timer, nothing that waits.
+    /// Returns `true` if no handler can be called any more: there is no connection, no timer, and
+    /// no handler that waits.
     pub fn is_idle(&self) -> bool {
         self.handle.is_idle()
     }

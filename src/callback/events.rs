@@ -1,4 +1,4 @@
-//! What happens to a connection: each event in its turn, to all who listen.
+//! Events of a connection: each is reported to all handlers of events before the next.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -9,10 +9,10 @@ use super::tasks::{Step, Task};
 /// A handler of events.
 type Listener<S, E> = Rc<RefCell<dyn FnMut(&mut S, E)>>;
 
-/// Who listens to one source of events.
+/// The handlers of one source of events.
 ///
-/// All of them hear of one event before any hears of the next. With a queue for each, one that lags
-/// behind would hear that publishing is blocked after another one has heard that it goes on.
+/// All are called with one event before any is called with the next. If each had a queue, a slow
+/// one could be called with the start of a block after another one was called with its end.
 pub(super) struct Listeners<S, E>(RefCell<Vec<Listener<S, E>>>);
 
 impl<S, E> Listeners<S, E> {
@@ -29,29 +29,29 @@ impl<S, E> Listeners<S, E> {
     }
 }
 
-/// Tells listeners of events. It owns them, so that they go with it: with the loop, or after the
-/// last event.
-pub(super) struct Telling<S, E, P> {
+/// The task that calls the listeners. It owns them, so that they are dropped with it: with the
+/// loop, or after the last event.
+pub(super) struct Notifying<S, E, P> {
     poll: P,
     listeners: Rc<Listeners<S, E>>,
-    /// What is being told, and the number of the listener who hears of it next.
+    /// The present event, and the index of the listener to call next.
     event: Option<(E, usize)>,
 }
 
-impl<S, E, P> Telling<S, E, P> {
-    /// `poll` looks for the next event; none when nothing more comes.
+impl<S, E, P> Notifying<S, E, P> {
+    /// `poll` polls for the next event; `None` means that there are no more.
     pub(super) fn new(poll: P, listeners: Rc<Listeners<S, E>>) -> Self {
         Self { poll, listeners, event: None }
     }
 }
 
-impl<S, E, P> Task<S> for Telling<S, E, P>
+impl<S, E, P> Task<S> for Notifying<S, E, P>
 where
     E: Clone,
     P: FnMut(&mut Context<'_>) -> Poll<Option<E>>,
 {
     fn begin(&mut self, context: &mut Context<'_>) {
-        // The first pass looks.
+        // The first pass polls. Polling here could not call anything.
         context.waker().wake_by_ref();
     }
 
@@ -70,10 +70,11 @@ where
             self.event = None;
             return Step::GoesOn;
         };
-        // Before it is called: one that panics keeps nobody else from hearing.
+        // Advanced before the call: if the listener panics, the others are still called.
         *next += 1;
         let event = event.clone();
-        // One that runs a pass of its own, in somebody's loop, does not hear what happens in there.
+        // A listener that runs a pass itself, in an event loop of the program, is borrowed already,
+        // and is not called for what happens in that pass.
         if let Ok(mut listener) = listener.try_borrow_mut() {
             listener(state, event);
         }

@@ -1,10 +1,12 @@
-//! One message from a queue, on demand.
+//! Fetching single messages (`basic.get`).
 
 use super::{Channel, Delivery};
 use crate::error::Result;
 use crate::wire::ShortString;
 
-/// A `basic.get` that is made by [`then`](Get::then).
+/// A fetch of one message (`basic.get`), made by [`then`](Get::then).
+///
+/// Each message costs a round trip: to take many, use [`Channel::consume`].
 #[must_use = "a message is fetched by `then()`"]
 pub struct Get<'a, S> {
     channel: &'a Channel<S>,
@@ -12,13 +14,13 @@ pub struct Get<'a, S> {
     no_ack: bool,
 }
 
-/// A message that was fetched from a queue, and how many were left there.
+/// A message that was fetched from a queue, with the number of messages that remain there.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct GetMessage<S> {
     /// The message.
     pub delivery: Delivery<S>,
-    /// How many messages were left in the queue, not counting those that are delivered and
+    /// The number of messages that remained in the queue, without those that are delivered and
     /// unsettled.
     pub message_count: u32,
 }
@@ -28,13 +30,15 @@ impl<'a, S: 'static> Get<'a, S> {
         Self { channel, queue, no_ack: false }
     }
 
-    /// The broker takes the message as handled when it has sent it.
+    /// Sets whether the broker regards the message as settled when it has sent it.
     #[doc(alias = "auto_ack")]
     pub fn no_ack(self, no_ack: bool) -> Self {
         Self { no_ack, ..self }
     }
 
-    /// Asks for a message; calls `then` with it, or with none where the queue is empty.
+    /// Fetches a message. Calls `then` with it, or with `None` if the queue is empty, or with an
+    /// error if the broker refused the request (which closes the channel), if the channel is
+    /// closed, or if no answer arrives within `call_timeout`.
     pub fn then(self, then: impl FnOnce(&mut S, &Channel<S>, Result<Option<GetMessage<S>>>) + 'static) {
         let Self { channel, queue, no_ack } = self;
         let (channel, inner) = (channel.clone(), channel.inner().clone());

@@ -1,4 +1,4 @@
-//! What handlers have of their loop.
+//! Handles of a loop, for handlers and for other threads.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -17,13 +17,14 @@ use crate::driver::readiness::Core;
 /// A handler that is called once.
 type Handler<S> = Box<dyn FnOnce(&mut S, &Handle<S>)>;
 
-/// A handler that another thread hands in.
+/// A handler that another thread passed to the loop.
 type Job<S> = Box<dyn FnOnce(&mut S, &Handle<S>) + Send>;
 
-/// A handle of an [`EventLoop`](super::EventLoop), for handlers and for whoever sets the loop up.
-/// It stays on its thread; [`Handle::remote`] gives one that does not.
+/// A handle of an [`EventLoop`](super::EventLoop) or of [`Handlers`](super::Handlers): for
+/// handlers, and for the code that sets up the loop. It stays on the thread of the loop;
+/// [`Handle::remote`] returns one for other threads.
 ///
-/// When the loop is gone, nothing that is asked of it is done any more.
+/// After the loop has been dropped, the methods have no effect.
 pub struct Handle<S> {
     inner: Rc<Inner<S>>,
 }
@@ -33,13 +34,13 @@ struct Inner<S> {
     tasks: Tasks<S>,
     timers: Timers<Handler<S>>,
     remote: Arc<Jobs<S>>,
-    /// A handler of the present pass has asked to stop: no other one of it is called.
+    /// A handler of the present pass has stopped the loop: the pass calls no other one.
     stops: Cell<bool>,
-    /// The loop is gone, or goes.
-    over: Cell<bool>,
+    /// The loop has been dropped, or is being dropped.
+    closed: Cell<bool>,
 }
 
-/// What other threads hand in.
+/// What other threads pass to the loop.
 struct Jobs<S> {
     jobs: Mutex<Inbox<S>>,
     wake: Arc<dyn Fn() + Send + Sync>,
@@ -48,14 +49,14 @@ struct Jobs<S> {
 struct Inbox<S> {
     jobs: VecDeque<Job<S>>,
     stops: bool,
-    over: bool,
+    closed: bool,
 }
 
 impl<S: 'static> Handle<S> {
-    /// What a loop has, and runs.
+    /// Creates the handle that the loop itself uses.
     pub(super) fn new(reactor: Core) -> Self {
         let (wake, wakes) = (reactor.wake(), reactor.wake());
-        let inbox = Mutex::new(Inbox { jobs: VecDeque::new(), stops: false, over: false });
+        let inbox = Mutex::new(Inbox { jobs: VecDeque::new(), stops: false, closed: false });
         let remote = Arc::new(Jobs { jobs: inbox, wake });
         let inner = Inner {
             reactor,
@@ -63,40 +64,43 @@ impl<S: 'static> Handle<S> {
             timers: Timers::new(),
             remote,
             stops: Cell::new(false),
-            over: Cell::new(false),
+            closed: Cell::new(false),
         };
         Self { inner: Rc::new(inner) }
     }
 
-    /// Makes [`run`](super::EventLoop::run) return when the present handler has, or the next one to
-    /// begin return at once. What was due after that handler is called when the loop runs again.
+    /// Stops the loop: makes [`run`](super::EventLoop::run) return when the present handler has
+    /// returned, or makes the next run return at once. Handlers that were due after the present one
+    /// are called when the loop runs again.
     pub fn stop(&self) {
         self.inner.stops.set(true);
         self.remote().stop();
     }
 
-    /// Calls a handler after a time: in a later pass of the loop than this, whatever the time.
-    /// [`cancel`](Handle::cancel) takes it back, from another handler of the same pass too.
+    /// Calls a handler once after a delay, by a later pass of the loop even if the delay is zero.
+    /// [`cancel`](Handle::cancel) prevents the call, even from another handler of the pass in which
+    /// it is due.
     #[doc(alias = "add_timeout")]
     pub fn call_later(&self, delay: Duration, handler: impl FnOnce(&mut S, &Self) + 'static) -> Timer {
         let now = self.now();
-        // A time that is out of reach never comes.
+        // A time that `Instant` cannot represent is never reached.
         let at = now.checked_add(delay).unwrap_or_else(|| now + NEVER);
         let timer = self.inner.timers.name(at);
-        if !self.is_over() {
+        if !self.is_closed() {
             self.inner.timers.set(timer, Box::new(handler));
             self.inner.tasks.wake_owner();
         }
         timer
     }
 
-    /// Takes a handler back. Whether it was not called before.
+    /// Prevents the call of a handler that [`call_later`](Handle::call_later) set. Returns `true`
+    /// if it was not called before.
     #[doc(alias = "remove_timeout")]
     pub fn cancel(&self, timer: Timer) -> bool {
         self.inner.timers.remove(timer).is_some()
     }
 
-    /// A handle for other threads.
+    /// Returns a handle for other threads.
     pub fn remote(&self) -> Remote<S> {
         Remote { jobs: Arc::clone(&self.inner.remote) }
     }
@@ -109,8 +113,8 @@ impl<S: 'static> Handle<S> {
         self.inner.reactor.now()
     }
 
-    /// Waits for a future; calls `handler` with what it gives. What the future asks for is asked
-    /// now.
+    /// Calls `handler` with the output of a future. The future is polled once now, so that its
+    /// request is queued now.
     pub(super) fn once<F>(&self, future: F, handler: impl FnOnce(&mut S, F::Output) + 'static)
     where
         F: Future + 'static,
@@ -118,7 +122,7 @@ impl<S: 'static> Handle<S> {
         self.add(Box::new(Once::new(future, handler)));
     }
 
-    /// Calls `handler` with each thing that `poll` gives, until that is none.
+    /// Calls `handler` with each item that `poll` returns, until it returns `None`.
     pub(super) fn each<T: 'static>(
         &self,
         poll: impl FnMut(&mut Context<'_>) -> Poll<Option<T>> + 'static,
@@ -127,8 +131,8 @@ impl<S: 'static> Handle<S> {
         self.add(Box::new(Each::new(poll, handler)));
     }
 
-    /// Does what can be done at once, or when it can be, and calls nobody. What it came to, if that
-    /// is known.
+    /// Polls a future now, and later if it is pending, and calls no handler. Returns the output if
+    /// the future is ready now.
     pub(super) fn begin<F>(&self, mut future: F) -> Option<F::Output>
     where
         F: Future + Unpin + 'static,
@@ -143,20 +147,21 @@ impl<S: 'static> Handle<S> {
     }
 
     pub(super) fn add(&self, task: Box<dyn Task<S>>) {
-        if !self.is_over() {
+        if !self.is_closed() {
             self.inner.tasks.add(task);
         }
     }
 
-    /// One pass of what is to be called: timers, what other threads handed in, what waited. It is
-    /// known before the first of them is called, so that what they add is for a later pass.
+    /// Runs one pass: calls the handlers of timers, those of other threads, then the tasks that
+    /// were woken. What is due is determined before the first call, so that what handlers add is
+    /// left for a later pass and cannot occupy the loop.
     pub(super) fn pass(&self, state: &mut S) {
         let Inner { tasks, timers, remote, stops, .. } = &*self.inner;
         self.set_awake();
         stops.set(false);
         let (due, jobs, woken) = (timers.due(self.now()), remote.waiting(), tasks.runnable());
         for timer in due {
-            // Each is cancelled by others of the same pass until it is called.
+            // A handler may cancel another timer of the same pass, until that one is called.
             let Some(handler) = timers.remove(timer) else { continue };
             handler(state, self);
             if stops.get() {
@@ -173,7 +178,7 @@ impl<S: 'static> Handle<S> {
         tasks.pass(state, woken, stops);
     }
 
-    /// When a pass is due: a time that has come where one is due now.
+    /// Returns when a pass is due: the present time if one is due now.
     pub(super) fn deadline(&self) -> Option<Instant> {
         if self.inner.tasks.runnable() > 0 || self.inner.remote.waiting() > 0 {
             return Some(self.now());
@@ -181,7 +186,7 @@ impl<S: 'static> Handle<S> {
         self.inner.timers.next()
     }
 
-    /// The loop waits no more: nothing has to wake it.
+    /// The loop does not wait any more, so that nothing has to wake it.
     pub(super) fn set_awake(&self) {
         self.inner.tasks.set_awake();
     }
@@ -191,28 +196,29 @@ impl<S: 'static> Handle<S> {
         self.inner.tasks.set_waiting();
     }
 
-    /// A stop was asked for since this was last asked.
+    /// Whether the loop was stopped since the last call.
     pub(super) fn takes_stop(&self) -> bool {
         std::mem::take(&mut self.inner.remote.inbox().stops)
     }
 
-    /// There is nothing that a loop could still bring about.
+    /// Whether no handler can be called any more.
     pub(super) fn is_idle(&self) -> bool {
         let Inner { reactor, tasks, timers, remote, .. } = &*self.inner;
         reactor.connections() == 0 && tasks.len() == 0 && timers.is_empty() && remote.waiting() == 0
     }
 
-    /// The loop is gone, or goes.
-    pub(super) fn is_over(&self) -> bool {
-        self.inner.over.get()
+    /// The loop has been dropped, or is being dropped.
+    pub(super) fn is_closed(&self) -> bool {
+        self.inner.closed.get()
     }
 
-    /// The loop goes: everything that waits is dropped.
+    /// Drops everything that waits. What is dropped may call this handle again, so no lock is held
+    /// meanwhile, and nothing can be added any more.
     pub(super) fn close(&self) {
-        self.inner.over.set(true);
+        self.inner.closed.set(true);
         let jobs = {
             let mut inbox = self.inner.remote.inbox();
-            inbox.over = true;
+            inbox.closed = true;
             std::mem::take(&mut inbox.jobs)
         };
         drop(jobs);
@@ -221,7 +227,7 @@ impl<S: 'static> Handle<S> {
     }
 }
 
-/// A time that is not lived to see.
+/// A delay that no program outlives, and that any `Instant` can represent.
 const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 impl<S> Clone for Handle<S> {
@@ -236,20 +242,20 @@ impl<S> fmt::Debug for Handle<S> {
     }
 }
 
-/// A handle of an [`EventLoop`](super::EventLoop) for other threads, from [`Handle::remote`]: the
-/// one way in from there, but for what stays thread-safe, such as a delivery that is
-/// [acknowledged](super::Delivery::into_async) elsewhere.
+/// A handle of an [`EventLoop`](super::EventLoop) for other threads: returned by
+/// [`Handle::remote`]. Other threads reach the loop by it, or by handles of the async API, such as
+/// a delivery that is [settled](super::Delivery::into_async) on another thread.
 pub struct Remote<S> {
     jobs: Arc<Jobs<S>>,
 }
 
 impl<S> Remote<S> {
-    /// Has the loop call a handler, soon. Whether there is a loop any more; if not, the handler is
-    /// dropped.
+    /// Makes the loop call a handler in its next pass. Returns `false`, and drops the handler, if
+    /// the loop has been dropped.
     #[doc(alias = "add_callback_threadsafe")]
     pub fn call(&self, handler: impl FnOnce(&mut S, &Handle<S>) + Send + 'static) -> bool {
         let mut inbox = self.jobs.inbox();
-        if inbox.over {
+        if inbox.closed {
             return false;
         }
         inbox.jobs.push_back(Box::new(handler));
@@ -258,7 +264,7 @@ impl<S> Remote<S> {
         true
     }
 
-    /// As [`Handle::stop`].
+    /// Stops the loop, as [`Handle::stop`] does.
     pub fn stop(&self) {
         self.jobs.inbox().stops = true;
         (self.jobs.wake)();
@@ -266,7 +272,7 @@ impl<S> Remote<S> {
 }
 
 impl<S> Jobs<S> {
-    /// Nothing panics under this lock, and nothing foreign runs there.
+    /// Locks the inbox. Nothing panics while it is locked, and no code of the application runs.
     fn inbox(&self) -> std::sync::MutexGuard<'_, Inbox<S>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -275,7 +281,7 @@ impl<S> Jobs<S> {
         self.inbox().jobs.pop_front()
     }
 
-    /// How many wait.
+    /// How many handlers wait.
     fn waiting(&self) -> usize {
         self.inbox().jobs.len()
     }

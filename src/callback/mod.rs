@@ -5,7 +5,7 @@
 //! use leveret::callback::{Channel, Connection, Delivery, EventLoop};
 //! use leveret::protocol::queue;
 //!
-//! /// What the handlers share.
+//! /// The state that the handlers share.
 //! struct App;
 //!
 //! // Step 2: the connection is open.
@@ -30,19 +30,19 @@
 //!     }
 //! }
 //!
-//! // Step 5: a message.
+//! // Step 5: a message has arrived.
 //! fn handle_delivery(_: &mut App, _: &Channel<App>, delivery: Delivery<App>) {
 //!     println!("{}", String::from_utf8_lossy(delivery.body()));
 //!     delivery.ack().unwrap_or_else(|error| eprintln!("{error}"));
 //! }
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // Step 1: begin to connect; then the loop.
+//! // Step 1: begin to connect, then run the loop.
 //! let mut event_loop = EventLoop::new()?;
 //! let connection = Connection::open(&mut event_loop, "amqp://guest:guest@localhost/%2F", on_connected)?;
 //! event_loop.run(&mut App)?;
 //!
-//! // Something has stopped it, Ctrl-C say: close, and run until that is done.
+//! // Something, such as Ctrl-C, has stopped the loop: close, and run it until that is done.
 //! connection.close();
 //! event_loop.run(&mut App)?;
 //! # Ok(())
@@ -51,29 +51,45 @@
 //!
 //! # Handlers
 //!
-//! Each handler is lent the state of the application, `&mut S`, and a handle of what it is about:
-//! nobody needs `Rc<RefCell<…>>`. Handlers are called by [`EventLoop::run`] and
-//! [`EventLoop::pass`] alone, one at a time, and never from within the call that they are given to.
-//! One that is given to a call is called once, whatever becomes of the call: it is answered or
-//! refused, times out, or is lost with its channel or connection. A loop that is dropped calls none
-//! of those that wait, and drops them.
+//! A handler is a closure or a function. Each call of it borrows the state of the application
+//! (`&mut S`) and gets a handle of what the call is about, so that handlers share state without
+//! `Rc<RefCell<…>>`. Only [`EventLoop::run`], [`EventLoop::run_until`], [`EventLoop::pass`] and
+//! [`Handlers::pass`] call handlers. They call one at a time, and never from within the method that
+//! the handler is passed to.
 //!
-//! Requests go out in the order in which they are made, when they are made. The handlers that a
-//! handler sets off are called by a later pass, a [timer](Handle::call_later) with no delay
-//! included.
+//! The handler of a request is called exactly once, whatever happens to the request: it is answered
+//! or refused, it times out, or it is lost with its channel or connection. A loop that is dropped
+//! does not call the handlers that are still waiting, but drops them.
+//!
+//! # Order
+//!
+//! A request is queued when it is made, and requests are sent in the order in which they were made.
+//!
+//! A pass of the loop first determines what is due, then calls handlers in this order:
+//!
+//! * the handlers of timers that are due, by their times, and in the order in which they were set
+//!   if the times are equal;
+//! * the handlers that other threads passed to [`Remote::call`], in the order of these calls;
+//! * the handlers of answers, messages and events that have arrived. The messages of a consumer are
+//!   handled in the order in which they arrived.
+//!
+//! If a handler makes a request or sets a [timer](Handle::call_later), that handler is called by a
+//! later pass, even if the delay is zero. If a handler [stops](Handle::stop) the loop, the rest of
+//! the pass follows when the loop runs again.
 //!
 //! # Slow handlers
 //!
 //! While a handler runs, everything else on its loop waits: other handlers, what arrives, what is
-//! to be sent, and heartbeats. One that takes longer than two heartbeat intervals costs the
-//! connection: the broker closes it. Give long work to another thread, and come back by
-//! [`Remote::call`]; or set
-//! [`driver_thread`](crate::ConnectionParameters#structfield.driver_thread), with which a thread of
-//! its own drives the connection, and only handlers wait for handlers.
+//! to be sent, and heartbeats. If a handler takes longer than two heartbeat intervals, the broker
+//! closes the connection. Pass long work to another thread, and return its result with
+//! [`Remote::call`]. Or set
+//! [`driver_thread`](crate::ConnectionParameters#structfield.driver_thread): then a separate thread
+//! drives the connection, and only other handlers wait.
 //!
 //! # Other loops
 //!
-//! [`Handlers`] calls handlers in a loop of somebody else's: see [`readiness`](crate::readiness).
+//! An event loop of the program can call handlers by [`Handlers`]: see
+//! [`readiness`](crate::readiness).
 
 mod call;
 mod channel;

@@ -1,4 +1,4 @@
-//! Publishing, and what the broker says to it.
+//! Publishing, with and without confirms.
 
 use std::future::IntoFuture;
 
@@ -8,8 +8,12 @@ use crate::error::Result;
 use crate::frame::Body;
 use crate::wire::Name;
 
-/// A message to be published: plain, from [`Channel::publish`], or confirmed by the broker, from
-/// [`Publisher::publish`].
+/// A message that is published by [`send`](Publish::send) or [`then`](Publish::then): plain, from
+/// [`Channel::publish`], or confirmed by the broker, from [`Publisher::publish`].
+///
+/// Publishing pauses while too much waits for the socket or for confirms, and while the broker
+/// blocks the connection (see [`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)).
+/// Meanwhile a message waits for its turn, first come, first served.
 #[must_use = "a message is published by `send()` or `then()`"]
 pub struct Publish<'a, S, K = Plain> {
     channel: &'a Channel<S>,
@@ -22,14 +26,16 @@ impl<'a, S: 'static, K> Publish<'a, S, K> {
         Self { channel, inner }
     }
 
-    /// The message comes back where no queue takes it: a plain one to
-    /// [`Channel::on_return`]; the outcome of a confirmed one has it.
+    /// Sets whether the broker returns the message if it can route it to no queue. A plain message
+    /// that is returned is passed to the handler of [`Channel::on_return`]. The outcome of a
+    /// confirmed message that is returned is an error that holds the message: see the async API's
+    /// [`mandatory`](asynchronous::Publish::mandatory) for messages that are equal.
     #[inline]
     pub fn mandatory(self, mandatory: bool) -> Self {
         Self { channel: self.channel, inner: self.inner.mandatory(mandatory) }
     }
 
-    /// The properties of the message, by value or by reference.
+    /// Sets the properties of the message, by value or by reference.
     #[inline]
     pub fn properties(self, properties: impl Into<MessageProperties<'a>>) -> Self {
         Self { channel: self.channel, inner: self.inner.properties(properties) }
@@ -37,26 +43,28 @@ impl<'a, S: 'static, K> Publish<'a, S, K> {
 }
 
 impl<S: 'static> Publish<'_, S, Plain> {
-    /// Queues the message; while publishing is paused it waits in line, first come, first served,
-    /// and takes memory. To know when it is queued, use [`then`](Publish::then).
+    /// Queues the message. While publishing is paused, the message waits for its turn, and takes
+    /// memory. Errors are not reported: to learn whether the message was queued, use
+    /// [`then`](Publish::then).
     pub fn send(self) {
         self.channel.handle().begin(self.inner.into_owned().into_future());
     }
 
-    /// The same; calls `then` when the message is queued, which is before it is sent, or with why
-    /// it is not: the channel is closed, or confirms what is published; the message cannot be
-    /// encoded.
+    /// Queues the message, and calls `then` when it is queued, which is before it is sent. Calls
+    /// `then` with an error if the channel is closed or in [confirm mode](Channel::confirm_select),
+    /// or if the message cannot be encoded.
     pub fn then(self, then: impl FnOnce(&mut S, &Channel<S>, Result<()>) + 'static) {
         let (channel, publish) = (self.channel.clone(), self.inner.into_owned().into_future());
         self.channel.handle().once(publish, move |state, result| then(state, &channel, result));
     }
 
-    /// Queues the message now, or not at all.
+    /// Queues the message now. If publishing is paused, nothing is published.
     ///
     /// # Errors
     ///
-    /// Publishing is paused ([`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)), or those
-    /// that `then` hears.
+    /// Returns an error if publishing is paused
+    /// ([`ErrorKind::Backpressure`](crate::ErrorKind::Backpressure)), and the errors that
+    /// [`then`](Publish::then) reports.
     #[inline]
     pub fn try_send(self) -> Result<()> {
         self.inner.try_publish()
@@ -64,17 +72,20 @@ impl<S: 'static> Publish<'_, S, Plain> {
 }
 
 impl<S: 'static> Publish<'_, S, Confirmed> {
-    /// Publishes the message; calls `then` once with its outcome: `Ok` when the broker took
-    /// responsibility, else that it was refused ([`ErrorKind::Nacked`](crate::ErrorKind::Nacked)),
-    /// that no queue took it ([`ErrorKind::Returned`](crate::ErrorKind::Returned)), or what became
-    /// of it when the channel was closed.
+    /// Publishes the message, and calls `then` once with the broker's decision. It is `Ok` when the
+    /// broker has taken responsibility for the message. It is an error if the broker refused the
+    /// message ([`ErrorKind::Nacked`](crate::ErrorKind::Nacked)), if no queue took it
+    /// ([`ErrorKind::Returned`](crate::ErrorKind::Returned)), or if the channel was closed before
+    /// the decision; then [`Error::is_not_sent`](crate::Error::is_not_sent) and
+    /// [`Error::is_unknown`](crate::Error::is_unknown) report what became of the message.
     pub fn then(self, then: impl FnOnce(&mut S, &Channel<S>, Result<()>) + 'static) {
         let (channel, publish) = (self.channel.clone(), self.inner.into_owned().confirmed());
         self.channel.handle().once(publish, move |state, outcome| then(state, &channel, outcome));
     }
 }
 
-/// A channel whose publishes are confirmed, from [`Channel::confirm_select`].
+/// A channel in confirm mode, whose publishes the broker confirms: returned by
+/// [`Channel::confirm_select`].
 pub struct Publisher<S> {
     channel: Channel<S>,
     inner: asynchronous::Publisher,
@@ -85,13 +96,13 @@ impl<S: 'static> Publisher<S> {
         Self { channel, inner }
     }
 
-    /// The channel that it publishes on.
+    /// Returns the channel of the publisher.
     pub fn channel(&self) -> &Channel<S> {
         &self.channel
     }
 
-    /// Publishes a message to an exchange: [`then`](Publish::then) says what is called with its
-    /// outcome.
+    /// Publishes a message to an exchange (`basic.publish`). [`then`](Publish::then) takes the
+    /// handler of the broker's decision.
     #[doc(alias = "basic_publish")]
     #[inline]
     pub fn publish<'a>(
@@ -103,8 +114,9 @@ impl<S: 'static> Publisher<S> {
         Publish::new(&self.channel, self.inner.publish(exchange, routing_key, body))
     }
 
-    /// Calls `then` when the broker has decided about everything published on this channel so far,
-    /// with an error where it refused or returned any of it since the last time this was asked.
+    /// Calls `then` when the broker has decided about everything that was published on this channel
+    /// so far. It is called with an error if the broker refused or returned any message since the
+    /// last call of this method, or if the channel is closed before the broker has decided.
     pub fn wait_for_confirms(&self, then: impl FnOnce(&mut S, &Channel<S>, Result<()>) + 'static) {
         let (channel, inner) = (self.channel.clone(), self.inner.clone());
         let confirmed = async move { inner.wait_for_confirms().await };

@@ -1,5 +1,5 @@
-//! The friendly methods of [`Channel`], generated from the specification: one per method that a
-//! client may call.
+//! The methods of [`Channel`] for the methods of the protocol, generated from the specification:
+//! one for each that a client may call.
 
 use super::Channel;
 use super::call::{Call, SendMethod};

@@ -1,4 +1,4 @@
-//! What waits for something, with the handler that is called then.
+//! Tasks: what waits for something, with the handler to call then.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -11,55 +11,56 @@ use crate::engine::slots::{Place, Slab};
 
 use crate::driver::readiness::Named;
 
-/// Something that waits, and calls handlers with the state that they are lent.
+/// A task, which waits for something and calls handlers with the state of the application.
 pub(super) trait Task<S> {
-    /// Looks for what has come, without calling anybody.
+    /// Polls for the first time, without calling a handler.
     fn begin(&mut self, context: &mut Context<'_>);
 
-    /// Calls a handler for what has come, one at most.
+    /// Polls, and calls at most one handler.
     fn step(&mut self, state: &mut S, context: &mut Context<'_>) -> Step;
 }
 
-/// What a step of a task came to.
+/// The result of a step.
 pub(super) enum Step {
-    /// It waits, and is woken when there is something.
+    /// The task waits, and will be woken.
     Waits,
-    /// There may be more at once.
+    /// The task may have more to do now.
     GoesOn,
-    /// Nothing more comes.
+    /// The task has ended.
     Ended,
 }
 
-/// Steps of a task in a pass, so that others have their turn.
+/// The most steps of a task in a pass, so that a busy task does not delay the others.
 const BATCH: usize = 64;
 
-/// All that waits on one loop.
+/// The tasks of one loop.
 pub(super) struct Tasks<S> {
     queue: Arc<RunQueue<Place>>,
-    /// A task that runs is not in its place.
+    /// A task that runs is not in its slot.
     slots: RefCell<Slab<Slot<S>>>,
-    /// Which of them run, or did when a handler panicked.
+    /// The number of tasks, including those that run. It is kept separately, because a running task
+    /// has an empty slot.
     count: Cell<usize>,
 }
 
-/// A task and who wakes it.
+/// A task and its waker.
 struct Slot<S> {
     task: Option<Box<dyn Task<S>>>,
     waker: Option<Arc<Named<Place>>>,
 }
 
 impl<S> Tasks<S> {
-    /// Tasks whose owner `wake` wakes, from any thread.
+    /// Creates an empty set. `wake` wakes its owner, the loop, from any thread.
     pub(super) fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
         Self { queue: RunQueue::new(wake), slots: RefCell::default(), count: Cell::new(0) }
     }
 
-    /// How many wait.
+    /// The number of tasks.
     pub(super) fn len(&self) -> usize {
         self.count.get()
     }
 
-    /// How many are to be run.
+    /// The number of tasks that are to be run.
     pub(super) fn runnable(&self) -> usize {
         self.queue.len()
     }
@@ -69,7 +70,8 @@ impl<S> Tasks<S> {
         self.queue.wake_owner();
     }
 
-    /// Begins to wait: what it asks for is asked now, in the order of such calls.
+    /// Adds a task and begins it. Its request is made now, so that requests are sent in the order
+    /// of these calls.
     pub(super) fn add(&self, mut task: Box<dyn Task<S>>) {
         let place = self.slots.borrow_mut().insert(Slot { task: None, waker: None });
         let waker = self.queue.named(place);
@@ -80,7 +82,7 @@ impl<S> Tasks<S> {
         }
     }
 
-    /// Waits no more: its handlers are not called again.
+    /// Removes a task. Its handlers are not called again.
     fn remove(&self, place: Place) {
         let removed = self.slots.borrow_mut().remove(place);
         if removed.is_some() {
@@ -88,7 +90,7 @@ impl<S> Tasks<S> {
         }
     }
 
-    /// Runs the `count` of them that were woken first, once each, until `ends` says that no more
+    /// Runs the `count` tasks that were woken first, once each, until `ends` is set and no more
     /// handlers are to be called.
     pub(super) fn pass(&self, state: &mut S, count: usize, ends: &Cell<bool>) {
         for _ in 0..count {
@@ -105,17 +107,18 @@ impl<S> Tasks<S> {
         }
     }
 
-    /// The owner is awake.
+    /// The owner is awake: wakes of tasks do not have to wake it.
     pub(super) fn set_awake(&self) {
         self.queue.set_awake();
     }
 
-    /// The owner is about to wait.
+    /// The owner is about to wait: the next wake of a task has to wake it.
     pub(super) fn set_waiting(&self) {
         self.queue.set_waiting();
     }
 
-    /// Drops all of them. What they hold may add others, which are dropped too.
+    /// Drops all tasks. Dropping them may add others, which are dropped too. The slots are not
+    /// borrowed meanwhile.
     pub(super) fn clear(&self) {
         while self.count.get() > 0 {
             self.count.set(0);
@@ -125,8 +128,8 @@ impl<S> Tasks<S> {
     }
 }
 
-/// A task that runs. It goes back to its place, after a panic of its handler too: it is asked
-/// whether it is done when it runs again.
+/// A task that runs. Dropping this returns it to its slot, also when its handler panicked. The task
+/// then runs once more, to find out whether it has ended.
 struct Running<'a, S> {
     tasks: &'a Tasks<S>,
     place: Place,
@@ -157,7 +160,7 @@ impl<S> Drop for Running<'_, S> {
     fn drop(&mut self) {
         let Some(task) = self.task.take() else { return };
         let mut slots = self.tasks.slots.borrow_mut();
-        // It may have been removed by its own handler.
+        // The slots may have been cleared by the task's own handler.
         let left = match slots.get_mut(self.place) {
             Some(slot) => slot.task.replace(task),
             None => Some(task),
@@ -170,7 +173,7 @@ impl<S> Drop for Running<'_, S> {
     }
 }
 
-/// A future, and the handler of what it gives.
+/// A future, and the handler of its output.
 pub(super) struct Once<F: Future, H> {
     future: Option<Pin<Box<F>>>,
     output: Option<F::Output>,
@@ -182,7 +185,7 @@ impl<F: Future, H> Once<F, H> {
         Self { future: Some(Box::pin(future)), output: None, handler: Some(handler) }
     }
 
-    /// Whether it has what it waits for.
+    /// Polls the future. Returns `true` if there is an output.
     fn poll(&mut self, context: &mut Context<'_>) -> bool {
         if let Some(future) = &mut self.future
             && let Poll::Ready(output) = future.as_mut().poll(context)
@@ -201,13 +204,14 @@ where
 {
     fn begin(&mut self, context: &mut Context<'_>) {
         if self.poll(context) {
-            // The handler is called by the next pass, and never from where it is given.
+            // The handler is called by the next pass, never from within the method that it was
+            // passed to.
             context.waker().wake_by_ref();
         }
     }
 
     fn step(&mut self, state: &mut S, context: &mut Context<'_>) -> Step {
-        // It has no handler any more where that panicked.
+        // If the handler panicked, it is gone, and the task ends.
         if self.handler.is_some() && !self.poll(context) {
             return Step::Waits;
         }
@@ -218,14 +222,14 @@ where
     }
 }
 
-/// Something that gives one thing after the other, and the handler of each.
+/// A source of items, and the handler of each.
 pub(super) struct Each<P, H> {
     poll: P,
     handler: H,
 }
 
 impl<P, H> Each<P, H> {
-    /// `poll` looks for the next one; none when nothing more comes.
+    /// `poll` polls for the next item; `None` means that there are no more.
     pub(super) fn new(poll: P, handler: H) -> Self {
         Self { poll, handler }
     }
@@ -237,7 +241,7 @@ where
     H: FnMut(&mut S, T),
 {
     fn begin(&mut self, context: &mut Context<'_>) {
-        // The first pass looks.
+        // The first pass polls. Polling here could not call anything.
         context.waker().wake_by_ref();
     }
 

@@ -1,17 +1,18 @@
-//! Handlers that are called at a time.
+//! Handlers that are called at a certain time.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-/// A handler that is called at some time: see [`Handle::call_later`](super::Handle::call_later).
+/// The name of a handler that is called at a certain time: returned by
+/// [`Handle::call_later`](super::Handle::call_later).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timer {
     at: Instant,
     number: u64,
 }
 
-/// All that are set on one loop. Of two that are due at one time, the one that was set first is
+/// The timers of one loop. Of two that are due at the same time, the one that was set first is
 /// called first.
 pub(super) struct Timers<H> {
     set: RefCell<BTreeMap<Timer, H>>,
@@ -23,7 +24,7 @@ impl<H> Timers<H> {
         Self { set: RefCell::default(), last: Cell::new(0) }
     }
 
-    /// A name for one that may be set.
+    /// Makes the name of a timer that may be set.
     pub(super) fn name(&self, at: Instant) -> Timer {
         let number = self.last.get() + 1;
         self.last.set(number);
@@ -34,18 +35,18 @@ impl<H> Timers<H> {
         self.set.borrow_mut().insert(timer, handler);
     }
 
-    /// The handler of one that was not called so far.
+    /// Removes a timer, and returns its handler if it was not called so far.
     pub(super) fn remove(&self, timer: Timer) -> Option<H> {
         self.set.borrow_mut().remove(&timer)
     }
 
-    /// When the next one is due.
+    /// When the next timer is due.
     pub(super) fn next(&self) -> Option<Instant> {
         self.set.borrow().keys().next().map(|timer| timer.at)
     }
 
-    /// Those that are due at `now`: each is still there when its turn comes, unless another one of
-    /// them has removed it.
+    /// The timers that are due at `now`. Each is still set when it is to be called, unless the
+    /// handler of another one has removed it.
     pub(super) fn due(&self, now: Instant) -> Vec<Timer> {
         self.set.borrow().keys().take_while(|timer| timer.at <= now).copied().collect()
     }

@@ -1,4 +1,4 @@
-//! The selector of the system, and what it waits for.
+//! The selector of the operating system, and the sockets that it waits for.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,28 +8,28 @@ use mio::{Events, Poll, Registry};
 
 use crate::driver::readiness::{Change, Descriptor, Reactor, Token};
 
-/// Runs a reactor: waits for what it wants to be waited for.
+/// A selector that waits for what a reactor reports.
 #[derive(Debug)]
 pub(crate) struct Selector {
     poll: Poll,
     events: Events,
     reactor: Reactor,
-    /// What is registered. A descriptor stays open as long as it is.
+    /// The registered sources. They keep their descriptors open.
     sources: BTreeMap<Token, Registered>,
 }
 
-/// Events taken at a time.
+/// The most events that one wait takes. More are taken by the next.
 const EVENTS: usize = 256;
 
-/// The name of whatever wakes the selector. No source has it.
+/// The name of the waker. No source has it: the names of sources are never 0.
 const WOKEN: mio::Token = mio::Token(0);
 
 impl Selector {
-    /// A selector, and a reactor that wakes it.
+    /// Creates a selector, and a reactor that wakes it.
     ///
     /// # Errors
     ///
-    /// The system's.
+    /// Returns an error of the operating system.
     pub(crate) fn new() -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = SelectorWaker::new(poll.registry())?;
@@ -54,12 +54,12 @@ impl Selector {
         &self.reactor
     }
 
-    /// Waits until there is something to do, at most until `until`, and reports to the reactor
-    /// what is ready: its turn comes next.
+    /// Waits until there is something to do, at most until `until`, and reports to the reactor what
+    /// is ready. The caller takes a turn after that.
     ///
     /// # Errors
     ///
-    /// The system's, by which nothing can be waited for.
+    /// Returns an error of the operating system if the selector cannot wait.
     pub(crate) fn wait(&mut self, until: Option<Instant>) -> io::Result<()> {
         while let Some(change) = self.reactor.poll_change() {
             self.apply(change);
@@ -88,7 +88,8 @@ impl Selector {
                 Ok(registered) => drop(self.sources.insert(token, registered)),
                 Err(error) => self.reactor.handle_failed(token, error),
             },
-            // Both directions are waited for all the time, and edges are told.
+            // Not needed: both directions are registered all the time, and the selector is
+            // edge-triggered.
             Change::Modify(..) => {}
             Change::Remove(token) => {
                 if let Some(registered) = self.sources.remove(&token) {
@@ -113,14 +114,15 @@ impl SelectorWaker {
     }
 }
 
-/// The system counts in milliseconds, and would wake too early.
+/// Rounds a wait up to whole milliseconds, which the operating system counts: rounded down, it
+/// would end before the deadline, and the loop would spin until then.
 fn round_up(limit: Duration) -> Duration {
     if limit.is_zero() { limit } else { limit + Duration::from_micros(999) }
 }
 
 const BOTH: mio::Interest = mio::Interest::READABLE.add(mio::Interest::WRITABLE);
 
-/// A socket that is waited for.
+/// A registered socket.
 #[derive(Debug)]
 struct Registered {
     #[cfg(unix)]
@@ -137,7 +139,8 @@ impl Registered {
         Ok(Self { socket })
     }
 
-    /// The system forgets a socket that is closed by itself.
+    /// Ends the registration. A failure is ignored, because the operating system forgets a socket
+    /// when it is closed.
     fn remove(self, registry: &Registry) {
         use std::os::fd::AsRawFd;
         drop(registry.deregister(&mut mio::unix::SourceFd(&self.socket.as_raw_fd())));
@@ -153,7 +156,8 @@ impl Registered {
         Ok(Self { socket })
     }
 
-    /// The system forgets a socket that is closed by itself.
+    /// Ends the registration. A failure is ignored, because the operating system forgets a socket
+    /// when it is closed.
     fn remove(mut self, registry: &Registry) {
         drop(registry.deregister(&mut self.socket));
     }

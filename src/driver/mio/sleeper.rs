@@ -50,7 +50,8 @@ impl Sleeper {
         self.woken.store(false, Ordering::Release);
     }
 
-    /// From here on the thread waits at this selector instead of parking; with `None`, it parks again.
+    /// From here on the thread waits at this selector instead of parking; with `None`, it parks
+    /// again.
     pub(super) fn waits_at(&self, selector: Option<Arc<OnceLock<SelectorWaker>>>) {
         *self.selector.lock().unwrap_or_else(PoisonError::into_inner) = selector;
     }

@@ -1,9 +1,9 @@
-//! Alarms of a reactor.
+//! The timers of a reactor's connections.
 //!
-//! A driver gives a broker up when an alarm has fired and nothing was read after it. Whether there
-//! is something to read is not left to what the loop has reported by then: it may have been
-//! blocked, report late, or report one source at a time. So an alarm that fires has all streams
-//! tried again, and what lies in a socket is read before anybody is judged.
+//! A driver gives up a broker when an alarm has fired and nothing was read after it. The reports of
+//! the loop do not prove that there is nothing to read: the loop may have been blocked, report
+//! late, or report one source at a time. So an alarm that fires makes all streams be tried again,
+//! and what has arrived at a socket is read before the driver decides.
 
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -11,11 +11,11 @@ use std::time::Instant;
 use super::core::Core;
 use crate::driver::runtime::Alarm;
 
-/// Fires in the first turn that begins when it is due, or later.
+/// An alarm. It fires in the first turn that begins at or after its time.
 pub(crate) struct ReactorAlarm {
     core: Core,
     name: usize,
-    /// When it fires; none once it has.
+    /// When it fires; `None` after it has fired.
     at: Option<Instant>,
 }
 
@@ -25,7 +25,7 @@ impl ReactorAlarm {
         Self { core: core.clone(), name, at: None }
     }
 
-    /// Not among those that fire any more.
+    /// Removes it from the alarms that are set.
     fn unset(&self, at: Instant) {
         self.core.state().alarms.remove(&(at, self.name));
     }
@@ -43,7 +43,7 @@ impl Alarm for ReactorAlarm {
         let mut state = self.core.state();
         if state.turned_at.is_some_and(|turned_at| at <= turned_at) {
             state.alarms.remove(&(at, self.name));
-            state.reports.all_again();
+            state.reports.retry_all();
             self.at = None;
             return Poll::Ready(());
         }

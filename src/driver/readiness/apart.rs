@@ -1,4 +1,4 @@
-//! Threads for what may block: names to be resolved, files to be read, providers of credentials.
+//! Threads for work that may block: resolving names, reading files, and providers of credentials.
 
 use std::future::Future;
 use std::io;
@@ -12,13 +12,14 @@ use futures_channel::oneshot;
 
 use crate::config::{CredentialsProvider, Provided, ProviderError};
 
-/// Does something on a thread of its own, and gives what comes of it.
+/// Runs work on a thread of its own. The future returns its result, or an error if no thread could
+/// be started or the work panicked.
 pub(super) fn elsewhere<R: Send + 'static>(
     work: impl FnOnce() -> R + Send + 'static,
 ) -> impl Future<Output = io::Result<R>> + Send + 'static {
     let (sender, receiver) = oneshot::channel();
     let started = thread::Builder::new().name("leveret-blocking".to_owned()).spawn(move || {
-        // Whoever waited may be gone.
+        // Nothing may wait for the result any more.
         let _ = sender.send(work());
     });
     async move {
@@ -30,50 +31,52 @@ pub(super) fn elsewhere<R: Send + 'static>(
 /// Asks a provider of credentials on a thread of its own.
 pub(super) async fn ask(provider: Arc<dyn CredentialsProvider>) -> Result<Provided, ProviderError> {
     let (sender, receiver) = oneshot::channel();
-    // Dropped with this, it asks no more.
+    // Dropped with this future: then the provider is no longer polled.
     let _asking = Apart::new(async move {
-        // Whoever waited may be gone.
+        // Nothing may wait for the result any more.
         let _ = sender.send(provider.provide().await);
     });
     receiver.await.unwrap_or_else(|_| Err("the provider panicked, or no thread could be had for it".into()))
 }
 
-/// A future that runs on a thread of its own. Dropped, it is polled no more.
+/// A future that runs on a thread of its own. Dropping this ends the thread at its next chance, and
+/// the future is not polled again.
 pub(crate) struct Apart {
-    /// None where no thread could be had: the future is gone, and whoever waits runs out of time.
+    /// `None` if no thread could be started. Then the future was dropped, and what waits for it
+    /// reaches its deadline.
     thread: Option<Thread>,
-    over: Arc<AtomicBool>,
+    ended: Arc<AtomicBool>,
 }
 
 impl Apart {
     pub(super) fn new(work: impl Future<Output = ()> + Send + 'static) -> Self {
-        let over = Arc::new(AtomicBool::new(false));
-        let ends = Arc::clone(&over);
+        let ended = Arc::new(AtomicBool::new(false));
+        let ends = Arc::clone(&ended);
         let started = thread::Builder::new().name("leveret-provider".to_owned()).spawn(move || run(work, &ends));
-        Self { thread: started.ok().map(|handle| handle.thread().clone()), over }
+        Self { thread: started.ok().map(|handle| handle.thread().clone()), ended }
     }
 }
 
 impl Drop for Apart {
     fn drop(&mut self) {
-        self.over.store(true, Ordering::Release);
+        self.ended.store(true, Ordering::Release);
         if let Some(thread) = &self.thread {
             thread.unpark();
         }
     }
 }
 
-/// Polls a future until it is done, or is not wanted any more.
+/// Polls a future until it is ready, or until it is not needed any more.
 ///
-/// What it polls may park the thread too, and take an `unpark` that is not meant for it. So a flag
-/// says whether the future was woken, and both are looked at after each poll.
-fn run(work: impl Future<Output = ()>, over: &AtomicBool) {
+/// The future may park the thread itself, and so consume an `unpark` that was meant for this loop.
+/// Therefore a flag records that the future was woken, and both flags are read after each poll.
+fn run(work: impl Future<Output = ()>, ended: &AtomicBool) {
     let sleeper = Arc::new(Sleeper { thread: thread::current(), woken: AtomicBool::new(false) });
     let waker = Waker::from(Arc::clone(&sleeper));
-    let is_over = || over.load(Ordering::Acquire);
+    let is_ended = || ended.load(Ordering::Acquire);
     let mut work = pin!(work);
-    while !is_over() && work.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
-        while !sleeper.woken.swap(false, Ordering::Acquire) && !is_over() {
+    while !is_ended() && work.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+        while !sleeper.woken.swap(false, Ordering::Acquire) && !is_ended() {
             thread::park();
         }
     }
@@ -118,7 +121,7 @@ mod tests {
                     return Poll::Ready(());
                 }
                 context.waker().wake_by_ref();
-                // As waiting for a message does, for instance.
+                // As a wait for a message does, for instance.
                 thread::park();
                 Poll::Pending
             })

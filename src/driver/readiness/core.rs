@@ -1,4 +1,4 @@
-//! What a reactor, its tasks and its streams share.
+//! The state that a reactor, its tasks and its streams share.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -16,7 +16,7 @@ use crate::config::{CredentialsProvider, Provided, ProviderError};
 use crate::driver::runtime::Runtime;
 use crate::link::Clock;
 
-/// What drives connections. Clones are of the same; they do not keep what is driven alive.
+/// The shared state of a reactor. Clones share one state, and do not keep the connections alive.
 #[derive(Clone)]
 pub(crate) struct Core(Arc<Inner>);
 
@@ -24,45 +24,46 @@ struct Inner {
     clock: Clock,
     queue: Arc<RunQueue<usize>>,
     state: Mutex<State>,
-    /// Held during a turn.
+    /// Held during a turn, so that there is one turn at a time.
     turning: Mutex<()>,
-    /// Where octets are read to first: one buffer for all sources.
+    /// The buffer that bytes are read into first. All sources share it, which saves memory.
     scratch: Mutex<Vec<u8>>,
 }
 
 #[derive(Default)]
 pub(super) struct State {
-    /// Names are never used again.
+    /// The last name that was given. Names are never used twice.
     last_name: usize,
-    /// A task that is being polled is not here.
+    /// The tasks, except the one that is being polled.
     tasks: BTreeMap<usize, Task>,
-    /// How many tasks there are, those that are polled included.
+    /// The number of tasks, including the one that is being polled.
     count: usize,
     pub(super) sources: BTreeMap<usize, Source>,
     pub(super) reports: Reports,
-    /// Sources of which the loop may have to be told something.
+    /// Sources for which a change may be due.
     touched: Vec<usize>,
     changes: VecDeque<Change>,
-    /// Those that the next turn wakes.
+    /// The wakers that the next turn calls.
     woken: Vec<Waker>,
-    /// By when they fire, and their names.
+    /// The alarms, by their times and names.
     pub(super) alarms: BTreeMap<(Instant, usize), Waker>,
     /// When the last turn began.
     pub(super) turned_at: Option<Instant>,
-    /// There will be no turn any more.
+    /// The reactor was dropped: there are no more turns.
     is_closed: bool,
     pub(super) edge_triggered: bool,
 }
 
-/// Reports of readiness, by numbers.
+/// The numbers of reports of readiness. They order reports and attempts: an attempt that found
+/// nothing counts only against the reports that were made before it.
 #[derive(Default)]
 pub(super) struct Reports {
     last: u64,
-    /// The last one that was about all sources.
+    /// The last report that was about all sources.
     all: u64,
 }
 
-/// A future that opens or drives a connection, and who wakes it.
+/// A future that opens or drives a connection, and its waker.
 struct Task {
     future: Pin<Box<dyn Future<Output = ()> + Send>>,
     waker: Arc<Named<usize>>,
@@ -74,8 +75,8 @@ impl Core {
         Self(Arc::new(Inner { clock, queue: RunQueue::new(wake), state: Mutex::default(), turning, scratch }))
     }
 
-    /// Nothing panics under this lock, and nothing foreign runs there: wakers in it are those of
-    /// tasks of this reactor.
+    /// Locks the state. Nothing panics while it is locked, and no code of the application runs: the
+    /// wakers in it are those of the reactor's own tasks.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -84,26 +85,26 @@ impl Core {
         self.0.scratch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The time that alarms go by.
+    /// The time of the clock that alarms use.
     pub(crate) fn now(&self) -> Instant {
         self.0.clock.now()
     }
 
-    /// What wakes whoever takes the turns.
+    /// The function that wakes the loop.
     pub(crate) fn wake(&self) -> Arc<dyn Fn() + Send + Sync> {
         self.0.queue.wake()
     }
 
-    /// There is something to do for whoever takes the turns.
+    /// Wakes the loop, because there is something to do.
     pub(super) fn wake_owner(&self) {
         self.0.queue.wake_owner();
     }
 
-    /// Runs a future from the next turn on.
+    /// Adds a task, which runs from the next turn on.
     pub(super) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
         let mut state = self.state();
         if state.is_closed {
-            // Nothing of it is done, and whoever waits for it hears of that.
+            // The future is dropped unpolled, and what waits for it gets an error.
             drop(state);
             return;
         }
@@ -123,8 +124,9 @@ impl Core {
         self.state().changes.pop_front()
     }
 
-    /// Whoever waits is woken by the next turn, so that nothing has to wake the loop, which hands
-    /// this in. A stream without a descriptor may be reported from anywhere.
+    /// Collects the wakers, and leaves it to the next turn to call them: the loop itself makes this
+    /// call, so nothing has to wake it. Any thread may report a stream without a descriptor, so
+    /// that wakes the loop.
     pub(super) fn handle_ready(&self, token: Token, readable: bool, writable: bool) {
         let mut state = self.state();
         let report = state.reports.next();
@@ -162,7 +164,7 @@ impl Core {
         self.0.queue.len() > 0
     }
 
-    /// A source that the loop cannot wait for.
+    /// Handles that the loop cannot wait for a source.
     pub(super) fn handle_failed(&self, token: Token, error: io::Error) {
         let mut state = self.state();
         let report = state.reports.next();
@@ -172,7 +174,8 @@ impl Core {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        // From here on whatever is to be done has to wake the owner, who is about to wait.
+        // Before the state is read: what becomes due after that has to wake the owner, which is
+        // about to wait. In the reverse order, what becomes due in between would wake nothing.
         self.0.queue.set_waiting();
         let (is_due, next) = {
             let state = self.state();
@@ -202,24 +205,24 @@ impl Core {
         let Some(mut task) = self.state().tasks.remove(&name) else { return };
         task.waker.set_running();
         let waker = Waker::from(Arc::clone(&task.waker));
-        let gone = Gone { core: self };
+        let ended = CountsAsEnded { core: self };
         let polled = task.future.as_mut().poll(&mut Context::from_waker(&waker));
         if polled.is_ready() {
             return;
         }
         let mut state = self.state();
         if !state.is_closed {
-            std::mem::forget(gone);
+            std::mem::forget(ended);
             state.tasks.insert(name, task);
         }
     }
 
-    /// Ends all tasks. Whatever streams are offered then is tried: nobody reports anything any
-    /// more.
+    /// Ends all tasks. There are no more reports, so every stream is marked as possibly ready: what
+    /// the tasks write as they end is tried.
     pub(super) fn close(&self, for_good: bool) {
         let tasks = {
             let mut state = self.state();
-            state.reports.all_again();
+            state.reports.retry_all();
             state.is_closed |= for_good;
             state.count -= state.tasks.len();
             std::mem::take(&mut state.tasks)
@@ -228,13 +231,13 @@ impl Core {
     }
 }
 
-/// A task that is polled is over, unless it says otherwise: a panic in it, which is some
-/// application's, ends it too.
-struct Gone<'a> {
+/// A guard that counts a task as ended, unless it is forgotten after the poll: a panic during the
+/// poll, which is one of the application's code, ends the task too.
+struct CountsAsEnded<'a> {
     core: &'a Core,
 }
 
-impl Drop for Gone<'_> {
+impl Drop for CountsAsEnded<'_> {
     fn drop(&mut self) {
         self.core.state().count -= 1;
     }
@@ -246,7 +249,8 @@ impl State {
         self.last_name
     }
 
-    /// Gives those that are woken by what was ready, and by alarms.
+    /// Begins a turn. Returns the wakers of what was reported as ready, and of the alarms that
+    /// fire.
     fn begin_turn(&mut self, now: Instant) -> Vec<Waker> {
         self.turned_at = Some(now);
         let later = self.alarms.split_off(&(now, usize::MAX));
@@ -255,14 +259,14 @@ impl State {
         woken
     }
 
-    /// A source that is new or is polled: what it is waited for may change.
+    /// Marks a source that is new or is polled: its interest may change.
     pub(super) fn touch(&mut self, token: Token) {
         if self.touched.last() != Some(&token.0) {
             self.touched.push(token.0);
         }
     }
 
-    /// Says what is to be waited for from now on.
+    /// Queues the changes of what to wait for.
     fn publish_changes(&mut self) {
         for name in self.touched.drain(..) {
             let source = self.sources.get_mut(&name);
@@ -270,7 +274,8 @@ impl State {
         }
     }
 
-    /// A source whose stream is gone. Whether the loop is to be told.
+    /// Removes a source whose stream was dropped. Returns whether the loop has its descriptor, so
+    /// that a change is due.
     pub(super) fn remove(&mut self, token: Token) -> bool {
         let is_announced = self.sources.remove(&token.0).is_some_and(|source| source.is_announced());
         if is_announced {
@@ -286,8 +291,8 @@ impl Reports {
         self.last
     }
 
-    /// Whatever was found to be exhausted is tried again.
-    pub(super) fn all_again(&mut self) {
+    /// Makes every source be tried again, although an attempt found nothing.
+    pub(super) fn retry_all(&mut self) {
         self.all = self.next();
     }
 
@@ -319,8 +324,8 @@ impl Runtime for Core {
         elsewhere(work)
     }
 
-    /// Its loop drives other connections, and keeps the time that a provider may take: one that
-    /// blocks does it on a thread of its own.
+    /// A provider that blocks does so on a thread of its own, because the loop drives other
+    /// connections and measures the time that the provider may take.
     fn provide(
         &self,
         provider: Arc<dyn CredentialsProvider>,
@@ -328,7 +333,7 @@ impl Runtime for Core {
         ask(provider)
     }
 
-    /// Each task is polled once a turn.
+    /// Tasks need no other limit: each is polled once a turn.
     fn poll_share(&self, _: &mut Context<'_>) -> Poll<()> {
         Poll::Ready(())
     }

@@ -1,25 +1,25 @@
-//! Connections in an event loop of somebody else's, which waits for descriptors to become ready
-//! (feature `readiness`, and with `callback` and `blocking`).
+//! Connections in an event loop of the program, which waits for descriptors to become ready
+//! (feature `readiness`, which `callback` and `blocking` include).
 //!
-//! A [`Reactor`] drives any number of connections, without a thread, a timer or a selector of its
-//! own: it says what to wait for and until when, and does what there is to do when it is given a
-//! turn. The loops of the modules `callback` and `blocking` use nothing else.
+//! A [`Reactor`] drives any number of connections without a thread, a timer or a selector of its
+//! own. It reports what to wait for and until when, and makes progress when the loop calls
+//! [`Reactor::turn`]. The modules `callback` and `blocking` are built on it.
 //!
-//! Its connections are those of the [async API](crate::asynchronous), from [`Reactor::open`], whose
-//! handles work from any thread and on any executor; or those of the module `callback`, whose
-//! `Handlers` call handlers in the same loop.
+//! Its connections are those of the [async API](crate::asynchronous), returned by
+//! [`Reactor::open`], whose handles work from any thread and on any executor; or those of the
+//! module `callback`, whose `Handlers` call handlers in the same loop.
 //!
 //! # The loop
 //!
-//! Whoever has the loop repeats:
+//! The event loop repeats four steps:
 //!
-//! 1. apply each [change](Reactor::poll_change) of what is to be waited for;
-//! 2. ask for the [deadline](Reactor::deadline), and wait: until a source is ready, until the
-//!    deadline, or until the reactor's `wake` is called;
-//! 3. report each source that is [ready](Reactor::handle_ready);
-//! 4. take a [turn](Reactor::turn), then let handlers run.
+//! 1. Apply each [change](Reactor::poll_change) of what to wait for.
+//! 2. Get the [deadline](Reactor::deadline), and wait until a source is ready, until the deadline,
+//!    or until the reactor calls `wake`. A source is a socket that the loop waits for.
+//! 3. Report each source that is [ready](Reactor::handle_ready).
+//! 4. Call [`Reactor::turn`], then let handlers run.
 //!
-//! Here with `poll(2)`, by the crate `rustix`:
+//! This is the loop with `poll(2)`, by the crate `rustix`:
 //!
 //! ```no_run
 //! # #[cfg(not(all(feature = "callback", unix)))] fn main() {}
@@ -33,7 +33,7 @@
 //! use leveret::readiness::{Change, Reactor};
 //! use rustix::event::{PollFd, PollFlags, Timespec, poll};
 //!
-//! // A byte in a pipe ends the wait, and the next one where there is none now.
+//! // A byte in a pipe ends the present wait, or the next one if there is none now.
 //! let (woken, wake) = io::pipe()?;
 //! let reactor = Reactor::new(move || drop((&wake).write(&[0])));
 //! let handlers = Handlers::new(&reactor);
@@ -44,7 +44,7 @@
 //!
 //! let mut sources = BTreeMap::new();
 //! while !handlers.is_idle() {
-//!     // 1. What to wait for.
+//!     // 1. Apply the changes.
 //!     while let Some(change) = reactor.poll_change() {
 //!         match change {
 //!             Change::Add(token, descriptor, interest) => drop(sources.insert(token, (descriptor, interest))),
@@ -54,7 +54,7 @@
 //!             Change::Remove(token) => drop(sources.remove(&token)),
 //!         }
 //!     }
-//!     // 2. Wait, for the sources that have an interest and for the pipe.
+//!     // 2. Wait for the sources that have an interest, and for the pipe.
 //!     let (tokens, mut polled): (Vec<_>, Vec<_>) = sources
 //!         .iter()
 //!         .filter(|(_, (_, interest))| !interest.is_empty())
@@ -69,7 +69,7 @@
 //!     let deadline = reactor.deadline().into_iter().chain(handlers.deadline()).min();
 //!     let limit = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
 //!     poll(&mut polled, limit.map(Timespec::try_from).transpose()?.as_ref())?;
-//!     // 3. What is ready. An error or a hang-up counts as both.
+//!     // 3. Report what is ready. An error or a hang-up counts as both.
 //!     let both = PollFlags::ERR | PollFlags::HUP;
 //!     for (token, polled) in tokens.into_iter().zip(&polled) {
 //!         let ready = polled.revents();
@@ -79,7 +79,7 @@
 //!     if polled.last().is_some_and(|woken| !woken.revents().is_empty()) {
 //!         (&woken).read(&mut [0])?;
 //!     }
-//!     // 4. What there is to do; then whoever waits for it is called.
+//!     // 4. Do what is due, then call handlers.
 //!     reactor.turn();
 //!     handlers.pass(&mut ());
 //! }
@@ -88,71 +88,76 @@
 //! ```
 //!
 //! The examples `foreign_loop_poll`, `foreign_loop_calloop`, `foreign_loop_async_io` and
-//! `foreign_loop_in_memory` are whole programs.
+//! `foreign_loop_in_memory` are complete programs.
 //!
 //! # Races to avoid
 //!
 //! * **A wake between the deadline and the wait.** Another thread may publish just before the loop
-//!   begins to wait. `wake` has to leave something behind that ends the wait that begins after it:
-//!   a byte in a pipe, an `eventfd`, a ping of calloop, a waker of mio. A condition that is
-//!   signalled while nobody waits is lost.
-//! * **A deadline that is read too early.** A turn and handlers change it, and what they leave to
-//!   be done makes the next turn due at once. Ask for it last, each time. From then on, and not
-//!   before, `wake` is called.
+//!   starts to wait. So `wake` must have an effect that lasts until the next wait and ends it: a
+//!   byte in a pipe, an `eventfd`, a ping of calloop, a waker of mio. The signal of a condition
+//!   variable has no effect if no thread waits for it, so it can be lost.
+//! * **A deadline that is read too early.** A turn and handlers change the deadline; if they leave
+//!   work to be done, the next turn is due at once. Get it as the last step before each wait. The
+//!   call of [`Reactor::deadline`] also enables `wake`, which the reactor does not call between the
+//!   start of a turn and that call.
 //! * **A change that is applied too late.** A turn that ends a connection removes its sources, and
-//!   one that opens another adds some. Apply all changes before each wait.
-//! * **A descriptor that is dropped too early.** It keeps its number as long as the [`Descriptor`]
-//!   is held. Take it out of the selector first, at [`Change::Remove`], and drop it then: else
-//!   another file may get the number, and events of one are taken for those of the other.
+//!   a turn that opens one adds sources. Apply all changes before each wait.
+//! * **A descriptor that is dropped too early.** A file keeps its descriptor's number as long as
+//!   the [`Descriptor`] is held. At [`Change::Remove`], remove it from the selector first, and drop
+//!   it after that. Otherwise another file may get the number, and the events of one are reported
+//!   for the other.
 //!
-//! What does no harm: readiness that is not true, that is reported twice, late, or for a source
-//! that is gone; a turn that nothing is due for; a wake without a reason; a turn before all sources
-//! of a wait were reported. When something is about to be judged by the time (a heartbeat is
-//! missing, a call takes too long), the stream is tried first, whatever was reported: what lies in
-//! a socket is read before its broker is given up, in a loop that was blocked too.
+//! The following does no harm: a report of readiness that is not true, is repeated, is late, or is
+//! about a source that was removed; a turn for which nothing is due; a wake without a reason; a
+//! turn before all ready sources are reported. Before a deadline has an effect (a heartbeat is
+//! missing, a call takes too long), the reactor tries the stream, whatever was reported. So it
+//! reads what has arrived at the socket before it gives up the broker, even if the loop was
+//! blocked.
 //!
-//! A loop that takes no turns sends no heartbeats, and a broker gives up a client that is silent
-//! for two intervals. Handlers and everything else on the loop are to be shorter than that.
+//! A loop that takes no turns sends no heartbeats, and the broker closes the connection of a client
+//! that sends nothing for two heartbeat intervals. Handlers and all other work on the loop must
+//! take less time than that.
 //!
-//! # Level, edge, one event
+//! # Level-triggered, edge-triggered and one-shot loops
 //!
-//! * A **level-triggered** loop follows each [`Interest`]. A connection that does not read, because
-//!   a consumer is slow, has no interest in reading, so that what lies in its socket wakes nobody.
-//!   While an interest is empty, take the source out of the selector altogether: systems report
-//!   errors and hang-ups of whatever is registered.
-//! * An **edge-triggered** loop registers both directions at [`Change::Add`] and passes over
-//!   [`Change::Modify`]. A stream is read and written until it says `WouldBlock`, now or in a later
-//!   turn that is then due by itself, TLS included, in which decrypted bytes may be left when the
-//!   socket is empty.
+//! * A **level-triggered** loop waits for exactly the [`Interest`] of each source. A connection
+//!   that pauses reading, because a consumer is slow, has no interest in reading, so that bytes in
+//!   its socket do not wake the loop. While an interest is empty, remove the source from the
+//!   selector: operating systems report errors and hang-ups of every source that is registered.
+//! * An **edge-triggered** loop registers both directions at [`Change::Add`] and ignores
+//!   [`Change::Modify`]. The reactor reads and writes a stream until it returns `WouldBlock`, in
+//!   this turn or in a later one, which is then due without a report. This includes TLS, which may
+//!   hold decrypted bytes when the socket is empty.
 //! * A **one-shot** loop (the usual mode of `polling`) arms a source at [`Change::Add`] and at each
-//!   [`Change::Modify`], of which there is one after each event.
+//!   [`Change::Modify`]. The reactor reports a `Modify` after each event of a source.
 //!
 //! # Streams without a descriptor
 //!
-//! [`Reactor::open_on`] takes anything that implements [`Read`](std::io::Read) and
-//! [`Write`](std::io::Write), and says `WouldBlock` where it would have to wait: a pipe in memory,
-//! a tunnel, a serial line. No change tells of it; whoever knows it reports it as ready, from any
-//! thread. Reporting it before each turn will do where trying costs little.
+//! A connection can run over any stream that implements [`Read`](std::io::Read) and
+//! [`Write`](std::io::Write) and returns `WouldBlock` instead of waiting, such as a pipe in memory,
+//! a tunnel or a serial line: see [`Reactor::open_on`]. No change reports such a stream. The
+//! program reports that it is ready, from any thread. If trying costs little, it is enough to
+//! report it before each turn.
 //!
 //! # Virtual time
 //!
-//! With [`Reactor::with_clock`], time is what the clock says. A test turns it to the deadline when
-//! there is nothing else to do, and a day passes at once: see the example `foreign_loop_in_memory`,
-//! in which client and embedded broker take turns.
+//! With [`Reactor::with_clock`], the reactor uses a clock of the program. A test can advance the
+//! clock to the deadline when there is nothing else to do, so that a day passes at once. In the
+//! example `foreign_loop_in_memory`, the client and the embedded broker take turns in this way.
 //!
-//! # The end
+//! # Ending
 //!
-//! Close connections, and take turns until there are [none](Reactor::connections). A reactor that
-//! is [closed](Reactor::close) or dropped before that loses its connections, which their handles
-//! hear of; what they had queued still goes out.
+//! Close the connections, and take turns until there are [none](Reactor::connections). A reactor
+//! that is [closed](Reactor::close) or dropped before that loses its connections, and their handles
+//! report the loss; what they had queued is still sent.
 //!
-//! Names are resolved, files read and providers of credentials asked on threads that are there for
-//! it and end by themselves; nothing else is done elsewhere than in turns.
+//! Separate threads resolve names, read files and ask providers of credentials. These threads end
+//! when their work is done. All other work of the reactor happens during turns.
 //!
-//! # Still less
+//! # Without streams
 //!
-//! Below this is the connection as a state machine, for whoever wants to move the bytes too: see
-//! the [run loop](crate::engine#the-run-loop) of the module `engine`, which is not promised.
+//! A program that moves the bytes itself can use the connection as a state machine: see the [run
+//! loop](crate::engine#the-run-loop) of the module `engine`, whose API may change in any release.
 
 mod alarm;
 mod apart;
@@ -173,27 +178,27 @@ pub(crate) use self::core::Core;
 pub(crate) use run_queue::{Named, RunQueue};
 pub use source::{Change, Descriptor, Interest, Token};
 
-/// What drives connections, for a loop that waits for what they want to be waited for: see [the
-/// module](self).
+/// Drives connections for an event loop of the program: see [the module](self).
 ///
-/// All methods work from any thread, [`turn`](Reactor::turn) on one at a time. Share it by
-/// [`Arc`](std::sync::Arc) to open connections from elsewhere than the loop.
+/// All methods work from any thread; only one thread at a time can take a [`turn`](Reactor::turn).
+/// To open connections on other threads than that of the loop, share the reactor by
+/// [`Arc`](std::sync::Arc).
 ///
-/// Dropped, it loses its connections, as [`close`](Reactor::close) does.
+/// Dropping the reactor loses its connections, as [`close`](Reactor::close) does.
 pub struct Reactor {
     core: Core,
 }
 
 impl Reactor {
-    /// A reactor whose loop `wake` wakes, from any thread: it ends the wait that the loop is in, or
-    /// else the next one. It is called when something is to be done after
-    /// [`deadline`](Reactor::deadline) was last asked and before the next turn, once.
+    /// Creates a reactor. `wake` wakes its loop, from any thread: it ends the wait of the loop or,
+    /// if the loop is not waiting, the next wait. It is called at most once between a call of
+    /// [`deadline`](Reactor::deadline) and the next turn, when there is something to do.
     pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
         Self::with_clock(Instant::now, wake)
     }
 
-    /// The same with a clock of the caller's, such as one that a test turns. All times of its
-    /// connections are by this clock.
+    /// Creates a reactor with a clock of the program, such as one that a test advances. All times
+    /// of its connections are of this clock.
     pub fn with_clock(
         clock: impl Fn() -> Instant + Send + Sync + 'static,
         wake: impl Fn() + Send + Sync + 'static,
@@ -205,57 +210,59 @@ impl Reactor {
         &self.core
     }
 
-    /// How many connections are being opened or driven.
+    /// Returns the number of connections that are being opened or driven.
     pub fn connections(&self) -> usize {
         self.core.connections()
     }
 
-    /// Something else to wait for, or not to wait for any more. Changes are to be applied in this
-    /// order, until there are none, before each wait.
+    /// Returns the next change of what to wait for, or `None` if there are no more. Before each
+    /// wait, apply all changes, in their order.
     pub fn poll_change(&self) -> Option<Change> {
         self.core.poll_change()
     }
 
-    /// A source may be read or written: it is tried in the next turn. What is not true does no
-    /// harm, nor does a source that is gone. An error or a hang-up counts as both.
+    /// Reports that a source may be readable or writable. The next turn tries it. A report that is
+    /// not true, or is about a source that was removed, does no harm. Report an error or a hang-up
+    /// as both.
     ///
-    /// The next turn is due now, and nothing wakes the loop, which is awake: this is for the loop.
-    /// That a stream of [`open_on`](Reactor::open_on) is ready may be said from anywhere, and wakes
-    /// the loop.
+    /// A turn is due after this call. For a source with a descriptor it does not call `wake`,
+    /// because the loop itself makes this call and is awake. For a stream of
+    /// [`open_on`](Reactor::open_on), any thread may make it, and it wakes a loop that waits.
     pub fn handle_ready(&self, token: Token, readable: bool, writable: bool) {
         self.core.handle_ready(token, readable, writable);
     }
 
-    /// A source cannot be waited for: what goes on on it fails with this error, and nothing else
-    /// does.
+    /// Reports that the loop cannot wait for a source. Its connection, or the attempt to open one,
+    /// fails with this error. Other connections are not affected.
     pub fn handle_failed(&self, token: Token, error: io::Error) {
         self.core.handle_failed(token, error);
     }
 
-    /// Until when to wait at most for something to become ready: a time that has come where a turn
-    /// is due at once, none where nothing but readiness or a wake makes one due.
+    /// Returns the time until which the loop may wait: a time that is not in the future if a turn
+    /// is due now, or `None` if only readiness or a wake makes a turn due.
     ///
-    /// It is asked last before each wait, and each time anew: from here on whatever is to be done
-    /// wakes the loop.
+    /// Call it before each wait, as the last step. From this call until the next turn, `wake` is
+    /// called when there is something to do.
     pub fn deadline(&self) -> Option<Instant> {
         self.core.deadline()
     }
 
-    /// Moves what can be moved and does what is due, without waiting for anything. Each connection
-    /// gets its share; where one could go on, the next turn is due at once.
+    /// Takes a turn: reads and writes what is possible and does what is due, without waiting. Each
+    /// connection does a limited amount of work; if one could do more, the next turn is due at
+    /// once.
     ///
-    /// A turn that nothing was due for does no harm. One within another, or on a second thread at
-    /// the same time, does nothing.
+    /// A turn for which nothing is due does no harm. A turn within another one, or on a second
+    /// thread at the same time, has no effect.
     pub fn turn(&self) {
         self.core.turn();
     }
 
-    /// Loses all connections, and gives up those that are being opened. What they have queued still
-    /// goes out: it is written to a socket by calls that block, for at most 3 s each; another
-    /// stream is offered it once. Close connections first where the broker is to hear of it, and
-    /// take turns until there are none.
+    /// Loses all connections, and abandons those that are being opened. What they have queued is
+    /// still sent: a socket is written by blocking calls, for at most 3 s per connection; any other
+    /// stream is given what it accepts at once. For a regular close, of which the broker is
+    /// notified, close the connections first and take turns until there are none.
     ///
-    /// Sources that are gone by that are told as [changes](Reactor::poll_change).
+    /// The sources that this removes are reported as [changes](Reactor::poll_change).
     pub fn close(&self) {
         self.core.close(false);
     }

@@ -1,4 +1,4 @@
-//! This machine's network, without a runtime: names are resolved on threads of their own, and
+//! The network of this machine, without a runtime: names are resolved on threads of their own, and
 //! sockets are connected without blocking.
 
 use std::future::poll_fn;
@@ -12,7 +12,7 @@ use crate::driver::connect::{prepare, reachable};
 use crate::driver::runtime::{Network, Runtime};
 use crate::error::ConnectCause;
 
-/// This machine's network.
+/// The network of this machine.
 pub(crate) struct Tcp(pub(super) Core);
 
 impl Network for Tcp {
@@ -51,7 +51,7 @@ impl Network for Tcp {
     }
 }
 
-/// The socket is being connected.
+/// Whether the error means that the socket is being connected.
 fn is_under_way(error: &io::Error) -> bool {
     #[cfg(unix)]
     if error.raw_os_error() == Some(libc::EINPROGRESS) {

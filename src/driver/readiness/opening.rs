@@ -22,7 +22,7 @@ impl Core {
         opened
     }
 
-    /// The same on a socket of the caller's, which is made not to block.
+    /// Opens a connection on a socket of the caller, which is set to non-blocking mode.
     #[cfg(unix)]
     pub(crate) fn begin_open_on_socket<T>(&self, socket: T, parameters: ConnectionParameters) -> std::io::Result<Opened>
     where
@@ -31,7 +31,7 @@ impl Core {
         Ok(self.begin_open_on_ready(ReadyStream::of_given(socket, self)?, parameters))
     }
 
-    /// The same on any stream of the caller's, who reports when it is ready.
+    /// Opens a connection on any stream of the caller, which reports when it is ready.
     pub(crate) fn begin_open_on<T>(&self, stream: T, parameters: ConnectionParameters) -> (Token, Opened)
     where
         T: Read + Write + Send + Unpin + 'static,

@@ -1,11 +1,11 @@
-//! Who is to be run: tasks that were woken, in the order in which they were.
+//! The queue of tasks that were woken and are to be run, in the order of the wakes.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Wake;
 
-/// Names of tasks that are to be run. Whoever runs them is woken where it waits.
+/// The names of tasks that are to be run. The owner, a loop that runs them, is woken if it waits.
 pub(crate) struct RunQueue<N> {
     woken: Mutex<Woken<N>>,
     wake: Arc<dyn Fn() + Send + Sync>,
@@ -13,62 +13,63 @@ pub(crate) struct RunQueue<N> {
 
 struct Woken<N> {
     names: VecDeque<N>,
-    /// Whoever runs them waits, and has not been woken.
+    /// The owner waits and was not woken yet.
     waiting: bool,
 }
 
-/// Wakes one task.
+/// The waker of one task.
 pub(crate) struct Named<N> {
     name: N,
     queue: Weak<RunQueue<N>>,
-    /// It is among those that are to be run.
+    /// Whether the task is in the queue.
     queued: AtomicBool,
 }
 
 impl<N: Copy + Send + Sync + 'static> RunQueue<N> {
-    /// A queue whose owner `wake` wakes, from any thread.
+    /// Creates a queue. `wake` wakes its owner, from any thread.
     pub(crate) fn new(wake: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
         let woken = Mutex::new(Woken { names: VecDeque::new(), waiting: true });
         Arc::new(Self { woken, wake: Arc::new(wake) })
     }
 
-    /// Nothing panics under this lock, and nothing foreign runs there.
+    /// Locks the queue. Nothing panics while it is locked, and no code of the application runs.
     fn woken(&self) -> MutexGuard<'_, Woken<N>> {
         self.woken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What wakes the owner.
+    /// The function that wakes the owner.
     pub(crate) fn wake(&self) -> Arc<dyn Fn() + Send + Sync> {
         Arc::clone(&self.wake)
     }
 
-    /// What wakes the task of this name.
+    /// Makes the waker of the task with this name.
     pub(crate) fn named(self: &Arc<Self>, name: N) -> Arc<Named<N>> {
         Arc::new(Named { name, queue: Arc::downgrade(self), queued: AtomicBool::new(false) })
     }
 
-    /// The task that is to be run next.
+    /// Takes the task that is to be run next.
     pub(crate) fn pop(&self) -> Option<N> {
         self.woken().names.pop_front()
     }
 
-    /// How many are to be run.
+    /// The number of tasks that are to be run.
     pub(crate) fn len(&self) -> usize {
         self.woken().names.len()
     }
 
-    /// Whoever runs them is awake: nothing has to wake it.
+    /// The owner is awake: nothing has to wake it.
     pub(crate) fn set_awake(&self) {
         self.woken().waiting = false;
     }
 
-    /// Whoever runs them is about to wait, unless there is one to be run.
+    /// The owner is about to wait. If a task is already queued it will not wait, so nothing has to
+    /// wake it.
     pub(crate) fn set_waiting(&self) {
         let mut woken = self.woken();
         woken.waiting = woken.names.is_empty();
     }
 
-    /// Something else than a task is to be done.
+    /// Wakes the owner, if it waits, for something other than a task.
     pub(crate) fn wake_owner(&self) {
         let waits = std::mem::take(&mut self.woken().waiting);
         if waits {
@@ -78,8 +79,8 @@ impl<N: Copy + Send + Sync + 'static> RunQueue<N> {
 }
 
 impl<N> Named<N> {
-    /// It is run: what wakes it from here on wakes it once more, and what woke it before is seen by
-    /// the run.
+    /// The task is about to be polled. A wake from here on queues it once more. The swap also
+    /// acquires what the wakes before it released, so the poll sees what they were about.
     pub(crate) fn set_running(&self) {
         self.queued.swap(false, Ordering::AcqRel);
     }

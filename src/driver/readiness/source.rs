@@ -1,88 +1,89 @@
-//! Sources: what is waited for, and what is known of its readiness.
+//! Sources: the sockets and streams to wait for, and what is known of their readiness.
 
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::task::Waker;
 
-/// The name of a source. No other source of the same [`Reactor`](super::Reactor) ever has it; it is
-/// never 0.
+/// The name of a source. A [`Reactor`](super::Reactor) never uses a name twice, and never uses 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Token(pub usize);
 
-/// What a source is waited for.
+/// The kinds of readiness for which a source is to be waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Interest {
-    /// Something can be read, or the other side has ended the stream.
+    /// Wait until the source is readable: there is something to read, or the other side has ended
+    /// the stream.
     pub readable: bool,
-    /// Something can be written.
+    /// Wait until the source is writable.
     pub writable: bool,
 }
 
 impl Interest {
-    /// Whether the source is not waited for at all.
+    /// Returns `true` if the source is not to be waited for.
     pub fn is_empty(self) -> bool {
         !self.readable && !self.writable
     }
 }
 
-/// What a loop is to wait for, or no more.
+/// A change of what a loop has to wait for.
 #[derive(Debug)]
 pub enum Change {
-    /// A new source.
+    /// Wait for a new source.
     Add(Token, Descriptor, Interest),
-    /// What a source is waited for now. Each source that was
-    /// [ready](super::Reactor::handle_ready) gets one after the turn, changed or not: it arms
-    /// one-shot modes anew. A loop that reports edges of both directions all the time may pass it
-    /// over.
+    /// Wait for this interest of a source from now on. There is a `Modify` after the turn for each
+    /// source that was reported as [ready](super::Reactor::handle_ready), even if its interest is
+    /// the same: it arms one-shot modes again. A loop that always waits for the edges of both
+    /// directions may ignore it.
     ///
-    /// A source with an [empty](Interest::is_empty) interest is best taken out of what the system
-    /// waits for: systems report errors and hang-ups of whatever is registered, again and again.
+    /// While the interest of a source is [empty](Interest::is_empty), remove the source from the
+    /// selector: operating systems repeatedly report errors and hang-ups of every source that is
+    /// registered.
     Modify(Token, Interest),
-    /// A source that is gone: it is no longer waited for, then its descriptor is dropped.
+    /// Remove a source: first stop waiting for it, then drop its descriptor.
     Remove(Token),
 }
 
-/// The descriptor of a source. It stays open until this is dropped, so that no other file gets its
-/// number while a loop waits for it.
+/// The descriptor of a source. It stays open until this value and its clones are dropped, so that
+/// no other file gets its number while a loop waits for it.
 #[derive(Clone)]
 pub struct Descriptor(pub(super) Arc<Held>);
 
-/// What holds it open.
+/// What keeps a descriptor open.
 #[cfg(unix)]
 pub(super) type Held = dyn std::os::fd::AsFd + Send + Sync;
 #[cfg(not(unix))]
 pub(super) type Held = std::net::TcpStream;
 
-/// A source as a reactor knows it.
+/// What a reactor knows of a source.
 pub(super) struct Source {
     pub(super) input: Direction,
     pub(super) output: Direction,
-    /// None where there is none, or the loop has been given it.
+    /// `None` if the source has no descriptor, or after the loop has got it.
     descriptor: Option<Descriptor>,
-    /// What the loop was told last, if anything.
+    /// The interest that was reported to the loop last, or `None` if none was.
     announced: Option<Interest>,
-    /// It was ready since then: what is one-shot is spent.
+    /// The source was ready since then, so that a one-shot registration is used up.
     spent: bool,
     /// The other side has ended the stream.
     hung_up: bool,
-    /// Why it cannot be waited for.
+    /// Why the loop cannot wait for it.
     failure: Option<Arc<io::Error>>,
 }
 
-/// One direction of a source. It is known by the numbers of reports: see
+/// One direction of a source. Its readiness is known by the numbers of reports: see
 /// [`Reports`](super::core::Reports).
 #[derive(Default)]
 pub(super) struct Direction {
-    /// The last report that was about this.
+    /// The last report that was about this direction.
     reported: u64,
-    /// The last report when an attempt found nothing.
+    /// The last report that was made before an attempt that found nothing.
     exhausted: u64,
     waker: Option<Waker>,
 }
 
 impl Source {
-    /// Whether it is ready was not looked at: `report` makes that it is tried.
+    /// Makes a source of unknown readiness: `report` makes the reactor try it.
     pub(super) fn new(descriptor: Option<Descriptor>, report: u64) -> Self {
         let direction = || Direction { reported: report, exhausted: 0, waker: None };
         Self {
@@ -96,7 +97,7 @@ impl Source {
         }
     }
 
-    /// Gives whom to wake.
+    /// Handles a report of readiness. Returns the wakers to call.
     pub(super) fn handle_ready(&mut self, readable: bool, writable: bool, report: u64) -> [Option<Waker>; 2] {
         self.spent = true;
         let input = readable.then(|| self.input.handle_ready(report)).flatten();
@@ -112,29 +113,29 @@ impl Source {
         self.hung_up
     }
 
-    /// It cannot be waited for. Gives whom to wake.
+    /// Handles that the loop cannot wait for the source. Returns the wakers to call.
     pub(super) fn handle_failed(&mut self, error: io::Error, report: u64) -> [Option<Waker>; 2] {
         self.failure = Some(Arc::new(error));
         self.handle_ready(true, true, report)
     }
 
-    /// Why it cannot be waited for, where that is so.
+    /// Returns why the loop cannot wait for the source, if that is so.
     pub(super) fn failure(&self) -> Option<io::Error> {
         let failure = self.failure.as_ref()?;
         Some(io::Error::new(failure.kind(), Arc::clone(failure)))
     }
 
-    /// Whether the loop was given it.
+    /// Whether the loop has got its descriptor.
     pub(super) fn is_announced(&self) -> bool {
         self.announced.is_some()
     }
 
-    /// Whether it is waited for by descriptor.
+    /// Whether the loop waits for it by a descriptor.
     pub(super) fn has_descriptor(&self) -> bool {
         self.is_announced() || self.descriptor.is_some()
     }
 
-    /// What the loop is to be told of it.
+    /// Returns the change to report to the loop, if there is one.
     pub(super) fn poll_change(&mut self, token: Token) -> Option<Change> {
         let interest = Interest { readable: self.input.waker.is_some(), writable: self.output.waker.is_some() };
         let spent = std::mem::take(&mut self.spent);
@@ -154,16 +155,16 @@ impl Direction {
         self.waker.take()
     }
 
-    /// Whether it may be ready, where all directions were to be tried at report `all`. If not,
-    /// `waker` is woken when it may be.
+    /// Whether it may be ready, if all directions were to be tried at report `all`. If not, keeps
+    /// `waker` to wake it when it may be.
     pub(super) fn is_ready_or_wakes(&mut self, all: u64, waker: &Waker) -> bool {
         let is_ready = self.reported.max(all) > self.exhausted;
         self.waker = (!is_ready).then(|| waker.clone());
         is_ready
     }
 
-    /// An attempt found nothing. Reports up to `report` were made before it; one that was made
-    /// meanwhile, on another thread, is not forgotten.
+    /// An attempt found nothing. It proves nothing about reports after `report`, which another
+    /// thread may have made during the attempt.
     pub(super) fn set_exhausted(&mut self, report: u64) {
         self.exhausted = report;
     }

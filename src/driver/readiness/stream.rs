@@ -1,4 +1,4 @@
-//! What is read and written: streams that are tried when they may be ready.
+//! Streams that are read and written when they may be ready.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -27,18 +27,18 @@ impl Way {
     }
 }
 
-/// What lies under a stream of a reactor's.
+/// The I/O of a stream that a reactor drives.
 pub(crate) trait Ready: Send + Unpin + 'static {
-    /// Reads and writes at once, or says `WouldBlock`.
+    /// Returns I/O that never blocks: it returns `WouldBlock` instead.
     fn io(&mut self) -> impl Read + Write;
 
-    /// Tells the other side that nothing more comes.
+    /// Signals the end of the stream to the other side.
     fn end(&mut self) -> io::Result<()>;
 
     fn socket(&self) -> Option<SockRef<'_>>;
 }
 
-/// A socket of this crate's.
+/// A socket of this crate.
 pub(crate) struct Socket(Arc<TcpStream>);
 
 impl Ready for Socket {
@@ -55,7 +55,7 @@ impl Ready for Socket {
     }
 }
 
-/// A socket of the caller's.
+/// A socket of the caller.
 #[cfg(unix)]
 pub(crate) struct Given<T>(T);
 
@@ -74,7 +74,7 @@ impl<T: Read + Write + std::os::fd::AsFd + Send + Unpin + 'static> Ready for Giv
     }
 }
 
-/// A stream of the caller's, of which nothing else is known.
+/// A stream of the caller, without a descriptor.
 pub(crate) struct Any<T>(T);
 
 impl<T: Read + Write + Send + Unpin + 'static> Ready for Any<T> {
@@ -91,7 +91,7 @@ impl<T: Read + Write + Send + Unpin + 'static> Ready for Any<T> {
     }
 }
 
-/// A stream that is driven by a reactor.
+/// A stream that a reactor drives.
 pub(crate) struct ReadyStream<T> {
     io: T,
     token: Token,
@@ -99,7 +99,7 @@ pub(crate) struct ReadyStream<T> {
 }
 
 impl ReadyStream<Socket> {
-    /// A socket of this crate's.
+    /// A socket of this crate.
     pub(super) fn of_socket(socket: TcpStream, core: &Core) -> Self {
         let socket = Arc::new(socket);
         Self::new(Socket(Arc::clone(&socket)), core, Some(Descriptor(socket)))
@@ -123,7 +123,7 @@ impl ReadyStream<Socket> {
 
 #[cfg(unix)]
 impl<T: Read + Write + std::os::fd::AsFd + Send + Unpin + 'static> ReadyStream<Given<T>> {
-    /// A socket of the caller's, which is made not to block.
+    /// Makes a stream of a socket of the caller, which is set to non-blocking mode.
     pub(crate) fn of_given(io: T, core: &Core) -> io::Result<Self> {
         SockRef::from(&io).set_nonblocking(true)?;
         let descriptor = io.as_fd().try_clone_to_owned()?;
@@ -132,7 +132,7 @@ impl<T: Read + Write + std::os::fd::AsFd + Send + Unpin + 'static> ReadyStream<G
 }
 
 impl<T: Read + Write + Send + Unpin + 'static> ReadyStream<Any<T>> {
-    /// A stream of the caller's, who reports when it is ready.
+    /// Makes a stream of one of the caller, which reports when it is ready.
     pub(crate) fn of_any(io: T, core: &Core) -> Self {
         Self::new(Any(io), core, None)
     }
@@ -153,17 +153,19 @@ impl<T> ReadyStream<T> {
         self.token
     }
 
-    /// Ready with the last report, where it may be ready; or with why it cannot be waited for.
+    /// Returns the number of the last report if the stream may be ready, or an error if the loop
+    /// cannot wait for it.
     fn poll_ready(&self, way: Way, context: &Context<'_>) -> Poll<io::Result<u64>> {
         let mut state = self.core.state();
         state.touch(self.token);
         let (last, all) = (state.reports.last(), state.reports.all());
-        // It has a source as long as it is there.
+        // A stream has a source as long as it exists.
         let Some(source) = state.sources.get_mut(&self.token.0) else { return Poll::Ready(Ok(last)) };
         if let Some(failure) = source.failure() {
             return Poll::Ready(Err(failure));
         }
-        // Nothing foreign runs under the lock: whoever polls a stream is a task of the reactor's.
+        // Cloning or dropping a waker under the lock runs no code of the application: a stream is
+        // polled only by the reactor's own tasks.
         let is_ready = way.of(source).is_ready_or_wakes(all, context.waker());
         if is_ready { Poll::Ready(Ok(last)) } else { Poll::Pending }
     }
@@ -184,7 +186,9 @@ impl<T> ReadyStream<T> {
         }
     }
 
-    /// Does something as soon as the stream is ready for it.
+    /// Makes an attempt as soon as the stream may be ready, and repeats it until it does not return
+    /// `WouldBlock`. The report is read before the attempt, so that one that arrives during the
+    /// attempt leads to another one.
     fn poll_io<R>(
         &mut self,
         way: Way,
@@ -203,8 +207,8 @@ impl<T> ReadyStream<T> {
 }
 
 impl<T: Ready> Stream for ReadyStream<T> {
-    fn poll_read(&mut self, context: &mut Context<'_>, octets: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.poll_io(Way::In, context, |io| io.io().read(octets))
+    fn poll_read(&mut self, context: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.poll_io(Way::In, context, |io| io.io().read(bytes))
     }
 
     fn poll_fill(&mut self, context: &mut Context<'_>, room: &mut Room<'_>) -> Poll<io::Result<usize>> {
@@ -214,14 +218,14 @@ impl<T: Ready> Stream for ReadyStream<T> {
         if scratch.len() < most {
             scratch.resize(most, 0);
         }
-        let Some(octets) = scratch.get_mut(..most) else { return Poll::Ready(Ok(0)) };
+        let Some(bytes) = scratch.get_mut(..most) else { return Poll::Ready(Ok(0)) };
         // A report that arrives during the read is not lost.
         let report = core.state().reports.last();
-        let count = ready!(self.poll_read(context, octets))?;
+        let count = ready!(self.poll_read(context, bytes))?;
         if count < most {
             self.note_short_read(report);
         }
-        Poll::Ready(Ok(room.put(octets.get(..count).unwrap_or_default())))
+        Poll::Ready(Ok(room.put(bytes.get(..count).unwrap_or_default())))
     }
 
     fn poll_write(&mut self, context: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
@@ -241,14 +245,14 @@ impl<T: Ready> Stream for ReadyStream<T> {
     }
 }
 
-/// Octets read in one call.
+/// The most bytes that are read in one call.
 const MOST_AT_A_TIME: usize = 64 * 1024;
 
 impl<T> Drop for ReadyStream<T> {
     fn drop(&mut self) {
         let is_announced = self.core.state().remove(self.token);
         if is_announced {
-            // The loop has the descriptor, and drops it.
+            // Wakes the loop, which has the descriptor and drops it at the change.
             self.core.wake_owner();
         }
     }
