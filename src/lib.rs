@@ -60,6 +60,12 @@
 //! ([`hint`](Error::hint)). Futures are cancel-safe: the documentation of each says what becomes of
 //! its request when the future is dropped.
 //!
+//! # Other ways in
+//!
+//! The same client is there without async and without tokio: for threads in the module `blocking`,
+//! with handlers on an event loop in the module `callback`, and in an event loop of the program in
+//! the module `readiness`. Each is a feature of the same name.
+//!
 //! # Test
 //!
 //! The feature `broker` adds an embedded broker. It runs in memory, behaves as RabbitMQ does, and
@@ -73,6 +79,8 @@
 //! | [`config`] | connection parameters, URLs, credentials, TLS settings |
 //! | [`protocol`] | the methods, properties and constants, generated from the specification in `spec/` |
 //! | [`wire`] | the primitive values: strings, names, tables, timestamps |
+//! | `blocking` | the API for threads, with calls that wait (feature `blocking`) |
+//! | `callback` | the API of callbacks, on an event loop (feature `callback`) |
 //! | `readiness` | connections in an event loop of the program (feature `readiness`) |
 //! | `broker` | the embedded broker (feature `broker`) |
 #![cfg_attr(
@@ -86,7 +94,10 @@
 //! # Features
 //!
 //! * `tokio` (on by default): the async API, and connections to the embedded broker.
-//! * `readiness`: connections in an event loop of somebody else's, in the module `readiness`.
+//! * `blocking`: the API for threads, in the module `blocking`. It does not use tokio.
+//! * `callback`: the API of callbacks, in the module `callback`. It does not use tokio.
+//! * `readiness`: connections in an event loop of the program, in the module `readiness`. It does
+//!   not use tokio.
 //! * `broker`: an in-memory broker for the tests of applications, in the module `broker`.
 //! * `tls`: connections over TLS (`amqps`), by rustls.
 //! * `serde`: `Serialize` and `Deserialize` for the values of [`wire`], for [`Properties`] and for

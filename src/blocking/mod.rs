@@ -39,11 +39,22 @@
 //! what they publish themselves, under a lock that is held briefly, so that a publish costs as much
 //! as in the async API.
 //!
+//! A thread that has to wait drives the connection itself while no other thread does: it writes its
+//! request and waits for the socket, so that a call costs no switch to another thread and back.
+//! Meanwhile, and for 250 µs after each such call, the connection's own thread sleeps. What is
+//! queued, or arrives, within that time while no thread waits is written or read up to 250 µs
+//! later.
+//!
 //! Handles are cheap to clone and can be used from any number of threads at the same time: one
 //! thread can consume and pass deliveries to other threads, which acknowledge them. The deadlines
 //! of the parameters, such as `call_timeout`, bound the waits that they are for. Where a wait needs
 //! its own limit there is a method that takes one, such as [`Consumer::next_timeout`]. All calls
 //! return when the connection ends.
+//!
+//! # Handlers
+//!
+//! A [`Dispatcher`] calls handlers of messages, events and timers, on the thread that asks for it
+//! and only then: Pika's `process_data_events` and `start_consuming`.
 //!
 //! # Together with async code
 //!

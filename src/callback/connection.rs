@@ -340,6 +340,12 @@ impl<S: 'static> Connection<S> {
         Ok(self.inner()?.negotiated())
     }
 
+    /// Returns the number of publishes on channels in confirm mode that the broker has not decided
+    /// about.
+    pub fn unconfirmed(&self) -> u64 {
+        self.inner().map_or(0, |connection| connection.unconfirmed())
+    }
+
     /// Returns the number of bytes that wait for the socket.
     pub fn queued(&self) -> u64 {
         self.inner().map_or(0, |connection| connection.queued())

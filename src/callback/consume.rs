@@ -19,14 +19,16 @@ pub struct Consume<'a, S> {
     inner: asynchronous::Consume<'a>,
     on_start: Option<OnStart<S>>,
     on_end: Option<OnEnd<S>>,
+    on_too_large: Option<OnTooLarge<S>>,
 }
 
 type OnStart<S> = Box<dyn FnOnce(&mut S, &Channel<S>, ShortString)>;
+type OnTooLarge<S> = Box<dyn FnMut(&mut S, &Channel<S>, Error)>;
 type OnEnd<S> = Box<dyn FnOnce(&mut S, &Channel<S>, Option<Error>)>;
 
 impl<'a, S: 'static> Consume<'a, S> {
     pub(super) fn new(channel: &'a Channel<S>, queue: ShortString) -> Self {
-        Self { channel, inner: channel.inner().consume(queue), on_start: None, on_end: None }
+        Self { channel, inner: channel.inner().consume(queue), on_start: None, on_end: None, on_too_large: None }
     }
 
     fn map(self, change: impl FnOnce(asynchronous::Consume<'a>) -> asynchronous::Consume<'a>) -> Self {
@@ -80,6 +82,13 @@ impl<'a, S: 'static> Consume<'a, S> {
         Self { on_end: Some(Box::new(handler)), ..self }
     }
 
+    /// Sets a handler that is called for each message that is over a limit, such as
+    /// `max_message_size`, with the error of the kind [`ErrorKind::MessageTooLarge`]. The message
+    /// was rejected, and the consumer continues. Without this handler nobody is notified.
+    pub fn on_too_large(self, handler: impl FnMut(&mut S, &Channel<S>, Error) + 'static) -> Self {
+        Self { on_too_large: Some(Box::new(handler)), ..self }
+    }
+
     /// Starts the consumer, and calls `handler` with each message. Messages larger than
     /// `max_message_size` are skipped.
     ///
@@ -97,6 +106,7 @@ impl<'a, S: 'static> Consume<'a, S> {
             handler,
             on_start: self.on_start,
             on_end: self.on_end,
+            on_too_large: self.on_too_large,
         };
         channel.handle().add(Box::new(task));
         Consumer { channel, control }
@@ -169,6 +179,7 @@ struct Consuming<S, H> {
     handler: H,
     on_start: Option<OnStart<S>>,
     on_end: Option<OnEnd<S>>,
+    on_too_large: Option<OnTooLarge<S>>,
 }
 
 /// An operation in progress.
@@ -268,7 +279,11 @@ where
                 let delivery = Delivery::new(delivery, self.channel.handle().clone());
                 (self.handler)(state, &self.channel, delivery);
             }
-            Some(Err(error)) if error.kind() == ErrorKind::MessageTooLarge => {}
+            Some(Err(error)) if error.kind() == ErrorKind::MessageTooLarge => {
+                if let Some(on_too_large) = &mut self.on_too_large {
+                    on_too_large(state, &self.channel, error);
+                }
+            }
             Some(Err(error)) => self.end(state, Some(error)),
             None => self.end(state, None),
         }

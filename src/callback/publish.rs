@@ -4,6 +4,7 @@ use std::future::IntoFuture;
 
 use super::Channel;
 use crate::asynchronous::{self, Confirmed, MessageProperties, Plain};
+use crate::engine::Settled;
 use crate::error::Result;
 use crate::frame::Body;
 use crate::wire::Name;
@@ -121,6 +122,16 @@ impl<S: 'static> Publisher<S> {
         let (channel, inner) = (self.channel.clone(), self.inner.clone());
         let confirmed = async move { inner.wait_for_confirms().await };
         self.channel.handle().once(confirmed, move |state, result| then(state, &channel, result));
+    }
+
+    /// Calls `then` when the broker has decided about everything that was published on this channel
+    /// so far, with the number of messages that it refused or returned since the last call of this
+    /// method or of [`wait_for_confirms`](Publisher::wait_for_confirms). It is called with an error
+    /// if the channel is closed before the broker has decided.
+    pub fn settled(&self, then: impl FnOnce(&mut S, &Channel<S>, Result<Settled>) + 'static) {
+        let (channel, inner) = (self.channel.clone(), self.inner.clone());
+        let settled = async move { inner.settled().await };
+        self.channel.handle().once(settled, move |state, result| then(state, &channel, result));
     }
 }
 

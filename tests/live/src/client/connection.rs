@@ -172,7 +172,7 @@ impl Connection {
         match &self.0 {
             Way::Async(connection) => connection.unconfirmed(),
             Way::Blocking(connection) => connection.unconfirmed(),
-            Way::Callback(_) => panic!("callbacks have no count of unconfirmed publishes"),
+            Way::Callback(connection) => connection.look(|connection| connection.unconfirmed()),
         }
     }
 }

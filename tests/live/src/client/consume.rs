@@ -129,7 +129,9 @@ fn start(channel: &callback::Channel<Hall>, of: Channel, options: Options, reply
     let (last, refused, started) = (sender.clone(), reply.clone(), reply.clone());
     let own = Rc::new(Cell::new(None));
     let kept = Rc::clone(&own);
+    let too_large = sender.clone();
     let consumer = consume!(options on channel)
+        .on_too_large(move |_: &mut Hall, _, error| drop(too_large.send(Err(error))))
         .on_start(move |hall: &mut Hall, _, tag| {
             let consumer = hall.put(own.take().expect("it is there before its handlers are called"));
             started.send(Ok(Consumer(Way::Callback(OnLoop { consumer, channel: of, tag, deliveries, end }))));

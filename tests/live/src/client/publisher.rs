@@ -54,7 +54,9 @@ impl Publisher {
                 let publisher = publisher.clone();
                 Box::pin(async move { on_thread(move || publisher.settled()).await })
             }
-            Way::Callback(_) => panic!("callbacks have no count of what was settled"),
+            Way::Callback(publisher) => {
+                publisher.ask(move |publisher, reply| publisher.settled(move |_, _, settled| reply.send(settled)))
+            }
         }
     }
 }
