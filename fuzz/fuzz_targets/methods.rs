@@ -1,4 +1,9 @@
-//! `cargo fuzz run --features libfuzzer methods`; what it does is `leveret_fuzz::methods`.
-#![no_main]
+//! `cargo fuzz run methods`; what it does is `leveret_fuzz::methods`.
+#![cfg_attr(fuzzing, no_main)]
 
+#[cfg(fuzzing)]
 libfuzzer_sys::fuzz_target!(|data: &[u8]| leveret_fuzz::methods(data));
+
+/// Only `cargo fuzz` builds the target.
+#[cfg(not(fuzzing))]
+fn main() {}

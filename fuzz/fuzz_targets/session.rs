@@ -1,4 +1,9 @@
-//! `cargo fuzz run --features libfuzzer session`; what it does is `leveret_fuzz::session`.
-#![no_main]
+//! `cargo fuzz run session`; what it does is `leveret_fuzz::session`.
+#![cfg_attr(fuzzing, no_main)]
 
+#[cfg(fuzzing)]
 libfuzzer_sys::fuzz_target!(|data: &[u8]| leveret_fuzz::session(data));
+
+/// Only `cargo fuzz` builds the target.
+#[cfg(not(fuzzing))]
+fn main() {}

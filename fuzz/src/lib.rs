@@ -9,9 +9,9 @@
 //! The stable toolchain builds the targets, with the coverage that guides libFuzzer:
 //!
 //! ```sh
-//! export RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+//! export RUSTFLAGS="--cfg=fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 //!     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table"
-//! cargo build -p leveret-fuzz --features libfuzzer --target x86_64-unknown-linux-gnu --target-dir target/fuzz
+//! cargo build -p leveret-fuzz --target x86_64-unknown-linux-gnu --target-dir target/fuzz
 //! mkdir -p target/fuzz/found
 //! target/fuzz/x86_64-unknown-linux-gnu/debug/frames -max_total_time=60 target/fuzz/found fuzz/corpus/frames
 //! ```
