@@ -85,6 +85,8 @@ impl<S: 'static> EventLoop<S> {
         self.handle.set_awake();
         self.selector.reactor().turn();
         self.handle.pass(state);
+        // This may be the last pass: a socket that is not needed any more is closed now.
+        self.selector.apply_changes();
         Ok(())
     }
 }

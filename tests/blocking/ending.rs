@@ -13,7 +13,7 @@ use leveret_test_support::frames::octets_of_method;
 use leveret_test_support::transport::{Blocking, run_blocking};
 use leveret_test_support::{Peer, Received as Heard};
 
-use super::client::parameters;
+use super::client::{SocketPeer, connect, parameters};
 use super::host::Host;
 use super::within::{PATIENCE, in_time};
 
@@ -347,5 +347,22 @@ fn two_threads_that_close_both_hear_of_it() {
             closes.into_iter().for_each(|close| close.join().unwrap().unwrap());
         });
         host.until_left();
+    });
+}
+
+#[test]
+fn a_connection_that_is_lost_closes_its_socket_although_handles_are_kept() {
+    in_time(|| {
+        let (connection, script) = connect(
+            |parameters| parameters.close_timeout(Duration::from_millis(50)),
+            async |mut peer: SocketPeer| {
+                // Not answered: the client gives the connection up.
+                peer.expect::<connection::Close>(0).await;
+                peer.expect_end().await;
+            },
+        );
+        assert_eq!(connection.close().unwrap_err().kind(), ErrorKind::TimedOut);
+        script.end();
+        assert!(!connection.is_open());
     });
 }

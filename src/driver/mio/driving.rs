@@ -39,8 +39,9 @@ pub(crate) struct Driving(Arc<Inner>);
 struct Inner {
     core: Core,
     waker: Arc<OnceLock<SelectorWaker>>,
-    /// Locked by the thread that drives.
-    selector: Mutex<Selector>,
+    /// Locked by the thread that drives. It is gone when there is nothing to be driven any more: its
+    /// sockets are closed then, although handles of the connection are still there.
+    selector: Mutex<Option<Selector>>,
     seat: Mutex<Seat>,
     /// The driver's own.
     thread: OnceLock<Thread>,
@@ -106,7 +107,7 @@ impl Driving {
         let inner = Arc::new(Inner {
             core: selector.reactor().core().clone(),
             waker,
-            selector: Mutex::new(selector),
+            selector: Mutex::new(Some(selector)),
             seat: Mutex::new(seat),
             thread: OnceLock::new(),
         });
@@ -174,7 +175,8 @@ impl Driving {
         }
         // From here on nobody drives, and there is nothing to wait for.
         self.0.seat().taken_by = TakenBy::Thread;
-        self.0.selector().reactor().close();
+        let selector = self.0.selector().take();
+        drop(selector);
     }
 }
 
@@ -191,7 +193,7 @@ impl Inner {
     }
 
     /// A panic while the selector was locked was in some task, and not in the selector.
-    fn selector(&self) -> MutexGuard<'_, Selector> {
+    fn selector(&self) -> MutexGuard<'_, Option<Selector>> {
         self.selector.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -283,7 +285,8 @@ impl Inner {
     /// Drives on the driver's own thread, until a thread that waited may go on by itself. Returns
     /// `false` where nothing can be waited for.
     fn drive(&self) -> bool {
-        let mut selector = self.selector();
+        let mut locked = self.selector();
+        let Some(selector) = locked.as_mut() else { return false };
         DRIVES.set(true);
         while self.core.connections() > 0 {
             if selector.wait(None).is_err() {
@@ -295,7 +298,7 @@ impl Inner {
             }
         }
         DRIVES.set(false);
-        drop(selector);
+        drop(locked);
         self.leave_seat();
         true
     }
@@ -338,7 +341,8 @@ impl<'a> Lead<'a> {
     }
 
     fn drive<T>(self, until: Option<Instant>, mut poll: impl FnMut() -> Poll<T>) -> Led<T> {
-        let mut selector = self.inner.selector();
+        let mut locked = self.inner.selector();
+        let Some(selector) = locked.as_mut() else { return Led::CannotDrive };
         let _marked = Marked::new();
         loop {
             // The first turn writes what was queued; later ones handle what has arrived.

@@ -61,9 +61,7 @@ impl Selector {
     ///
     /// Returns an error of the operating system if the selector cannot wait.
     pub(crate) fn wait(&mut self, until: Option<Instant>) -> io::Result<()> {
-        while let Some(change) = self.reactor.poll_change() {
-            self.apply(change);
-        }
+        self.apply_changes();
         let deadline = self.reactor.deadline().into_iter().chain(until).min();
         let limit = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         match self.poll.poll(&mut self.events, limit.map(round_up)) {
@@ -80,6 +78,14 @@ impl Selector {
             self.reactor.handle_ready(Token(event.token().0), readable, writable);
         }
         Ok(())
+    }
+
+    /// Registers and removes sources as the reactor says. A socket of a connection that has ended is
+    /// closed by this.
+    pub(crate) fn apply_changes(&mut self) {
+        while let Some(change) = self.reactor.poll_change() {
+            self.apply(change);
+        }
     }
 
     fn apply(&mut self, change: Change) {
