@@ -4,8 +4,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use leveret::callback::{Channel, Connection};
-use leveret::{ConnectionEvent, Initiator, ReplyCode};
+use leveret::callback::{Channel, Connection, EventLoop};
+use leveret::protocol::connection;
+use leveret::{ConnectionEvent, ConnectionParameters, Initiator, ReplyCode};
+use leveret_test_support::Peer;
+use leveret_test_support::transport::{Blocking, run_blocking};
 
 use super::rig::Rig;
 
@@ -157,4 +160,33 @@ fn closes_that_are_asked_for_twice_are_both_answered() {
     log.sort();
     assert_eq!(log.len(), 4, "{log:?}");
     assert_eq!(log[..2], ["true", "true"], "{log:?}");
+}
+
+#[test]
+fn a_connection_that_is_lost_closes_its_socket_although_its_loop_is_kept() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let peer = std::thread::spawn(move || {
+        let stream = Blocking(listener.accept().unwrap().0);
+        let mut peer = Peer::on(stream).patience(Duration::from_secs(30));
+        run_blocking(async {
+            peer.shake_hands().await;
+            // Not answered: the client gives the connection up.
+            peer.expect::<connection::Close>(0).await;
+            peer.expect_end().await;
+        });
+    });
+    let parameters = ConnectionParameters::default().host("127.0.0.1").port(port);
+    let parameters = parameters.heartbeat(0).close_timeout(Duration::from_millis(50));
+    let mut event_loop = EventLoop::<Log>::new().unwrap();
+    let mut log = Log::new();
+    let opened = Connection::open(&mut event_loop, parameters, |_, connection, opened| {
+        opened.unwrap();
+        connection.close_then(|log, _, closed| log.push(closed.unwrap_err().kind().to_string()));
+    });
+    event_loop.run(&mut log).unwrap();
+    assert_eq!(log, ["timed_out"]);
+    // Nothing runs the loop from here on.
+    peer.join().unwrap();
+    drop((opened, event_loop));
 }
