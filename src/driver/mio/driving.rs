@@ -39,8 +39,8 @@ pub(crate) struct Driving(Arc<Inner>);
 struct Inner {
     core: Core,
     waker: Arc<OnceLock<SelectorWaker>>,
-    /// Locked by the thread that drives. It is gone when there is nothing to be driven any more: its
-    /// sockets are closed then, although handles of the connection are still there.
+    /// Locked by the thread that drives. It is gone when there is nothing to be driven any more:
+    /// its sockets are closed then, although handles of the connection are still there.
     selector: Mutex<Option<Selector>>,
     seat: Mutex<Seat>,
     /// The driver's own.

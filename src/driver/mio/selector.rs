@@ -80,8 +80,8 @@ impl Selector {
         Ok(())
     }
 
-    /// Registers and removes sources as the reactor says. A socket of a connection that has ended is
-    /// closed by this.
+    /// Registers and removes sources as the reactor says. A socket of a connection that has ended
+    /// is closed by this.
     pub(crate) fn apply_changes(&mut self) {
         while let Some(change) = self.reactor.poll_change() {
             self.apply(change);
