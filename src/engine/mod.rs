@@ -82,6 +82,8 @@
 //! * *Room* is what is left below `write_limit`, the limit on bytes that wait for the socket
 //!   besides publishes.
 
+#[cfg_attr(not(test), expect(dead_code, reason = "the engine is to report them"))]
+mod changes;
 mod channel;
 mod connection;
 mod consume;
@@ -121,6 +123,7 @@ pub use opening::{
 pub use publish::{Admission, GatePlace};
 pub use settings::Settings;
 
+pub(crate) use changes::Change;
 pub(crate) use connection::Words;
 pub(crate) use opening::TLS_ALERT;
 

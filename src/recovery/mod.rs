@@ -1,10 +1,14 @@
-//! How a connection is established: what is tried, in which order and for how long.
+//! How a connection is established, what is tried, in which order and for how long; and what is
+//! declared again after it was lost.
 //!
 //! This module has no I/O, no clock and no random numbers: times and a seed are arguments, so that
 //! every driver performs the same plan, and a test can run it step by step.
 
+mod attempts;
 mod plan;
 mod race;
+#[cfg_attr(not(test), expect(dead_code, reason = "the supervisor of a connection is to use it"))]
+#[expect(unreachable_pub, reason = "the root of the crate is to re-export its public types")]
 mod record;
 
 pub(crate) use plan::{DialPlan, Step};

@@ -21,8 +21,8 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use super::attempts::Attempts;
 use super::race::{self, Race, Target};
-use super::record::Record;
 use crate::config::{ConnectionParameters, Endpoint, EndpointOrder};
 use crate::error::{ConnectCause, ConnectError, Phase, Progress};
 
@@ -50,7 +50,7 @@ pub(crate) struct DialPlan<'a> {
     cycles: u32,
     /// The running attempts in the order in which they were started.
     running: Vec<Running>,
-    record: Record,
+    attempts: Attempts,
     /// When the whole open times out, and after how long.
     ends: Option<(Instant, Duration)>,
 }
@@ -105,7 +105,7 @@ impl<'a> DialPlan<'a> {
         now: Instant,
     ) -> Self {
         let ends = parameters.open_timeout.and_then(|limit| Some((now.checked_add(limit)?, limit)));
-        Self { parameters, endpoints, state, cycles, running: Vec::new(), record: Record::default(), ends }
+        Self { parameters, endpoints, state, cycles, running: Vec::new(), attempts: Attempts::default(), ends }
     }
 
     /// The endpoint of an attempt; `None` if the caller gave the transport.
@@ -130,7 +130,7 @@ impl<'a> DialPlan<'a> {
                     if until > now {
                         return self.wait(Some(until));
                     }
-                    self.record.begin_cycle();
+                    self.attempts.begin_cycle();
                     self.state = State::Racing(race(self.parameters, &self.endpoints));
                 }
                 State::Racing(race) => match race.poll(now) {
@@ -139,7 +139,7 @@ impl<'a> DialPlan<'a> {
                         return Step::Start(target);
                     }
                     race::Step::Wait(until) => return self.wait(until),
-                    race::Step::End if self.cycles > 0 && self.record.may_succeed_later() => {
+                    race::Step::End if self.cycles > 0 && self.attempts.may_succeed_later() => {
                         self.cycles -= 1;
                         self.state = State::Pausing(now + self.parameters.retry_delay);
                     }
@@ -189,7 +189,7 @@ impl<'a> DialPlan<'a> {
         if progress.phase == Phase::Handshake && cause.is_tls() {
             progress.phase = Phase::Tls;
         }
-        self.record.fail(progress, cause);
+        self.attempts.fail(progress, cause);
         if let State::Racing(race) = &mut self.state {
             race.handle_failed(target);
         }
@@ -235,7 +235,7 @@ impl<'a> DialPlan<'a> {
         let mut running = std::mem::take(&mut self.running);
         running.sort_by_key(|running| running.progress.phase > Phase::Connect);
         for running in running {
-            self.record.fail(running.progress, cause());
+            self.attempts.fail(running.progress, cause());
         }
         // If there is only one attempt, its own cause is enough.
         let all = if self.endpoints.is_empty() { None } else { Some(cause()) };
@@ -243,7 +243,7 @@ impl<'a> DialPlan<'a> {
     }
 
     fn error(&mut self, out_of_time: Option<ConnectCause>) -> ConnectError {
-        let (failed, forgotten) = self.record.take();
+        let (failed, forgotten) = self.attempts.take();
         ConnectError::new(failed, forgotten, out_of_time)
     }
 }

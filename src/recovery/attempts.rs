@@ -1,10 +1,10 @@
-//! The failed attempts.
+//! The failed attempts to connect.
 
 use crate::error::{Attempt, ConnectCause, Progress};
 
 /// The failed attempts, in the order in which they failed.
 #[derive(Debug, Default)]
-pub(super) struct Record {
+pub(super) struct Attempts {
     failed: Vec<Attempt>,
     /// How many earlier ones were dropped.
     forgotten: u64,
@@ -12,7 +12,7 @@ pub(super) struct Record {
     may_succeed_later: bool,
 }
 
-impl Record {
+impl Attempts {
     /// How many failures are kept: the latest. With unlimited cycles the list must not grow without
     /// end.
     const KEPT: usize = 1024;
