@@ -154,18 +154,20 @@ pub mod wire;
 
 #[cfg(feature = "tokio")]
 pub use asynchronous::{
-    Acker, Channel, Confirm, Connection, Consumer, Delivery, GetMessage, Publisher, Requeue, Returns,
+    Acker, Channel, Confirm, Connection, Connector, Consumer, Delivery, GetMessage, Publisher, Requeue, Returns,
 };
-pub use config::{ConnectionParameters, Credentials};
+pub use config::{ConnectionParameters, Credentials, Recovery, WhileDown};
 #[cfg(feature = "readiness")]
 #[cfg_attr(docsrs, doc(cfg(feature = "readiness")))]
 pub use driver::readiness;
 pub use engine::{
-    ChannelState, ConnectionState, Fate, Initiator, Message, Negotiated, Reason, Returned, Settled, Violation,
+    ChannelState, ConnectionState, Entity, Fate, Initiator, Message, Negotiated, Reason, Returned, Settled, Violation,
 };
 pub use error::{Attempt, ChannelEvent, ConnectionEvent, Error, ErrorKind, Phase, Result};
 pub use frame::Body;
 pub use protocol::{DeliveryMode, ExchangeKind, Expiration, ReplyCode, basic::Properties};
+#[cfg(feature = "_handles")]
+pub use recovery::{Recorded, RecordedTopology};
 pub use wire::{FieldTable, FieldValue, LongString, Name, ShortString, Timestamp};
 
 /// The programs of the README compile; one of them is about the embedded broker.

@@ -19,6 +19,8 @@ pub(super) struct Source {
     /// Empty for a message that was fetched by `basic.get`.
     pub(super) consumer_tag: ShortString,
     pub(super) no_ack: bool,
+    /// The generation of the channel in which they arrived.
+    pub(super) generation: u32,
 }
 
 /// What the broker does with a message that was rejected.
@@ -110,6 +112,13 @@ impl Acker {
         self.settle(Settle::Reject { requeue: requeue.is_yes() })
     }
 
+    /// Returns `true` if the delivery can no longer be settled, because its channel was lost since:
+    /// see [`Delivery::is_stale`](super::Delivery::is_stale).
+    pub fn is_stale(&self) -> bool {
+        let Source { channel, generation, .. } = &*self.source;
+        channel.shared().with(|state| state.engine.is_stale_delivery(channel.key(), *generation))
+    }
+
     /// Makes the future. The message has been dropped already, so that the future is small.
     #[inline]
     fn settle(self, settle: Settle) -> SettleFuture {
@@ -144,7 +153,7 @@ impl Future for SettleFuture {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
         let Self { acker: Acker { source, delivery_tag }, settle, room } = &mut *self;
-        let Source { channel, no_ack, .. } = &**source;
+        let Source { channel, no_ack, generation, .. } = &**source;
         if *no_ack {
             return Poll::Ready(Err(Error::nothing_to_settle()));
         }
@@ -155,7 +164,8 @@ impl Future for SettleFuture {
                 *room = None;
                 waited?;
             }
-            match channel.shared().with(|state| state.engine.settle(channel.key(), *delivery_tag, *settle)) {
+            let (key, tag) = (channel.key(), *delivery_tag);
+            match channel.shared().with(|state| state.engine.settle_delivery(key, *generation, tag, *settle)) {
                 Err(Failure::WriteLimit { .. }) => *room = Some(Box::new(Wait::for_room(channel.shared())?)),
                 settled => return Poll::Ready(Ok(settled?)),
             }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 #[cfg(feature = "tokio")]
 use tokio::io::{AsyncRead, AsyncWrite};
 
+#[cfg(feature = "tokio")]
+use super::Connector;
 use super::{Channel, Closed, ConnectionEvents};
 #[cfg(feature = "tokio")]
 use crate::config::ConnectionParameters;
@@ -104,6 +106,43 @@ impl Connection {
         let parameters = parameters.try_into()?;
         parameters.validate()?;
         Ok(Self::of_shared(driver::open(parameters).await?))
+    }
+
+    /// Opens a connection over transports that a [`Connector`] makes: the first now, and others
+    /// after each loss, if the connection is recovered. In other respects it is like
+    /// [`Connection::open_on`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
+    /// # #[cfg(feature = "broker")] {
+    /// use leveret::{Connection, ConnectionParameters, Recovery, broker::Broker};
+    ///
+    /// let broker = Broker::new();
+    /// let dial = {
+    ///     let broker = broker.clone();
+    ///     move || std::future::ready(Ok(broker.connect()))
+    /// };
+    /// let parameters = ConnectionParameters::default().recovery(Recovery::Topology);
+    /// let connection = Connection::open_with(dial, parameters).await?;
+    /// connection.close().await?;
+    /// # }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`Connection::open`], and the error of the connector.
+    #[cfg(feature = "tokio")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+    pub async fn open_with<C, P>(connector: C, parameters: P) -> Result<Self>
+    where
+        C: Connector,
+        P: TryInto<ConnectionParameters>,
+        Error: From<P::Error>,
+    {
+        let parameters = parameters.try_into()?;
+        parameters.validate()?;
+        Ok(Self::of_shared(driver::open_with(connector, parameters).await?))
     }
 
     /// Opens a connection over a transport that the caller made: a socket with other options, a
@@ -272,9 +311,9 @@ impl Connection {
         self.handle.shared.with(|state| state.engine.set_backpressure_multiplier(multiplier));
     }
 
-    /// Returns `true` if the connection accepts requests.
+    /// Returns `true` if the connection accepts requests. While it is recovered, it does not.
     pub fn is_open(&self) -> bool {
-        self.closed_by().is_none()
+        self.handle.shared.with(|state| state.engine.closure().is_none() && state.engine.recovering().is_none())
     }
 
     /// Returns why the connection is closed or closing, or `None` while it is open. Later calls
@@ -314,6 +353,10 @@ impl Connection {
     pub fn leftovers(&self) -> impl Fn() -> Option<(Leftovers, usize)> + use<> {
         let shared = Arc::clone(&self.handle.shared);
         move || shared.leftovers()
+    }
+
+    pub(super) fn shared_state(&self) -> &Arc<Shared> {
+        &self.handle.shared
     }
 
     #[cfg(test)]

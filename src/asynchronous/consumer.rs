@@ -200,7 +200,8 @@ impl Consumer {
     pub(super) fn new(channel: Channel, key: ConsumerKey, tag: ShortString) -> Self {
         let deliveries = Deliveries::new(channel.shared(), key);
         let no_ack = deliveries.is_no_ack();
-        Self { source: Arc::new(Source { channel, consumer_tag: tag, no_ack }), deliveries, handed_out: 0 }
+        let source = Source { channel, consumer_tag: tag, no_ack, generation: deliveries.generation() };
+        Self { source: Arc::new(source), deliveries, handed_out: 0 }
     }
 
     /// Returns the name that identifies the consumer on its channel.
@@ -269,6 +270,15 @@ impl Consumer {
         self.source.channel.closed_by().filter(|error| !error.is_requested()).map_or(Ok(()), Err)
     }
 
+    /// Deliveries of another transport have another source, so that a stale one is recognized.
+    #[cold]
+    fn begin_generation(&mut self) {
+        let Source { channel, consumer_tag, no_ack, .. } = &*self.source;
+        let (channel, consumer_tag, no_ack) = (channel.clone(), consumer_tag.clone(), *no_ack);
+        let generation = self.deliveries.generation();
+        self.source = Arc::new(Source { channel, consumer_tag, no_ack, generation });
+    }
+
     pub(crate) fn poll_delivery(&mut self, context: &Context<'_>) -> Poll<Option<Result<Delivery>>> {
         // Yields only between batches: a delivery that is here already is given at once. The task
         // wakes itself, because no event may follow.
@@ -284,6 +294,9 @@ impl Consumer {
         Poll::Ready(match next {
             Next::Delivery(delivery) => {
                 self.handed_out += 1;
+                if self.source.generation != self.deliveries.generation() {
+                    self.begin_generation();
+                }
                 Some(Ok(Delivery::new(Arc::clone(&self.source), delivery)))
             }
             Next::Oversize(failure) => Some(Err(failure.into())),

@@ -116,6 +116,17 @@ impl Delivery {
         self.acker.delivery_tag()
     }
 
+    /// Returns how many transports the connection had before the one on which the delivery arrived.
+    pub fn generation(&self) -> u32 {
+        self.acker.source().generation
+    }
+
+    /// Returns `true` if the channel was lost and recovered since the delivery arrived, or is being
+    /// recovered. It can no longer be settled, and the broker delivers the message again.
+    pub fn is_stale(&self) -> bool {
+        self.acker.is_stale()
+    }
+
     /// Returns `true` if the message was delivered before, to this consumer or another, and was not
     /// acknowledged.
     pub fn is_redelivered(&self) -> bool {

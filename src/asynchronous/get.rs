@@ -67,13 +67,14 @@ impl Future for GetFuture<'_> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let reply = ready!(Pin::new(&mut self.reply).poll(context))?;
+        let generation = reply.generation;
         Poll::Ready(match (reply.method, reply.content) {
             (Method::BasicGetEmpty(_), _) => Ok(None),
             (Method::BasicGetOk(ok), Some(message)) => {
                 let (delivery_tag, redelivered) = (ok.delivery_tag, ok.redelivered);
                 let delivery = crate::engine::Delivery { message, delivery_tag, redelivered };
                 let (channel, consumer_tag) = (self.channel.clone(), ShortString::new());
-                let source = Arc::new(Source { channel, consumer_tag, no_ack: self.no_ack });
+                let source = Arc::new(Source { channel, consumer_tag, no_ack: self.no_ack, generation });
                 let delivery = Delivery::new(source, delivery);
                 Ok(Some(GetMessage { delivery, message_count: ok.message_count }))
             }

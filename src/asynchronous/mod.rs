@@ -20,9 +20,12 @@ mod get;
 mod passage;
 mod publish;
 mod publisher;
+mod recovery;
 mod requests;
 mod returns;
 
+#[cfg(feature = "tokio")]
+pub use crate::driver::tokio::Connector;
 pub use acker::{Acker, Requeue, SettleFuture};
 pub use call::{Call, CallFuture, SendMethod};
 pub use channel::Channel;
@@ -35,4 +38,5 @@ pub use events::{ChannelEvent, ChannelEvents, Closed, ConnectionEvent, Connectio
 pub use get::{Get, GetFuture, GetMessage};
 pub use publish::{Confirmed, MessageProperties, Plain, Publish, PublishFuture, PublishKind};
 pub use publisher::{Confirm, ConfirmedFuture, Publisher};
+pub use recovery::Recovered;
 pub use returns::Returns;

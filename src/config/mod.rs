@@ -49,6 +49,7 @@ mod setting;
 mod tests;
 mod tls;
 mod url;
+mod while_down;
 
 pub(crate) use credentials::Offer;
 pub use credentials::{
@@ -59,3 +60,5 @@ pub use error::{ParametersError, ParametersErrorKind};
 pub use parameters::{ConnectionParameters, Endpoint, EndpointOrder, Heartbeat};
 pub use setting::Setting;
 pub use tls::{Pem, Tls};
+pub(crate) use while_down::RecoverySettings;
+pub use while_down::{Recovery, WhileDown};

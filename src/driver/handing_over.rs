@@ -10,8 +10,9 @@ use std::task::{Context, Poll, ready};
 use futures_channel::oneshot::{Receiver, Sender, channel};
 
 use super::connect::Agreed;
-use super::drive;
 use super::runtime::Runtime;
+use super::supervise::Dialer;
+use super::{drive, supervised};
 use crate::error::ConnectError;
 use crate::link::Shared;
 use crate::transport::Stream;
@@ -65,6 +66,38 @@ impl Drop for HandedOver {
     }
 }
 
+/// Opens a connection and drives it over its transports until it has ended. The open is cancelled if
+/// its result is no longer awaited.
+pub(super) async fn open_and_supervise<D: Dialer, R: Runtime>(runtime: R, dial: D, mut opener: Opener) {
+    match awaited(dial.dial(false), &mut opener).await {
+        // The result is no longer awaited.
+        None => {}
+        Some(Err(error)) => drop(opener.send(Err(error))),
+        Some(Ok(agreed)) if dial.recovery().is_on() => {
+            let (shared, supervisor) = supervised(agreed, dial, &runtime);
+            drop(opener.send(Ok(HandedOver { shared, taken: false })));
+            supervisor.await;
+        }
+        Some(Ok(agreed)) => {
+            let (shared, driver) = drive(agreed, &runtime);
+            drop(opener.send(Ok(HandedOver { shared, taken: false })));
+            driver.await;
+        }
+    }
+}
+
+/// The result of an open, or `None` if it is no longer awaited.
+async fn awaited<T>(opening: impl Future<Output = T>, opener: &mut Opener) -> Option<T> {
+    let mut opening = pin!(opening);
+    poll_fn(|context| {
+        if opener.poll_canceled(context).is_ready() {
+            return Poll::Ready(None);
+        }
+        opening.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
 /// Opens a connection and drives it until it is finished. The open is cancelled if its result is no
 /// longer awaited.
 pub(super) async fn open_and_drive<S: Stream, R: Runtime>(
@@ -72,17 +105,7 @@ pub(super) async fn open_and_drive<S: Stream, R: Runtime>(
     opening: impl Future<Output = Result<Agreed<S>, ConnectError>>,
     mut opener: Opener,
 ) {
-    let opened = {
-        let mut opening = pin!(opening);
-        poll_fn(|context| {
-            if opener.poll_canceled(context).is_ready() {
-                return Poll::Ready(None);
-            }
-            opening.as_mut().poll(context).map(Some)
-        })
-        .await
-    };
-    match opened {
+    match awaited(opening, &mut opener).await {
         // The result is no longer awaited.
         None => {}
         Some(Err(error)) => drop(opener.send(Err(error))),

@@ -17,6 +17,7 @@ mod pump;
 pub mod readiness;
 mod renewal;
 mod runtime;
+mod supervise;
 mod task;
 #[cfg(all(test, feature = "tokio"))]
 mod tests;
@@ -24,6 +25,7 @@ mod timer;
 #[cfg(feature = "tokio")]
 pub(crate) mod tokio;
 
+use std::future::Future;
 use std::sync::Arc;
 
 #[cfg(feature = "readiness")]
@@ -32,10 +34,27 @@ pub(crate) use self::handing_over::Opened;
 use self::connect::Agreed;
 use self::renewal::Asking;
 use self::runtime::Runtime;
+use self::supervise::{Dialer, supervise};
 use self::task::Driver;
 use crate::engine::Engine;
 use crate::link::Shared;
+use crate::recovery::Topology;
 use crate::transport::Stream;
+
+/// Creates what handles share, and the future that drives the connection over its transports.
+fn supervised<D: Dialer, R: Runtime>(
+    agreed: Agreed<D::Stream>,
+    dial: D,
+    runtime: &R,
+) -> (Arc<Shared>, impl Future<Output = ()> + Send + use<D, R>) {
+    let terms = dial.recovery();
+    let (shared, driver) = drive(agreed, runtime);
+    if terms.topology {
+        shared.with(|state| state.topology = Some(Topology::new(terms.record_limit)));
+    }
+    let supervisor = supervise(dial, runtime.clone(), Arc::clone(&shared), driver);
+    (shared, supervisor)
+}
 
 /// Creates what handles share, and the driver, a future that is to be run on the runtime.
 fn drive<S: Stream, R: Runtime>(agreed: Agreed<S>, runtime: &R) -> (Arc<Shared>, Driver<S, R>) {

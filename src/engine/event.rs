@@ -38,6 +38,8 @@ pub enum Completion {
     Room,
     /// The broker accepted the new secret.
     SecretUpdated,
+    /// A channel was opened again after a loss.
+    Restored,
     /// The close is complete.
     Closed,
     /// The request failed.
@@ -60,9 +62,16 @@ pub struct Reply {
     pub claimed: bool,
     /// The tag of the delivery that it brought, if that has to be settled.
     pub unsettled: Option<u64>,
+    /// The generation of the channel when it arrived.
+    pub generation: u32,
 }
 
 impl Reply {
+    /// A reply that brings nothing but its method.
+    pub(super) fn plain(channel: ChannelKey, generation: u32, method: Method) -> Self {
+        Self { channel, method, content: None, consumer: None, claimed: false, unsettled: None, generation }
+    }
+
     /// Returns the method alone.
     pub fn into_method(self) -> Method {
         self.method

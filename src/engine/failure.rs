@@ -83,6 +83,20 @@ pub enum Failure {
         /// Bytes allowed.
         limit: u64,
     },
+    /// The connection or channel was lost and is being recovered. Nothing of the request was sent.
+    Recovering {
+        /// Why the connection was lost; `None` if only the channel was.
+        cause: Option<Arc<Closure>>,
+    },
+    /// The delivery arrived before its channel was lost and recovered. The broker delivers the
+    /// message again, and nothing was sent.
+    StaleDelivery {
+        /// Its delivery tag.
+        delivery_tag: u64,
+    },
+    /// Work of the transaction was lost with the connection, so the transaction was rolled back
+    /// instead of committed.
+    TransactionLost,
     /// A bug in this crate, reported instead of a panic.
     Internal(&'static str),
 }
@@ -137,6 +151,15 @@ impl fmt::Display for Failure {
             ),
             Self::WriteLimit { limit } => {
                 write!(f, "not sent, the broker does not read: {limit} bytes wait for the socket already (write_limit)")
+            }
+            Self::Recovering { cause: Some(cause) } => write!(f, "not sent, being recovered after: {cause}"),
+            Self::Recovering { cause: None } => f.write_str("not sent, the channel is being recovered"),
+            Self::StaleDelivery { delivery_tag } => write!(
+                f,
+                "delivery {delivery_tag} arrived before its channel was lost and recovered; the broker delivers the message again"
+            ),
+            Self::TransactionLost => {
+                f.write_str("the connection was lost during the transaction, which was rolled back instead of committed")
             }
             Self::Internal(what) => write!(f, "a bug in leveret: {what}"),
         }

@@ -23,7 +23,7 @@ impl Engine {
     /// Forgets a waiter that was dropped. Forgetting one that has already completed has no effect.
     pub fn forget(&mut self, waiter: WaiterId, waits_for: WaitsFor) {
         match waits_for {
-            WaitsFor::Answer => {}
+            WaitsFor::Answer => self.leave_parking(waiter),
             WaitsFor::Turn(place) => self.leave_gate(place),
             WaitsFor::Confirms(key) => self.stop_waiting_for_confirms(key, waiter),
             WaitsFor::Room => self.stop_waiting_for_room(waiter),

@@ -82,11 +82,11 @@
 //! * *Room* is what is left below `write_limit`, the limit on bytes that wait for the socket
 //!   besides publishes.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the engine is to report them"))]
 mod changes;
 mod channel;
 mod connection;
 mod consume;
+mod entity;
 mod event;
 mod failure;
 mod forgetting;
@@ -98,6 +98,7 @@ mod publish;
 mod settings;
 pub(crate) mod slots;
 pub(crate) mod steps;
+mod survival;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -112,6 +113,7 @@ pub use connection::{
     Wanted,
 };
 pub use consume::{ConsumerEnd, Delivery, Settle, Taken};
+pub use entity::Entity;
 pub use event::{Completion, Confirmation, Discarded, Event, Reply, Returned, Settled};
 pub use failure::Failure;
 pub use forgetting::WaitsFor;
@@ -122,6 +124,7 @@ pub use opening::{
 };
 pub use publish::{Admission, GatePlace};
 pub use settings::Settings;
+pub use survival::{Losses, Stopped, Survives};
 
 pub(crate) use changes::Change;
 pub(crate) use connection::Words;
@@ -133,6 +136,7 @@ use consume::Consumers;
 use inbound::{Partial, Reading};
 use outbound::{Holding, Passing};
 use publish::{Detector, Gate};
+use survival::Survival;
 
 /// A connection after its handshake.
 ///
@@ -174,6 +178,10 @@ pub struct Engine {
     observers: Observers<ConnectionNotice>,
     /// By the incarnation of the channel. They exist longer than the channel.
     channel_observers: BTreeMap<u64, Observers<ChannelNotice>>,
+    /// The number of the transport.
+    generation: u32,
+    /// What is needed to survive the loss of a transport; `None` if it ends the connection.
+    survival: Option<Box<Survival>>,
     events: VecDeque<Event>,
     discarded: Discarded,
 }
@@ -209,6 +217,8 @@ impl Engine {
             detector: Detector::new(settings.backpressure_multiplier),
             observers: Observers::default(),
             channel_observers: BTreeMap::new(),
+            generation: 0,
+            survival: settings.survives.map(|terms| Box::new(Survival::new(terms))),
             events: VecDeque::new(),
             discarded: Discarded::default(),
             negotiated,

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::HandshakeParameters;
-use crate::config::ConnectionParameters;
+use super::{HandshakeParameters, Survives};
+use crate::config::{ConnectionParameters, RecoverySettings};
 use crate::wire::ShortString;
 
 /// The settings of an engine.
@@ -40,6 +40,8 @@ pub struct Settings {
     /// How many average frames may wait before backpressure is reported, as in Pika 0.x; `None`
     /// turns the detector off.
     pub backpressure_multiplier: Option<u32>,
+    /// How the connection survives the loss of its transport; `None` if it ends with it.
+    pub survives: Option<Survives>,
 }
 
 impl Default for Settings {
@@ -58,6 +60,7 @@ impl Default for Settings {
             default_prefetch: 250,
             blocked_timeout: None,
             backpressure_multiplier: None,
+            survives: None,
         }
     }
 }
@@ -96,8 +99,14 @@ impl From<&ConnectionParameters> for Settings {
             default_prefetch: parameters.default_prefetch,
             blocked_timeout: parameters.blocked_connection_timeout,
             backpressure_multiplier: parameters.backpressure_detection.then_some(parameters.backpressure_multiplier),
+            survives: survives(&parameters.recovery_settings()),
         }
     }
+}
+
+fn survives(terms: &RecoverySettings) -> Option<Survives> {
+    let RecoverySettings { topology, while_down, down_timeout, .. } = *terms;
+    terms.is_on().then_some(Survives { topology, while_down, down_timeout })
 }
 
 impl From<&ConnectionParameters> for HandshakeParameters {

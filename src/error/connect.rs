@@ -292,6 +292,13 @@ impl ConnectError {
         Self::new(vec![Attempt::new(progress, Cause::Io(io::Error::new(error.kind(), text)))], 0, None)
     }
 
+    /// Makes the error of a connector that gave no transport.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn no_transport(error: io::Error) -> Self {
+        let progress = Progress { endpoint: None, address: None, phase: Phase::Connect };
+        Self::new(vec![Attempt::new(progress, Cause::Io(error))], 0, None)
+    }
+
     pub(crate) fn attempts(&self) -> &[Attempt] {
         &self.attempts
     }

@@ -1,9 +1,10 @@
 //! Events of a connection or a channel.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::Error;
-use crate::engine::{ChannelNotice, ConnectionNotice};
+use crate::engine::{ChannelNotice, ConnectionNotice, Entity};
 use crate::wire::{Escaped, ShortString};
 
 /// Something that happened to a connection.
@@ -48,6 +49,60 @@ pub enum ConnectionEvent {
     /// The provider had no new secret, or the broker did not accept it, for this reason. The
     /// provider is asked again.
     SecretNotUpdated(String),
+    /// The connection was lost and is being recovered. What became of the calls and confirmed
+    /// publishes in flight is in their errors.
+    #[non_exhaustive]
+    Lost {
+        /// Why it was lost.
+        cause: Error,
+        /// The bytes of plain publishes that were queued, and of which nothing was sent.
+        unsent_octets: u64,
+        /// The number of confirmed publishes of which it is unknown whether the broker has them.
+        unknown: u64,
+    },
+    /// An attempt to connect again follows after a pause.
+    #[non_exhaustive]
+    Reconnecting {
+        /// The number of the attempt in this outage, from 1.
+        attempt: u32,
+        /// The pause before it.
+        after: Duration,
+    },
+    /// An attempt to connect again failed.
+    #[non_exhaustive]
+    ReconnectFailed {
+        /// The number of the attempt in this outage, from 1.
+        attempt: u32,
+        /// Why it failed.
+        reason: String,
+    },
+    /// A queue whose name the broker chose has another name since it was declared again. Its
+    /// bindings and consumers have it too.
+    #[non_exhaustive]
+    QueueRenamed {
+        /// The name before the loss.
+        from: ShortString,
+        /// The present name.
+        to: ShortString,
+    },
+    /// The connection is recovered: its channels are open, and requests go through. Consumers start
+    /// after this, and [`ChannelEvent::ConsumerRecovered`] reports each.
+    #[non_exhaustive]
+    Recovered {
+        /// How many transports there were before this one.
+        generation: u32,
+        /// How long the connection was down.
+        outage: Duration,
+        /// What could not be restored, and why.
+        failed: Vec<(Entity, Error)>,
+    },
+    /// The connection has declared more than `recovery_record_limit` exchanges, queues, bindings and
+    /// consumers. Those above the limit do not come back after a loss.
+    RecordFull,
+    /// Something could not be restored, for this reason.
+    EntityFailed(Entity, Error),
+    /// Something that could not be restored at first has been restored.
+    EntityRecovered(Entity),
     /// The connection ended, for this reason. This is the last event.
     Closed(Error),
 }
@@ -67,6 +122,13 @@ pub enum ChannelEvent {
     /// The client cancelled the consumer with this tag because it did not keep up: see
     /// [`ErrorKind::ConsumerOverflowed`](crate::ErrorKind::ConsumerOverflowed).
     ConsumerOverflowed(ShortString),
+    /// The channel was lost, with its connection or alone, and is being recovered. Deliveries that
+    /// arrived before can no longer be settled; the broker delivers them again.
+    Lost,
+    /// The channel is open again.
+    Recovered,
+    /// The consumer with this tag is running again.
+    ConsumerRecovered(ShortString),
     /// The channel ended, for this reason. This is the last event.
     Closed(Error),
 }
@@ -87,6 +149,21 @@ impl fmt::Display for ConnectionEvent {
             Self::ReadingResumed => f.write_str("reading resumes: the consumers have caught up"),
             Self::SecretUpdated => f.write_str("the broker accepted a new secret"),
             Self::SecretNotUpdated(why) => write!(f, "the secret is not renewed: {}", Escaped(why)),
+            Self::Lost { cause, unsent_octets, unknown } => {
+                write!(f, "the connection is lost: {cause}; {unsent_octets} bytes of publishes are unsent, ")?;
+                write!(f, "{unknown} confirms unknown")
+            }
+            Self::Reconnecting { attempt, after } => write!(f, "attempt {attempt} to connect again in {after:?}"),
+            Self::ReconnectFailed { attempt, reason } => write!(f, "attempt {attempt} failed: {reason}"),
+            Self::QueueRenamed { from, to } => {
+                write!(f, "the queue {} is now named {}", Escaped(from), Escaped(to))
+            }
+            Self::Recovered { outage, failed, .. } => {
+                write!(f, "the connection is recovered after {outage:?}; {} were not restored", failed.len())
+            }
+            Self::RecordFull => f.write_str("more was declared than recovery_record_limit"),
+            Self::EntityFailed(entity, why) => write!(f, "{entity} is not restored: {why}"),
+            Self::EntityRecovered(entity) => write!(f, "{entity} is restored"),
             Self::Closed(why) => write!(f, "{why}"),
         }
     }
@@ -102,6 +179,9 @@ impl fmt::Display for ChannelEvent {
             Self::ConsumerOverflowed(tag) => {
                 write!(f, "the consumer {} did not keep up and was cancelled", Escaped(tag))
             }
+            Self::Lost => f.write_str("the channel is lost"),
+            Self::Recovered => f.write_str("the channel is recovered"),
+            Self::ConsumerRecovered(tag) => write!(f, "the consumer {} is running again", Escaped(tag)),
             Self::Closed(why) => write!(f, "{why}"),
         }
     }
@@ -118,6 +198,20 @@ impl From<ConnectionNotice> for ConnectionEvent {
             ConnectionNotice::ReadingResumed => Self::ReadingResumed,
             ConnectionNotice::SecretUpdated => Self::SecretUpdated,
             ConnectionNotice::SecretNotUpdated(why) => Self::SecretNotUpdated(why),
+            ConnectionNotice::Lost { cause, losses } => {
+                Self::Lost { cause: cause.into(), unsent_octets: losses.unsent_octets, unknown: losses.unknown }
+            }
+            ConnectionNotice::Reconnecting { attempt, after } => Self::Reconnecting { attempt, after },
+            ConnectionNotice::ReconnectFailed { attempt, reason } => Self::ReconnectFailed { attempt, reason },
+            ConnectionNotice::QueueRenamed { from, to } => Self::QueueRenamed { from, to },
+            ConnectionNotice::Recovered { generation, outage, failed } => Self::Recovered {
+                generation,
+                outage,
+                failed: failed.into_iter().map(|(entity, failure)| (entity, failure.into())).collect(),
+            },
+            ConnectionNotice::RecordFull => Self::RecordFull,
+            ConnectionNotice::EntityFailed(entity, failure) => Self::EntityFailed(entity, failure.into()),
+            ConnectionNotice::EntityRecovered(entity) => Self::EntityRecovered(entity),
             ConnectionNotice::Closed(closure) => Self::Closed(closure.into()),
         }
     }
@@ -130,6 +224,9 @@ impl From<ChannelNotice> for ChannelEvent {
             ChannelNotice::Resumed => Self::Resumed,
             ChannelNotice::ConsumerCancelled(tag) => Self::ConsumerCancelled(tag),
             ChannelNotice::ConsumerOverflowed(tag) => Self::ConsumerOverflowed(tag),
+            ChannelNotice::Lost => Self::Lost,
+            ChannelNotice::Recovered => Self::Recovered,
+            ChannelNotice::ConsumerRecovered(tag) => Self::ConsumerRecovered(tag),
             ChannelNotice::Closed(closure) => Self::Closed(closure.into()),
         }
     }

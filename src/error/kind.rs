@@ -64,6 +64,14 @@ pub enum ErrorKind {
     /// Publishing is paused and the caller did not want to wait, or a call was refused because more
     /// bytes than `write_limit` wait for the socket. Nothing was sent.
     Backpressure,
+    /// The connection or channel was lost and is being recovered. Nothing was sent.
+    Recovering,
+    /// The delivery arrived before its channel was lost and recovered. The broker delivers the
+    /// message again, and nothing was sent.
+    StaleDelivery,
+    /// Work of the transaction was lost with the connection. The transaction was rolled back
+    /// instead of committed.
+    TransactionLost,
 }
 
 impl ErrorKind {
@@ -88,6 +96,9 @@ impl ErrorKind {
         Self::ChannelsExhausted,
         Self::MessageTooLarge,
         Self::Backpressure,
+        Self::Recovering,
+        Self::StaleDelivery,
+        Self::TransactionLost,
     ];
 
     /// Returns the name in lower case, such as `connection_closed`, for metrics and logs. `Display`
@@ -120,6 +131,9 @@ impl ErrorKind {
             Self::ChannelsExhausted => "channels_exhausted",
             Self::MessageTooLarge => "message_too_large",
             Self::Backpressure => "backpressure",
+            Self::Recovering => "recovering",
+            Self::StaleDelivery => "stale_delivery",
+            Self::TransactionLost => "transaction_lost",
         }
     }
 }
@@ -147,6 +161,9 @@ pub(super) fn failure_kind(failure: &Failure) -> ErrorKind {
         | Failure::AlreadySettled { .. }
         | Failure::Unconfirmed
         | Failure::SecretErased => ErrorKind::Usage,
+        Failure::Recovering { .. } => ErrorKind::Recovering,
+        Failure::StaleDelivery { .. } => ErrorKind::StaleDelivery,
+        Failure::TransactionLost => ErrorKind::TransactionLost,
         Failure::Internal(_) => ErrorKind::Protocol,
     }
 }
@@ -186,11 +203,14 @@ mod tests {
             | ErrorKind::Decode
             | ErrorKind::Usage
             | ErrorKind::ChannelsExhausted
-            | ErrorKind::MessageTooLarge => false,
-            ErrorKind::Backpressure => true,
+            | ErrorKind::MessageTooLarge
+            | ErrorKind::Backpressure
+            | ErrorKind::Recovering
+            | ErrorKind::StaleDelivery => false,
+            ErrorKind::TransactionLost => true,
         };
         assert_eq!(ErrorKind::ALL.iter().position(|kind| last(*kind)), Some(ErrorKind::ALL.len() - 1));
-        assert_eq!(ErrorKind::Backpressure as usize + 1, ErrorKind::ALL.len());
+        assert_eq!(ErrorKind::TransactionLost as usize + 1, ErrorKind::ALL.len());
     }
 
     #[test]

@@ -56,6 +56,24 @@ impl Error {
         self.fate() == Some(Fate::Unknown)
     }
 
+    /// Returns `true` if the request failed because its connection or channel is being recovered.
+    /// Nothing of it was sent.
+    pub fn is_recovering(&self) -> bool {
+        self.kind() == ErrorKind::Recovering
+    }
+
+    /// Returns `true` if the delivery arrived before its channel was lost and recovered. It was not
+    /// settled, and the broker delivers the message again.
+    pub fn is_stale_delivery(&self) -> bool {
+        self.kind() == ErrorKind::StaleDelivery
+    }
+
+    /// Returns `true` if a transaction was rolled back instead of committed, because work of it was
+    /// lost with the connection.
+    pub fn is_transaction_lost(&self) -> bool {
+        self.kind() == ErrorKind::TransactionLost
+    }
+
     /// Returns `true` for 404: the exchange or queue does not exist.
     pub fn is_not_found(&self) -> bool {
         self.reply_code() == Some(ReplyCode::NOT_FOUND)
@@ -152,6 +170,8 @@ impl Error {
                 Failure::TimedOut(_)
                 | Failure::TimedOutBlocked { .. }
                 | Failure::Backpressure
+                | Failure::Recovering { .. }
+                | Failure::TransactionLost
                 | Failure::WriteLimit { .. },
             )
             | Cause::Nacked

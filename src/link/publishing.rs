@@ -49,7 +49,10 @@ impl Shared {
                 }
                 let id = state.waiters.insert();
                 match state.engine.wait_to_publish(key, publish, confirm, id) {
-                    Ok(place) => Ok((Some((id, place)), false)),
+                    Ok(place) => {
+                        state.engine.limit_wait(place, id, self.now());
+                        Ok((Some((id, place)), false))
+                    }
                     Err(failure) => {
                         drop(state.waiters.remove(id));
                         Err(failure)
@@ -83,7 +86,7 @@ impl Shared {
             with_confirm(state, confirmed, |state, confirm| {
                 match state.engine.publish_if_open(key, publish, confirm)? {
                     Admission::Open => Ok(()),
-                    Admission::Closed => Err(Failure::Backpressure),
+                    Admission::Closed => Err(state.engine.pause(key)),
                 }
             })
         })?;

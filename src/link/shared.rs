@@ -1,14 +1,15 @@
 //! What handles and driver share under one lock: the engine, its waiters, and how the driver is
 //! woken.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Waker};
 use std::time::Instant;
 
 use super::waiters::Resolved;
 use super::{Clock, Polled, Waiters};
-use crate::engine::{Discarded, Engine, Event, WaiterId, WaitsFor};
+use crate::engine::{ConnectionNotice, Discarded, Engine, Event, WaiterId, WaitsFor};
+use crate::recovery::{Outcome, Topology};
 
 /// The lock of a connection.
 ///
@@ -30,6 +31,9 @@ use crate::engine::{Discarded, Engine, Event, WaiterId, WaitsFor};
 #[derive(Debug)]
 pub(crate) struct Shared {
     clock: Clock,
+    /// How many transports, and channels alone, were lost. Read without the lock by what holds
+    /// deliveries: it may be old there for a moment, as if the loss came later.
+    losses: AtomicU32,
     state: Mutex<State>,
 }
 
@@ -40,6 +44,8 @@ pub(crate) struct State {
     pub(crate) engine: Engine,
     /// The waiters of the engine.
     pub(crate) waiters: Waiters,
+    /// What the connection has declared, if that is recorded.
+    pub(crate) topology: Option<Topology>,
     /// How the driver is woken; `None` while it is awake.
     sleeping: Option<Sleep>,
 }
@@ -86,7 +92,29 @@ impl Shared {
     /// Shares an engine on which no channel was opened.
     pub(crate) fn new(mut engine: Engine, clock: Clock) -> Self {
         engine.count_channels_from(channels_from());
-        Self { clock, state: Mutex::new(State { engine, waiters: Waiters::default(), sleeping: None }) }
+        Self {
+            clock,
+            losses: AtomicU32::new(0),
+            state: Mutex::new(State { engine, waiters: Waiters::default(), topology: None, sleeping: None }),
+        }
+    }
+
+    /// How many transports, and channels alone, were lost.
+    #[inline]
+    pub(crate) fn losses(&self) -> u32 {
+        self.losses.load(Ordering::Relaxed)
+    }
+
+    /// Follows an engine that survives losses.
+    #[cold]
+    fn follow(&self, state: &mut State) {
+        self.losses.store(state.engine.generation(), Ordering::Relaxed);
+        while let Some(change) = state.engine.poll_change() {
+            let recorded = state.topology.as_mut().map(|topology| topology.apply(change));
+            if recorded == Some(Outcome::LimitReached) {
+                state.engine.tell_connection(&ConnectionNotice::RecordFull);
+            }
+        }
     }
 
     /// The present time.
@@ -101,6 +129,9 @@ impl Shared {
         let mut state = self.lock();
         let result = step(&mut state);
         let after = state.settle();
+        if state.engine.survives_loss() {
+            self.follow(&mut state);
+        }
         drop(state);
         if after.run() {
             self.settle_rest();
@@ -164,6 +195,9 @@ impl Shared {
         let before = state.sleeping.take();
         let (result, sleep) = step(&mut state.engine);
         let after = state.settle();
+        if state.engine.survives_loss() {
+            self.follow(&mut state);
+        }
         // Asked after the events were handled, because taking back a completion may queue output or
         // end a pause. Nothing can be missed between this check and the next step: both need the
         // lock.

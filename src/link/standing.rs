@@ -17,6 +17,8 @@ pub(crate) enum Topic {
     Returns(ChannelKey),
     /// Deliveries. The waiter is registered when they are taken.
     Deliveries,
+    /// What a supervisor has to do.
+    Supervision,
 }
 
 /// A standing waiter. It holds no handle, so it keeps no channel or connection open.
@@ -41,6 +43,7 @@ impl Standing {
                 Topic::Connection => state.engine.observe_connection(waiter, interest),
                 Topic::Channel(key) => state.engine.observe_channel(key, waiter, interest),
                 Topic::Returns(key) => state.engine.listen_for_returns(key, waiter),
+                Topic::Supervision => state.engine.supervise(waiter),
                 Topic::Deliveries => {}
             }
             waiter
@@ -80,7 +83,7 @@ impl Standing {
             Topic::Connection => state.engine.lost_connection_notices(self.waiter),
             Topic::Channel(key) => state.engine.lost_channel_notices(key, self.waiter),
             Topic::Returns(key) => state.engine.lost_returns(key),
-            Topic::Deliveries => 0,
+            Topic::Deliveries | Topic::Supervision => 0,
         })
     }
 }
@@ -92,7 +95,7 @@ impl Drop for Standing {
                 Topic::Connection => state.engine.ignore_connection(self.waiter),
                 Topic::Channel(key) => state.engine.ignore_channel(key, self.waiter),
                 Topic::Returns(key) => state.engine.stop_returns(key, self.waiter),
-                Topic::Deliveries => {}
+                Topic::Deliveries | Topic::Supervision => {}
             }
             state.forget(self.waiter, WaitsFor::Answer)
         });

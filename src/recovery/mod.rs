@@ -8,8 +8,9 @@ mod attempts;
 mod plan;
 mod race;
 #[cfg_attr(not(test), expect(dead_code, reason = "the supervisor of a connection is to use it"))]
-#[expect(unreachable_pub, reason = "the root of the crate is to re-export its public types")]
 mod record;
 
 pub(crate) use plan::{DialPlan, Step};
 pub(crate) use race::Target;
+pub(crate) use record::{Outcome, Topology};
+pub use record::{Recorded, RecordedTopology};

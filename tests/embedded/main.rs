@@ -13,6 +13,7 @@ mod handles;
 mod inspection;
 mod plain_thread;
 mod pressure;
+mod recovery;
 mod reviewed;
 mod stepped;
 mod time;

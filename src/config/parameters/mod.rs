@@ -11,6 +11,7 @@ mod values;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::config::Recovery;
 use crate::config::url::{
     AUTH_MECHANISM, CA_FILE, CERTIFICATE_FILE, CLIENT_PROPERTIES, CONNECTION_TIMEOUT, ERASE_ON_CONNECT,
     FAIL_IF_NO_PEER_CERT, KEY_FILE, KEY_PASSWORD, SEND_SERVER_NAME, SERVER_NAME, SOCKET_TIMEOUT, SSL_OPTIONS,
@@ -21,8 +22,8 @@ use crate::wire::FieldTable;
 use table::{Row, parameters};
 use values::{
     ADDRESS, ANY_U16, ATTEMPT_DELAY, DEADLINE, DEADLINE_OR_NONE, DELAY, DELAY_OR_NONE, FRAME_MAX, HEARTBEAT, LIMIT,
-    LOCALE, MARK, NAME, ORDER, POSITIVE_U16, POSITIVE_U32, POSITIVE_U64, POSITIVE_USIZE, PROBES, SOCKET_MILLISECONDS,
-    SOCKET_OCTETS, SOCKET_SECONDS, T_OR_F, TRUE_OR_FALSE,
+    LOCALE, MARK, NAME, ORDER, POSITIVE_U16, POSITIVE_U32, POSITIVE_U64, POSITIVE_USIZE, PROBES, RECOVERY,
+    SOCKET_MILLISECONDS, SOCKET_OCTETS, SOCKET_SECONDS, T_OR_F, TRUE_OR_FALSE,
 };
 
 pub use endpoint::{Endpoint, EndpointOrder};
@@ -175,6 +176,11 @@ parameters! {
             "blocked_connection_timeout" "seconds from 0, such as 0.25, up to 31536000 (a year), or none"
                 codec DELAY_OR_NONE;
         }
+
+    recovery: Recovery = Recovery::None, "`none`",
+        "What is recovered after the connection was lost.",
+        set |recovery: Recovery| recovery,
+        keys { "recovery" "none, connection or topology" codec RECOVERY; }
 
     channel_max: u16 = u16::MAX, "65535",
         "The largest number of channels that may be open at the same time. The smaller of this and the server's limit applies.",
@@ -380,6 +386,24 @@ impl ConnectionParameters {
     /// [`write_high_water`](Self::write_high_water) if it is `None`.
     pub fn low_water(&self) -> usize {
         self.write_low_water.unwrap_or(self.write_high_water / 2)
+    }
+
+    /// How the connection is recovered.
+    pub(crate) fn recovery_settings(&self) -> crate::config::RecoverySettings {
+        use crate::config::{RecoverySettings, WhileDown};
+        RecoverySettings {
+            connections: self.recovery != Recovery::None,
+            topology: self.recovery == Recovery::Topology,
+            delay: Duration::from_secs(1),
+            max_delay: Duration::from_secs(30),
+            stable_after: Duration::from_secs(30),
+            attempts: None,
+            timeout: None,
+            refusals: 5,
+            record_limit: 65_536,
+            while_down: WhileDown::Wait,
+            down_timeout: Duration::from_secs(60),
+        }
     }
 
     /// Returns `true` if TCP probes an idle connection (SO_KEEPALIVE): if

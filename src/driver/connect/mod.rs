@@ -16,6 +16,8 @@ use bytes::BytesMut;
 use self::dial::{Dial, Done, Next, Outcome};
 use self::used::Used;
 use super::runtime::{Network, Runtime};
+use super::supervise::Dialer;
+use crate::config::RecoverySettings;
 use crate::config::{ConnectionParameters, Credentials, CredentialsProvider, Endpoint};
 use crate::engine::{Negotiated, Settings};
 use crate::error::{ConnectCause, ConnectError};
@@ -58,6 +60,28 @@ pub(super) async fn open_over<N: Network>(
                 dial.begin(target, start(network, target, endpoint, parameters));
             }
         }
+    }
+}
+
+/// The endpoints of the parameters, dialled over a network.
+pub(super) struct OverNetwork<N> {
+    pub(super) network: N,
+    pub(super) parameters: ConnectionParameters,
+}
+
+impl<N: Network + Send + 'static> Dialer for OverNetwork<N> {
+    type Stream = N::Stream;
+
+    async fn dial(&self, again: bool) -> Result<Agreed<N::Stream>, ConnectError> {
+        if !again {
+            return open_over(&self.network, &self.parameters).await;
+        }
+        // The supervisor makes the pauses between cycles.
+        open_over(&self.network, &self.parameters.clone().connection_attempts(1)).await
+    }
+
+    fn recovery(&self) -> RecoverySettings {
+        self.parameters.recovery_settings()
     }
 }
 

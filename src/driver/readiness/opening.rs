@@ -8,7 +8,8 @@ use super::source::Token;
 use super::stream::{Any, Ready, ReadyStream};
 use crate::config::ConnectionParameters;
 use crate::driver::connect;
-use crate::driver::handing_over::{Opened, open_and_drive, opening};
+use crate::driver::connect::OverNetwork;
+use crate::driver::handing_over::{Opened, open_and_drive, open_and_supervise, opening};
 
 impl Core {
     /// Opens a connection over the network, and drives it until it is finished.
@@ -17,7 +18,7 @@ impl Core {
         let core = self.clone();
         self.spawn(async move {
             let network = Tcp(core.clone());
-            open_and_drive(core, connect::open_over(&network, &parameters), opener).await;
+            open_and_supervise(core, OverNetwork { network, parameters }, opener).await;
         });
         opened
     }

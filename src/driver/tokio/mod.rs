@@ -1,5 +1,6 @@
 //! Connections that tokio drives: its sockets, timers and tasks, and nothing else.
 
+mod connector;
 mod network;
 mod on_runtime;
 mod thread;
@@ -12,18 +13,21 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::task::{AbortHandle, coop};
 use tokio::time::Sleep;
 
-use super::connect::{self, Agreed};
+use super::connect::{self, Agreed, OverNetwork};
+use super::handing_over::{open_and_drive, open_and_supervise};
 use super::runtime::{Alarm, Runtime};
+use super::supervise::Dialer;
 use super::task::Driver;
 use crate::config::{ConnectionParameters, CredentialsProvider, Provided, ProviderError};
 use crate::error::{ConnectError, Result};
 use crate::link::{Clock, Shared};
 use crate::transport::{OnTokio, Stream};
 
+use self::connector::Connecting;
+pub use self::connector::Connector;
 use self::network::Tcp;
 use self::on_runtime::on_runtime;
 use self::thread::on_thread;
@@ -31,10 +35,31 @@ use self::thread::on_thread;
 /// Opens a connection over the network, and starts its driver: in a task of the present runtime, or
 /// on a separate thread.
 pub(crate) async fn open(parameters: ConnectionParameters) -> Result<Arc<Shared>> {
-    if parameters.driver_thread {
-        return Ok(on_thread(async move || reach(&parameters).await).await?);
+    let driver_thread = parameters.driver_thread;
+    begin(OverNetwork { network: Tcp, parameters }, driver_thread).await
+}
+
+/// Opens a connection, and starts what drives it over its transports.
+async fn begin<D: Dialer>(dialer: D, driver_thread: bool) -> Result<Arc<Shared>> {
+    if driver_thread {
+        return Ok(on_thread(|opener| open_and_supervise(OnTokioRuntime, dialer, opener)).await?);
     }
-    on_runtime(async { Ok(start(reach(&parameters).await?)) }).await
+    on_runtime(async {
+        let agreed = dialer.dial(false).await?;
+        if !dialer.recovery().is_on() {
+            return Ok(start(agreed));
+        }
+        let (shared, supervisor) = super::supervised(agreed, dialer, &OnTokioRuntime);
+        tokio::spawn(supervisor);
+        Ok(shared)
+    })
+    .await
+}
+
+/// The same on the transports of a connector.
+pub(crate) async fn open_with<C: Connector>(connector: C, parameters: ConnectionParameters) -> Result<Arc<Shared>> {
+    let driver_thread = parameters.driver_thread;
+    begin(Connecting { connector, parameters }, driver_thread).await
 }
 
 /// The same on a given stream.
@@ -43,13 +68,10 @@ where
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     if parameters.driver_thread {
-        return Ok(on_thread(async move || agree(stream, &parameters).await).await?);
+        let opening = async move { agree(stream, &parameters).await };
+        return Ok(on_thread(|opener| open_and_drive(OnTokioRuntime, opening, opener)).await?);
     }
     on_runtime(async { Ok(start(agree(stream, &parameters).await?)) }).await
-}
-
-async fn reach(parameters: &ConnectionParameters) -> Result<Agreed<OnTokio<TcpStream>>, ConnectError> {
-    connect::open_over(&Tcp, parameters).await
 }
 
 pub(super) async fn agree<T>(stream: T, parameters: &ConnectionParameters) -> Result<Agreed<OnTokio<T>>, ConnectError>

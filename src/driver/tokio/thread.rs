@@ -5,25 +5,20 @@ use std::future::Future;
 use std::sync::Arc;
 use std::thread;
 
-use super::OnTokioRuntime;
-use crate::driver::connect::Agreed;
-use crate::driver::handing_over::{open_and_drive, opening};
+use crate::driver::handing_over::{Opener, opening};
 use crate::error::ConnectError;
 use crate::link::Shared;
-use crate::transport::Stream;
 
 /// Opens a connection on a separate thread, and drives it there until it is finished. Dropping the
 /// future cancels the open on that thread too.
-pub(super) async fn on_thread<S, F>(open: impl FnOnce() -> F + Send + 'static) -> Result<Arc<Shared>, ConnectError>
-where
-    S: Stream,
-    F: Future<Output = Result<Agreed<S>, ConnectError>>,
-{
+pub(super) async fn on_thread<F: Future<Output = ()>>(
+    open_and_drive: impl FnOnce(Opener) -> F + Send + 'static,
+) -> Result<Arc<Shared>, ConnectError> {
     let (opener, opened) = opening();
     let started = thread::Builder::new().name("leveret-driver".to_owned()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         match runtime {
-            Ok(runtime) => runtime.block_on(open_and_drive(OnTokioRuntime, open(), opener)),
+            Ok(runtime) => runtime.block_on(open_and_drive(opener)),
             Err(error) => drop(opener.send(Err(ConnectError::no_thread(&error)))),
         }
     });

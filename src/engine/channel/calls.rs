@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::engine::consume::Terms;
+use crate::engine::changes::Change;
+use crate::engine::consume::{Restart, Terms};
 use crate::engine::outbound::{DEFERRED, HELD};
 use crate::engine::slots::Place;
 use crate::engine::steps::step;
@@ -15,7 +16,7 @@ use crate::wire::ShortString;
 pub(in crate::engine) struct PendingCall {
     /// The call's number on its channel.
     pub(super) number: u64,
-    pub(super) request: MethodId,
+    pub(in crate::engine) request: MethodId,
     pub(super) replies: &'static [MethodId],
     pub(in crate::engine) waiter: Option<WaiterId>,
     pub(in crate::engine) effect: Effect,
@@ -31,6 +32,8 @@ pub(in crate::engine) enum Effect {
     None,
     /// The channel becomes open.
     Open,
+    /// The channel becomes open again.
+    Reopen,
     /// A consumer becomes running.
     Consume(Starting),
     /// A consumer ends.
@@ -38,6 +41,8 @@ pub(in crate::engine) enum Effect {
         tag: ShortString,
         ending: Ending,
     },
+    /// The topology changes.
+    Record(Box<Change>),
     /// The reply carries a message.
     Get {
         no_ack: bool,
@@ -48,10 +53,14 @@ pub(in crate::engine) enum Effect {
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Starting {
     /// Empty if the broker chooses the tag.
-    pub(super) tag: ShortString,
+    pub(in crate::engine) tag: ShortString,
     pub(in crate::engine) terms: Terms,
     /// Whether the caller gets the consumer with the reply, so that no other can claim it.
     pub(in crate::engine) claimed: bool,
+    /// What starts it again after a loss, if it comes back.
+    pub(in crate::engine) restart: Option<Box<Restart>>,
+    /// Whether it is started again.
+    pub(in crate::engine) again: bool,
 }
 
 /// The consumer that a cancel ends.
@@ -171,6 +180,12 @@ impl Calls {
         self.cancels.contains_key(tag)
     }
 
+    /// Whether a consumer is being started again.
+    pub(in crate::engine) fn is_restarting(&self) -> bool {
+        let starts = |call: &PendingCall| matches!(&call.effect, Effect::Consume(starting) if starting.again);
+        self.consumes.values().flatten().any(starts)
+    }
+
     /// Whether a consumer that was requested with exactly this tag is starting.
     pub(in crate::engine) fn is_starting(&self, tag: &ShortString) -> bool {
         self.consumes.contains_key(tag)
@@ -228,7 +243,7 @@ impl Calls {
     }
 
     /// All calls, in the order in which they were made.
-    pub(super) fn into_sorted(self) -> Vec<PendingCall> {
+    pub(in crate::engine) fn into_sorted(self) -> Vec<PendingCall> {
         let tagged = self.consumes.into_values().chain(self.cancels.into_values()).flatten();
         let mut calls: Vec<PendingCall> = self.in_order.into_iter().chain(self.unnamed).chain(tagged).collect();
         calls.sort_unstable_by_key(|call| call.number);

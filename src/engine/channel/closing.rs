@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Channel, ChannelLife};
+use crate::engine::changes::Change;
 use crate::engine::connection::broker_closure;
 use crate::engine::inbound::Assembly;
 use crate::engine::outbound::HELD;
@@ -50,7 +51,10 @@ impl Engine {
             channel.add_closer(waiter);
             return Ok(());
         }
-        if let Err(failure) = self.check_channel(key) {
+        if self.close_suspended(key, code, text, waiter) {
+            return Ok(());
+        }
+        if let Err(failure) = self.check_channel(key).or_else(|failure| self.allow_reopening(key, failure)) {
             return match failure {
                 Failure::Closed { closure, .. } if closure.is_requested() => {
                     self.await_requested_end(key, &closure, waiter);
@@ -134,6 +138,12 @@ impl Engine {
         debug_assert!(queued.is_ok(), "close-ok always fits");
         let method = MethodId::new(close.class_id, close.method_id);
         let closure = broker_closure(Scope::Channel(key.number), close.reply_code, &close.reply_text, method);
+        if self.refuses_restart(key, closure.method) {
+            self.suspend_channel(key, &closure);
+            self.gate.set_stopped(key, true);
+            self.notify_supervisor();
+            return;
+        }
         if let Some(closing) = self.channels.get_mut(key).filter(|channel| channel.state == ChannelLife::Closing) {
             if !closing.held.is_holding() {
                 // Both sides closed at once. The broker still answers our close (AMQP 0-9-1
@@ -175,6 +185,9 @@ impl Engine {
         self.evict_from_gate(Some(key), closure);
         self.end_consumers(key, closure);
         let Some(channel) = self.channels.remove(key, closure) else { return };
+        if !channel.is_private {
+            self.push_change(Change::ChannelClosed(key));
+        }
         // A channel that was closing has an earlier cause of its own.
         let first = self.channels.closure(key).cloned().unwrap_or_else(|| Arc::clone(closure));
         self.resolve_channel(*channel, &first, closure);
@@ -254,6 +267,35 @@ impl Engine {
             self.deadlines.end(deadline);
             self.complete(Some(closer), Completion::Failed(failure.clone()));
         }
+    }
+
+    /// Closes a channel of which the broker does not know, because its transport was lost. Returns
+    /// `false` if it is not such a channel.
+    fn close_suspended(
+        &mut self,
+        key: ChannelKey,
+        code: ReplyCode,
+        text: &ShortString,
+        waiter: Option<WaiterId>,
+    ) -> bool {
+        let state = self.channels.get(key).map(|channel| channel.state);
+        if !matches!(state, Some(ChannelLife::Suspended)) || self.state.closure().is_some() {
+            return false;
+        }
+        let (scope, reply_text) = (Scope::Channel(key.number), text.to_string());
+        let requested = Closure::silent(Reason::Requested);
+        let closure = Arc::new(Closure { scope, reply_code: Some(code), reply_text, ..requested });
+        self.channels.record(key, &closure);
+        self.remove_channel(key, &closure);
+        self.complete(waiter, Completion::Closed);
+        true
+    }
+
+    /// Lets a channel be closed that is being reopened.
+    fn allow_reopening(&self, key: ChannelKey, failure: Failure) -> Result<(), Failure> {
+        let is_reopening = self.channels.get(key).is_some_and(|channel| channel.state == ChannelLife::Reopening);
+        let is_restored = self.channels.open(key).is_some() && self.recovering().is_some() && !self.is_down();
+        if is_reopening || is_restored { Ok(()) } else { Err(failure) }
     }
 
     fn end_consumers(&mut self, key: ChannelKey, closure: &Arc<Closure>) {

@@ -38,9 +38,40 @@ pub(super) enum ChannelLife {
     Opening,
     /// All requests are possible.
     Open,
+    /// It was requested while the connection was down, and `channel.open` was not sent.
+    Unsent,
+    /// Its transport was lost, and the broker does not know it.
+    Suspended,
+    /// `channel.open` was sent again after a loss.
+    Reopening,
     /// `channel.close` was sent. Replies and confirms that still arrive count; deliveries do not,
     /// and a violation is ignored.
     Closing,
+}
+
+impl ChannelLife {
+    /// Whether its requests wait for a recovery.
+    pub(super) fn is_suspended(self) -> bool {
+        matches!(self, Self::Suspended | Self::Reopening | Self::Unsent)
+    }
+}
+
+/// What the broker has in an open transaction.
+#[derive(Debug, Default)]
+pub(super) struct Transaction {
+    /// Whether something was published or settled since it began.
+    pub(super) is_dirty: bool,
+    /// Whether work of it was lost with the connection.
+    pub(super) is_lost: bool,
+}
+
+impl Transaction {
+    /// Records a loss. `transacts` is whether the channel has transactions, and `held` whether work
+    /// waited for the reply to a commit.
+    pub(super) fn lose(&mut self, transacts: bool, held: bool) {
+        self.is_lost |= transacts && (self.is_dirty || held);
+        self.is_dirty = false;
+    }
 }
 
 /// A channel.
@@ -74,6 +105,14 @@ pub(super) struct Channel {
     pub(super) returns: Returns,
     /// Whether the broker has stopped content (`channel.flow`).
     pub(super) flow_stopped: bool,
+    /// The transport on which it was opened last.
+    pub(super) generation: u32,
+    pub(super) transaction: Transaction,
+    /// The queue that an empty name means: the last one that was declared. Kept only if the
+    /// topology is recorded.
+    pub(super) queue: ShortString,
+    /// Whether it belongs to the recovery and not to the application.
+    pub(super) is_private: bool,
 }
 
 impl Channel {
@@ -96,6 +135,10 @@ impl Channel {
             confirms: None,
             returns: Returns::default(),
             flow_stopped: false,
+            generation: 0,
+            transaction: Transaction::default(),
+            queue: ShortString::new(),
+            is_private: false,
         }
     }
 

@@ -3,7 +3,9 @@
 use super::ChannelLife;
 use super::calls::{Effect, Ending, PendingCall};
 use crate::engine::consume::{ConsumerLife, Listener, Stream, Terms};
-use crate::engine::{ChannelKey, Completion, ConsumerEnd, Engine, Failure, Fate, Message, Reply, Violation};
+use crate::engine::{
+    ChannelKey, ChannelNotice, Completion, ConsumerEnd, Engine, Failure, Fate, Message, Reply, Violation,
+};
 use crate::protocol::{Method, ReplyCode};
 use crate::wire::ShortString;
 
@@ -38,8 +40,7 @@ impl Engine {
         content: Option<Message>,
     ) {
         self.deadlines.end(call.deadline);
-        let mut reply =
-            Box::new(Reply { channel: key, method, content, consumer: None, claimed: false, unsettled: None });
+        let mut reply = Box::new(Reply { content, ..Reply::plain(key, self.channel_generation(key), method) });
         match (call.effect, &reply.method) {
             (Effect::Open, _) => {
                 if let Some(channel) = self.channels.get_mut(key).filter(|it| it.state == ChannelLife::Opening) {
@@ -47,6 +48,26 @@ impl Engine {
                 }
                 self.complete(call.waiter, Completion::Opened(key));
                 return;
+            }
+            (Effect::Record(change), method) => self.record_reply(key, *change, method),
+            (Effect::Reopen, _) => {
+                if let Some(channel) = self.channels.get_mut(key).filter(|it| it.state == ChannelLife::Reopening) {
+                    channel.state = ChannelLife::Open;
+                }
+                self.complete(call.waiter, Completion::Restored);
+                return;
+            }
+            (Effect::Consume(starting), Method::BasicConsumeOk(ok)) if starting.again => {
+                let tag = ok.consumer_tag.clone();
+                let consumer = self.start_consumer(key, &tag, &starting);
+                self.send_deferred_cancels(key, &tag);
+                self.tell_channel(key, &ChannelNotice::ConsumerRecovered(tag.clone()));
+                // It may have been dropped while it was started.
+                if let Some(consumer) = consumer.filter(|consumer| self.is_abandoned(*consumer)) {
+                    let ending = Ending::Known(consumer);
+                    let cancelled = self.cancel_without_waiter(key, ending, tag);
+                    debug_assert!(cancelled.is_ok() || self.check_channel(key).is_err(), "a known tag fits a frame");
+                }
             }
             (Effect::Consume(starting), Method::BasicConsumeOk(ok)) => {
                 let tag = ok.consumer_tag.clone();
@@ -89,7 +110,8 @@ impl Engine {
                 if let Some(consumer) = reply.consumer.filter(|key| reply.claimed || is_free(*key)) {
                     self.drop_consumer(consumer, [], None);
                 }
-                if let Some(delivery_tag) = reply.unsettled {
+                let is_stale = self.channel_generation(reply.channel) != reply.generation;
+                if let Some(delivery_tag) = reply.unsettled.filter(|_| !is_stale) {
                     self.requeue(reply.channel, delivery_tag, Terms { no_ack: false, stream: Stream::No });
                 }
             }
@@ -98,6 +120,7 @@ impl Engine {
             | Completion::Published
             | Completion::Room
             | Completion::SecretUpdated
+            | Completion::Restored
             | Completion::Closed
             | Completion::Failed(_) => {}
         }
@@ -113,7 +136,7 @@ impl Engine {
     }
 
     /// Completes a call with the failure that `closure` causes.
-    pub(super) fn fail_call(
+    pub(in crate::engine) fn fail_call(
         &mut self,
         call: &PendingCall,
         closure: &std::sync::Arc<crate::engine::Closure>,

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::ChannelLife;
 use super::calls::{Effect, Ending, Expected, Starting};
 use crate::engine::connection::{Awaited, ConnectionLife};
 use crate::engine::consume::{Stream, Terms};
+use crate::engine::survival::Request as Parked;
 use crate::engine::{ChannelKey, Closure, Completion, Engine, Event, Failure, Fate, Reason, Scope, WaiterId};
 use crate::frame::Outbound;
 use crate::protocol::{Method, MethodId, ProtocolMethod, Request, basic, channel};
@@ -19,15 +21,41 @@ impl Engine {
     /// Returns an error if the connection is closed, if more bytes than `write_limit` wait for the
     /// socket, or if as many channels are open as were negotiated.
     pub fn open_channel(&mut self, waiter: WaiterId, now: Instant) -> Result<ChannelKey, Failure> {
-        self.check_open()?;
+        let recovering = self.check_open().err();
+        if let Some(failure) = recovering.clone().filter(|failure| !self.waits_for_recovery(failure)) {
+            return Err(failure);
+        }
         self.check_room()?;
         let limit = self.channels.max();
         let key = self.channels.insert().ok_or(Failure::ChannelsExhausted { limit })?;
+        match recovering {
+            None => self.encode_open(key, waiter, now)?,
+            Some(failure) => {
+                if let Some(channel) = self.channels.get_mut(key) {
+                    channel.state = ChannelLife::Unsent;
+                }
+                self.park(failure, Some((waiter, now)), Parked::Open(key))?;
+            }
+        }
+        Ok(key)
+    }
+
+    /// Sends the open of a channel.
+    pub(in crate::engine) fn encode_open(
+        &mut self,
+        key: ChannelKey,
+        waiter: WaiterId,
+        now: Instant,
+    ) -> Result<(), Failure> {
+        let generation = self.generation;
+        if let Some(channel) = self.channels.get_mut(key) {
+            channel.generation = generation;
+        }
         let position = self.position();
         self.encoder.method(&mut self.outbound, key.number, &channel::Open::default())?;
         let expected = Expected { id: channel::Open::ID, name: channel::Open::NAME, replies: channel::Open::REPLIES };
         self.expect_reply(key, expected, waiter, Effect::Open, position, now);
-        Ok(key)
+        Ok(())
     }
 
     /// Sends a request on a channel. `waiter` completes with [`Completion::Reply`], which holds one
@@ -52,8 +80,15 @@ impl Engine {
         if request.is_no_wait() {
             return Err(Failure::NoWaitCall(request.name()));
         }
-        self.check_channel(key)?;
+        if let Err(failure) = self.check_channel(key) {
+            return self.call_while_down(key, request, replies, (waiter, now), failure);
+        }
         self.check_room()?;
+        if matches!(request, Method::TxCommit(_)) && self.is_transaction_lost(key) {
+            return self.roll_back_lost(key, waiter);
+        }
+        let request = self.name_queue(key, request);
+        let request = &*request;
         let effect = self.effect_of(key, request)?;
         self.request(key, request, replies, effect, waiter, now)
     }
@@ -75,9 +110,12 @@ impl Engine {
         waiter: WaiterId,
         now: Instant,
     ) -> Result<(), Failure> {
+        if let Err(failure) = self.check_channel(key) {
+            return self.park(failure, Some((waiter, now)), Parked::Consume(key, Box::new(consume), prefetch));
+        }
         let is_limited = !consume.no_ack;
         let request = Method::from(consume.no_wait(false));
-        self.check_channel(key)?;
+        let request = self.name_queue(key, &request).into_owned();
         self.check_room()?;
         let mut effect = self.effect_of(key, &request)?;
         if let Effect::Consume(starting) = &mut effect {
@@ -88,6 +126,7 @@ impl Engine {
         if is_limited {
             self.set_prefetch(key, prefetch)?;
         }
+        self.note_prefetch(key, &mut effect);
         self.request(key, &request, basic::Consume::REPLIES, effect, waiter, now)
     }
 
@@ -114,7 +153,7 @@ impl Engine {
     }
 
     /// Records a call whose request begins at `position`, with its deadline.
-    fn expect_reply(
+    pub(in crate::engine) fn expect_reply(
         &mut self,
         key: ChannelKey,
         request: Expected,
@@ -134,6 +173,7 @@ impl Engine {
         if let Some(channel) = self.channels.get_mut(key) {
             channel.unsettled.handle_request(request);
             channel.prefetch.handle_request(request);
+            channel.transaction.handle_request(request);
         }
         match request {
             Method::ConfirmSelect(_) => self.select_confirms(key),
@@ -153,8 +193,12 @@ impl Engine {
         if is_request && !method.is_no_wait() {
             return Err(Failure::ReplyExpected(method.name()));
         }
-        self.check_channel(key)?;
+        if let Err(failure) = self.check_channel(key) {
+            return self.send_while_down(key, method, is_request, failure);
+        }
         self.check_room()?;
+        let method = self.name_queue(key, method);
+        let method = &*method;
         let effect = self.effect_of(key, method)?;
         match (method, effect) {
             // Deliveries can cross a cancel, and only its reply shows which one is the last. So the
@@ -177,6 +221,7 @@ impl Engine {
             (method, _) => {
                 self.encode(key, |encoder, out| encoder.any_method(out, key.number, method))?;
                 self.take_note(key, method);
+                self.record_sent(key, method);
                 Ok(())
             }
         }
@@ -187,6 +232,9 @@ impl Engine {
     pub(in crate::engine) fn check_open(&self) -> Result<(), Failure> {
         match &self.state {
             ConnectionLife::Open => Ok(()),
+            ConnectionLife::Down { cause, .. } | ConnectionLife::Restoring { cause } => {
+                Err(Failure::Recovering { cause: Some(Arc::clone(cause)) })
+            }
             ConnectionLife::Closing { closure, .. } | ConnectionLife::Closed { closure, .. } => {
                 Err(Failure::refused(closure))
             }
@@ -203,7 +251,13 @@ impl Engine {
     /// Why a channel that is not open takes no requests.
     #[cold]
     pub(in crate::engine) fn channel_refusal(&self, key: ChannelKey) -> Failure {
-        let closure = self.channel_closure(key).unwrap_or_else(|| {
+        let closure = self.channel_closure(key);
+        if closure.is_none()
+            && let Some(failure) = self.recovering_failure(Some(key))
+        {
+            return failure;
+        }
+        let closure = closure.unwrap_or_else(|| {
             let scope = Scope::Channel(key.number);
             Arc::new(Closure { scope, ..Closure::silent(Reason::Requested) })
         });
@@ -222,7 +276,8 @@ impl Engine {
                 let is_stream = consume.arguments.get("x-stream-offset").is_some();
                 let stream = if is_stream { Stream::Yes } else { Stream::No };
                 let terms = Terms { no_ack: consume.no_ack, stream };
-                Ok(Effect::Consume(Starting { tag: consume.consumer_tag.clone(), terms, claimed: false }))
+                let (tag, restart) = (consume.consumer_tag.clone(), self.restart_of(key, consume));
+                Ok(Effect::Consume(Starting { tag, terms, claimed: false, restart, again: false }))
             }
             Method::BasicCancel(cancel) => {
                 let known = channel.and_then(|channel| channel.consumers.get(&cancel.consumer_tag).copied());
@@ -233,7 +288,7 @@ impl Engine {
                 Ok(Effect::Cancel { tag: cancel.consumer_tag.clone(), ending })
             }
             Method::BasicGet(get) => Ok(Effect::Get { no_ack: get.no_ack }),
-            _ => Ok(Effect::None),
+            request => Ok(self.topology_effect(request)),
         }
     }
 

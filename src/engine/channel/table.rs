@@ -45,12 +45,33 @@ impl Channels {
         self.next = base;
     }
 
-    pub(super) fn max(&self) -> u16 {
+    pub(in crate::engine) fn max(&self) -> u16 {
         self.max
     }
 
+    /// Sets the number of channels that the next transport allows; 0 stands for all.
+    pub(in crate::engine) fn set_max(&mut self, max: u16) {
+        self.max = if max == 0 { u16::MAX } else { max };
+    }
+
+    /// The channels whose numbers the present transport does not allow.
+    pub(in crate::engine) fn beyond_max(&self) -> Vec<ChannelKey> {
+        self.keys().into_iter().filter(|key| key.number > self.max).collect()
+    }
+
+    /// Removes a channel of which the broker was not told.
+    pub(in crate::engine) fn abandon(&mut self, key: ChannelKey) {
+        if self.get(key).is_none() {
+            return;
+        }
+        let place = usize::from(key.number).checked_sub(1).and_then(|index| self.places.get_mut(index));
+        if place.and_then(Option::take).is_some() {
+            self.free.push(Reverse(key.number));
+        }
+    }
+
     /// Adds a channel, unless all numbers are in use.
-    pub(super) fn insert(&mut self) -> Option<ChannelKey> {
+    pub(in crate::engine) fn insert(&mut self) -> Option<ChannelKey> {
         let number = match self.free.pop() {
             Some(Reverse(number)) => number,
             None => {

@@ -30,6 +30,12 @@ pub(in crate::engine) enum ConnectionLife {
         end: u64,
         closers: Vec<WaiterId>,
     },
+    /// The transport was lost, and there is no other. Queued bytes, such as a `close-ok`, are
+    /// written until `flush_until`. If that is `None`, nothing can be written any more.
+    Down { cause: Arc<Closure>, flush_until: Option<Instant> },
+    /// There is another transport, on which the supervisor restores what the broker lost. The
+    /// requests of the application wait.
+    Restoring { cause: Arc<Closure> },
     /// The connection has ended. Queued bytes, such as a `close-ok`, are written until
     /// `flush_until`. If that is `None`, nothing can be written any more.
     Closed {
@@ -43,7 +49,7 @@ pub(in crate::engine) enum ConnectionLife {
 impl ConnectionLife {
     pub(in crate::engine) fn closure(&self) -> Option<&Arc<Closure>> {
         match self {
-            Self::Open => None,
+            Self::Open | Self::Down { .. } | Self::Restoring { .. } => None,
             Self::Closing { closure, .. } | Self::Closed { closure, .. } => Some(closure),
         }
     }
@@ -52,11 +58,18 @@ impl ConnectionLife {
     pub(in crate::engine) fn failed(&self) -> Option<&Failure> {
         match self {
             Self::Closed { failed, .. } => failed.as_ref(),
-            Self::Open | Self::Closing { .. } => None,
+            _ => None,
         }
     }
 
+    /// Whether there is no transport that takes or brings anything: the connection is down, or has
+    /// ended.
     pub(in crate::engine) fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed { .. } | Self::Down { .. })
+    }
+
+    /// Whether the connection has ended.
+    pub(in crate::engine) fn is_ended(&self) -> bool {
         matches!(self, Self::Closed { .. })
     }
 
@@ -64,13 +77,13 @@ impl ConnectionLife {
     pub(super) fn waiters(&self) -> usize {
         match self {
             Self::Closing { closers, .. } => closers.len(),
-            Self::Open | Self::Closed { .. } => 0,
+            _ => 0,
         }
     }
 
     /// Whether nothing can be written any more.
     pub(in crate::engine) fn is_lost(&self) -> bool {
-        matches!(self, Self::Closed { flush_until: None, .. })
+        matches!(self, Self::Closed { flush_until: None, .. } | Self::Down { flush_until: None, .. })
     }
 
     /// Whether the connection takes requests.
@@ -81,14 +94,14 @@ impl ConnectionLife {
 
     /// Whether frames other than the close still count.
     pub(in crate::engine) fn is_listening(&self) -> bool {
-        matches!(self, Self::Open | Self::Closing { graceful: true, .. })
+        matches!(self, Self::Open | Self::Restoring { .. } | Self::Closing { graceful: true, .. })
     }
 
     pub(in crate::engine) fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Closing { deadline, .. } => Some(*deadline),
-            Self::Closed { flush_until, .. } => *flush_until,
-            Self::Open => None,
+            Self::Closed { flush_until, .. } | Self::Down { flush_until, .. } => *flush_until,
+            Self::Open | Self::Restoring { .. } => None,
         }
     }
 }
@@ -112,7 +125,14 @@ impl Engine {
         now: Instant,
     ) -> Result<(), Failure> {
         match &mut self.state {
-            ConnectionLife::Open => {}
+            ConnectionLife::Open | ConnectionLife::Restoring { .. } => {}
+            ConnectionLife::Down { .. } => {
+                let reply_text = text.into().to_string();
+                let closure = Closure { reply_code: Some(code), reply_text, ..Closure::silent(Reason::Requested) };
+                self.end_down(Arc::new(closure));
+                self.complete(waiter, Completion::Closed);
+                return Ok(());
+            }
             ConnectionLife::Closing { closers, .. } => {
                 closers.extend(waiter);
                 return Ok(());
@@ -137,6 +157,7 @@ impl Engine {
         let deadline = now + self.settings.close_timeout;
         let closers = waiter.into_iter().collect();
         self.evict_from_gate(None, &closure);
+        self.fail_parked(&closure);
         let end = self.end_of_close();
         self.state = ConnectionLife::Closing { closure, deadline, graceful, end, closers };
     }
@@ -144,7 +165,7 @@ impl Engine {
     /// Handles a violation of the protocol by the broker: sends a close with its reply code, and
     /// fails everything that waits.
     pub(in crate::engine) fn handle_violation(&mut self, violation: Violation, now: Instant) {
-        if !matches!(self.state, ConnectionLife::Open) {
+        if !matches!(self.state, ConnectionLife::Open | ConnectionLife::Restoring { .. }) {
             if violation.is_framing() {
                 self.lose(Reason::Violation(violation));
             }
@@ -163,7 +184,8 @@ impl Engine {
         let reason = Reason::Violation(violation);
         let closure = Closure { reply_code: Some(code), reply_text: text, method, ..Closure::silent(reason) };
         let closure = Arc::new(closure);
-        if framing {
+        // A connection that survives begins anew, so nothing more of this transport counts.
+        if framing || self.survival.is_some() {
             self.finish(closure, Some(now + self.settings.close_timeout), None);
         } else {
             self.begin_closing(Arc::clone(&closure), false, None, now);

@@ -35,13 +35,17 @@ impl Engine {
     /// transport. Returns `None` if nothing is to be written, not even of the bytes that were taken
     /// before.
     pub fn leave(&mut self) -> Option<Outbound> {
+        if self.is_down() {
+            // The supervisor decides what becomes of the connection.
+            return None;
+        }
         if self.is_lost() || (self.is_finished() && self.queued() == 0) {
             self.handle_driver_gone();
             return None;
         }
         // A close that waits for a commit was neither queued nor sent.
         let was_held = self.holding.forget_close();
-        if was_held || matches!(self.state, ConnectionLife::Open) {
+        if was_held || matches!(self.state, ConnectionLife::Open | ConnectionLife::Restoring { .. }) {
             let close = connection::Close::default()
                 .reply_code(ReplyCode::REPLY_SUCCESS)
                 .reply_text(ShortString::from_static("the client's driver ended"));
@@ -102,8 +106,22 @@ impl Engine {
         flush_until: Option<Instant>,
         failed: Option<Failure>,
     ) {
+        if self.suspends(&last) {
+            return self.suspend(&last, flush_until);
+        }
+        self.end(last, flush_until, failed);
+    }
+
+    /// Ends a connection that has no transport.
+    pub(in crate::engine) fn finish_for_good(&mut self, closure: Arc<Closure>) {
+        self.end(closure, None, None);
+    }
+
+    fn end(&mut self, last: Arc<Closure>, flush_until: Option<Instant>, failed: Option<Failure>) {
         let (closure, closers, failed, was_closed) = match std::mem::replace(&mut self.state, ConnectionLife::Open) {
-            ConnectionLife::Open => (last, Vec::new(), failed, false),
+            ConnectionLife::Open | ConnectionLife::Restoring { .. } | ConnectionLife::Down { .. } => {
+                (last, Vec::new(), failed, false)
+            }
             ConnectionLife::Closing { closure, closers, .. } => (closure, closers, failed, false),
             // The first end counts.
             ConnectionLife::Closed { closure, failed, .. } => (closure, Vec::new(), failed, true),
@@ -131,6 +149,7 @@ impl Engine {
         self.evict_from_gate(None, closure);
         self.fail_secret_updates(closure);
         self.fail_waiters_for_room(closure);
+        self.fail_parked(closure);
         self.blocked_until = None;
         for key in self.channels.keys() {
             self.remove_channel(key, closure);

@@ -103,7 +103,7 @@ impl Engine {
     /// Registers `waiter` as an observer of the connection. If the connection has ended, that is
     /// its first notice.
     pub fn observe_connection(&mut self, waiter: WaiterId, interest: Interest) {
-        let over = self.state.closure().filter(|_| self.state.is_closed()).cloned();
+        let over = self.state.closure().filter(|_| self.state.is_ended()).cloned();
         self.observers.insert(waiter, interest, over.map(ConnectionNotice::Closed));
     }
 
@@ -153,7 +153,7 @@ impl Engine {
 
     /// Notifies the observers of the connection, unless it has ended.
     pub fn tell_connection(&mut self, notice: &ConnectionNotice) {
-        if !self.state.is_closed() {
+        if !self.state.is_ended() {
             let notified = self.observers.notify(notice, false);
             self.events.extend(notified.into_iter().map(Event::Readable));
         }

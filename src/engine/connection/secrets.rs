@@ -99,7 +99,7 @@ impl Engine {
     }
 
     /// Fails the updates that will not be answered any more.
-    pub(super) fn fail_secret_updates(&mut self, closure: &Arc<Closure>) {
+    pub(in crate::engine) fn fail_secret_updates(&mut self, closure: &Arc<Closure>) {
         for update in std::mem::take(&mut self.secret_updates.waiting) {
             let fate = self.fate_at(update.position);
             let failure = Failure::Closed { closure: Arc::clone(closure), fate };

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::closing::ConnectionLife;
 use crate::engine::channel::ChannelLife;
-use crate::engine::{ChannelKey, Closure, Engine};
+use crate::engine::{ChannelKey, Closure, Engine, Entity, Failure, Losses};
 use crate::wire::ShortString;
 
 /// The state of a connection.
@@ -18,6 +19,8 @@ pub enum ConnectionState {
     Blocked,
     /// One side has requested a close, and the other has not answered.
     Closing,
+    /// The connection was lost and is being recovered. Requests wait or fail, as `while_down` says.
+    Recovering,
     /// It has ended.
     Closed,
 }
@@ -30,6 +33,7 @@ impl ConnectionState {
             Self::Open => "open",
             Self::Blocked => "blocked",
             Self::Closing => "closing",
+            Self::Recovering => "recovering",
             Self::Closed => "closed",
         }
     }
@@ -51,6 +55,8 @@ pub enum ChannelState {
     Stopped,
     /// A close of the channel or of its connection was requested and has not been answered.
     Closing,
+    /// It was lost, with its connection or alone, and is being recovered.
+    Recovering,
     /// It has ended.
     Closed,
 }
@@ -63,6 +69,7 @@ impl ChannelState {
             Self::Open => "open",
             Self::Stopped => "stopped",
             Self::Closing => "closing",
+            Self::Recovering => "recovering",
             Self::Closed => "closed",
         }
     }
@@ -104,6 +111,50 @@ pub enum ConnectionNotice {
     SecretUpdated,
     /// No new secret was obtained, or the broker did not accept it, for the reason given.
     SecretNotUpdated(String),
+    /// The transport was lost, and the connection is being recovered.
+    Lost {
+        /// Why.
+        cause: Arc<Closure>,
+        /// What was lost with it.
+        losses: Losses,
+    },
+    /// An attempt to recover begins after this pause. Attempts of an outage count from 1.
+    Reconnecting {
+        /// The number of the attempt.
+        attempt: u32,
+        /// How long it waits before it begins.
+        after: Duration,
+    },
+    /// The attempt failed, for the reason given.
+    ReconnectFailed {
+        /// The number of the attempt.
+        attempt: u32,
+        /// The reason.
+        reason: String,
+    },
+    /// The broker gave a queue without a name of its own another name.
+    QueueRenamed {
+        /// The name that it had.
+        from: ShortString,
+        /// The name that it has.
+        to: ShortString,
+    },
+    /// The connection is recovered: its channels are open, and what it had declared is there,
+    /// except what is named here.
+    Recovered {
+        /// The generation that begins.
+        generation: u32,
+        /// How long the connection was down.
+        outage: Duration,
+        /// What could not be restored, and why.
+        failed: Vec<(Entity, Failure)>,
+    },
+    /// So much is recorded of the topology that something more is not.
+    RecordFull,
+    /// Something could not be restored.
+    EntityFailed(Entity, Failure),
+    /// Something that could not be restored before is restored.
+    EntityRecovered(Entity),
     /// It has ended. This is the last notice.
     Closed(Arc<Closure>),
 }
@@ -122,6 +173,12 @@ pub enum ChannelNotice {
     /// `read_limit` for longer than `overflow_timeout` allows (or twice as many at once), and most
     /// of them waited for this consumer.
     ConsumerOverflowed(ShortString),
+    /// It was lost, and is being recovered. What was delivered on it cannot be settled any more.
+    Lost,
+    /// It is open again.
+    Recovered,
+    /// The consumer with this tag is running again.
+    ConsumerRecovered(ShortString),
     /// It has ended. This is the last notice.
     Closed(Arc<Closure>),
 }
@@ -133,6 +190,7 @@ impl Engine {
             ConnectionLife::Open if self.gate.blocked().is_some() => ConnectionState::Blocked,
             ConnectionLife::Open => ConnectionState::Open,
             ConnectionLife::Closing { .. } => ConnectionState::Closing,
+            ConnectionLife::Down { .. } | ConnectionLife::Restoring { .. } => ConnectionState::Recovering,
             ConnectionLife::Closed { .. } => ConnectionState::Closed,
         }
     }
@@ -143,6 +201,8 @@ impl Engine {
         match (channel.state, &self.state) {
             (_, ConnectionLife::Closed { .. }) => ChannelState::Closed,
             (ChannelLife::Closing, _) | (_, ConnectionLife::Closing { .. }) => ChannelState::Closing,
+            (_, ConnectionLife::Down { .. } | ConnectionLife::Restoring { .. }) => ChannelState::Recovering,
+            (ChannelLife::Suspended | ChannelLife::Reopening | ChannelLife::Unsent, _) => ChannelState::Recovering,
             (ChannelLife::Opening | ChannelLife::Open, _) if channel.flow_stopped => ChannelState::Stopped,
             (ChannelLife::Opening | ChannelLife::Open, _) => ChannelState::Open,
         }

@@ -7,6 +7,7 @@ use super::ready::Ready;
 use super::tags::DeliveryTags;
 use crate::engine::slots::Place;
 use crate::engine::{ChannelKey, Closure, Message, WaiterId};
+use crate::protocol::basic;
 use crate::wire::ShortString;
 
 /// A message that the broker delivered to a consumer.
@@ -165,6 +166,21 @@ pub(in crate::engine) struct Consumer {
     pub(super) waiter: Option<WaiterId>,
     /// Whether the waiter was notified and has not taken since.
     pub(super) notified: bool,
+    /// The transport on which it was started last.
+    pub(in crate::engine) generation: u32,
+    /// What starts it again after a loss; `None` if it does not come back.
+    pub(in crate::engine) restart: Option<Box<Restart>>,
+}
+
+/// What starts a consumer again.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Restart {
+    /// The request, with the name of its queue.
+    pub(in crate::engine) request: basic::Consume,
+    /// The prefetch that was in force when it was started.
+    pub(in crate::engine) prefetch: u16,
+    /// Its place among the consumers.
+    pub(in crate::engine) order: u64,
 }
 
 impl Consumer {
@@ -180,6 +196,8 @@ impl Consumer {
             overflow: None,
             waiter: None,
             notified: false,
+            generation: 0,
+            restart: None,
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::consumers::{Consumer, ConsumerLife, Leaving, Listener, Stream, Terms};
 use super::tags::DeliveryTags;
+use crate::engine::changes::Change;
 use crate::engine::channel::{Effect, Ending, Expected, Starting};
 use crate::engine::connection::Awaited;
 use crate::engine::inbound::Oversize;
@@ -34,6 +35,7 @@ impl Engine {
         tag: &ShortString,
         starting: &Starting,
     ) -> Option<ConsumerKey> {
+        let generation = self.channel_generation(channel);
         let early = self
             .consumer_of(channel, tag)
             .filter(|key| self.consumers.get(*key).is_some_and(|consumer| consumer.life == ConsumerLife::Starting));
@@ -45,6 +47,12 @@ impl Engine {
         consumer.life = ConsumerLife::Running;
         if starting.claimed {
             consumer.claim();
+        }
+        consumer.generation = generation;
+        if !starting.again {
+            consumer.restart.clone_from(&starting.restart);
+            self.record_consumer(key);
+            self.count_started();
         }
         Some(key)
     }
@@ -180,6 +188,11 @@ impl Engine {
             ConsumerLife::Starting | ConsumerLife::Running | ConsumerLife::Cancelling => {}
         }
         let (channel, tag) = (consumer.channel, consumer.tag.clone());
+        if self.is_suspended(channel) {
+            self.end_consumer(key, ConsumerEnd::Cancelled);
+            self.complete(Some(waiter), Completion::Closed);
+            return Ok(());
+        }
         let cancel = Method::from(basic::Cancel::default().consumer_tag(tag));
         self.call(channel, &cancel, basic::Cancel::REPLIES, waiter, now)
     }
@@ -216,6 +229,7 @@ impl Engine {
         self.uncount(size);
         match life {
             ConsumerLife::Starting | ConsumerLife::Cancelling => {}
+            ConsumerLife::Running if self.is_suspended(channel) => self.end_consumer(key, ConsumerEnd::Cancelled),
             // If nothing can be sent any more, nothing arrives either.
             ConsumerLife::Running if self.cancel_without_waiter(channel, Ending::Known(key), tag).is_ok() => {}
             ConsumerLife::Running | ConsumerLife::Ended(_) => self.let_go(key),
@@ -264,7 +278,11 @@ impl Engine {
         }
         if !matches!(consumer.life, ConsumerLife::Ended(_)) {
             consumer.life = ConsumerLife::Ended(end);
+            if consumer.restart.take().is_some() {
+                self.push_change(Change::ConsumerEnded(key));
+            }
         }
+        let Some(consumer) = self.consumers.get_mut(key) else { return };
         // A consumer that was not claimed can no longer be, because its tag is gone. What waits for
         // it returns to the queue.
         let is_unclaimed = matches!(consumer.listener, Listener::Unclaimed);

@@ -13,7 +13,7 @@ pub use consumers::{ConsumerEnd, Delivery};
 pub use consuming::Taken;
 pub use settling::Settle;
 
-pub(super) use consumers::{ConsumerLife, Departed, Listener, Overflow, Stream, Terms};
+pub(super) use consumers::{Consumer, ConsumerLife, Departed, Listener, Overflow, Restart, Stream, Terms};
 pub(super) use prefetch::Prefetch;
 pub(super) use settling::Unsettled;
 pub(super) use table::Consumers;

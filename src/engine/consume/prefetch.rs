@@ -29,6 +29,16 @@ impl Prefetch {
         }
     }
 
+    /// Forgets what was sent, because the broker has forgotten the channel.
+    pub(in crate::engine) fn forget_sent(&mut self) {
+        self.sent = 0;
+    }
+
+    /// The count that is in force for the next consumer.
+    pub(in crate::engine) fn in_force(&self) -> u16 {
+        self.sent
+    }
+
     /// The count that has to be sent before a consumer starts that asks for `wanted`; `None` if it
     /// is in effect already.
     fn to_send(&self, wanted: Option<u16>, default: u16) -> Option<u16> {

@@ -148,7 +148,7 @@ impl Ready {
 
     /// Removes every delivery. To be called after [`Ready::uncount`]. The reports stay, because
     /// their messages do not arrive again.
-    pub(super) fn take_all(&mut self) -> Vec<VecDeque<Delivery>> {
+    pub(in crate::engine) fn take_all(&mut self) -> Vec<VecDeque<Delivery>> {
         let reports = std::mem::take(&mut self.reports);
         let Self { full, last, .. } = std::mem::replace(self, Self { reports, ..Self::default() });
         full.into_iter().chain([last]).map(|part| part.deliveries).filter(|part| !part.is_empty()).collect()

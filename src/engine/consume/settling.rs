@@ -91,6 +91,19 @@ impl Unsettled {
         }
     }
 
+    /// Empties the set, because the broker has forgotten the channel. Returns whether the channel
+    /// has transactions.
+    pub(in crate::engine) fn restart(&mut self) -> bool {
+        self.tags = DeliveryTags::default();
+        self.in_transaction = self.in_transaction.take().map(|_| DeliveryTags::default());
+        self.in_transaction.is_some()
+    }
+
+    /// Whether the channel has transactions.
+    pub(in crate::engine) fn transacts(&self) -> bool {
+        self.in_transaction.is_some()
+    }
+
     /// Empties the set: the broker has requeued everything that was delivered so far, and delivers
     /// it again.
     pub(in crate::engine) fn handle_recovered(&mut self) {
@@ -111,6 +124,33 @@ impl Engine {
     pub fn settle(&mut self, key: ChannelKey, delivery_tag: u64, settle: Settle) -> Result<(), Failure> {
         self.check_room()?;
         self.settle_unlimited(key, delivery_tag, settle)
+    }
+
+    /// The same for a delivery that arrived in this generation of its channel.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Failure::StaleDelivery`] if the channel was lost and recovered since: its delivery
+    /// tags begin again, so this one may be that of another message. Otherwise returns the errors of
+    /// [`Engine::settle`].
+    #[inline]
+    pub fn settle_delivery(
+        &mut self,
+        key: ChannelKey,
+        generation: u32,
+        delivery_tag: u64,
+        settle: Settle,
+    ) -> Result<(), Failure> {
+        if self.survival.is_some() && self.is_stale(key, generation) {
+            return Err(Failure::StaleDelivery { delivery_tag });
+        }
+        self.settle(key, delivery_tag, settle)
+    }
+
+    /// Returns `true` if a delivery that arrived in this generation of its channel can no longer be
+    /// settled, because the channel was lost since.
+    pub fn is_stale_delivery(&self, key: ChannelKey, generation: u32) -> bool {
+        self.survival.is_some() && self.is_stale(key, generation)
     }
 
     /// The same without the limit, for settlements that the application did not request and cannot

@@ -49,6 +49,15 @@ impl Consumers {
         self.places.remove(key.into())
     }
 
+    pub(in crate::engine) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Consumer> {
+        self.places.iter_mut().map(|(_, consumer)| consumer)
+    }
+
+    /// The consumers with their keys.
+    pub(in crate::engine) fn entries(&self) -> impl Iterator<Item = (ConsumerKey, &Consumer)> {
+        self.places.iter().map(|(place, consumer)| (place.into(), consumer))
+    }
+
     pub(in crate::engine) fn iter(&self) -> impl Iterator<Item = &Consumer> {
         self.places.iter().map(|(_, consumer)| consumer)
     }

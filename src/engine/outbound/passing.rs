@@ -60,6 +60,11 @@ impl Passing {
         self.taken = 0;
     }
 
+    /// Bytes of publishes that the driver has not taken.
+    pub(in crate::engine) fn unsent(&self) -> u64 {
+        self.published
+    }
+
     /// The bytes that wait besides publishes; `untaken` is the number that was not taken.
     #[inline]
     fn queued(&self, untaken: usize) -> u64 {

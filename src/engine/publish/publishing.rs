@@ -3,6 +3,7 @@
 use super::confirms::{Confirms, Decided, Mandatory, Verdict};
 use super::gate::Waiting;
 use super::returns::Returns;
+use crate::engine::channel::Channel;
 use crate::engine::{
     ChannelKey, Completion, Engine, Event, Failure, GatePlace, Returned, Settled, Violation, WaiterId,
 };
@@ -29,9 +30,21 @@ impl Engine {
     #[inline]
     pub fn admission(&self, key: ChannelKey) -> Result<Admission, Failure> {
         let channel = self.channels.open(key).filter(|_| self.state.is_open());
-        let Some(channel) = channel else { return Err(self.channel_refusal(key)) };
+        let Some(channel) = channel else { return self.admission_while_down(key) };
         let open = self.gate.is_open() && !self.gate.is_too_much(self.queued()) && !channel.flow_stopped;
         Ok(if open { Admission::Open } else { Admission::Closed })
+    }
+
+    /// The same on a channel that takes no requests.
+    #[cold]
+    fn admission_while_down(&self, key: ChannelKey) -> Result<Admission, Failure> {
+        let failure = self.channel_refusal(key);
+        if self.waits_for_recovery(&failure) { Ok(Admission::Closed) } else { Err(failure) }
+    }
+
+    /// Why a publish is not let through now.
+    pub fn pause(&self, key: ChannelKey) -> Failure {
+        self.recovering_failure(Some(key)).unwrap_or(Failure::Backpressure)
     }
 
     /// Queues a message as [`Engine::publish`] does, if it may be queued now. Otherwise it has no
@@ -74,11 +87,18 @@ impl Engine {
         confirm: Option<WaiterId>,
         waiter: WaiterId,
     ) -> Result<GatePlace, Failure> {
-        self.check_channel(key)?;
+        if let Err(failure) = self.check_channel(key)
+            && !self.waits_for_recovery(&failure)
+        {
+            return Err(failure);
+        }
         let mandatory = if publish.mandatory { Some(Box::new(remember(publish)?)) } else { None };
         let mut frames = Outbound::new();
         self.encoder.publish(&mut frames, key.number, publish)?;
-        let stopped = self.channels.get(key).is_some_and(|channel| channel.flow_stopped);
+        let stopped = self.channels.get(key).is_some_and(|channel| {
+            let is_alone = self.recovering().is_none() && channel.state.is_suspended();
+            channel.flow_stopped || is_alone
+        });
         let place = self.gate.wait(key, stopped, Waiting { waiter, confirm, mandatory, frames });
         self.admit();
         Ok(place)
@@ -172,7 +192,7 @@ impl Engine {
         self.gate.set_queued(self.queued());
         // A message that waited at the gate may have kept its body for a channel that does not
         // confirm after all.
-        let Some(confirms) = self.channels.get_mut(key).and_then(|channel| channel.confirms.as_mut()) else {
+        let Some(confirms) = self.channels.get_mut(key).and_then(Channel::count_publish) else {
             if let Some(mandatory) = mandatory {
                 self.discarded.bodies.push(mandatory.body);
             }
@@ -196,7 +216,11 @@ impl Engine {
     ///
     /// Returns an error if the channel is closed.
     pub fn wait_for_confirms(&mut self, key: ChannelKey, waiter: WaiterId) -> Result<Option<Settled>, Failure> {
-        self.check_channel(key)?;
+        if let Err(failure) = self.check_channel(key)
+            && !matches!(failure, Failure::Recovering { .. })
+        {
+            return Err(failure);
+        }
         let confirms = self.channels.get_mut(key).and_then(|channel| channel.confirms.as_mut());
         Ok(confirms.map_or(Some(Settled::default()), |confirms| confirms.watch(waiter)))
     }

@@ -79,6 +79,16 @@ impl<T> LinkedSlab<T> {
         self.nodes.get(place).map(|node| &node.item)
     }
 
+    /// The newest item.
+    pub(crate) fn back(&self) -> Option<&T> {
+        self.get(self.ends.map(|ends| ends.back)?)
+    }
+
+    /// All items with their places, in no order.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Place, &T)> {
+        self.nodes.iter().map(|(place, node)| (place, &node.item))
+    }
+
     /// The number of items.
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()

@@ -5,7 +5,6 @@
 
 mod bindings;
 mod consumers;
-mod entity;
 mod recorded;
 #[cfg(test)]
 mod tests;
@@ -18,7 +17,7 @@ use crate::engine::{Change, ChannelKey, ConsumerKey};
 use crate::protocol::{basic, exchange, queue};
 use crate::wire::ShortString;
 
-pub use entity::Entity;
+pub(crate) use crate::engine::Entity;
 pub(super) use recorded::Item;
 pub use recorded::{Recorded, RecordedTopology};
 

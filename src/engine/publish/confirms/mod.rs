@@ -409,6 +409,11 @@ impl Confirms {
         self.failed.unknown += returned.unknown;
     }
 
+    /// Takes the counts that nobody has learned.
+    pub(in crate::engine) fn take_failed(&mut self) -> Settled {
+        std::mem::take(&mut self.failed)
+    }
+
     /// Removes a waiter.
     pub(super) fn unwatch(&mut self, waiter: WaiterId) {
         if let Some(place) = self.places.remove(&waiter) {

@@ -22,6 +22,8 @@ pub(in crate::engine) struct Gate {
     high: u64,
     low: u64,
     max_in_flight: u64,
+    /// The same while the gate is not shut.
+    most: u64,
     /// Whether the queued bytes have reached the high mark and not yet fallen to the low one.
     over_high_mark: bool,
     /// The broker's reason for `connection.blocked`.
@@ -69,6 +71,7 @@ impl Gate {
             high,
             low: low.min(high),
             max_in_flight: max_in_flight.map_or(u64::MAX, u64::from),
+            most: max_in_flight.map_or(u64::MAX, u64::from),
             over_high_mark: false,
             blocked: None,
             in_flight: 0,
@@ -93,6 +96,33 @@ impl Gate {
     #[inline]
     pub(super) fn is_too_much(&self, queued: u64) -> bool {
         queued >= self.high
+    }
+
+    /// Shuts the gate: nothing is let through until it is opened again.
+    pub(in crate::engine) fn shut(&mut self) {
+        self.max_in_flight = 0;
+    }
+
+    /// Opens the gate again, after [`Gate::shut`].
+    pub(in crate::engine) fn unshut(&mut self) {
+        self.max_in_flight = self.most;
+    }
+
+    /// The places of everything that waits, in the order of the turns of each channel.
+    pub(in crate::engine) fn places(&self) -> Vec<(GatePlace, WaiterId)> {
+        let lines = self.lines.iter().flat_map(|(channel, line)| {
+            let places = line.waiting.entries();
+            places.map(|(place, (turn, waiting))| (*turn, GatePlace { channel: *channel, place }, waiting.waiter))
+        });
+        let mut places: Vec<_> = lines.collect();
+        places.sort_unstable_by_key(|(turn, ..)| *turn);
+        places.into_iter().map(|(_, place, waiter)| (place, waiter)).collect()
+    }
+
+    /// The bytes of a publish that waits.
+    pub(in crate::engine) fn size_of(&self, place: GatePlace) -> u64 {
+        let line = self.lines.get(&place.channel);
+        line.and_then(|line| line.waiting.get(place.place)).map_or(0, |(_, waiting)| waiting.frames.len() as u64)
     }
 
     pub(in crate::engine) fn set_blocked(&mut self, reason: Option<String>) {
@@ -151,7 +181,7 @@ impl Gate {
     }
 
     /// Removes a publish that gives up its place.
-    pub(super) fn leave(&mut self, place: GatePlace) -> Option<Waiting> {
+    pub(in crate::engine) fn leave(&mut self, place: GatePlace) -> Option<Waiting> {
         let GatePlace { channel, place } = place;
         let line = self.lines.get_mut(&channel)?;
         step();

@@ -1,0 +1,106 @@
+//! Waiting of a supervisor: for the application, for time, and for what the engine awaits.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use crate::driver::runtime::{Alarm, Runtime};
+use crate::engine::{Completion, Failure};
+use crate::link::{Shared, Standing, Topic, Wait};
+
+/// What a supervisor watches.
+pub(super) struct Watch<R> {
+    shared: Arc<Shared>,
+    standing: Standing,
+    runtime: R,
+}
+
+/// How long an answer is awaited while restoring, if there is no `call_timeout`.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl<R: Runtime> Watch<R> {
+    pub(super) fn new(shared: &Arc<Shared>, runtime: R) -> Self {
+        Self { shared: Arc::clone(shared), standing: Standing::new(shared, Topic::Supervision), runtime }
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Waits while the connection is down. Returns `None` if it was closed in the meantime.
+    pub(super) async fn pause(&self, pause: Duration) -> Option<()> {
+        let until = self.shared.now() + pause;
+        let mut alarm = self.runtime.alarm();
+        alarm.set(until);
+        self.while_down(poll_fn(move |context| alarm.poll(context))).await
+    }
+
+    /// Waits for `work` while the connection is down, and fails what has waited for the recovery
+    /// for too long. Returns `None` if the connection was closed in the meantime: the work is then
+    /// dropped.
+    pub(super) async fn while_down<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        let mut alarm = self.runtime.alarm();
+        poll_fn(|context| {
+            if self.poll_closed(context, &mut alarm) {
+                return Poll::Ready(None);
+            }
+            work.as_mut().poll(context).map(Some)
+        })
+        .await
+    }
+
+    /// Whether the connection is not down any more, so that the recovery ends.
+    fn poll_closed(&self, context: &mut Context<'_>, alarm: &mut R::Alarm) -> bool {
+        loop {
+            let now = self.shared.now();
+            let looked = self.standing.poll(context, |engine, _| {
+                engine.expire_waits(now);
+                if engine.is_down() { Poll::<Option<Instant>>::Pending } else { Poll::Ready(None) }
+            });
+            if looked.is_ready() {
+                return true;
+            }
+            let Some(next) = self.shared.with(|state| state.engine.next_expiry()) else { return false };
+            alarm.set(next);
+            if alarm.poll(context).is_pending() {
+                return false;
+            }
+        }
+    }
+
+    /// Waits until the engine may have something to do for the supervisor, or until a time has
+    /// come.
+    pub(super) async fn until(&self, at: Option<Instant>) {
+        let mut alarm = self.runtime.alarm();
+        if let Some(at) = at {
+            alarm.set(at);
+        }
+        let mut looked = false;
+        poll_fn(|context| {
+            let fired = at.is_some() && alarm.poll(context).is_ready();
+            let first = !std::mem::replace(&mut looked, true);
+            // The first poll registers; a later one was caused by a notification.
+            let _ = self.standing.poll(context, |_, _| Poll::<()>::Pending);
+            if fired || !first { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// Waits for an answer, for as long as a call of the application would.
+    pub(super) async fn answered(&self, wait: Result<Wait, Failure>) -> Result<Completion, Failure> {
+        let mut wait = pin!(wait?);
+        let mut alarm = self.runtime.alarm();
+        alarm.set(self.shared.now() + PATIENCE);
+        poll_fn(|context| {
+            if let Poll::Ready(answer) = wait.as_mut().poll(context) {
+                return Poll::Ready(answer);
+            }
+            // With a `call_timeout`, the wait has its own end.
+            alarm.poll(context).map(|()| Err(Failure::TimedOut("the request that restores it")))
+        })
+        .await
+    }
+}

@@ -1,0 +1,79 @@
+//! Requests while a connection is down.
+
+use std::time::Duration;
+
+use leveret::ErrorKind;
+use tokio::time::{Instant, sleep};
+
+use super::{World, long, settle};
+use crate::{ready, soon};
+
+#[tokio::test(start_paused = true)]
+async fn calls_and_publishes_wait_and_are_sent_in_order() {
+    let world = World::new().await;
+    soon(world.channel.queue_declare("jobs").durable(true)).await.unwrap();
+    world.cut_off();
+    settle().await;
+    let channel = world.channel.clone();
+    let waiting = tokio::spawn(async move {
+        channel.publish("", "jobs", "one").await?;
+        channel.publish("", "jobs", "two").await?;
+        channel.queue_declare("more").await
+    });
+    settle().await;
+    assert!(!waiting.is_finished());
+    world.reach();
+    long(waiting).await.unwrap().unwrap();
+    settle().await;
+    assert_eq!(ready(&world.broker, "jobs"), 2);
+    assert!(world.broker.state().queue("/", "more").is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_waits_for_down_timeout_and_no_longer() {
+    let world = World::new().await;
+    world.cut_off();
+    settle().await;
+    let began = Instant::now();
+    let error = long(world.channel.queue_declare("jobs")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Recovering);
+    assert!(error.is_not_sent());
+    assert_eq!(began.elapsed().as_secs(), 60);
+    let error = long(world.channel.publish("", "jobs", "x")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Recovering);
+    assert_eq!(began.elapsed().as_secs(), 120);
+    world.reach();
+    long(world.connection.recovered()).await.unwrap();
+    assert!(world.broker.state().queue("/", "jobs").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_future_is_dropped_is_not_sent() {
+    let world = World::new().await;
+    world.cut_off();
+    settle().await;
+    let declare = tokio::time::timeout(Duration::from_secs(1), world.channel.queue_declare("dropped").into_future());
+    assert!(declare.await.is_err());
+    let open = tokio::time::timeout(Duration::from_secs(1), world.connection.open_channel());
+    assert!(open.await.is_err());
+    world.reach();
+    long(world.connection.recovered()).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    assert!(world.broker.state().queue("/", "dropped").is_none());
+    assert_eq!(world.broker.state().connections()[0].channels, [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_is_opened_while_down_opens_later() {
+    let world = World::new().await;
+    world.cut_off();
+    settle().await;
+    let opening = tokio::spawn({
+        let connection = world.connection.clone();
+        async move { connection.open_channel().await }
+    });
+    settle().await;
+    world.reach();
+    let channel = long(opening).await.unwrap().unwrap();
+    soon(channel.queue_declare("jobs")).await.unwrap();
+}

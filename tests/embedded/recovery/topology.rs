@@ -1,0 +1,80 @@
+//! What was declared, after the broker lost it.
+
+use super::{World, long, settle};
+use crate::soon;
+
+#[tokio::test(start_paused = true)]
+async fn exclusive_queues_bindings_and_consumers_come_back() {
+    let world = World::new().await;
+    let channel = &world.channel;
+    soon(channel.exchange_declare("events", "topic").auto_delete(true)).await.unwrap();
+    soon(channel.queue_declare("mine").exclusive(true)).await.unwrap();
+    soon(channel.queue_bind("mine", "events", "a.*")).await.unwrap();
+    let mut consumer = soon(channel.consume("mine").prefetch(7).consumer_tag("tag")).await.unwrap();
+    let before = (world.broker.state().bindings("/"), world.broker.state().exchanges("/"));
+    world.lose().await;
+    settle().await;
+    assert_eq!((world.broker.state().bindings("/"), world.broker.state().exchanges("/")), before);
+    let consumers = world.broker.state().consumers("/");
+    assert_eq!(consumers.len(), 1);
+    assert_eq!(consumers[0].tag, "tag");
+    soon(channel.publish("events", "a.b", "news")).await.unwrap();
+    let delivery = soon(consumer.try_next()).await.unwrap().unwrap();
+    assert_eq!(delivery.body(), b"news");
+    soon(delivery.ack()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_the_broker_named_has_one_name_at_a_time_over_three_losses() {
+    let world = World::new().await;
+    let channel = &world.channel;
+    let queue = soon(channel.queue_declare("").exclusive(true)).await.unwrap().queue;
+    soon(channel.queue_bind("", "amq.fanout", "")).await.unwrap();
+    let mut consumer = soon(channel.consume("")).await.unwrap();
+    for round in 0..3 {
+        world.lose().await;
+        settle().await;
+        let queues = world.broker.state().queues("/");
+        assert_eq!(queues.len(), 1, "{queues:?}");
+        assert_ne!(queues[0].name, queue);
+        soon(channel.publish("amq.fanout", "", format!("round {round}"))).await.unwrap();
+        let delivery = soon(consumer.try_next()).await.unwrap().unwrap();
+        assert_eq!(delivery.body(), format!("round {round}").as_bytes());
+        soon(delivery.ack()).await.unwrap();
+        // The empty name goes on to mean it.
+        soon(channel.queue_purge("")).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_deleted_does_not_come_back() {
+    let world = World::new().await;
+    let channel = &world.channel;
+    soon(channel.queue_declare("kept").exclusive(true)).await.unwrap();
+    soon(channel.queue_declare("gone").exclusive(true)).await.unwrap();
+    soon(channel.queue_delete("gone")).await.unwrap();
+    let mut consumer = soon(channel.consume("kept")).await.unwrap();
+    soon(consumer.cancel()).await.unwrap();
+    world.lose().await;
+    settle().await;
+    assert!(world.broker.state().queue("/", "gone").is_none());
+    assert!(world.broker.state().queue("/", "kept").is_some());
+    assert!(world.broker.state().consumers("/").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_consumers_of_a_channel_keep_their_prefetches() {
+    let world = World::new().await;
+    let channel = &world.channel;
+    soon(channel.queue_declare("jobs").durable(true)).await.unwrap();
+    let _first = soon(channel.consume("jobs").prefetch(10).consumer_tag("first")).await.unwrap();
+    let _second = soon(channel.consume("jobs").prefetch(1).consumer_tag("second")).await.unwrap();
+    world.lose().await;
+    settle().await;
+    for _ in 0..20 {
+        soon(channel.publish("", "jobs", "work")).await.unwrap();
+    }
+    settle().await;
+    assert_eq!(world.broker.state().queue("/", "jobs").unwrap().unacknowledged, 11);
+    long(world.connection.close()).await.unwrap();
+}
