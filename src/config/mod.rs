@@ -42,6 +42,7 @@
 mod credentials;
 mod error;
 mod parameters;
+mod recovery;
 #[cfg(feature = "serde")]
 mod serialized;
 mod setting;
@@ -49,7 +50,6 @@ mod setting;
 mod tests;
 mod tls;
 mod url;
-mod while_down;
 
 pub(crate) use credentials::Offer;
 pub use credentials::{
@@ -58,7 +58,7 @@ pub use credentials::{
 };
 pub use error::{ParametersError, ParametersErrorKind};
 pub use parameters::{ConnectionParameters, Endpoint, EndpointOrder, Heartbeat};
+pub(crate) use recovery::RecoverySettings;
+pub use recovery::{Recovery, WhileDown};
 pub use setting::Setting;
 pub use tls::{Pem, Tls};
-pub(crate) use while_down::RecoverySettings;
-pub use while_down::{Recovery, WhileDown};

@@ -49,7 +49,7 @@ fn supervised<D: Dialer, R: Runtime>(
 ) -> (Arc<Shared>, impl Future<Output = ()> + Send + use<D, R>) {
     let terms = dial.recovery();
     let (shared, driver) = drive(agreed, runtime);
-    if terms.topology {
+    if terms.topology() {
         shared.with(|state| state.topology = Some(Topology::new(terms.record_limit)));
     }
     let supervisor = supervise(dial, runtime.clone(), Arc::clone(&shared), driver);

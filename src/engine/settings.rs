@@ -105,8 +105,8 @@ impl From<&ConnectionParameters> for Settings {
 }
 
 fn survives(terms: &RecoverySettings) -> Option<Survives> {
-    let RecoverySettings { topology, while_down, down_timeout, .. } = *terms;
-    terms.is_on().then_some(Survives { topology, while_down, down_timeout })
+    let RecoverySettings { while_down, down_timeout, .. } = *terms;
+    terms.is_on().then_some(Survives { topology: terms.topology(), while_down, down_timeout })
 }
 
 impl From<&ConnectionParameters> for HandshakeParameters {

@@ -11,25 +11,25 @@ mod values;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::config::Recovery;
+use crate::config::recovery::{RECOVERY, WHILE_DOWN, WHILE_DOWN_BUFFER};
 use crate::config::url::{
     AUTH_MECHANISM, CA_FILE, CERTIFICATE_FILE, CLIENT_PROPERTIES, CONNECTION_TIMEOUT, ERASE_ON_CONNECT,
     FAIL_IF_NO_PEER_CERT, KEY_FILE, KEY_PASSWORD, SEND_SERVER_NAME, SERVER_NAME, SOCKET_TIMEOUT, SSL_OPTIONS,
     TCP_OPTIONS, VERIFY,
 };
-use crate::config::{Credentials, Setting, Tls};
+use crate::config::{Credentials, Recovery, Setting, Tls, WhileDown};
 use crate::wire::FieldTable;
 use table::{Row, parameters};
 use values::{
     ADDRESS, ANY_U16, ATTEMPT_DELAY, DEADLINE, DEADLINE_OR_NONE, DELAY, DELAY_OR_NONE, FRAME_MAX, HEARTBEAT, LIMIT,
-    LOCALE, MARK, NAME, ORDER, POSITIVE_U16, POSITIVE_U32, POSITIVE_U64, POSITIVE_USIZE, PROBES, RECOVERY,
-    SOCKET_MILLISECONDS, SOCKET_OCTETS, SOCKET_SECONDS, T_OR_F, TRUE_OR_FALSE,
+    LOCALE, MARK, NAME, ORDER, POSITIVE_U16, POSITIVE_U32, POSITIVE_U64, POSITIVE_USIZE, PROBES, SOCKET_MILLISECONDS,
+    SOCKET_OCTETS, SOCKET_SECONDS, T_OR_F, TRUE_OR_FALSE,
 };
 
 pub use endpoint::{Endpoint, EndpointOrder};
 pub use heartbeat::Heartbeat;
 
-pub(super) use table::{Access, Form, Key};
+pub(super) use table::{Access, Codec, Form, Key};
 pub(super) use validate::{ALLOWED_HOST, ALLOWED_PORT};
 pub(super) use values::{NONE, Refusal, either, is_deadline, optional, print_seconds, seconds, whole};
 
@@ -178,9 +178,65 @@ parameters! {
         }
 
     recovery: Recovery = Recovery::None, "`none`",
-        "What is recovered after the connection was lost.",
+        "What is recovered after the connection was lost: nothing, connections and channels, or also what the connection has \
+         declared, bound and consumes. ",
         set |recovery: Recovery| recovery,
         keys { "recovery" "none, connection or topology" codec RECOVERY; }
+
+    recovery_delay: Duration = Duration::from_secs(1), "1 s",
+        "The pause before the first attempt to connect again is random, and shorter than this. The bound doubles with each \
+         attempt, up to `recovery_max_delay`. A restart of a broker disconnects all of its clients at once; a random pause \
+         spreads their return.",
+        set |recovery_delay: Duration| recovery_delay,
+        keys { "recovery_delay" "seconds above 0, such as 0.25, up to 31536000 (a year)" codec DEADLINE; }
+
+    recovery_max_delay: Duration = Duration::from_secs(30), "30 s",
+        "The longest bound of that pause. A bound below `recovery_delay` counts as that.",
+        set |recovery_max_delay: Duration| recovery_max_delay,
+        keys { "recovery_max_delay" "seconds above 0, such as 0.25, up to 31536000 (a year)" codec DEADLINE; }
+
+    recovery_stable_after: Duration = Duration::from_secs(30), "30 s",
+        "How long a connection has to last after it was recovered for the pauses to begin again at `recovery_delay`. If the \
+         broker ends it three times in a row sooner than that, with the same reply code and in answer to the same method, it \
+         is not recovered again.",
+        set |recovery_stable_after: Duration| recovery_stable_after,
+        keys { "recovery_stable_after" "seconds above 0, such as 0.25, up to 31536000 (a year)" codec DEADLINE; }
+
+    recovery_attempts: Option<u32> = None, "none",
+        "How often connecting again is attempted in one outage. Each attempt tries all addresses of all endpoints.",
+        set |recovery_attempts: impl Into<Option<u32>>| recovery_attempts.into(),
+        keys { "recovery_attempts" "a whole number from 1 to 4294967295, or none" codec LIMIT; }
+
+    recovery_timeout: Option<Duration> = None, "none",
+        "How long after a loss attempts begin.",
+        set |recovery_timeout: impl Into<Option<Duration>>| recovery_timeout.into(),
+        keys { "recovery_timeout" "seconds above 0, such as 0.25, up to 31536000 (a year), or none" codec DEADLINE_OR_NONE; }
+
+    recovery_refusals: u32 = 5, "5",
+        "How many attempts in a row the broker may refuse, for instance by its credentials or its virtual host, before the \
+         connection ends. A broker that starts may refuse for a while what it takes later. Each attempt after a refusal waits \
+         for `recovery_max_delay`.",
+        set |recovery_refusals: u32| recovery_refusals,
+        keys { "recovery_refusals" "a whole number from 1 to 4294967295" codec POSITIVE_U32; }
+
+    recovery_record_limit: usize = 65_536, "65536",
+        "How many exchanges, queues, bindings and consumers are recorded, to be declared again after a loss. What is declared \
+         above the limit does not come back, and an [event](crate::ConnectionEvent::RecordFull) tells so.",
+        set |recovery_record_limit: usize| recovery_record_limit,
+        keys { "recovery_record_limit" "a whole number, at least 1" codec POSITIVE_USIZE; }
+
+    while_down: WhileDown = WhileDown::Wait, "`wait`",
+        "What happens to requests while the connection is lost and is being recovered.",
+        set |while_down: WhileDown| while_down,
+        keys {
+            "while_down" "wait, fail or buffer" access WHILE_DOWN;
+            "while_down_buffer" "a whole number of bytes, at least 1, which implies buffer" access WHILE_DOWN_BUFFER;
+        }
+
+    down_timeout: Duration = Duration::from_secs(60), "60 s",
+        "How long a request waits for the recovery of the connection. A call waits for `call_timeout` if that is shorter.",
+        set |down_timeout: Duration| down_timeout,
+        keys { "down_timeout" "seconds above 0, such as 0.25, up to 31536000 (a year)" codec DEADLINE; }
 
     channel_max: u16 = u16::MAX, "65535",
         "The largest number of channels that may be open at the same time. The smaller of this and the server's limit applies.",
@@ -386,24 +442,6 @@ impl ConnectionParameters {
     /// [`write_high_water`](Self::write_high_water) if it is `None`.
     pub fn low_water(&self) -> usize {
         self.write_low_water.unwrap_or(self.write_high_water / 2)
-    }
-
-    /// How the connection is recovered.
-    pub(crate) fn recovery_settings(&self) -> crate::config::RecoverySettings {
-        use crate::config::{RecoverySettings, WhileDown};
-        RecoverySettings {
-            connections: self.recovery != Recovery::None,
-            topology: self.recovery == Recovery::Topology,
-            delay: Duration::from_secs(1),
-            max_delay: Duration::from_secs(30),
-            stable_after: Duration::from_secs(30),
-            attempts: None,
-            timeout: None,
-            refusals: 5,
-            record_limit: 65_536,
-            while_down: WhileDown::Wait,
-            down_timeout: Duration::from_secs(60),
-        }
     }
 
     /// Returns `true` if TCP probes an idle connection (SO_KEEPALIVE): if

@@ -4,7 +4,9 @@
 use std::net::Ipv6Addr;
 
 use crate::config::url::{DISABLE, NO_TLS, keys};
-use crate::config::{ConnectionParameters, Credentials, Endpoint, ParametersError, ParametersErrorKind, Pem, Tls};
+use crate::config::{
+    ConnectionParameters, Credentials, Endpoint, ParametersError, ParametersErrorKind, Pem, Recovery, Tls,
+};
 
 use ParametersErrorKind::{Conflict, Empty, Malformed, OutOfRange, Unsupported};
 
@@ -40,6 +42,13 @@ impl ConnectionParameters {
             let advice = "allowed is a whole number of bytes, less than write_high_water";
             let error = ParametersError::new(OutOfRange, "write_low_water", advice);
             return Err(error.given(self.low_water().to_string()));
+        }
+        if self.recovery != Recovery::None
+            && self.credentials.erases_on_connect()
+            && self.credentials.provider().is_none()
+        {
+            let advice = "an erased password cannot be sent again: give a provider of credentials, or do not erase it";
+            return Err(ParametersError::new(Conflict, "recovery", advice).given(self.recovery.as_str()));
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::table::{Codec, Form};
-use crate::config::{EndpointOrder, Heartbeat, Recovery};
+use crate::config::{EndpointOrder, Heartbeat};
 
 /// Why the text of a value was refused.
 #[derive(Debug, PartialEq)]
@@ -217,25 +217,6 @@ pub(super) const ORDER: Codec<EndpointOrder> = Codec {
     },
     check: |_| true,
     print: |order| Some(if *order == EndpointOrder::Shuffled { "shuffled" } else { "in_order" }.to_owned()),
-    form: Form::Text,
-};
-
-pub(super) const RECOVERY: Codec<Recovery> = Codec {
-    read: |text| match text {
-        "none" => Ok(Recovery::None),
-        "connection" => Ok(Recovery::Connection),
-        "topology" => Ok(Recovery::Topology),
-        _ => Err(Refusal::Malformed),
-    },
-    check: |_| true,
-    print: |recovery| {
-        let name = match recovery {
-            Recovery::None => "none",
-            Recovery::Connection => "connection",
-            Recovery::Topology => "topology",
-        };
-        Some(name.to_owned())
-    },
     form: Form::Text,
 };
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{base, everything, from_url, h, plain};
 use crate::config::url::keys;
-use crate::config::{Credentials, EndpointOrder, Heartbeat, Pem, Tls};
+use crate::config::{Credentials, EndpointOrder, Heartbeat, Pem, Recovery, Tls, WhileDown};
 use crate::wire::Timestamp;
 
 #[test]
@@ -59,6 +59,15 @@ fn every_field_that_text_can_carry_survives_printing() {
         .call_timeout(None)
         .close_timeout(Duration::from_millis(1))
         .blocked_connection_timeout(seconds(6))
+        .recovery_delay(seconds(15))
+        .recovery_max_delay(seconds(16))
+        .recovery_stable_after(seconds(17))
+        .recovery_attempts(18)
+        .recovery_timeout(seconds(19))
+        .recovery_refusals(20)
+        .recovery_record_limit(21)
+        .while_down(WhileDown::Buffer(22))
+        .down_timeout(seconds(23))
         .channel_max(1)
         .frame_max(8192)
         .heartbeat(1)
@@ -88,10 +97,31 @@ fn every_field_that_text_can_carry_survives_printing() {
         .backpressure_multiplier(4);
     let url = other.to_string();
     let is_about_tls = |name| base().tls(everything_of_tls()).to_string().contains(&format!("{name}="));
-    for key in keys().filter(|key| !["connection_timeout", "tcp_options", "ssl_options"].contains(&key.name)) {
+    for key in
+        keys().filter(|key| !["connection_timeout", "tcp_options", "ssl_options", "recovery"].contains(&key.name))
+    {
         assert!(url.contains(key.name) || is_about_tls(key.name), "{} in {url}", key.name);
     }
     assert_eq!(everything(&from_url(&url.replace("<redacted>", "guest"))), everything(&other));
+}
+
+#[test]
+fn recovery_survives_printing() {
+    for recovery in Recovery::ALL {
+        let parameters = plain("u", "guest").recovery(*recovery);
+        let again = from_url(&parameters.to_string().replace("<redacted>", "guest"));
+        assert_eq!(again.recovery, *recovery);
+        assert_eq!(parameters.to_string().contains("recovery="), *recovery != Recovery::None);
+    }
+}
+
+#[test]
+fn a_password_that_is_erased_cannot_be_sent_again_after_a_loss() {
+    let erased = Credentials::plain("u", "guest").erase_on_connect(true);
+    let parameters = base().credentials(erased).recovery(Recovery::Connection);
+    let error = parameters.validate().unwrap_err();
+    assert!(error.to_string().starts_with("recovery"), "{error}");
+    assert!(parameters.recovery(Recovery::None).validate().is_ok());
 }
 
 fn everything_of_tls() -> Tls {

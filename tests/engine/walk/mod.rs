@@ -153,6 +153,7 @@ impl Walk {
             | Completion::Settled(..)
             | Completion::Room
             | Completion::SecretUpdated
+            | Completion::Restored
             | Completion::Closed => {}
         }
     }
@@ -213,6 +214,7 @@ fn name(completion: &Completion) -> &'static str {
         Completion::Published => "published",
         Completion::Room => "room",
         Completion::SecretUpdated => "secret updated",
+        Completion::Restored => "restored",
         Completion::Closed => "closed",
         Completion::Failed(Failure::TimedOut(_) | Failure::TimedOutBlocked { .. }) => "timed out",
         Completion::Failed(Failure::Closed { fate: Fate::NotSent, .. }) => "not sent",
