@@ -16,9 +16,8 @@ pub(in crate::config) const RECOVERY: Codec<Recovery> = Codec {
 pub(in crate::config) const WHILE_DOWN: Access = Access {
     read: |p, text| {
         p.while_down = match (text, p.while_down) {
-            // A limit that was read before goes with `buffer` alone.
-            ("wait", WhileDown::Wait) => WhileDown::Wait,
-            ("fail", WhileDown::Wait) => WhileDown::Fail,
+            ("wait", _) => WhileDown::Wait,
+            ("fail", _) => WhileDown::Fail,
             // The limit may have been read before.
             ("buffer", WhileDown::Buffer(limit)) => WhileDown::Buffer(limit),
             ("buffer", _) => WhileDown::Buffer(BUFFERED),
