@@ -34,7 +34,7 @@
 //! |---|---|---|
 //! | exchanges | direct, fanout, topic, headers, plug-ins | direct, fanout, topic, headers; predeclared, internal, auto-delete, alternate exchange, bindings between exchanges |
 //! | queues | classic, quorum, streams | classic; any other `x-queue-type` is refused with 540 |
-//! | durability | survives a restart | `durable` is kept and compared; nothing survives the process |
+//! | durability | survives a restart | survives [`State::restart`] and [`State::crash`]; nothing survives the process |
 //! | queue arguments | the same, and more | `x-message-ttl`, `x-expires`, `x-max-length`, `x-max-length-bytes`, `x-overflow`, `x-dead-letter-exchange`, `x-dead-letter-routing-key`, `x-max-priority`, `x-single-active-consumer`; `x-queue-mode` and `x-queue-version` are checked, and have no effect |
 //! | consumers | the same | prefetch (of consumer and channel), priority, exclusive, single active, cancel notification, direct reply-to |
 //! | publishing | the same | mandatory, confirms, `CC` and `BCC`, `user_id`, expiration, transactions; `immediate` is refused with 540, as in RabbitMQ |
@@ -49,6 +49,22 @@
 //!
 //! A request that it does not support is refused with 540 (`NOT_IMPLEMENTED`) and a text that names
 //! the reason.
+//!
+//! # Faults and operations for tests
+//!
+//! An application's own tests can let happen what the application has to survive:
+//!
+//! | | |
+//! |---|---|
+//! | [`State::restart`], [`State::crash`] | the broker stops and starts again, in an orderly way or as by `kill -9` |
+//! | [`State::fail_next`] | the next request with a given method closes its channel or connection |
+//! | [`State::hold_next`], [`State::release_held`] | the answer to a request does not arrive, or arrives late |
+//! | [`State::inject`] | a transport is lost, silent, slow, or cut after some bytes |
+//! | [`State::close_connection`], [`State::close_channel`], [`State::cancel_consumer`] | the broker closes or cancels something |
+//! | [`State::nack_next`], [`State::return_next`], [`State::refuse_logins`] | publishes and logins are refused |
+//! | [`State::block`] | an alarm |
+//! | [`State::add_user`], [`State::delete_user`], [`State::set_permissions`] | users, at any time |
+//! | [`State::add_virtual_host`], [`State::delete_virtual_host`], [`State::delete_queue`] | virtual hosts and queues, at any time |
 //!
 //! # Order of answers
 //!
@@ -103,3 +119,4 @@ pub use operate::{
 pub use server::{Broker, Listener, StateGuard, Stream};
 pub use settings::{Settings, User};
 pub use state::State;
+pub use words::Scope;

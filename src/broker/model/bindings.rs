@@ -107,6 +107,17 @@ impl Bindings {
         self.sources.extract_if(.., |_, keys| keys.is_empty()).map(|(source, _)| source).collect()
     }
 
+    /// Removes the bindings for which `is_kept` returns `false`.
+    pub(super) fn retain(&mut self, mut is_kept: impl FnMut(&ShortString, &Destination) -> bool) {
+        self.sources.retain(|source, keys| {
+            keys.retain(|_, destinations| {
+                destinations.retain(|destination, _| is_kept(source, destination));
+                !destinations.is_empty()
+            });
+            !keys.is_empty()
+        });
+    }
+
     /// Whether an exchange is the source of a binding.
     pub(super) fn has_source(&self, source: &ShortString) -> bool {
         self.sources.contains_key(source)

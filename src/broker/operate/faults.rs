@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::requests::Requests;
 use crate::broker::keys::{ChannelKey, ConnectionId};
 use crate::broker::session::{Link, Phase};
 use crate::broker::state::State;
@@ -83,6 +84,7 @@ pub(in crate::broker) struct Faults {
     pub(super) late_deliveries: u32,
     pub(super) altered_returns: u32,
     for_next: VecDeque<Fault>,
+    pub(super) requests: Requests,
 }
 
 impl Faults {

@@ -15,7 +15,7 @@ use crate::wire::{FieldTable, ShortString};
 pub struct QueueInfo {
     /// The name.
     pub name: ShortString,
-    /// Whether it was declared durable. It still does not survive the broker.
+    /// Whether it survives [`State::restart`]: it was declared durable, and not exclusive.
     pub durable: bool,
     /// Whether it is deleted with its last consumer.
     pub auto_delete: bool,

@@ -4,6 +4,8 @@ mod faults;
 mod inspection;
 mod operators;
 mod provoking;
+mod requests;
+mod restart;
 
 pub use faults::{Fault, Target};
 pub use inspection::{

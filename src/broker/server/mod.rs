@@ -185,6 +185,30 @@ impl Broker {
         StateGuard::new(self.shared())
     }
 
+    /// Restarts the broker: every connection is closed with 320, and what is not durable is lost.
+    /// See [`State::restart`], and [`State::crash`] for an end without a close.
+    ///
+    /// [`Listener`]s stay open. Clients that connect again find the broker as it is after the
+    /// restart.
+    ///
+    /// # Panics
+    ///
+    /// Panics if this thread holds a [`StateGuard`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> leveret::Result<()> {
+    /// # use leveret::{Connection, broker::Broker};
+    /// let broker = Broker::new();
+    /// let connection = Connection::open_on(broker.connect(), "amqp://localhost").await?;
+    /// broker.restart();
+    /// connection.closed().await;
+    /// Connection::open_on(broker.connect(), "amqp://localhost").await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn restart(&self) {
+        self.state().restart();
+    }
+
     /// Waits until `predicate` returns `true` for the broker's state. It is called now and after
     /// each change.
     ///

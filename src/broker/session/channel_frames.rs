@@ -54,8 +54,10 @@ impl State {
         let Some(method) = self.decode_method(key.connection, frame, now) else { return Ok(()) };
         let id = method.id();
         let done = match closing {
-            None => self.open_channel(key, &method),
-            Some(false) => self.perform(key, method, now),
+            // A publish counts when its content has arrived.
+            Some(false) if id == basic::Publish::ID => self.perform(key, method, now),
+            None => self.intercept(key, id).and_then(|()| self.open_channel(key, &method)),
+            Some(false) => self.intercept(key, id).and_then(|()| self.perform(key, method, now)),
             Some(true) => self.perform_while_closing(key, method),
         };
         done.map_err(|refusal| (refusal, id))
@@ -161,6 +163,7 @@ impl State {
         if channel.closing {
             return Ok(());
         }
+        self.intercept(key, basic::Publish::ID)?;
         if content.body_size > max {
             let text = format!("message size {} is larger than configured max size {max}", content.body_size);
             return Err(Refusal::precondition(text));

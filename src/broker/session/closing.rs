@@ -18,6 +18,11 @@ impl State {
     /// Handles a method on channel 0 of an open connection.
     pub(super) fn connection_method(&mut self, id: ConnectionId, method: &Method, now: Instant) {
         let key = ChannelKey { connection: id, number: 0 };
+        if method.id() == connection::UpdateSecret::ID
+            && let Err(refusal) = self.intercept(key, method.id())
+        {
+            return self.refuse_connection(id, &refusal, method.id(), now);
+        }
         match method {
             Method::ConnectionClose(_) => {
                 self.end_session(id, now);
@@ -152,6 +157,7 @@ impl State {
     /// Ends all channels of a connection, and deletes its exclusive queues.
     pub(in crate::broker) fn end_session(&mut self, id: ConnectionId, now: Instant) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.drop_held();
         let numbers: Vec<_> = connection.channels.keys().copied().collect();
         for number in numbers {
             self.end_channel(ChannelKey { connection: id, number }, now);

@@ -72,6 +72,8 @@ pub(in crate::broker) struct Connection {
     pub(in crate::broker) announced: bool,
     /// Whether something was to be sent that does not fit the negotiated frames.
     broken: bool,
+    /// The output of channels whose answers a test holds back.
+    held: BTreeMap<u16, Outbound>,
     /// Queues that have something for it when it takes more.
     pub(in crate::broker) held_back: BTreeSet<crate::broker::keys::QueueId>,
 }
@@ -111,6 +113,7 @@ impl Connection {
             stalled_since: None,
             announced: false,
             broken: false,
+            held: BTreeMap::new(),
             held_back: BTreeSet::new(),
         }
     }
@@ -119,13 +122,14 @@ impl Connection {
 
     /// Queues a method.
     pub(in crate::broker) fn send<M: ProtocolMethod>(&mut self, channel: u16, method: &M) {
-        let sent = self.encoder.method(&mut self.link.outbound, channel, method);
+        let out = self.held.get_mut(&channel).unwrap_or(&mut self.link.outbound);
+        let sent = self.encoder.method(out, channel, method);
         self.broken |= sent.is_err();
     }
 
     /// Queues a method with its content.
     pub(in crate::broker) fn send_content<M: ProtocolMethod>(&mut self, channel: u16, method: &M, message: &Message) {
-        let out = &mut self.link.outbound;
+        let out = self.held.get_mut(&channel).unwrap_or(&mut self.link.outbound);
         let mark = out.mark();
         let body = Body::from(message.body.clone());
         // RabbitMQ does not split headers, and does not apply the negotiated limit to them.
@@ -141,6 +145,33 @@ impl Connection {
                 self.broken = true;
             }
         }
+    }
+
+    /// Holds back everything that is sent on a channel from now on.
+    pub(in crate::broker) fn hold(&mut self, channel: u16) {
+        self.held.entry(channel).or_default();
+    }
+
+    /// The channels whose output is held back.
+    pub(in crate::broker) fn held_channels(&self) -> impl Iterator<Item = u16> {
+        self.held.keys().copied()
+    }
+
+    /// Sends what was held back, the channels one after another.
+    pub(in crate::broker) fn release_held(&mut self) {
+        for out in std::mem::take(&mut self.held).into_values() {
+            self.link.outbound.append_all(out);
+        }
+    }
+
+    /// Drops what was held back, and holds back nothing more.
+    pub(super) fn drop_held(&mut self) {
+        self.held.clear();
+    }
+
+    /// The bytes that are held back.
+    fn held_size(&self) -> usize {
+        self.held.values().map(Outbound::len).sum()
     }
 
     /// Returns `true`, once, if something was to be sent that does not fit the negotiated frames.
@@ -160,7 +191,7 @@ impl Connection {
 
     /// Whether its consumers can be sent more.
     pub(in crate::broker) fn has_room(&self) -> bool {
-        self.phase == Phase::Running && self.link.waiting() + self.turn.size() < Self::HIGH_WATER
+        self.phase == Phase::Running && self.link.waiting() + self.turn.size() + self.held_size() < Self::HIGH_WATER
     }
 
     /// Whether its transport is to be read.

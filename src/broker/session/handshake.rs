@@ -142,7 +142,9 @@ impl State {
                 Refusal::connection(ReplyCode::CHANNEL_ERROR, "unexpected method in connection state opening");
             return self.refuse_connection(id, &refusal, method.id(), now);
         };
-        if let Err(refusal) = self.check_virtual_host(id, &open.virtual_host) {
+        let key = ChannelKey { connection: id, number: 0 };
+        let intercepted = self.intercept(key, method.id());
+        if let Err(refusal) = intercepted.and_then(|()| self.check_virtual_host(id, &open.virtual_host)) {
             return self.refuse_connection(id, &refusal, method.id(), now);
         }
         if let Some(connection) = self.connections.get_mut(&id) {
@@ -150,7 +152,7 @@ impl State {
             connection.phase = Phase::Running;
             connection.phase_deadline = None;
         }
-        self.send(ChannelKey { connection: id, number: 0 }, &connection::OpenOk::default());
+        self.send(key, &connection::OpenOk::default());
     }
 
     /// Checks that the user may open the virtual host.

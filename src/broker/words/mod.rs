@@ -6,5 +6,6 @@ mod refusal;
 mod term;
 
 pub(super) use frame::frame;
-pub(super) use refusal::{Refusal, Scope, short_text};
+pub use refusal::Scope;
+pub(super) use refusal::{Refusal, short_text};
 pub(super) use term::{octets, term, type_name};

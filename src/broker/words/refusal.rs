@@ -4,10 +4,11 @@ use std::fmt;
 
 use crate::protocol::{MethodId, ReplyCode};
 
-/// What is closed because of a refusal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::broker) enum Scope {
-    /// The channel on which the method arrived.
+/// What is closed because a request is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Scope {
+    /// The channel on which the request arrived.
     Channel,
     /// The whole connection.
     Connection,
@@ -21,17 +22,28 @@ pub(in crate::broker) struct Refusal {
     explanation: String,
     /// Whether the close blames no method.
     blameless: bool,
+    /// Whether `explanation` is the complete text.
+    worded: bool,
 }
 
 impl Refusal {
     /// A refusal that closes the channel.
     pub(in crate::broker) fn channel(code: ReplyCode, explanation: impl Into<String>) -> Self {
-        Self { scope: Scope::Channel, code, explanation: explanation.into(), blameless: false }
+        Self::new(Scope::Channel, code, explanation.into())
     }
 
     /// A refusal that closes the connection.
     pub(in crate::broker) fn connection(code: ReplyCode, explanation: impl Into<String>) -> Self {
-        Self { scope: Scope::Connection, code, explanation: explanation.into(), blameless: false }
+        Self::new(Scope::Connection, code, explanation.into())
+    }
+
+    /// A refusal with a complete text, which need not begin with the name of the code.
+    pub(in crate::broker) fn worded(scope: Scope, code: ReplyCode, text: impl Into<String>) -> Self {
+        Self { worded: true, ..Self::new(scope, code, text.into()) }
+    }
+
+    fn new(scope: Scope, code: ReplyCode, explanation: String) -> Self {
+        Self { scope, code, explanation, blameless: false, worded: false }
     }
 
     /// 404, such as `NOT_FOUND - no queue 'q' in vhost '/'`.
@@ -78,6 +90,9 @@ impl Refusal {
 
     /// The reply text as it is sent: `NAME - explanation`, cut to the length of a short string.
     pub(in crate::broker) fn text(&self) -> String {
+        if self.worded {
+            return short_text(&self.explanation);
+        }
         let name = constant_name(self.code);
         short_text(&if self.explanation.is_empty() { name } else { format!("{name} - {}", self.explanation) })
     }

@@ -8,6 +8,8 @@ mod order_of_answers;
 mod peer;
 mod pressure;
 mod provoked;
+mod requests;
+mod restart;
 mod words;
 
 use std::time::{Duration, Instant};

@@ -30,19 +30,33 @@ impl Peer {
         Self { id, input: BytesMut::new(), output: BytesMut::new(), octets: 0 }
     }
 
-    /// An open connection with heartbeats of this many seconds and frames of up to this many
-    /// octets, and channel 1 on it.
-    pub(super) fn open(broker: &mut State, now: Instant, heartbeat: u16, frame_max: u32) -> Self {
+    /// A user who has logged in, and has not opened a virtual host yet. Without heartbeats.
+    pub(super) fn until_tuned(broker: &mut State, now: Instant) -> Self {
+        Self::logged_in(broker, now, "\0guest\0guest", 0, super::FRAME_MAX)
+    }
+
+    /// The same for somebody else's PLAIN response, with heartbeats of this many seconds and frames
+    /// of up to this many octets.
+    pub(super) fn logged_in(broker: &mut State, now: Instant, login: &str, heartbeat: u16, frame_max: u32) -> Self {
         let mut peer = Self::connect(broker, now);
         peer.say_octets(broker, now, PROTOCOL_HEADER);
+        let known = ["connection.blocked", "consumer_cancel_notify", "authentication_failure_close"];
         let start_ok = connection::StartOk::default()
-            .client_properties(capabilities(&["connection.blocked", "consumer_cancel_notify"]))
+            .client_properties(capabilities(&known))
             .mechanism("PLAIN")
-            .response("\0guest\0guest")
+            .response(login.to_owned())
             .locale("en_US");
         peer.say(broker, now, 0, &start_ok);
         let tune_ok = connection::TuneOk::default().channel_max(2047).frame_max(frame_max).heartbeat(heartbeat);
         peer.say(broker, now, 0, &tune_ok);
+        peer.hear(broker, now);
+        peer
+    }
+
+    /// An open connection with heartbeats of this many seconds and frames of up to this many
+    /// octets, and channel 1 on it.
+    pub(super) fn open(broker: &mut State, now: Instant, heartbeat: u16, frame_max: u32) -> Self {
+        let mut peer = Self::logged_in(broker, now, "\0guest\0guest", heartbeat, frame_max);
         peer.say(broker, now, 0, &connection::Open::default().virtual_host("/"));
         peer.say(broker, now, 1, &channel::Open::default());
         let heard = peer.hear(broker, now);

@@ -59,13 +59,14 @@ impl Embedded {
         Self { broker, url, address, listener: Mutex::new(Some(listener)) }
     }
 
-    /// Closes every connection and takes no more; what there is stays.
+    /// Closes every connection and takes no more; what is durable is kept.
     pub(crate) async fn stop(&self) {
         let listener = self.listener().take();
         if let Some(listener) = listener {
             listener.stop().await;
         }
-        self.close_connections("CONNECTION_FORCED - broker forced connection closure with reason 'shutdown'", |_| true);
+        // Nobody gets in before it starts again, so that what a start changes may happen now.
+        self.broker.restart();
     }
 
     /// Takes connections, at the port where it did before.

@@ -47,6 +47,11 @@ impl Queue {
         self.auto_delete
     }
 
+    /// Removes all consumers without any consequence for the queue.
+    pub(in crate::broker) fn forget_consumers(&mut self) {
+        self.consumers = Consumers::new(self.settings.single_active_consumer);
+    }
+
     /// Puts consumers that were skipped and can take a message again after those of the same
     /// priority, in the order in which this is seen.
     pub(in crate::broker) fn queue_up_again(&mut self, can_take: impl FnMut(&ConsumerKey) -> bool) {

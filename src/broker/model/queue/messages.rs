@@ -37,6 +37,11 @@ impl Messages {
         self.entries.values()
     }
 
+    /// The same, to change them.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.entries.values_mut()
+    }
+
     /// The message that is delivered next.
     pub(super) fn head(&self) -> Option<&Entry> {
         self.iter().next()
@@ -61,6 +66,12 @@ impl Messages {
         let (_, entry) = self.entries.pop_first()?;
         self.size -= entry.message.body.len();
         Some(entry)
+    }
+
+    /// Drops the messages for which `is_kept` returns `false`.
+    pub(super) fn retain(&mut self, mut is_kept: impl FnMut(&Message) -> bool) {
+        self.entries.retain(|_, entry| is_kept(&entry.message));
+        self.size = self.entries.values().map(|entry| entry.message.body.len()).sum();
     }
 
     /// Drops all messages, and returns their number.

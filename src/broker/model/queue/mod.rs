@@ -13,7 +13,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::protocol::queue;
+use crate::protocol::{DeliveryMode, queue};
 use crate::wire::{FieldTable, ShortString};
 
 use super::message::{Entry, Message};
@@ -247,6 +247,18 @@ impl Queue {
     /// Drops all ready messages without dead-lettering, and returns their number.
     pub(in crate::broker) fn purge(&mut self) -> usize {
         self.messages.clear()
+    }
+
+    /// Drops the messages that do not survive a restart, and starts the time of disuse.
+    pub(in crate::broker) fn keep_persistent(&mut self, now: Instant) {
+        self.messages.retain(|message| message.properties.delivery_mode == Some(DeliveryMode::PERSISTENT));
+        self.fresh = None;
+        self.touch(now);
+    }
+
+    /// Records that all ready messages may have been delivered before.
+    pub(in crate::broker) fn mark_redelivered(&mut self) {
+        self.messages.iter_mut().for_each(|entry| entry.redelivered = true);
     }
 
     /// Ends a deleted queue without dead-lettering, and returns its consumers in the order in which

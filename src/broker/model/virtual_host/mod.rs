@@ -66,6 +66,21 @@ impl VirtualHost {
         self.remove_destination(&Destination::Queue(name.clone()))
     }
 
+    /// Removes the exchanges that are not durable, the queues for which `is_kept` returns `false`,
+    /// and the bindings of both. No auto-delete exchange is deleted because of that.
+    pub(in crate::broker) fn keep_durable(&mut self, mut is_kept: impl FnMut(QueueId) -> bool) {
+        let Self { exchanges, queues, bindings, .. } = self;
+        exchanges.retain(|_, exchange| exchange.durable());
+        queues.retain(|_, id| is_kept(*id));
+        bindings.retain(|source, destination| {
+            exchanges.contains_key(source)
+                && match destination {
+                    Destination::Queue(name) => queues.contains_key(name),
+                    Destination::Exchange(name) => exchanges.contains_key(name),
+                }
+        });
+    }
+
     /// Creates an exchange, or checks that the existing one matches the declaration.
     pub(in crate::broker) fn declare_exchange(&mut self, declare: &protocol::exchange::Declare) -> Result<(), Refusal> {
         exchange::check_declare(declare)?;
