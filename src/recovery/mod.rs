@@ -9,6 +9,8 @@ mod plan;
 mod race;
 #[cfg_attr(not(test), expect(dead_code, reason = "the supervisor of a connection is to use it"))]
 mod record;
+#[cfg_attr(not(test), expect(dead_code, reason = "the supervisor of a connection is to use it"))]
+mod replay;
 
 pub(crate) use plan::{DialPlan, Step};
 pub(crate) use race::Target;

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Item, Order, entity_name};
+use super::recorded::{Item, Recorded, rename_in_bind};
+use super::{Order, entity_name};
 use crate::engine::steps::step;
 use crate::protocol::{exchange, queue};
 use crate::wire::{FieldTable, ShortString, Writer};
@@ -100,6 +101,11 @@ impl Bindings {
         self.all.len()
     }
 
+    /// Whether there is a binding in this place.
+    pub(super) fn has(&self, order: Order) -> bool {
+        self.all.contains_key(&order)
+    }
+
     pub(super) fn contains(&self, key: &BindingKey) -> bool {
         self.by_key.contains_key(key)
     }
@@ -136,27 +142,25 @@ impl Bindings {
         orders.filter_map(|order| self.remove_at(order)).collect()
     }
 
-    /// Replaces the name of a queue in its bindings, and in routing keys that stand for the queue:
-    /// a bind without a queue and a routing key has the name of the queue as both.
+    /// Replaces the name of a queue in its bindings.
     pub(super) fn rename_queue(&mut self, from: &ShortString, to: &ShortString) {
         let destination = Destination::Queue(from.clone());
         for order in self.by_destination.get(&destination).cloned().into_iter().flatten() {
             let Some(Binding { request: Request::Queue(mut request), .. }) = self.take(order) else { continue };
-            let bind = Arc::make_mut(&mut request);
-            bind.queue = to.clone();
-            if bind.routing_key == *from {
-                bind.routing_key = to.clone();
-            }
-            let key = BindingKey::of_bind(bind);
+            rename_in_bind(Arc::make_mut(&mut request), from, to);
+            let key = BindingKey::of_bind(&request);
             self.insert(order, key, Request::Queue(request));
         }
     }
 
     /// All bindings, in the order of their first declarations.
-    pub(super) fn items(&self) -> impl Iterator<Item = Item> {
-        self.all.values().map(|binding| match &binding.request {
-            Request::Queue(request) => Item::QueueBinding(Arc::clone(request)),
-            Request::Exchange(request) => Item::ExchangeBinding(Arc::clone(request)),
+    pub(super) fn items(&self) -> impl Iterator<Item = Recorded> {
+        self.all.iter().map(|(order, binding)| {
+            let item = match &binding.request {
+                Request::Queue(request) => Item::QueueBinding(Arc::clone(request)),
+                Request::Exchange(request) => Item::ExchangeBinding(Arc::clone(request)),
+            };
+            Recorded { order: *order, item }
         })
     }
 

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::bindings::remove_from;
-use super::{Item, Order, entity_name};
+use super::recorded::{Item, Recorded};
+use super::{Order, entity_name};
 use crate::engine::steps::step;
 use crate::engine::{ChannelKey, ConsumerKey};
 use crate::protocol::basic;
@@ -95,14 +96,13 @@ impl Consumers {
     }
 
     /// The recorded consumers, in the order in which they first started.
-    pub(super) fn items(&self) -> impl Iterator<Item = Item> {
+    pub(super) fn items(&self) -> impl Iterator<Item = Recorded> {
         let recorded = self.all.iter().filter_map(|(key, consumer)| Some((consumer.order?, (key, consumer))));
         let in_order: BTreeMap<Order, _> = recorded.collect();
-        in_order.into_values().map(|(key, consumer)| Item::Consumer {
-            consumer: *key,
-            channel: consumer.channel,
-            request: Arc::clone(&consumer.request),
-            prefetch: consumer.prefetch,
+        in_order.into_iter().map(|(order, (key, consumer))| {
+            let Consumer { channel, ref request, prefetch, .. } = *consumer;
+            let item = Item::Consumer { consumer: *key, channel, request: Arc::clone(request), prefetch };
+            Recorded { order, item }
         })
     }
 }

@@ -7,7 +7,7 @@ mod bindings;
 mod consumers;
 mod recorded;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use bindings::{BindingKey, Bindings, Destination, Request};
 use consumers::{Consumer, Consumers};
 
 /// A place in the order of first declarations. No two entities have the same.
-type Order = u64;
+pub(super) type Order = u64;
 
 /// What became of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,10 +84,23 @@ impl Topology {
 
     /// Copies the record. Requests are shared with it.
     pub(crate) fn snapshot(&self) -> RecordedTopology {
-        let exchanges = in_order(&self.exchanges).map(|(_, request)| Item::Exchange(request));
-        let queues = in_order(&self.queues).map(|(name, request)| Item::Queue { name, request });
-        let items = exchanges.chain(queues).chain(self.bindings.items()).chain(self.consumers.items());
-        RecordedTopology { entities: items.map(Recorded).collect() }
+        let exchanges = in_order(&self.exchanges, |_, request| Item::Exchange(request));
+        let queues = in_order(&self.queues, |name, request| Item::Queue { name, request });
+        let entities = exchanges.chain(queues).chain(self.bindings.items()).chain(self.consumers.items());
+        RecordedTopology { entities: entities.collect() }
+    }
+
+    /// Whether an entity of an earlier snapshot is still recorded.
+    pub(crate) fn contains(&self, recorded: &Recorded) -> bool {
+        let order = match &recorded.item {
+            Item::Exchange(request) => self.exchanges.get(&entity_name(&request.exchange)).map(|it| it.order),
+            Item::Queue { name, .. } => self.queues.get(name).map(|it| it.order),
+            Item::QueueBinding(_) | Item::ExchangeBinding(_) => {
+                Some(recorded.order).filter(|order| self.bindings.has(*order))
+            }
+            Item::Consumer { consumer, .. } => self.consumers.order(*consumer),
+        };
+        order == Some(recorded.order)
     }
 
     /// Applies a change.
@@ -274,15 +287,21 @@ impl Topology {
     }
 }
 
-/// The names and declarations, in the order of the first declarations.
-fn in_order<D>(entities: &BTreeMap<ShortString, Declared<D>>) -> impl Iterator<Item = (ShortString, Arc<D>)> {
+/// Exchanges or queues, in the order of their first declarations.
+fn in_order<D>(
+    entities: &BTreeMap<ShortString, Declared<D>>,
+    item: impl Fn(ShortString, Arc<D>) -> Item,
+) -> impl Iterator<Item = Recorded> {
     let in_order: BTreeMap<Order, _> = entities.iter().map(|(name, entity)| (entity.order, (name, entity))).collect();
-    in_order.into_values().map(|(name, entity)| (name.clone(), Arc::clone(&entity.request)))
+    in_order.into_iter().map(move |(order, (name, entity))| {
+        let item = item(name.clone(), Arc::clone(&entity.request));
+        Recorded { order, item }
+    })
 }
 
 /// The name of an exchange or queue as the broker stores it: without carriage returns and line
 /// feeds.
-fn entity_name(name: &ShortString) -> ShortString {
+pub(super) fn entity_name(name: &ShortString) -> ShortString {
     let is_removed = |byte: &u8| matches!(byte, b'\r' | b'\n');
     if !name.as_bytes().iter().any(is_removed) {
         return name.clone();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Entity;
+use super::{Entity, Order};
 use crate::engine::{ChannelKey, ConsumerKey};
 use crate::protocol::{basic, exchange, queue};
 use crate::wire::ShortString;
@@ -14,7 +14,11 @@ use crate::wire::ShortString;
 /// application left empty is filled in, but the request of a queue whose name the broker chose has
 /// an empty name.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Recorded(pub(in crate::recovery) Item);
+pub struct Recorded {
+    /// Its place in the order of first declarations, which identifies it.
+    pub(in crate::recovery) order: Order,
+    pub(in crate::recovery) item: Item,
+}
 
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::recovery) enum Item {
@@ -28,7 +32,7 @@ pub(in crate::recovery) enum Item {
 impl Recorded {
     /// Returns what identifies it.
     pub fn entity(&self) -> Entity {
-        match &self.0 {
+        match &self.item {
             Item::Exchange(request) => Entity::Exchange(request.exchange.clone()),
             Item::Queue { name, .. } => Entity::Queue(name.clone()),
             Item::QueueBinding(request) => Entity::Binding {
@@ -51,7 +55,7 @@ impl Recorded {
 
     /// Returns the declaration of an exchange, or `None` for anything else.
     pub fn exchange(&self) -> Option<&exchange::Declare> {
-        match &self.0 {
+        match &self.item {
             Item::Exchange(request) => Some(request),
             _ => None,
         }
@@ -60,7 +64,7 @@ impl Recorded {
     /// Returns the declaration of a queue, or `None` for anything else. Its name is empty if the
     /// broker chose the name; [`entity`](Self::entity) has the present one.
     pub fn queue(&self) -> Option<&queue::Declare> {
-        match &self.0 {
+        match &self.item {
             Item::Queue { request, .. } => Some(request),
             _ => None,
         }
@@ -68,7 +72,7 @@ impl Recorded {
 
     /// Returns the request that bound a queue, or `None` for anything else.
     pub fn queue_binding(&self) -> Option<&queue::Bind> {
-        match &self.0 {
+        match &self.item {
             Item::QueueBinding(request) => Some(request),
             _ => None,
         }
@@ -76,7 +80,7 @@ impl Recorded {
 
     /// Returns the request that bound an exchange to an exchange, or `None` for anything else.
     pub fn exchange_binding(&self) -> Option<&exchange::Bind> {
-        match &self.0 {
+        match &self.item {
             Item::ExchangeBinding(request) => Some(request),
             _ => None,
         }
@@ -84,7 +88,7 @@ impl Recorded {
 
     /// Returns the request that started a consumer, with its tag, or `None` for anything else.
     pub fn consumer(&self) -> Option<&basic::Consume> {
-        match &self.0 {
+        match &self.item {
             Item::Consumer { request, .. } => Some(request),
             _ => None,
         }
@@ -93,10 +97,32 @@ impl Recorded {
     /// Returns the prefetch count that was in force when a consumer started, 0 for no limit, or
     /// `None` for anything else than a consumer.
     pub fn prefetch(&self) -> Option<u16> {
-        match &self.0 {
+        match &self.item {
             Item::Consumer { prefetch, .. } => Some(*prefetch),
             _ => None,
         }
+    }
+}
+
+impl Item {
+    /// Replaces the name of a queue in a binding or consumer of the queue, and in the name of the
+    /// queue.
+    pub(in crate::recovery) fn rename_queue(&mut self, from: &ShortString, to: &ShortString) {
+        match self {
+            Self::Queue { name, .. } => *name = to.clone(),
+            Self::QueueBinding(request) => rename_in_bind(Arc::make_mut(request), from, to),
+            Self::Consumer { request, .. } => Arc::make_mut(request).queue = to.clone(),
+            Self::Exchange(_) | Self::ExchangeBinding(_) => {}
+        }
+    }
+}
+
+/// Replaces the name of a queue in its binding, and in a routing key that stands for the queue: a
+/// bind without a queue and a routing key has the name of the queue as both.
+pub(super) fn rename_in_bind(bind: &mut queue::Bind, from: &ShortString, to: &ShortString) {
+    bind.queue = to.clone();
+    if bind.routing_key == *from {
+        bind.routing_key = to.clone();
     }
 }
 
@@ -124,7 +150,7 @@ impl RecordedTopology {
     /// Returns an iterator over the present names of queues and their declarations, in which the
     /// name is empty if the broker chose it.
     pub fn queues(&self) -> impl DoubleEndedIterator<Item = (&ShortString, &queue::Declare)> {
-        self.iter().filter_map(|recorded| match &recorded.0 {
+        self.iter().filter_map(|recorded| match &recorded.item {
             Item::Queue { name, request } => Some((name, &**request)),
             _ => None,
         })
@@ -160,10 +186,19 @@ impl RecordedTopology {
     pub(crate) fn retain(&mut self, mut keeps: impl FnMut(&Recorded) -> bool) -> Vec<ConsumerKey> {
         let removed = self.entities.extract_if(.., |recorded| !keeps(recorded));
         removed
-            .filter_map(|recorded| match recorded.0 {
+            .filter_map(|recorded| match recorded.item {
                 Item::Consumer { consumer, .. } => Some(consumer),
                 _ => None,
             })
             .collect()
+    }
+}
+
+impl IntoIterator for RecordedTopology {
+    type Item = Recorded;
+    type IntoIter = std::vec::IntoIter<Recorded>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.entities.into_iter()
     }
 }
