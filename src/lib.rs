@@ -156,7 +156,7 @@ pub mod wire;
 pub use asynchronous::{
     Acker, Channel, Confirm, Connection, Connector, Consumer, Delivery, GetMessage, Publisher, Requeue, Returns,
 };
-pub use config::{ConnectionParameters, Credentials, Recovery, WhileDown};
+pub use config::{ConnectionParameters, Credentials, Recovery, RecoveryHooks, WhileDown};
 #[cfg(feature = "readiness")]
 #[cfg_attr(docsrs, doc(cfg(feature = "readiness")))]
 pub use driver::readiness;

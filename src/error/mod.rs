@@ -14,7 +14,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::config::ParametersError;
-use crate::engine::{Closure, Failure, Initiator, Reason, Returned, Settled};
+use crate::engine::{Closure, Failure, Fate, Initiator, Reason, Returned, Settled};
 use crate::protocol::{MethodId, ReplyCode, method_name};
 use crate::wire::DecodeError;
 
@@ -105,6 +105,16 @@ impl Error {
             Cause::Returned(_) | Cause::PerhapsReturned | Cause::Unsettled(_) => ErrorKind::Returned,
             Cause::NothingToSettle | Cause::NoRuntime(_) | Cause::WaitsOnDriver | Cause::NotOpen => ErrorKind::Usage,
             Cause::GivenUp => ErrorKind::ConnectionClosed,
+        }
+    }
+
+    /// The failure of the engine for the same reason.
+    #[cfg(feature = "_handles")]
+    pub(crate) fn to_failure(&self) -> Failure {
+        match &*self.cause {
+            Cause::Failure(failure) => failure.clone(),
+            Cause::Closed(closure) => Failure::Closed { closure: Arc::clone(closure), fate: Fate::Refused },
+            _ => Failure::Internal("what the broker lost cannot be restored"),
         }
     }
 

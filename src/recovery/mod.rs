@@ -5,14 +5,14 @@
 //! every driver performs the same plan, and a test can run it step by step.
 
 mod attempts;
+mod hooks;
 mod plan;
 mod race;
-#[cfg_attr(not(test), expect(dead_code, reason = "the supervisor of a connection is to use it"))]
 mod record;
-#[cfg_attr(not(test), expect(dead_code, reason = "the supervisor of a connection is to use it"))]
 mod replay;
 
 pub(crate) use plan::{DialPlan, Step};
 pub(crate) use race::Target;
 pub(crate) use record::{Outcome, Topology};
 pub use record::{Recorded, RecordedTopology};
+pub(crate) use replay::{Pace, Phase, Replay, Request as ReplayRequest, Step as ReplayStep, StepId, Suspects};

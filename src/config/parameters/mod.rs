@@ -17,7 +17,7 @@ use crate::config::url::{
     FAIL_IF_NO_PEER_CERT, KEY_FILE, KEY_PASSWORD, SEND_SERVER_NAME, SERVER_NAME, SOCKET_TIMEOUT, SSL_OPTIONS,
     TCP_OPTIONS, VERIFY,
 };
-use crate::config::{Credentials, Recovery, Setting, Tls, WhileDown};
+use crate::config::{Credentials, Recovery, RecoveryHooks, Setting, Tls, WhileDown};
 use crate::wire::FieldTable;
 use table::{Row, parameters};
 use values::{
@@ -224,6 +224,11 @@ parameters! {
          above the limit does not come back, and an [event](crate::ConnectionEvent::RecordFull) tells so.",
         set |recovery_record_limit: usize| recovery_record_limit,
         keys { "recovery_record_limit" "a whole number, at least 1" codec POSITIVE_USIZE; }
+
+    recovery_hooks: RecoveryHooks = RecoveryHooks::default(), "none",
+        "Functions of the program that decide which losses are recovered and what is declared again.",
+        set |recovery_hooks: RecoveryHooks| recovery_hooks,
+        keys {}
 
     while_down: WhileDown = WhileDown::Wait, "`wait`",
         "What happens to requests while the connection is lost and is being recovered.",

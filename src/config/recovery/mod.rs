@@ -2,10 +2,13 @@
 //! of them together.
 
 mod codecs;
+mod hooks;
 
 use std::time::Duration;
 
 use super::ConnectionParameters;
+
+pub use hooks::RecoveryHooks;
 
 pub(super) use codecs::{RECOVERY, WHILE_DOWN, WHILE_DOWN_BUFFER};
 

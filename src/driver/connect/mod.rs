@@ -17,8 +17,9 @@ use self::dial::{Dial, Done, Next, Outcome};
 use self::used::Used;
 use super::runtime::{Network, Runtime};
 use super::supervise::Dialer;
-use crate::config::RecoverySettings;
-use crate::config::{ConnectionParameters, Credentials, CredentialsProvider, Endpoint};
+use crate::config::{
+    ConnectionParameters, Credentials, CredentialsProvider, Endpoint, RecoveryHooks, RecoverySettings,
+};
 use crate::engine::{Negotiated, Settings};
 use crate::error::{ConnectCause, ConnectError};
 use crate::recovery::Target;
@@ -82,6 +83,10 @@ impl<N: Network + Send + 'static> Dialer for OverNetwork<N> {
 
     fn recovery(&self) -> RecoverySettings {
         self.parameters.recovery_settings()
+    }
+
+    fn hooks(&self) -> &RecoveryHooks {
+        &self.parameters.recovery_hooks
     }
 }
 

@@ -20,15 +20,15 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use self::outage::Outage;
-use self::replay::Replay;
+use self::replay::{Progress, Restoring};
 use self::waiting::Watch;
 use super::connect::Agreed;
 use super::renewal::Asking;
 use super::runtime::Runtime;
 use super::task::Driver;
-use crate::config::RecoverySettings;
+use crate::config::{RecoveryHooks, RecoverySettings};
 use crate::engine::{Closure, ConnectionNotice, Engine};
-use crate::error::ConnectError;
+use crate::error::{ConnectError, Error};
 use crate::link::Shared;
 use crate::protocol::ReplyCode;
 use crate::transport::Stream;
@@ -43,6 +43,9 @@ pub(super) trait Dialer: Send + Sync + 'static {
 
     /// How the connection is recovered.
     fn recovery(&self) -> RecoverySettings;
+
+    /// The functions of the program that take part.
+    fn hooks(&self) -> &RecoveryHooks;
 }
 
 /// Ends a connection that is down when its supervisor is dropped, for instance with its runtime.
@@ -68,11 +71,14 @@ pub(super) async fn supervise<D: Dialer, R: Runtime>(
     let _guard = Guard(Arc::clone(&shared));
     let watch = Watch::new(&shared, runtime.clone());
     let mut outage = Outage::new(terms);
+    let mut progress = Progress::default();
     loop {
-        run(&watch, &terms, &mut outage, driver).await;
+        run(&watch, (&terms, dial.hooks()), &mut outage, &mut progress, driver).await;
         let Some(cause) = shared.with(|state| state.engine.recovering().cloned()) else { return };
+        progress.lost(&cause);
         let now = shared.now();
-        if !outage.begin(&cause, now) {
+        let decided = dial.hooks().decides(&Error::from(Arc::clone(&cause)));
+        if !outage.begin(&cause, decided, now) {
             shared.with(|state| state.engine.end_recovery(cause));
             return;
         }
@@ -93,12 +99,12 @@ pub(super) async fn supervise<D: Dialer, R: Runtime>(
 /// Runs a driver until its transport is finished, and restores and maintains beside it.
 async fn run<S: Stream, R: Runtime>(
     watch: &Watch<R>,
-    terms: &RecoverySettings,
+    terms: (&RecoverySettings, &RecoveryHooks),
     outage: &mut Outage,
+    progress: &mut Progress,
     mut driver: Driver<S, R>,
 ) {
-    let replay = Replay::new(watch, terms);
-    let mut restoring = pin!(replay.run(outage));
+    let mut restoring = pin!(Restoring::new(watch, terms, progress).run(outage));
     let mut over = false;
     poll_fn(|context| {
         // The driver first: what it brings may be what the other waits for.

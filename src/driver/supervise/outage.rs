@@ -38,8 +38,9 @@ impl Outage {
         Self { terms, began: None, attempts: 0, doubled: 0, refusals: 0, longest: false, recovered: None, killed: None }
     }
 
-    /// Records a loss. Returns `false` if the connection is not to be recovered.
-    pub(super) fn begin(&mut self, cause: &Closure, now: Instant) -> bool {
+    /// Records a loss. Returns `false` if the connection is not to be recovered. `decided` is what
+    /// the program decides, if it does.
+    pub(super) fn begin(&mut self, cause: &Closure, decided: Option<bool>, now: Instant) -> bool {
         let was_stable = self.recovered.is_none_or(|at| now >= at + self.terms.stable_after);
         if self.began.is_none() {
             self.began = Some(now);
@@ -57,7 +58,10 @@ impl Outage {
         };
         let is_broker = cause.reason == Reason::Broker && cause.method.is_some();
         self.killed = is_broker.then_some((kill, again));
-        is_recovered(cause) && again < MOST_KILLED.saturating_add(u32::from(!is_broker) * u32::MAX / 2)
+        let is_ours = matches!(cause.reason, Reason::Requested | Reason::DriverGone);
+        !is_ours
+            && decided.unwrap_or_else(|| is_recovered(cause))
+            && again < MOST_KILLED.saturating_add(u32::from(!is_broker) * u32::MAX / 2)
     }
 
     /// Records that the connection is recovered, and returns how long it was down.

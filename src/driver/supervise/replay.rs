@@ -1,285 +1,350 @@
-//! Restoring on a new transport what the broker lost: first the topology, on a channel that no
-//! handle has; then the channels; then the requests of the application are let through, and the
-//! consumers start again.
+//! Restoring on a new transport what the broker lost: performs the plan of
+//! [`recovery`](crate::recovery).
+//!
+//! First the topology is declared, on a channel that no handle has. Then the channels are opened,
+//! and the consumers of direct reply-to are started. Then the requests of the application are let
+//! through, and the other consumers are started.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 use super::outage::Outage;
 use super::waiting::Watch;
-use crate::config::RecoverySettings;
+use crate::config::{RecoveryHooks, RecoverySettings};
 use crate::driver::runtime::Runtime;
-use crate::engine::{
-    ChannelKey, ChannelState, Closure, Completion, ConnectionNotice, ConsumerKey, Entity, Failure, Scope, Stopped,
-};
+use crate::engine::{ChannelKey, Closure, Completion, ConnectionNotice, Entity, Failure, Fate, Scope};
+use crate::error::Error;
 use crate::link::Wait;
-use crate::protocol::{Method, MethodId, ReplyCode, Request, exchange, queue};
-use crate::recovery::Recorded;
-use crate::wire::ShortString;
+use crate::protocol::{Method, MethodId, Request, exchange, queue};
+use crate::recovery::{Pace, Phase, Replay, ReplayRequest, ReplayStep, StepId, Suspects};
+
+/// What outlives the restoring on one transport.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// What may have ended earlier transports.
+    suspects: Suspects,
+    replay: Option<Replay>,
+}
+
+impl Progress {
+    /// Records that the transport is lost.
+    pub(super) fn lost(&mut self, cause: &Arc<Closure>) {
+        if let Some(replay) = self.replay.take() {
+            self.suspects = replay.connection_lost(&Error::from(Arc::clone(cause)));
+        }
+    }
+}
 
 /// The restoring on one transport.
-pub(super) struct Replay<'a, R> {
+pub(super) struct Restoring<'a, R: Runtime> {
     watch: &'a Watch<R>,
     terms: &'a RecoverySettings,
+    hooks: &'a RecoveryHooks,
+    progress: &'a mut Progress,
+    /// The channel on which the topology is declared, once it is open.
+    private: Option<ChannelKey>,
+    /// The requests that are not answered.
+    waits: BTreeMap<StepId, Sent>,
+    /// Whether the requests of the application are let through.
+    is_through: bool,
+    /// What could not be restored before that.
+    failed: Vec<(Entity, Failure)>,
+}
+
+/// A request of the plan that was sent.
+struct Sent {
+    /// Whether it is on a channel of the application.
+    is_consumer: bool,
+    answer: Pin<Box<dyn Future<Output = Result<Completion, Failure>> + Send>>,
 }
 
 /// The transport is given up: something took too long, or cannot be understood.
-struct Void;
+pub(super) struct Void;
 
-/// The queue by which RabbitMQ answers requests directly.
-const DIRECT_REPLY_TO: &str = "amq.rabbitmq.reply-to";
+/// How long another connection may hold a queue if there are no heartbeats by which the broker would
+/// find it lost.
+const HELD: Duration = Duration::from_secs(180);
 
-impl<'a, R: Runtime> Replay<'a, R> {
-    pub(super) fn new(watch: &'a Watch<R>, terms: &'a RecoverySettings) -> Self {
-        Self { watch, terms }
+impl<'a, R: Runtime> Restoring<'a, R> {
+    pub(super) fn new(
+        watch: &'a Watch<R>,
+        (terms, hooks): (&'a RecoverySettings, &'a RecoveryHooks),
+        progress: &'a mut Progress,
+    ) -> Self {
+        let (waits, failed) = (BTreeMap::new(), Vec::new());
+        Self { watch, terms, hooks, progress, private: None, waits, is_through: false, failed }
     }
 
-    /// Restores, and maintains after that. It ends only if the transport is given up.
-    pub(super) async fn run(&self, outage: &mut Outage) {
-        if self.restore(outage).await.is_err() {
+    /// Restores, and then waits for the end of the transport. It ends only if it gives up the
+    /// transport.
+    pub(super) async fn run(mut self, outage: &mut Outage) {
+        if outage.is_on() && self.restore(outage).await.is_err() {
             let error = std::io::Error::new(std::io::ErrorKind::TimedOut, "what the broker lost was not restored");
             self.watch.shared().with(|state| state.engine.handle_transport_lost(Some(&error)));
-        }
-    }
-
-    async fn restore(&self, outage: &mut Outage) -> Result<(), Void> {
-        if outage.is_on() {
-            let failed = self.declare().await?;
-            self.reopen_channels().await?;
-            self.start_consumers(&mut BTreeMap::new(), |stopped| stopped.queue == *DIRECT_REPLY_TO).await?;
-            let shared = self.watch.shared();
-            let (now, outage) = (shared.now(), outage.end(shared.now()));
-            shared.with(|state| {
-                state.engine.open_gate(now);
-                let generation = state.engine.generation();
-                state.engine.tell_connection(&ConnectionNotice::Recovered { generation, outage, failed });
-            });
-        }
-        self.maintain().await
-    }
-
-    /// Declares the recorded topology. Returns what could not be declared.
-    async fn declare(&self) -> Result<Vec<(Entity, Failure)>, Void> {
-        let mut failed = Vec::new();
-        let recorded = self.watch.shared().with(|state| state.topology.as_ref().map(|topology| topology.snapshot()));
-        let Some(recorded) = recorded.filter(|recorded| !recorded.is_empty()) else { return Ok(failed) };
-        let mut channel = self.open_private().await?;
-        let mut renamed: BTreeMap<ShortString, ShortString> = BTreeMap::new();
-        for entity in recorded.iter() {
-            let Some((request, replies)) = declaration_of(entity, &renamed) else { continue };
-            match self.call(channel, &request, replies).await {
-                Ok(reply) => self.note_name(entity, &reply, &mut renamed),
-                Err(Failure::Closed { closure, .. }) if matches!(closure.scope, Scope::Channel(_)) => {
-                    self.release(channel);
-                    let fate = crate::engine::Fate::Refused;
-                    failed.push((entity.entity(), Failure::Closed { closure, fate }));
-                    channel = self.open_private().await?;
-                }
-                Err(Failure::Encode(error)) => failed.push((entity.entity(), Failure::Encode(error))),
-                Err(_) => return Err(Void),
-            }
-        }
-        self.release(channel);
-        Ok(failed)
-    }
-
-    /// Records the new name of a queue whose name the broker chose.
-    fn note_name(&self, entity: &Recorded, reply: &Method, renamed: &mut BTreeMap<ShortString, ShortString>) {
-        let (Entity::Queue(from), Method::QueueDeclareOk(ok)) = (entity.entity(), reply) else { return };
-        if from == ok.queue {
             return;
         }
-        let to = ok.queue.clone();
-        renamed.insert(from.clone(), to.clone());
-        self.watch.shared().with(|state| {
-            if let Some(topology) = &mut state.topology {
-                topology.rename_queue(&from, &to);
+        std::future::pending::<()>().await;
+    }
+
+    async fn restore(&mut self, outage: &mut Outage) -> Result<(), Void> {
+        self.progress.replay = self.plan();
+        self.perform().await?;
+        reopen_channels(self.watch).await?;
+        self.begin(Phase::ReplyTo);
+        self.perform().await?;
+        self.let_through(outage);
+        self.begin(Phase::Consumers);
+        loop {
+            self.perform().await?;
+            let Some(replay) = self.progress.replay.as_ref().filter(|replay| !replay.is_finished()) else { break };
+            let next = replay.poll_deadline();
+            self.watch.until(next).await;
+        }
+        self.progress.replay = None;
+        self.progress.suspects = Suspects::default();
+        self.release_private();
+        Ok(())
+    }
+
+    /// The plan for what is recorded. A consumer that is not recorded ends with the loss.
+    fn plan(&mut self) -> Option<Replay> {
+        let (mut recorded, heartbeat) = self.watch.shared().with(|state| {
+            let topology = state.topology.as_ref()?;
+            for (key, _) in state.engine.lost_consumers() {
+                if !topology.is_recorded(key)
+                    && let Some(cause) = state.engine.recovering().cloned()
+                {
+                    state.engine.end_stopped(key, cause);
+                }
             }
-            state.engine.rename_queue(&from, &to);
-            state.engine.tell_connection(&ConnectionNotice::QueueRenamed { from, to });
+            Some((topology.snapshot(), state.engine.negotiated().heartbeat))
+        })?;
+        // Without the lock, because it is the program's.
+        let removed = recorded.retain(|entity| self.hooks.keeps(entity));
+        self.watch.shared().with(|state| {
+            let cause = state.engine.recovering().cloned();
+            removed.into_iter().zip(std::iter::repeat(cause)).for_each(|(consumer, cause)| {
+                if let Some(cause) = cause {
+                    state.engine.end_stopped(consumer, cause);
+                }
+            });
+        });
+        let held = if heartbeat == 0 { HELD } else { Duration::from_secs(3 * u64::from(heartbeat)) };
+        let pace = Pace { base: self.terms.delay, max: self.terms.max_delay, held, seed: fastrand::u64(..) };
+        Some(Replay::new(recorded, std::mem::take(&mut self.progress.suspects), &pace))
+    }
+
+    fn begin(&mut self, phase: Phase) {
+        if let Some(replay) = &mut self.progress.replay {
+            replay.begin(phase);
+        }
+    }
+
+    /// Lets the requests of the application through.
+    fn let_through(&mut self, outage: &mut Outage) {
+        let shared = self.watch.shared();
+        let now = shared.now();
+        let (outage, failed) = (outage.end(now), std::mem::take(&mut self.failed));
+        self.is_through = true;
+        shared.with(|state| {
+            let generation = state.engine.generation();
+            state.engine.tell_connection(&ConnectionNotice::Recovered { generation, outage, failed });
+            state.engine.open_gate(now);
         });
     }
 
-    async fn open_private(&self) -> Result<ChannelKey, Void> {
-        let wait =
-            Wait::begin(self.watch.shared(), |state, id, now| state.engine.open_private_channel(id, now).map(drop));
-        match self.watch.answered(wait).await {
-            Ok(Completion::Opened(key)) => Ok(key),
+    /// Performs the present phase, until everything in it is done or put off.
+    async fn perform(&mut self) -> Result<(), Void> {
+        loop {
+            self.send_steps().await?;
+            if self.waits.is_empty() {
+                return Ok(());
+            }
+            let (id, is_consumer, answer) = self.next_answer().await;
+            self.handle(id, is_consumer, answer).await?;
+            self.report();
+        }
+    }
+
+    /// Sends the steps that may be sent now.
+    async fn send_steps(&mut self) -> Result<(), Void> {
+        loop {
+            let now = self.watch.shared().now();
+            let Some(replay) = &mut self.progress.replay else { return Ok(()) };
+            replay.handle_timeout(now);
+            let shared = self.watch.shared();
+            let step = shared.with(|state| state.topology.as_ref().and_then(|record| replay.next(record, now)));
+            let Some(step) = step else { return Ok(()) };
+            self.send(step).await?;
+        }
+    }
+
+    async fn send(&mut self, step: ReplayStep) -> Result<(), Void> {
+        let ReplayStep { id, request } = step;
+        let shared = self.watch.shared();
+        let (is_consumer, wait) = match request {
+            ReplayRequest::Private(method) => {
+                let channel = match self.private {
+                    Some(channel) => channel,
+                    None => self.open_private().await?,
+                };
+                let wait = Wait::begin(shared, |state, id, now| {
+                    state.engine.call_private(channel, &method, replies_of(&method), id, now)
+                });
+                (false, wait)
+            }
+            ReplayRequest::Consume { consumer, .. } => {
+                (true, Wait::begin(shared, |state, id, now| state.engine.restart_consumer(consumer, id, now)))
+            }
+        };
+        let answer = Box::pin(self.watch.answer(wait));
+        self.waits.insert(id, Sent { is_consumer, answer });
+        Ok(())
+    }
+
+    /// Waits for an answer. Of those that are there, it is the first that was asked for: a close is
+    /// about that one.
+    async fn next_answer(&mut self) -> (StepId, bool, Result<Completion, Failure>) {
+        let waits = &mut self.waits;
+        let (id, is_consumer, answer) = poll_fn(|context| {
+            for (id, sent) in waits.iter_mut() {
+                if let Poll::Ready(answer) = sent.answer.as_mut().poll(context) {
+                    return Poll::Ready((*id, sent.is_consumer, answer));
+                }
+            }
+            Poll::Pending
+        })
+        .await;
+        self.waits.remove(&id);
+        (id, is_consumer, answer)
+    }
+
+    /// Tells the plan what became of a step.
+    async fn handle(&mut self, id: StepId, is_consumer: bool, answer: Result<Completion, Failure>) -> Result<(), Void> {
+        let shared = self.watch.shared();
+        let now = shared.now();
+        let Some(replay) = &mut self.progress.replay else { return Ok(()) };
+        let failure = match answer {
+            Ok(Completion::Reply(reply)) => {
+                let success = replay.succeeded(id, &reply.method);
+                shared.with(|state| {
+                    if let Some((from, to)) = success.renamed {
+                        if let Some(topology) = &mut state.topology {
+                            topology.rename_queue(&from, &to);
+                        }
+                        state.engine.rename_queue(&from, &to);
+                        state.engine.tell_connection(&ConnectionNotice::QueueRenamed { from, to });
+                    }
+                    if let Some(entity) = success.recovered {
+                        state.engine.tell_connection(&ConnectionNotice::EntityRecovered(entity));
+                    }
+                });
+                return Ok(());
+            }
+            Ok(_) => return Err(Void),
+            Err(failure) => failure,
+        };
+        match &failure {
+            Failure::Closed { closure, fate } if matches!(closure.scope, Scope::Channel(_)) => {
+                if *fate != Fate::Refused && !is_consumer {
+                    // What was behind the request that was refused is handed out again.
+                    return Ok(());
+                }
+                replay.failed(id, Error::from(failure.clone()), now);
+                if is_consumer {
+                    return reopen_channels(self.watch).await;
+                }
+                // The broker has closed it.
+                self.release_private();
+                Ok(())
+            }
+            // The application has closed the channel or dropped the consumer in the meantime.
+            Failure::NoSuchConsumer
+            | Failure::ConsumerTagInUse(_)
+            | Failure::Recovering { .. }
+            | Failure::Encode(_) => {
+                replay.failed(id, Error::from(failure), now);
+                Ok(())
+            }
+            Failure::Closed { closure, .. } if closure.is_requested() => {
+                replay.failed(id, Error::from(failure), now);
+                Ok(())
+            }
+            Failure::TimedOut(_) | Failure::TimedOutBlocked { .. } => {
+                if let Some(replay) = self.progress.replay.take() {
+                    self.progress.suspects = replay.timed_out(id, &Error::from(failure));
+                }
+                Err(Void)
+            }
             _ => Err(Void),
         }
     }
 
-    async fn call(
-        &self,
-        channel: ChannelKey,
-        request: &Method,
-        replies: &'static [MethodId],
-    ) -> Result<Method, Failure> {
-        let wait = Wait::begin(self.watch.shared(), |state, id, now| {
-            state.engine.call_private(channel, request, replies, id, now)
-        });
-        match self.watch.answered(wait).await? {
-            Completion::Reply(reply) => Ok(reply.into_method()),
-            _ => Err(Failure::Internal("a call was answered by something else")),
-        }
-    }
-
-    fn release(&self, channel: ChannelKey) {
-        self.watch.shared().with(|state| state.engine.release_channel(channel));
-    }
-
-    /// Opens the channels again that were lost. A channel that the broker refuses is closed.
-    async fn reopen_channels(&self) -> Result<(), Void> {
-        let suspended = self.watch.shared().with(|state| state.engine.suspended_channels());
-        let waits: Vec<_> = suspended
-            .into_iter()
-            .map(|key| Wait::begin(self.watch.shared(), |state, id, now| state.engine.reopen_channel(key, id, now)))
-            .collect();
-        for wait in waits {
-            self.check(self.watch.answered(wait).await.map(drop))?;
-        }
-        Ok(())
-    }
-
-    /// Tells a failure that concerns one channel from one that makes the transport useless.
-    fn check(&self, answered: Result<(), Failure>) -> Result<(), Void> {
-        match answered {
-            Ok(()) | Err(Failure::NoSuchConsumer | Failure::ConsumerTagInUse(_) | Failure::Recovering { .. }) => Ok(()),
-            Err(Failure::Closed { closure, .. }) if matches!(closure.scope, Scope::Channel(_)) => Ok(()),
-            Err(Failure::Closed { closure, .. }) if closure.is_requested() => Ok(()),
-            Err(_) => Err(Void),
-        }
-    }
-
-    /// Starts consumers again that `wanted` selects, in the order in which they were started.
-    /// Those that wait for a later attempt are in `later`.
-    async fn start_consumers(
-        &self,
-        later: &mut BTreeMap<ConsumerKey, Later>,
-        wanted: impl Fn(&Stopped) -> bool,
-    ) -> Result<(), Void> {
-        let shared = self.watch.shared();
-        let now = shared.now();
-        let stopped = shared.with(|state| state.engine.stopped_consumers());
-        let due = stopped
-            .into_iter()
-            .filter(|(key, stopped)| wanted(stopped) && later.get(key).is_none_or(|later| later.at <= now));
-        let waits: Vec<_> = due
-            .map(|(key, stopped)| {
-                let wait = Wait::begin(shared, |state, id, now| state.engine.restart_consumer(key, id, now));
-                (key, stopped, wait)
-            })
-            .collect();
-        for (key, stopped, wait) in waits {
-            match self.watch.answered(wait).await {
-                Ok(_) => {
-                    if later.remove(&key).is_some_and(|later| later.told) {
-                        let entity = Entity::Consumer { queue: stopped.queue, tag: stopped.tag };
-                        shared.with(|state| state.engine.tell_connection(&ConnectionNotice::EntityRecovered(entity)));
-                    }
-                }
-                Err(Failure::Closed { closure, fate: crate::engine::Fate::Refused }) => {
-                    self.refused(key, stopped, &closure, later);
-                }
-                other => self.check(other.map(drop))?,
+    /// Reports what could not be restored.
+    fn report(&mut self) {
+        let Some(replay) = &mut self.progress.replay else { return };
+        for failed in replay.take_failures() {
+            let failure = failed.error.to_failure();
+            if let (Some(consumer), Failure::Closed { closure, .. }, false) =
+                (failed.consumer, &failure, failed.is_retried)
+            {
+                let closure = Arc::clone(closure);
+                self.watch.shared().with(|state| state.engine.end_stopped(consumer, closure));
+            }
+            if self.is_through {
+                let notice = ConnectionNotice::EntityFailed(failed.entity, failure);
+                self.watch.shared().with(|state| state.engine.tell_connection(&notice));
+            } else {
+                self.failed.push((failed.entity, failure));
             }
         }
-        Ok(())
     }
 
-    /// Decides whether a consumer that the broker refused is tried again.
-    fn refused(
-        &self,
-        key: ConsumerKey,
-        stopped: Stopped,
-        closure: &std::sync::Arc<Closure>,
-        later: &mut BTreeMap<ConsumerKey, Later>,
-    ) {
-        let shared = self.watch.shared();
-        let now = shared.now();
-        let attempts = later.get(&key).map_or(0, |later| later.attempts);
-        let entity = Entity::Consumer { queue: stopped.queue, tag: stopped.tag };
-        let failure = Failure::Closed { closure: std::sync::Arc::clone(closure), fate: crate::engine::Fate::Refused };
-        if !passes(closure, attempts) {
-            later.remove(&key);
-            shared.with(|state| {
-                state.engine.end_stopped(key, std::sync::Arc::clone(closure));
-                state.engine.tell_connection(&ConnectionNotice::EntityFailed(entity, failure));
-            });
-            return;
-        }
-        if attempts == 0 {
-            shared.with(|state| state.engine.tell_connection(&ConnectionNotice::EntityFailed(entity, failure)));
-        }
-        let grown = self.terms.delay.saturating_mul(1 << attempts.min(16));
-        let at = now + grown.min(self.terms.max_delay);
-        later.insert(key, Later { at, attempts: attempts + 1, told: true });
-    }
-
-    /// Starts the consumers, and opens channels again that were lost alone, for as long as the
-    /// transport lasts.
-    async fn maintain(&self) -> Result<(), Void> {
-        let mut later = BTreeMap::new();
-        loop {
-            self.reopen_channels().await?;
-            self.start_consumers(&mut later, |_| true).await?;
-            let shared = self.watch.shared();
-            let (suspended, stopped) = shared.with(|state| {
-                let suspended = !state.engine.suspended_channels().is_empty() && !state.engine.is_down();
-                (suspended, state.engine.stopped_consumers())
-            });
-            let now = shared.now();
-            let ready = stopped.iter().any(|(key, stopped)| {
-                let due = later.get(key).is_none_or(|later| later.at <= now);
-                let open = shared.with(|state| state.engine.channel_state(stopped.channel)) == ChannelState::Open;
-                due && open
-            });
-            if suspended || ready {
-                continue;
+    async fn open_private(&mut self) -> Result<ChannelKey, Void> {
+        let wait =
+            Wait::begin(self.watch.shared(), |state, id, now| state.engine.open_private_channel(id, now).map(drop));
+        match self.watch.answer(wait).await {
+            Ok(Completion::Opened(key)) => {
+                self.private = Some(key);
+                Ok(key)
             }
-            let next: Option<Instant> = later.values().map(|later| later.at).min();
-            self.watch.until(next).await;
+            _ => Err(Void),
+        }
+    }
+
+    fn release_private(&mut self) {
+        if let Some(channel) = self.private.take() {
+            self.watch.shared().with(|state| state.engine.release_channel(channel));
         }
     }
 }
 
-/// A consumer that is tried again later.
-struct Later {
-    at: Instant,
-    attempts: u32,
-    told: bool,
-}
-
-/// Whether a refusal of a consumer passes by itself. A lock that our own lost connection holds is
-/// gone when the broker notices the loss.
-fn passes(closure: &Closure, attempts: u32) -> bool {
-    const LOCKED: u32 = 8;
-    let text = &closure.reply_text;
-    match closure.reply_code {
-        Some(ReplyCode::NOT_FOUND) => !text.contains("no queue"),
-        Some(ReplyCode::RESOURCE_LOCKED) => attempts < LOCKED,
-        Some(ReplyCode::ACCESS_REFUSED) => text.contains("exclusive") && attempts < LOCKED,
-        _ => false,
+/// The replies to a request of the plan.
+fn replies_of(request: &Method) -> &'static [MethodId] {
+    match request {
+        Method::ExchangeDeclare(_) => exchange::Declare::REPLIES,
+        Method::ExchangeBind(_) => exchange::Bind::REPLIES,
+        Method::QueueBind(_) => queue::Bind::REPLIES,
+        _ => queue::Declare::REPLIES,
     }
 }
 
-/// The request that declares an entity, with the present names of queues.
-fn declaration_of(
-    entity: &Recorded,
-    renamed: &BTreeMap<ShortString, ShortString>,
-) -> Option<(Method, &'static [MethodId])> {
-    let name = |queue: &ShortString| renamed.get(queue).unwrap_or(queue).clone();
-    if let Some(declare) = entity.exchange() {
-        return Some((Method::from(declare.clone().no_wait(false)), exchange::Declare::REPLIES));
+/// Opens the channels again that were lost. A channel that the broker refuses is closed.
+async fn reopen_channels<R: Runtime>(watch: &Watch<R>) -> Result<(), Void> {
+    let suspended = watch.shared().with(|state| state.engine.suspended_channels());
+    let reopen = |key| Wait::begin(watch.shared(), |state, id, now| state.engine.reopen_channel(key, id, now));
+    let waits: Vec<_> = suspended.into_iter().map(reopen).collect();
+    for wait in waits {
+        match watch.answer(wait).await {
+            Ok(_) | Err(Failure::Recovering { .. }) => {}
+            Err(Failure::Closed { closure, .. })
+                if matches!(closure.scope, Scope::Channel(_)) || closure.is_requested() => {}
+            Err(_) => return Err(Void),
+        }
     }
-    if let Some(declare) = entity.queue() {
-        return Some((Method::from(declare.clone().no_wait(false)), queue::Declare::REPLIES));
-    }
-    if let Some(bind) = entity.queue_binding() {
-        let (queue, key) = (name(&bind.queue), name(&bind.routing_key));
-        let bind = bind.clone().queue(queue).routing_key(key).no_wait(false);
-        return Some((Method::from(bind), queue::Bind::REPLIES));
-    }
-    let bind = entity.exchange_binding()?;
-    Some((Method::from(bind.clone().no_wait(false)), exchange::Bind::REPLIES))
+    Ok(())
 }

@@ -90,17 +90,22 @@ impl<R: Runtime> Watch<R> {
     }
 
     /// Waits for an answer, for as long as a call of the application would.
-    pub(super) async fn answered(&self, wait: Result<Wait, Failure>) -> Result<Completion, Failure> {
-        let mut wait = pin!(wait?);
+    pub(super) fn answer(
+        &self,
+        wait: Result<Wait, Failure>,
+    ) -> impl Future<Output = Result<Completion, Failure>> + Send + use<R> {
         let mut alarm = self.runtime.alarm();
         alarm.set(self.shared.now() + PATIENCE);
-        poll_fn(|context| {
-            if let Poll::Ready(answer) = wait.as_mut().poll(context) {
-                return Poll::Ready(answer);
-            }
-            // With a `call_timeout`, the wait has its own end.
-            alarm.poll(context).map(|()| Err(Failure::TimedOut("the request that restores it")))
-        })
-        .await
+        async move {
+            let mut wait = pin!(wait?);
+            poll_fn(|context| {
+                if let Poll::Ready(answer) = wait.as_mut().poll(context) {
+                    return Poll::Ready(answer);
+                }
+                // With a shorter `call_timeout`, the wait ends by itself.
+                alarm.poll(context).map(|()| Err(Failure::TimedOut("the request that restores it")))
+            })
+            .await
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::OnTokioRuntime;
-use crate::config::{ConnectionParameters, RecoverySettings};
+use crate::config::{ConnectionParameters, RecoveryHooks, RecoverySettings};
 use crate::driver::connect::{self, Agreed};
 use crate::driver::supervise::Dialer;
 use crate::error::ConnectError;
@@ -60,5 +60,9 @@ impl<C: Connector> Dialer for Connecting<C> {
 
     fn recovery(&self) -> RecoverySettings {
         self.parameters.recovery_settings()
+    }
+
+    fn hooks(&self) -> &RecoveryHooks {
+        &self.parameters.recovery_hooks
     }
 }

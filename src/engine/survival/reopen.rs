@@ -182,6 +182,15 @@ impl Engine {
         stopped.into_iter().map(|(_, key, stopped)| (key, stopped)).collect()
     }
 
+    /// Returns all consumers of channels that are lost, in the order in which they were started.
+    pub fn lost_consumers(&self) -> Vec<(ConsumerKey, ChannelKey)> {
+        let lost = self.consumers.entries().filter(|(_, consumer)| {
+            let suspended = self.channels.get(consumer.channel).is_some_and(|channel| channel.state.is_suspended());
+            suspended && consumer.restart.is_some()
+        });
+        lost.map(|(key, consumer)| (key, consumer.channel)).collect()
+    }
+
     /// Starts a consumer again. `waiter` completes with [`Completion::Reply`].
     ///
     /// # Errors
