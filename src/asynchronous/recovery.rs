@@ -52,8 +52,8 @@ impl Connection {
         self.shared_state().with(|state| state.topology.as_mut().is_some_and(|it| it.forget_queue(&name)))
     }
 
-    /// Forgets an exchange with its bindings, so that they do not come back after a loss. The broker
-    /// keeps them. Returns `false` if the exchange is not recorded.
+    /// Forgets an exchange with its bindings, so that they do not come back after a loss. The
+    /// broker keeps them. Returns `false` if the exchange is not recorded.
     pub fn forget_exchange(&self, name: impl Into<ShortString>) -> bool {
         let name = name.into();
         self.shared_state().with(|state| state.topology.as_mut().is_some_and(|it| it.forget_exchange(&name)))

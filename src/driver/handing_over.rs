@@ -66,8 +66,8 @@ impl Drop for HandedOver {
     }
 }
 
-/// Opens a connection and drives it over its transports until it has ended. The open is cancelled if
-/// its result is no longer awaited.
+/// Opens a connection and drives it over its transports until it has ended. The open is cancelled
+/// if its result is no longer awaited.
 pub(super) async fn open_and_supervise<D: Dialer, R: Runtime>(runtime: R, dial: D, mut opener: Opener) {
     match awaited(dial.dial(false), &mut opener).await {
         // The result is no longer awaited.

@@ -96,8 +96,8 @@ pub enum ConnectionEvent {
         /// What could not be restored, and why.
         failed: Vec<(Entity, Error)>,
     },
-    /// The connection has declared more than `recovery_record_limit` exchanges, queues, bindings and
-    /// consumers. Those above the limit do not come back after a loss.
+    /// The connection has declared more than `recovery_record_limit` exchanges, queues, bindings
+    /// and consumers. Those above the limit do not come back after a loss.
     RecordFull,
     /// Something could not be restored, for this reason.
     EntityFailed(Entity, Error),

@@ -13,9 +13,9 @@ impl RecoveryHooks {
     ///
     /// By these rules, a connection is recovered after its transport failed or ended, after missed
     /// heartbeats, after too long a block, after a violation of the protocol by the broker, and
-    /// after a close with 320 (`CONNECTION_FORCED`) or 541 (`INTERNAL_ERROR`). Other codes are about
-    /// a mistake of the client, which it would repeat. The function is not asked about closes that
-    /// the application requested.
+    /// after a close with 320 (`CONNECTION_FORCED`) or 541 (`INTERNAL_ERROR`). Other codes are
+    /// about a mistake of the client, which it would repeat. The function is not asked about closes
+    /// that the application requested.
     #[must_use]
     pub fn recover_when(self, when: impl Fn(&Error) -> bool + Send + Sync + 'static) -> Self {
         let when: When = Box::new(when);

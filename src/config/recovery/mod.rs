@@ -42,8 +42,8 @@ impl Recovery {
 
 /// What happens to requests while a connection is lost and is being recovered.
 ///
-/// Settling a delivery does not wait: what was delivered before the loss cannot be settled any more.
-/// Closing a channel, cancelling a consumer, and closing the connection take effect at once.
+/// Settling a delivery does not wait: what was delivered before the loss cannot be settled any
+/// more. Closing a channel, cancelling a consumer, and closing the connection take effect at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum WhileDown {

@@ -65,8 +65,8 @@ struct Sent {
 /// The transport is given up: something took too long, or cannot be understood.
 pub(super) struct Void;
 
-/// How long another connection may hold a queue if there are no heartbeats by which the broker would
-/// find it lost.
+/// How long another connection may hold a queue if there are no heartbeats by which the broker
+/// would find it lost.
 const HELD: Duration = Duration::from_secs(180);
 
 impl<'a, R: Runtime> Restoring<'a, R> {

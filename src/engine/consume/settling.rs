@@ -131,8 +131,8 @@ impl Engine {
     /// # Errors
     ///
     /// Returns [`Failure::StaleDelivery`] if the channel was lost and recovered since: its delivery
-    /// tags begin again, so this one may be that of another message. Otherwise returns the errors of
-    /// [`Engine::settle`].
+    /// tags begin again, so this one may be that of another message. Otherwise returns the errors
+    /// of [`Engine::settle`].
     #[inline]
     pub fn settle_delivery(
         &mut self,
