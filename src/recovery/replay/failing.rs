@@ -141,7 +141,9 @@ impl Replay {
             return false;
         }
         for parent in parents {
-            self.make_again(parent);
+            if !self.is_awaited(parent) {
+                self.make_again(parent);
+            }
         }
         if let Some(entry) = self.entries.get_mut(index) {
             entry.parents_retried = true;
@@ -150,7 +152,7 @@ impl Replay {
         true
     }
 
-    /// Whether an entry is an exchange or queue, whichever is missing, that was made.
+    /// Whether an entry is an exchange or queue, whichever is missing, that was made or is made again.
     fn is_made(&self, index: Index, missing: Refusal) -> bool {
         let Some(entry) = self.entries.get(index) else { return false };
         let is_missing = match entry.item() {
@@ -158,7 +160,7 @@ impl Replay {
             Some(Item::Queue { .. }) => missing == Refusal::NoQueue,
             _ => false,
         };
-        is_missing && matches!(entry.state, State::Done)
+        is_missing && (matches!(entry.state, State::Done) || self.is_awaited(index))
     }
 
     /// Makes an exchange or queue again that was lost after it had been made, and its bindings,

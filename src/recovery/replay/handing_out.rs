@@ -128,12 +128,28 @@ impl Replay {
     /// Ends a step. Returns `false` if it shows only that a queue exists whose properties differ.
     pub(super) fn complete(&mut self, index: Index) -> bool {
         self.acquit(index);
+        // Replies arrive in order on a channel. So what a binding names is there, unless a consumer,
+        // on another channel, has shown that it was lost since.
+        let is_lost = self
+            .entries
+            .get(index)
+            .is_some_and(|it| it.is_binding() && it.parents.iter().any(|it| self.is_awaited(*it)));
+        if is_lost {
+            self.make_ready(index);
+            return false;
+        }
         let Some(entry) = self.entries.get_mut(index) else { return false };
         let was_check = std::mem::take(&mut entry.verifies);
         entry.is_different &= was_check;
         let is_there = !entry.is_different;
         self.end_entry(index, State::Done);
         is_there
+    }
+
+    /// Whether an entry is still to be made, or to be made again.
+    pub(super) fn is_awaited(&self, index: Index) -> bool {
+        let state = self.entries.get(index).map(|entry| &entry.state);
+        matches!(state, Some(State::Ready | State::Blocked | State::Outstanding | State::Later))
     }
 
     pub(super) fn entity(&self, index: Index) -> Option<Entity> {
