@@ -64,8 +64,8 @@ impl Client {
         self.publishers.wait_for(is_open).await.ok()?.clone()
     }
 
-    /// Returns the next delivery of any connection, or `None` if the client has ended. If the future
-    /// is dropped, no delivery is lost.
+    /// Returns the next delivery of any connection, or `None` if the client has ended. If the
+    /// future is dropped, no delivery is lost.
     pub(crate) async fn next(&mut self) -> Option<Delivery> {
         loop {
             if let Some(consumer) = &mut self.consumer {

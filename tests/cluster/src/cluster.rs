@@ -18,14 +18,20 @@ const HEARTBEAT: u16 = 5;
 #[derive(Debug, Clone)]
 pub(crate) struct Cluster {
     control: OsString,
+    /// Where clients find each node.
+    addresses: Vec<(u8, String)>,
 }
 
 impl Cluster {
     /// Finds the command of the cluster around this process.
-    pub(crate) fn around() -> Result<Self> {
+    pub(crate) async fn around() -> Result<Self> {
         let control = std::env::var_os("LEVERET_CLUSTER_CONTROL")
             .ok_or("LEVERET_CLUSTER_CONTROL is not set: start this by tests/cluster/run")?;
-        Ok(Self { control })
+        let mut cluster = Self { control, addresses: Vec::new() };
+        for node in NODES {
+            cluster.addresses.push((node, cluster.node("address", node).await?));
+        }
+        Ok(cluster)
     }
 
     /// Runs the command with these words, and returns what it prints. It may take minutes.
@@ -57,17 +63,14 @@ impl Cluster {
 
     /// Returns the parameters of a client that knows every node and tries them in this order,
     /// beginning with `first`.
-    pub(crate) async fn parameters(&self, first: u8) -> Result<ConnectionParameters> {
-        let mut endpoints = Vec::new();
-        let others = NODES.into_iter().filter(|&node| node != first);
-        for node in [first].into_iter().chain(others) {
-            endpoints.push(Endpoint::new(self.node("address", node).await?));
-        }
-        Ok(ConnectionParameters::default()
-            .endpoints(endpoints)
+    pub(crate) fn parameters(&self, first: u8) -> ConnectionParameters {
+        let mut nodes = self.addresses.clone();
+        nodes.sort_by_key(|&(node, _)| node != first);
+        ConnectionParameters::default()
+            .endpoints(nodes.into_iter().map(|(_, address)| Endpoint::new(address)))
             .endpoint_order(EndpointOrder::InOrder)
             .heartbeat(HEARTBEAT)
-            .connection_attempts(1))
+            .connection_attempts(1)
     }
 }
 
@@ -78,7 +81,7 @@ pub(crate) fn quorum() -> FieldTable {
     arguments
 }
 
-/// Fails if the program was stopped from waiting any longer.
+/// Waits for a future, and fails if it takes longer than this.
 pub(crate) async fn within<T>(seconds: u64, what: &str, future: impl Future<Output = T>) -> Result<T> {
     let limit = std::time::Duration::from_secs(seconds);
     tokio::time::timeout(limit, future).await.map_err(|_| Failure::from(format!("{what} took longer than {seconds} s")))

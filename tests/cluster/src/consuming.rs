@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::client::{Client, Outage};
 use crate::ledger::Ledger;
-use crate::{Result, read_body, stopped};
+use crate::{Result, read_body};
 
 /// One delivery of so many is held, and acknowledged later.
 const HELD: usize = 8;
@@ -18,8 +18,8 @@ const HELD: usize = 8;
 /// How long. Those that are held when the connection is lost are stale when they are acknowledged.
 const HOLDING: Duration = Duration::from_millis(300);
 
-/// Consumes until it is stopped; then acknowledges what it holds, and closes. Returns the outages of
-/// the client.
+/// Consumes until it is stopped; then acknowledges what it holds, and closes. Returns the outages
+/// of the client.
 pub(crate) async fn consume(
     mut client: Client,
     ledger: Arc<Ledger>,
@@ -64,4 +64,8 @@ async fn settle(one: Option<(Instant, usize, Delivery)>, ledger: &Ledger) {
     if let Some((_, id, delivery)) = one {
         ledger.acknowledge(id, &delivery.ack().await);
     }
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _stage_is_gone = stop.wait_for(|stopped| *stopped).await;
 }

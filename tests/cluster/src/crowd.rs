@@ -14,6 +14,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Publishes in flight of each.
 const WINDOW: usize = 5;
 
+/// Messages that are confirmed and delivered without the node, and with it again.
+const SOME: usize = 1_000;
+
 /// Connects all of them to the first node.
 pub(crate) async fn gather(stage: &mut Stage) -> Result<()> {
     for _ in 0..CLIENTS {
@@ -45,9 +48,8 @@ pub(crate) async fn scatter(stage: &mut Stage) -> Result<()> {
     if second.min(third) < everybody / 5 {
         stage.notes.push("They are spread unevenly.".to_owned());
     }
-    stage.progress_or_note(1_000).await;
-    stage.cluster.node("start", 1).await?;
-    stage.cluster.settled(&stage.queue).await
+    stage.progress_or_note(SOME).await;
+    stage.start_node(1, SOME).await
 }
 
 async fn connections(stage: &Stage, node: u8) -> Result<usize> {

@@ -95,7 +95,6 @@ impl Fault {
             Self::Isolated => cut_off(&stage, &["peers", "clients"]).await?,
             Self::Crowd => crowd::scatter(&mut stage).await?,
         }
-        stage.progress(SOME).await?;
         stage.close().await
     }
 }
@@ -104,8 +103,7 @@ impl Fault {
 async fn killed(stage: &mut Stage, node: u8) -> Result<()> {
     stage.cluster.node("kill", node).await?;
     stage.progress_or_note(SOME).await;
-    stage.cluster.node("start", node).await?;
-    stage.cluster.settled(&stage.queue).await
+    stage.start_node(node, SOME).await
 }
 
 async fn in_turn(stage: &mut Stage) -> Result<()> {
@@ -118,8 +116,7 @@ async fn in_turn(stage: &mut Stage) -> Result<()> {
 async fn rolling(stage: &Stage) -> Result<()> {
     for node in NODES {
         stage.cluster.node("stop", node).await?;
-        stage.cluster.node("start", node).await?;
-        stage.cluster.settled(&stage.queue).await?;
+        stage.start_node(node, SOME).await?;
     }
     Ok(())
 }
@@ -128,7 +125,8 @@ async fn frozen(stage: &Stage) -> Result<()> {
     stage.cluster.node("freeze", 1).await?;
     tokio::time::sleep(AWAY).await;
     stage.cluster.node("thaw", 1).await?;
-    stage.cluster.settled(&stage.queue).await
+    stage.cluster.settled(&stage.queue).await?;
+    stage.progress(SOME).await
 }
 
 /// Takes links of the first node down for a while. Without a majority it pauses itself, and closes
@@ -141,5 +139,6 @@ async fn cut_off(stage: &Stage, links: &[&str]) -> Result<()> {
     for link in links {
         stage.cluster.control(&["heal", "1", link]).await?;
     }
-    stage.cluster.settled(&stage.queue).await
+    stage.cluster.settled(&stage.queue).await?;
+    stage.progress(SOME).await
 }

@@ -17,7 +17,6 @@ use std::process::ExitCode;
 
 use cluster::Cluster;
 use faults::Fault;
-use tokio::sync::watch;
 
 /// What ends the program early. Violations do not.
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -36,11 +35,6 @@ pub(crate) fn body(id: usize) -> Vec<u8> {
 pub(crate) fn read_body(body: &[u8]) -> Option<usize> {
     let text = std::str::from_utf8(body).ok()?;
     (text.len() == BODY).then(|| text.trim_end().parse().ok())?
-}
-
-/// Waits until the clients are stopped.
-pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
-    let _sender_is_gone = stop.wait_for(|stopped| *stopped).await;
 }
 
 #[tokio::main]
@@ -65,7 +59,7 @@ async fn main() -> ExitCode {
 /// Runs the faults of these names, or all of them. Returns `true` if no ledger has a violation.
 async fn run(names: &[String]) -> Result<bool> {
     let plan = plan(names)?;
-    let cluster = Cluster::around()?;
+    let cluster = Cluster::around().await?;
     let mut ended = Vec::new();
     let mut failed = None;
     for fault in plan {

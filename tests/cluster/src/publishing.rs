@@ -8,10 +8,19 @@ use tokio::sync::{mpsc, watch};
 
 use crate::client::{Client, Outage};
 use crate::ledger::Ledger;
-use crate::{Result, body, stopped};
+use crate::{Result, body};
 
-/// The pause between two publishes while messages are refused, or too many are not consumed.
-const TROUBLED: Duration = Duration::from_millis(5);
+/// The pause between two publishes of a slow publisher.
+const SLOW: Duration = Duration::from_millis(5);
+
+/// How fast publishers publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    Full,
+    /// The processors are left to nodes that start.
+    Slow,
+    Stopped,
+}
 
 /// How a publisher publishes.
 #[derive(Debug, Clone)]
@@ -30,12 +39,12 @@ impl Publishing {
         self,
         mut client: Client,
         ledger: Arc<Ledger>,
-        mut stop: watch::Receiver<bool>,
+        mut pace: watch::Receiver<Pace>,
     ) -> Result<Vec<Outage>> {
         // One more is out of the queue: the one whose outcome is awaited.
         let (confirms, undecided) = mpsc::channel(self.window.saturating_sub(1).max(1));
         let deciding = tokio::spawn(decide(undecided, Arc::clone(&ledger)));
-        self.publish(&mut client, &ledger, &confirms, &mut stop).await;
+        self.publish(&mut client, &ledger, &confirms, &mut pace).await;
         drop(confirms);
         deciding.await?;
         client.close().await
@@ -46,17 +55,18 @@ impl Publishing {
         client: &mut Client,
         ledger: &Ledger,
         confirms: &mpsc::Sender<(usize, Confirm)>,
-        stop: &mut watch::Receiver<bool>,
+        pace: &mut watch::Receiver<Pace>,
     ) {
         // Stopped between two publishes alone: one that was dropped would have no outcome.
         loop {
             let publisher = tokio::select! {
                 biased;
-                () = stopped(stop) => return,
+                _ = pace.wait_for(|pace| *pace == Pace::Stopped) => return,
                 publisher = client.publisher() => publisher,
             };
             let (Some(publisher), Ok(place)) = (publisher, confirms.reserve().await) else { return };
-            let pause = if ledger.is_in_trouble() { TROUBLED } else { self.pause };
+            let is_slow = *pace.borrow() == Pace::Slow || ledger.is_in_trouble();
+            let pause = if is_slow { SLOW.max(self.pause) } else { self.pause };
             // Even the shortest sleep takes a millisecond.
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;

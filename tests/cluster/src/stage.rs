@@ -1,9 +1,10 @@
-//! Where a fault happens: a queue, publishers and consumers on it, a ledger, and how all of it ends.
+//! Where a fault happens: a queue, publishers and consumers on it, a ledger, and how all of it
+//! ends.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use leveret::{Connection, ConnectionParameters};
+use leveret::Connection;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -12,7 +13,7 @@ use crate::client::{Client, Outage, Work};
 use crate::cluster::{Cluster, quorum, within};
 use crate::consuming::consume;
 use crate::ledger::Ledger;
-use crate::publishing::Publishing;
+use crate::publishing::{Pace, Publishing};
 
 /// The prefetch of each consumer.
 const PREFETCH: u16 = 200;
@@ -22,7 +23,7 @@ const PREFETCH: u16 = 200;
 const PATIENCE: u64 = 60;
 
 /// Seconds until clients work again while a node is away.
-const WITHOUT_A_NODE: u64 = 15;
+const WITHOUT_A_NODE: u64 = 8;
 
 /// A fault that is going on.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ pub(crate) struct Stage {
     pub(crate) notes: Vec<String>,
     publishers: JoinSet<Result<Vec<Outage>>>,
     consumers: JoinSet<Result<Vec<Outage>>>,
-    stop_publishing: watch::Sender<bool>,
+    pace: watch::Sender<Pace>,
     stop_consuming: watch::Sender<bool>,
     opened: Instant,
 }
@@ -52,7 +53,7 @@ pub(crate) struct Ended {
 impl Stage {
     /// Declares a quorum queue at a node, which leads it then.
     pub(crate) async fn open(cluster: Cluster, queue: String, leader: u8) -> Result<Self> {
-        let connection = Connection::open(&cluster.parameters(leader).await?).await?;
+        let connection = Connection::open(&cluster.parameters(leader)).await?;
         let channel = connection.open_channel().await?;
         channel.queue_declare(&queue).durable(true).arguments(quorum()).await?;
         connection.close().await?;
@@ -67,7 +68,7 @@ impl Stage {
             notes: Vec::new(),
             publishers: JoinSet::new(),
             consumers: JoinSet::new(),
-            stop_publishing: watch::Sender::new(false),
+            pace: watch::Sender::new(Pace::Full),
             stop_consuming: watch::Sender::new(false),
             opened: Instant::now(),
         })
@@ -75,16 +76,16 @@ impl Stage {
 
     /// Starts a publisher that has up to `window` publishes in flight.
     pub(crate) async fn add_publisher(&mut self, first: u8, window: usize, pause: Duration) -> Result<()> {
-        let parameters = self.cluster.parameters(first).await?;
+        let parameters = self.cluster.parameters(first);
         let client = Client::start(parameters, Work { queue: self.queue.clone(), prefetch: None }).await?;
         let publishing = Publishing { queue: self.queue.clone(), window, pause };
-        self.publishers.spawn(publishing.run(client, Arc::clone(&self.ledger), self.stop_publishing.subscribe()));
+        self.publishers.spawn(publishing.run(client, Arc::clone(&self.ledger), self.pace.subscribe()));
         Ok(())
     }
 
     /// Starts a consumer.
     pub(crate) async fn add_consumer(&mut self, first: u8) -> Result<()> {
-        let parameters = self.cluster.parameters(first).await?;
+        let parameters = self.cluster.parameters(first);
         let work = Work { queue: self.queue.clone(), prefetch: Some(PREFETCH) };
         let client = Client::start(parameters, work).await?;
         self.consumers.spawn(consume(client, Arc::clone(&self.ledger), self.stop_consuming.subscribe()));
@@ -103,9 +104,9 @@ impl Stage {
             .into())
     }
 
-    /// Waits for the same while a node is away. The note is left if it takes too long: RabbitMQ 3.10
-    /// refuses every publish of a channel that was opened at the wrong moment, until the node is
-    /// back.
+    /// Waits for the same while a node is away. The note is left if it takes too long: RabbitMQ
+    /// 3.10 refuses every publish of a channel that was opened at the wrong moment, until the node
+    /// is back.
     pub(crate) async fn progress_or_note(&mut self, messages: usize) {
         let further = self.further(self.ledger.progress(), messages);
         if let Err(error) = within(WITHOUT_A_NODE, "making progress without the node", further).await {
@@ -123,11 +124,20 @@ impl Stage {
         }
     }
 
+    /// Starts a node, and waits until the cluster and the queue are whole again and clients work.
+    pub(crate) async fn start_node(&self, node: u8, messages: usize) -> Result<()> {
+        self.pace.send_replace(Pace::Slow);
+        self.cluster.node("start", node).await?;
+        self.cluster.settled(&self.queue).await?;
+        self.pace.send_replace(Pace::Full);
+        self.progress(messages).await
+    }
+
     /// Stops the publishers, consumes and acknowledges what is left, and closes the ledger.
     pub(crate) async fn close(mut self) -> Result<Ended> {
         let mut violations = Vec::new();
         self.cluster.settled(&self.queue).await?;
-        self.stop_publishing.send_replace(true);
+        self.pace.send_replace(Pace::Stopped);
         let mut outages = Vec::new();
         match within(PATIENCE, "reporting every outcome", join(&mut self.publishers)).await {
             Ok(found) => outages.extend(found?),
@@ -141,6 +151,10 @@ impl Stage {
         let left = self.cluster.control(&["messages", &self.queue, "1"]).await?;
         if emptied.is_err() || left != "0" {
             violations.push(format!("The queue was not emptied; {left} messages are left."));
+        }
+        let away = outages.iter().filter(|outage| outage.recovered.is_none()).count();
+        if away > 0 {
+            violations.push(format!("{away} connections were lost and never replaced."));
         }
         self.delete().await?;
         violations.extend(self.ledger.violations());
@@ -156,8 +170,7 @@ impl Stage {
     }
 
     async fn delete(&self) -> Result<()> {
-        let parameters: ConnectionParameters = self.cluster.parameters(1).await?;
-        let connection = Connection::open(&parameters).await?;
+        let connection = Connection::open(&self.cluster.parameters(1)).await?;
         connection.open_channel().await?.queue_delete(&self.queue).await?;
         Ok(connection.close().await?)
     }
