@@ -65,7 +65,7 @@ impl Fault {
             Self::Both => "kill -9 of the clients' node, which leads the queue",
             Self::Turn => "kill -9 of each node in turn, each started again before the next",
             Self::Rolling => "a rolling restart",
-            Self::Frozen => "SIGSTOP of the clients' node, which leads the queue, for 20 s",
+            Self::Frozen => "SIGSTOP of the clients' node, which leads the queue, for 20 s; then it is restarted",
             Self::Minority => "the clients' node, which leads the queue, cannot reach the others for 20 s",
             Self::Isolated => "the same node can reach neither the others nor its clients for 20 s",
             Self::Crowd => "kill -9 of the node of 200 clients",
@@ -121,12 +121,15 @@ async fn rolling(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
+/// Freezes the first node for a while. Afterwards the nodes see a partition that does not heal by
+/// itself, because no node was in a minority; so the node is restarted, as an operator would.
 async fn frozen(stage: &Stage) -> Result<()> {
     stage.cluster.node("freeze", 1).await?;
     tokio::time::sleep(AWAY).await;
     stage.cluster.node("thaw", 1).await?;
-    stage.cluster.settled(&stage.queue).await?;
-    stage.progress(SOME).await
+    stage.progress(SOME).await?;
+    stage.cluster.node("kill", 1).await?;
+    stage.start_node(1, SOME).await
 }
 
 /// Takes links of the first node down for a while. Without a majority it pauses itself, and closes
