@@ -14,9 +14,12 @@ use crate::broker::state::State;
 use crate::wire::ShortString;
 
 impl State {
-    /// Puts a message into a queue. Returns `false` if the queue is full and refuses it.
+    /// Puts a message into a queue. Returns `false` if the queue is full and refuses it, or is down.
     pub(in crate::broker) fn enqueue(&mut self, queue: QueueId, message: &Arc<Message>, now: Instant) -> bool {
         let Some(hosted) = self.queues.get_mut(&queue) else { return true };
+        if hosted.down {
+            return false;
+        }
         let pushed = hosted.queue.push(Arc::clone(message), now);
         self.drop_messages(queue, pushed.dropped, now);
         self.mark(queue);
@@ -26,6 +29,9 @@ impl State {
     /// Delivers messages of a queue to its consumers as long as they take any, and then drops
     /// expired messages and those over the limits.
     pub(in crate::broker) fn serve(&mut self, queue: QueueId, now: Instant) {
+        if self.queues.get(&queue).is_some_and(|hosted| hosted.down) {
+            return;
+        }
         while let Some((consumer, entry)) = self.next_delivery(queue, now) {
             self.deliver(queue, consumer, entry, now);
         }
