@@ -57,8 +57,9 @@ impl State {
     /// later requests, deliveries, confirms, and `channel.close-ok`. Other channels go on. What is
     /// held is dropped when the connection ends.
     ///
-    /// Calls of this method add up: each is for one request. What a request is, [`State::fail_next`]
-    /// describes. If both are injected for the same request, the close is held.
+    /// Calls of this method add up: each is for one request. What a request is,
+    /// [`State::fail_next`] describes. If both are injected for the same request, the close is
+    /// held.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]

@@ -66,7 +66,8 @@ impl State {
     ///
     /// * All transports end without a close, and output that waits is lost.
     /// * Auto-delete queues that are durable stay, because nobody saw their consumers leave.
-    /// * All messages that are kept count as redelivered, whether or not they were delivered before.
+    /// * All messages that are kept count as redelivered, whether or not they were delivered
+    ///   before.
     ///
     /// Every persistent message that had arrived is kept. RabbitMQ promises that only for those
     /// that it has confirmed.
