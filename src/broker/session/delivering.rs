@@ -30,9 +30,6 @@ impl State {
     /// Delivers messages of a queue to its consumers as long as they take any, and then drops
     /// expired messages and those over the limits.
     pub(in crate::broker) fn serve(&mut self, queue: QueueId, now: Instant) {
-        if self.queues.get(&queue).is_some_and(|hosted| hosted.down) {
-            return;
-        }
         while let Some((consumer, entry)) = self.next_delivery(queue, now) {
             self.deliver(queue, consumer, entry, now);
         }

@@ -63,10 +63,10 @@ fn a_connection_too_many_to_a_virtual_host_or_the_broker_is_refused_with_530() {
     let (mut broker, now) = with_hare();
     assert!(broker.limit_connections_of_virtual_host("field", Some(1)));
     assert!(!broker.limit_connections_of_virtual_host("nowhere", Some(1)));
+    let _second = open(&mut broker, now, "fox", "/").ok().unwrap();
     let _first = open(&mut broker, now, "hare", "field").ok().unwrap();
     let text = "NOT_ALLOWED - access to vhost 'field' refused for user 'fox': connection limit (1) is reached";
     assert_eq!(open(&mut broker, now, "fox", "field").err(), Some(refusal(text)));
-    let _second = open(&mut broker, now, "fox", "/").ok().unwrap();
 
     broker.limit_connections(Some(2));
     let text = "NOT_ALLOWED - connection refused: node connection limit (2) is reached";
