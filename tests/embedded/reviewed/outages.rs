@@ -64,6 +64,20 @@ fn its_consumers_are_cancelled_and_their_channels_and_late_acknowledgements_are_
 }
 
 #[test]
+fn a_delivery_from_before_does_not_come_back_a_second_time() {
+    let (mut broker, now, mut peer) = with_queue(FieldTable::new());
+    publish(&mut broker, now, &mut peer, "a");
+    peer.say(&mut broker, now, 1, &basic::Get::default().queue("kept"));
+    broker.set_queue_down("/", "kept", true);
+    broker.set_queue_down("/", "kept", false);
+    let mut other = client(&mut broker, now);
+    other.say(&mut broker, now, 1, &basic::Get::default().queue("kept").no_ack(true));
+    assert_eq!(names(&other.hear(&mut broker, now)), ["basic.get-ok"]);
+    broker.handle_transport_lost(peer.id, now);
+    assert!(waiting(&broker).is_empty());
+}
+
+#[test]
 fn what_needs_it_is_refused_with_404_and_a_wrong_declaration_with_406() {
     let (mut broker, now, mut peer) = with_queue(FieldTable::new());
     publish(&mut broker, now, &mut peer, "a");
