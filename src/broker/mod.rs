@@ -36,10 +36,10 @@
 //! | queues | classic, quorum, streams | classic; any other `x-queue-type` is refused with 540 |
 //! | durability | survives a restart | survives [`State::restart`] and [`State::crash`]; nothing survives the process |
 //! | queue arguments | the same, and more | `x-message-ttl`, `x-expires`, `x-max-length`, `x-max-length-bytes`, `x-overflow`, `x-dead-letter-exchange`, `x-dead-letter-routing-key`, `x-max-priority`, `x-single-active-consumer`; `x-queue-mode` and `x-queue-version` are checked, and have no effect |
-//! | consumers | the same | prefetch (of consumer and channel), priority, exclusive, single active, cancel notification, direct reply-to |
+//! | consumers | the same | acknowledgement timeout, prefetch (of consumer and channel), priority, exclusive, single active, cancel notification, direct reply-to |
 //! | publishing | the same | mandatory, confirms, `CC` and `BCC`, `user_id`, expiration, transactions; `immediate` is refused with 540, as in RabbitMQ |
 //! | authentication | PLAIN, AMQPLAIN, EXTERNAL, plug-ins, TLS | PLAIN, AMQPLAIN; no TLS |
-//! | users, virtual hosts, permissions | yes | yes; no topic permissions, no tags, no limits |
+//! | users, virtual hosts, permissions | yes | yes; no topic permissions, no tags; limits of connections and channels |
 //! | policies, federation, shovel, clusters, management, metrics | yes | no |
 //! | alarms | memory, disk | [`State::block`] |
 //! | heartbeats, closes, malformed frames | yes | as in RabbitMQ, including closes without a message and resets |
@@ -63,6 +63,9 @@
 //! | [`State::close_connection`], [`State::close_channel`], [`State::cancel_consumer`] | the broker closes or cancels something |
 //! | [`State::nack_next`], [`State::return_next`], [`State::refuse_logins`] | publishes and logins are refused |
 //! | [`State::block`] | an alarm |
+//! | [`State::set_queue_down`] | a durable queue is down for a time |
+//! | [`State::set_consumer_timeout`] | deliveries have to be acknowledged in time |
+//! | [`State::limit_connections`], [`State::limit_connections_of_user`], [`State::limit_connections_of_virtual_host`], [`State::limit_channels_of_user`] | a connection or a channel is one too many |
 //! | [`State::add_user`], [`State::delete_user`], [`State::set_permissions`] | users, at any time |
 //! | [`State::add_virtual_host`], [`State::delete_virtual_host`], [`State::delete_queue`] | virtual hosts and queues, at any time |
 //!

@@ -40,6 +40,13 @@ pub struct Settings {
     pub heartbeat: u16,
     /// The largest message in bytes. A larger one closes the channel with 406. Default: 128 MiB.
     pub max_message_size: u64,
+    /// The largest number of open connections; one too many is refused with 530. `None` stands for
+    /// no limit. Default: `None`.
+    pub max_connections: Option<u32>,
+    /// How long a client may take to acknowledge a delivery, be it of a consumer or of `basic.get`.
+    /// If it takes longer, the channel is closed with 406. `None` stands for no limit. RabbitMQ
+    /// checks this once a minute, so up to a minute later than here. Default: 30 minutes.
+    pub consumer_timeout: Option<Duration>,
     /// How long a client may take to open the connection. Default: 10 s.
     pub handshake_timeout: Duration,
     /// Whether answers to `basic.consume` and `basic.cancel`, and confirms of queues, arrive after
@@ -72,12 +79,16 @@ pub struct User {
     pub password: String,
     /// The virtual hosts that the user may open, with the permissions there.
     pub permissions: BTreeMap<String, Permissions>,
+    /// The largest number of the user's connections; `None` for any number.
+    pub max_connections: Option<u32>,
+    /// The largest number of channels on all connections of the user; `None` for any number.
+    pub max_channels: Option<u32>,
 }
 
 impl User {
-    /// Creates a user without permissions for any virtual host.
+    /// Creates a user without permissions for any virtual host, and without limits.
     pub fn new(password: impl Into<String>) -> Self {
-        Self { password: password.into(), permissions: BTreeMap::new() }
+        Self { password: password.into(), permissions: BTreeMap::new(), max_connections: None, max_channels: None }
     }
 
     /// Sets the user's permissions in a virtual host, which the user may then open.
@@ -104,6 +115,8 @@ impl Default for Settings {
             frame_max: 128 * 1024,
             heartbeat: 60,
             max_message_size: 128 * 1024 * 1024,
+            max_connections: None,
+            consumer_timeout: Some(Duration::from_secs(30 * 60)),
             handshake_timeout: Duration::from_secs(10),
             late_answers: true,
             in_time_percent: 1,

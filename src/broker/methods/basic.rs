@@ -54,7 +54,7 @@ impl State {
         }
         let name = self.meant_queue(key, &consume.queue)?;
         self.allow_queue(key, Access::Read, &name)?;
-        let queue = self.find_queue(key, &name)?;
+        let queue = self.reach_queue(key, &name)?;
         if let Some(hosted) = self.queues.get_mut(&queue) {
             hosted.queue.add_consumer(ConsumerKey { channel: key, tag: tag.clone() }, consume)?;
         }
@@ -94,7 +94,7 @@ impl State {
     pub(super) fn basic_get(&mut self, key: ChannelKey, get: &basic::Get, now: Instant) -> Result<(), Refusal> {
         let name = self.meant_queue(key, &get.queue)?;
         self.allow_queue(key, Access::Read, &name)?;
-        let queue = self.find_queue(key, &name)?;
+        let queue = self.reach_queue(key, &name)?;
         let Some(hosted) = self.queues.get_mut(&queue) else { return Err(Refusal::internal()) };
         hosted.queue.touch(now);
         let (entry, dropped) = hosted.queue.pop(now);
@@ -118,7 +118,7 @@ impl State {
             .routing_key(&message.routing_key)
             .message_count(count(left));
         if !get.no_ack {
-            channel.unacked.insert(tag, Unacked { queue, entry, consumer: None });
+            channel.unacked.insert(tag, Unacked { queue, entry, consumer: None, delivered: now });
         }
         self.send_content(key, &ok, &visible(&message));
         Ok(())

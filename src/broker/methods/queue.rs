@@ -22,7 +22,7 @@ impl State {
             return self.declared(key, declare, name, (0, 1));
         }
         if declare.passive {
-            let id = self.find_queue(key, &name)?;
+            let id = self.reach_queue(key, &name)?;
             return self.declared_queue(key, declare, id, now);
         }
         let name = if name.is_empty() { ShortString::from(self.random.name("amq.gen-")) } else { check_name(name)? };
@@ -33,6 +33,7 @@ impl State {
                 hosted.queue.check_access(key.connection)?;
                 hosted.queue.check_equivalent(declare)?;
             }
+            self.check_up(id)?;
             return self.declared_queue(key, declare, id, now);
         }
         let owner = declare.exclusive.then_some(key.connection);
@@ -43,7 +44,7 @@ impl State {
         }
         let id = self.next_queue_id();
         self.host_mut(key)?.insert_queue(name, id);
-        self.queues.insert(id, HostedQueue { queue, virtual_host });
+        self.queues.insert(id, HostedQueue { queue, virtual_host, down: false });
         self.declared_queue(key, declare, id, now)
     }
 
@@ -126,7 +127,7 @@ impl State {
     pub(super) fn queue_purge(&mut self, key: ChannelKey, purge: &queue::Purge) -> Result<(), Refusal> {
         let name = self.meant_queue(key, &purge.queue)?;
         self.allow_queue(key, Access::Read, &name)?;
-        let id = self.find_queue(key, &name)?;
+        let id = self.reach_queue(key, &name)?;
         let purged = self.queues.get_mut(&id).map_or(0, |hosted| hosted.queue.purge());
         self.mark(id);
         self.reply(key, purge.no_wait, &queue::PurgeOk::default().message_count(count(purged)));
@@ -148,7 +149,8 @@ impl State {
         let Some(hosted) = self.queues.get(&id) else { return Err(Refusal::internal()) };
         hosted.queue.check_access(key.connection)?;
         let host = &hosted.virtual_host;
-        let messages = hosted.queue.ready_count();
+        // What a queue contains that is down is not known.
+        let messages = if hosted.down { 0 } else { hosted.queue.ready_count() };
         if delete.if_empty && messages > 0 {
             return Err(Refusal::precondition(format!("queue '{name}' in vhost '{host}' not empty")));
         }
@@ -176,6 +178,13 @@ impl State {
         let id = id.ok_or_else(|| Refusal::no_such("queue", name, &self.virtual_host_name(key)))?;
         let Some(hosted) = self.queues.get(&id) else { return Err(Refusal::internal()) };
         hosted.queue.check_access(key.connection)?;
+        Ok(id)
+    }
+
+    /// The same for a queue that is not down.
+    pub(super) fn reach_queue(&self, key: ChannelKey, name: &ShortString) -> Result<QueueId, Refusal> {
+        let id = self.find_queue(key, name)?;
+        self.check_up(id)?;
         Ok(id)
     }
 }

@@ -21,6 +21,8 @@ pub struct QueueInfo {
     pub auto_delete: bool,
     /// The connection that has exclusive use of it, if any.
     pub exclusive: Option<ConnectionId>,
+    /// Whether [`State::set_queue_down`] has taken it down.
+    pub down: bool,
     /// The arguments with which it was declared.
     pub arguments: FieldTable,
     /// The number of messages that wait for a consumer.
@@ -247,6 +249,7 @@ fn queue_info(hosted: &HostedQueue) -> QueueInfo {
         durable: queue.durable(),
         auto_delete: queue.auto_delete(),
         exclusive: queue.owner(),
+        down: hosted.down,
         arguments: queue.arguments().clone(),
         ready: queue.ready_count(),
         unacknowledged: queue.unacked_count(),

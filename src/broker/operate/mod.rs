@@ -2,7 +2,9 @@
 
 mod faults;
 mod inspection;
+mod limits;
 mod operators;
+mod outages;
 mod provoking;
 mod requests;
 mod restart;

@@ -27,7 +27,7 @@ impl State {
     /// * Messages that are not persistent (`delivery_mode` 2) are lost, in durable queues too.
     /// * What remains has its order, its arguments and its redelivered flags. `x-expires` starts
     ///   again.
-    /// * Users, permissions and virtual hosts stay.
+    /// * Users, permissions, limits and virtual hosts stay.
     ///
     /// Faults that have not happened yet, and an alarm, stay too. The restart takes no time: new
     /// connections are accepted at once.
@@ -74,7 +74,7 @@ impl State {
     pub fn crash(&mut self) {
         let now = self.now;
         for hosted in self.queues.values_mut() {
-            hosted.queue.forget_consumers();
+            hosted.queue.take_consumers();
         }
         for (id, _) in self.phases() {
             self.cut(id, now);
@@ -100,6 +100,7 @@ impl State {
         }
         for hosted in queues.values_mut() {
             hosted.queue.keep_persistent(now);
+            hosted.down = false;
         }
         let kept: Vec<QueueId> = queues.keys().copied().collect();
         kept.into_iter().for_each(|queue| self.mark(queue));

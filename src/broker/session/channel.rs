@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
@@ -99,6 +100,8 @@ pub(in crate::broker) struct Unacked {
     pub(in crate::broker) entry: Entry,
     /// Its consumer; `None` for `basic.get`.
     pub(in crate::broker) consumer: Option<Subscription>,
+    /// When it was sent.
+    pub(in crate::broker) delivered: Instant,
 }
 
 /// Identifies one consumer among all that had this tag on the channel.
@@ -156,6 +159,12 @@ impl Channel {
     pub(in crate::broker) fn next_delivery(&mut self) -> u64 {
         self.last_delivery += 1;
         self.last_delivery
+    }
+
+    /// When the oldest delivery that is not acknowledged has waited for `timeout`.
+    pub(super) fn acknowledgement_deadline(&self, timeout: Duration) -> Option<Instant> {
+        let (_, oldest) = self.unacked.first_key_value()?;
+        oldest.delivered.checked_add(timeout)
     }
 
     /// Whether one more delivery may be sent to this consumer.

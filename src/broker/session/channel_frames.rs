@@ -79,6 +79,7 @@ impl State {
         let Method::ChannelOpen(_) = method else {
             return Err(Refusal::connection(ReplyCode::CHANNEL_ERROR, "expected 'channel.open'"));
         };
+        self.check_channels_of_user(key)?;
         if let Some(connection) = self.connections.get_mut(&key.connection) {
             connection.channels.insert(key.number, Channel::default());
         }

@@ -96,6 +96,21 @@ impl State {
         }
     }
 
+    /// Closes the channels of a connection on which an acknowledgement is overdue.
+    pub(in crate::broker) fn close_overdue(&mut self, id: ConnectionId, now: Instant) {
+        let Some(timeout) = self.settings.consumer_timeout else { return };
+        let overdue = self.connections.get(&id).map(|connection| connection.overdue(timeout, now)).unwrap_or_default();
+        for number in overdue {
+            let text = format!(
+                "delivery acknowledgement on channel {number} timed out. Timeout value used: {} ms. \
+                 This timeout value can be configured, see consumers doc guide to learn more",
+                timeout.as_millis()
+            );
+            let refusal = Refusal::precondition(text).without_blame();
+            self.refuse(ChannelKey { connection: id, number }, &refusal, MethodId::new(0, 0), now);
+        }
+    }
+
     pub(in crate::broker) fn refuse_connection(
         &mut self,
         id: ConnectionId,
@@ -184,7 +199,7 @@ impl State {
         for (tag, consumer) in std::mem::take(&mut channel.consumers) {
             self.leave_queue(consumer.queue, &ConsumerKey { channel: key, tag }, now);
         }
-        let unsent = unsent_notices.into_iter().filter_map(unsent).map(|unacked| (0, unacked));
+        let unsent = unsent_notices.into_iter().filter_map(|notice| unsent(notice, now)).map(|unacked| (0, unacked));
         let back = unsettled(channel).into_iter().chain(unsent).collect();
         self.settle_deliveries(back, Outcome::Requeued, now);
         incoming
@@ -207,7 +222,12 @@ impl State {
         if let Some(host) = self.virtual_hosts.get_mut(&hosted.virtual_host) {
             host.remove_queue(hosted.queue.name());
         }
-        for consumer in hosted.queue.into_consumers() {
+        self.cancel_consumers(hosted.queue.into_consumers(), now);
+    }
+
+    /// Cancels the consumers of a queue that has ended.
+    pub(in crate::broker) fn cancel_consumers(&mut self, consumers: Vec<ConsumerKey>, now: Instant) {
+        for consumer in consumers {
             let Some(channel) = self.channel_mut(consumer.channel) else { continue };
             channel.consumers.remove(&consumer.tag);
             let connection = self.connections.get(&consumer.channel.connection);
@@ -220,10 +240,10 @@ impl State {
 }
 
 /// A delivery that was not sent to its channel and that would have to be acknowledged.
-fn unsent(notice: Notice) -> Option<Unacked> {
+fn unsent(notice: Notice, now: Instant) -> Option<Unacked> {
     match notice {
         Notice::Delivery(Handover { queue, entry, subscription: Some(consumer), .. }) => {
-            Some(Unacked { queue, entry, consumer: Some(consumer) })
+            Some(Unacked { queue, entry, consumer: Some(consumer), delivered: now })
         }
         _ => None,
     }

@@ -211,18 +211,30 @@ impl Connection {
         self.client_properties.get("connection_name").and_then(|value| value.as_str())
     }
 
-    /// When something is due.
-    pub(in crate::broker) fn deadline(&self) -> Option<Instant> {
+    /// When something is due, if acknowledgements have to arrive within `timeout`.
+    pub(in crate::broker) fn deadline(&self, timeout: Option<Duration>) -> Option<Instant> {
         if self.link.transport() == Transport::Gone {
             return None;
         }
-        [self.beat_deadline(), self.link.deadline(), self.end_deadline()].into_iter().flatten().min()
+        let acknowledgement = timeout.and_then(|timeout| self.acknowledgement_deadline(timeout));
+        [self.beat_deadline(), self.link.deadline(), self.end_deadline(), acknowledgement].into_iter().flatten().min()
     }
 
     /// When it is closed: its phase times out, it gives no sign of life, or it does not read.
     pub(in crate::broker) fn end_deadline(&self) -> Option<Instant> {
         let stalled = self.stalled_since.map(|since| since + Self::STALL);
         [self.phase_deadline, self.miss_deadline(), stalled].into_iter().flatten().min()
+    }
+
+    /// When the first acknowledgement is overdue on one of its channels.
+    fn acknowledgement_deadline(&self, timeout: Duration) -> Option<Instant> {
+        self.channels.values().filter_map(|channel| channel.acknowledgement_deadline(timeout)).min()
+    }
+
+    /// The channels on which an acknowledgement is overdue.
+    pub(in crate::broker) fn overdue(&self, timeout: Duration, now: Instant) -> Vec<u16> {
+        let is_overdue = |channel: &Channel| channel.acknowledgement_deadline(timeout).is_some_and(|due| due <= now);
+        self.channels.iter().filter(|(_, channel)| is_overdue(channel)).map(|(&number, _)| number).collect()
     }
 
     /// When a heartbeat is due.

@@ -14,9 +14,13 @@ use crate::broker::state::State;
 use crate::wire::ShortString;
 
 impl State {
-    /// Puts a message into a queue. Returns `false` if the queue is full and refuses it.
+    /// Puts a message into a queue. Returns `false` if the queue is full and refuses it, or is
+    /// down.
     pub(in crate::broker) fn enqueue(&mut self, queue: QueueId, message: &Arc<Message>, now: Instant) -> bool {
         let Some(hosted) = self.queues.get_mut(&queue) else { return true };
+        if hosted.down {
+            return false;
+        }
         let pushed = hosted.queue.push(Arc::clone(message), now);
         self.drop_messages(queue, pushed.dropped, now);
         self.mark(queue);

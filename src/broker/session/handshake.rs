@@ -160,10 +160,12 @@ impl State {
         let Ok(text) = name.to_str() else {
             return Err(Refusal::malformed_text());
         };
+        let user = self.connections.get(&id).map(|connection| connection.user.clone()).unwrap_or_default();
+        self.check_limits_of_host(&user, name)?;
         if !self.virtual_hosts.contains_key(name) {
             return Err(Refusal::connection(ReplyCode::NOT_ALLOWED, format!("vhost {name} not found")));
         }
-        let user = self.connections.get(&id).map(|connection| connection.user.clone()).unwrap_or_default();
+        self.check_limit_of_user(&user)?;
         let allowed = self.users.get(user.to_str().unwrap_or_default());
         if allowed.is_none_or(|user| !user.permissions.contains_key(text)) {
             let text = format!("access to vhost '{name}' refused for user '{user}'");

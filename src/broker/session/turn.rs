@@ -156,7 +156,7 @@ impl State {
             Notice::Consuming(ok, cancelled) => self.consuming(key, &ok, cancelled, now),
             Notice::Cancelled(ok) => self.send(key, &ok),
             Notice::Ended(cancel) => self.send(key, &cancel),
-            Notice::Delivery(handover) => self.hand_over(key, handover),
+            Notice::Delivery(handover) => self.hand_over(key, handover, now),
             Notice::Committed(accepted) => self.committed(key, accepted, now),
         }
     }
@@ -170,7 +170,7 @@ impl State {
         }
     }
 
-    fn hand_over(&mut self, key: ChannelKey, handover: Handover) {
+    fn hand_over(&mut self, key: ChannelKey, handover: Handover, now: Instant) {
         let Some(channel) = self.channel_mut(key) else { return };
         let Handover { queue, entry, tag, subscription } = handover;
         let message = std::sync::Arc::clone(&entry.message);
@@ -182,7 +182,7 @@ impl State {
             .routing_key(&message.routing_key)
             .consumer_tag(tag);
         if subscription.is_some() {
-            channel.unacked.insert(delivery_tag, Unacked { queue, entry, consumer: subscription });
+            channel.unacked.insert(delivery_tag, Unacked { queue, entry, consumer: subscription, delivered: now });
         }
         self.send_content(key, &deliver, &visible(&message));
     }

@@ -94,6 +94,8 @@ pub struct State {
 pub(super) struct HostedQueue {
     pub(super) queue: Queue,
     pub(super) virtual_host: ShortString,
+    /// Whether it is down: see [`State::set_queue_down`].
+    pub(super) down: bool,
 }
 
 /// What happened outside.

@@ -107,10 +107,10 @@ impl State {
 
     /// Updates the deadline of a connection.
     pub(in crate::broker) fn watch(&mut self, id: ConnectionId) {
-        let now = self.now;
+        let (now, timeout) = (self.now, self.settings.consumer_timeout);
         let deadline = self.connections.get_mut(&id).and_then(|connection| {
             connection.note_stall(now);
-            connection.deadline()
+            connection.deadline(timeout)
         });
         self.deadlines.set(Waiting::Connection(id), deadline);
     }
@@ -149,6 +149,7 @@ impl State {
             Encoder::heartbeat(&mut connection.link.outbound);
             connection.last_said = now;
         }
+        self.close_overdue(id, now);
         self.wake(id);
         self.watch(id);
     }

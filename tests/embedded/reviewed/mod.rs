@@ -1,10 +1,13 @@
 //! The state by hand, at its edges: signs of life, cut and late octets, silence, who does not read,
 //! long texts and long times.
 
+mod accounts;
 mod closes;
 mod ends;
 mod life;
+mod limits;
 mod order_of_answers;
+mod outages;
 mod peer;
 mod pressure;
 mod provoked;

@@ -30,6 +30,18 @@ impl Peer {
         Self { id, input: BytesMut::new(), output: BytesMut::new(), octets: 0 }
     }
 
+    /// Logs in with this PLAIN response.
+    pub(super) fn log_in(&mut self, broker: &mut State, now: Instant, login: &str) {
+        self.say_octets(broker, now, PROTOCOL_HEADER);
+        let known = ["connection.blocked", "consumer_cancel_notify", "authentication_failure_close"];
+        let start_ok = connection::StartOk::default()
+            .client_properties(capabilities(&known))
+            .mechanism("PLAIN")
+            .response(login.to_owned())
+            .locale("en_US");
+        self.say(broker, now, 0, &start_ok);
+    }
+
     /// A user who has logged in, and has not opened a virtual host yet. Without heartbeats.
     pub(super) fn until_tuned(broker: &mut State, now: Instant) -> Self {
         Self::logged_in(broker, now, "\0guest\0guest", 0, super::FRAME_MAX)
@@ -39,14 +51,7 @@ impl Peer {
     /// of up to this many octets.
     pub(super) fn logged_in(broker: &mut State, now: Instant, login: &str, heartbeat: u16, frame_max: u32) -> Self {
         let mut peer = Self::connect(broker, now);
-        peer.say_octets(broker, now, PROTOCOL_HEADER);
-        let known = ["connection.blocked", "consumer_cancel_notify", "authentication_failure_close"];
-        let start_ok = connection::StartOk::default()
-            .client_properties(capabilities(&known))
-            .mechanism("PLAIN")
-            .response(login.to_owned())
-            .locale("en_US");
-        peer.say(broker, now, 0, &start_ok);
+        peer.log_in(broker, now, login);
         let tune_ok = connection::TuneOk::default().channel_max(2047).frame_max(frame_max).heartbeat(heartbeat);
         peer.say(broker, now, 0, &tune_ok);
         peer.hear(broker, now);

@@ -211,3 +211,22 @@ fn an_open_of_a_connection_is_held_and_a_handshake_that_takes_too_long_ends() {
     broker.release_held();
     assert_eq!(names(&peer.hear(&mut broker, now)), ["connection.open-ok"]);
 }
+
+#[test]
+fn what_is_held_counts_for_what_a_connection_may_be_sent() {
+    const MEBIBYTE: usize = 1024 * 1024;
+    let (mut broker, now) = broker();
+    let mut publisher = client(&mut broker, now);
+    for _ in 0..40 {
+        publisher.publish(&mut broker, now, QUEUE, &basic::Properties::default(), &[b'x'; MEBIBYTE / 8]);
+    }
+    let mut peer = client(&mut broker, now);
+    broker.hold_next(basic::Consume::ID);
+    peer.say(&mut broker, now, 1, &basic::Consume::default().queue(QUEUE).no_ack(true));
+    assert!(peer.hear(&mut broker, now).is_empty());
+    assert_eq!(counts(&broker).0, 32, "one mebibyte is held, and no more");
+    broker.release_held();
+    let heard = names(&peer.hear(&mut broker, now));
+    assert_eq!(heard.iter().filter(|name| **name == "basic.deliver").count(), 40);
+    assert_eq!(counts(&broker), (0, 0));
+}

@@ -47,9 +47,11 @@ impl Queue {
         self.auto_delete
     }
 
-    /// Removes all consumers without any consequence for the queue.
-    pub(in crate::broker) fn forget_consumers(&mut self) {
-        self.consumers = Consumers::new(self.settings.single_active_consumer);
+    /// Removes all consumers without any consequence for the queue, and returns them in the order
+    /// in which they subscribed.
+    pub(in crate::broker) fn take_consumers(&mut self) -> Vec<ConsumerKey> {
+        let none = Consumers::new(self.settings.single_active_consumer);
+        std::mem::replace(&mut self.consumers, none).into_keys()
     }
 
     /// Puts consumers that were skipped and can take a message again after those of the same

@@ -18,6 +18,8 @@ pub(in crate::broker) struct VirtualHost {
     exchanges: BTreeMap<ShortString, Exchange>,
     queues: BTreeMap<ShortString, QueueId>,
     bindings: Bindings,
+    /// The largest number of connections to it.
+    max_connections: Option<u32>,
 }
 
 impl VirtualHost {
@@ -28,7 +30,17 @@ impl VirtualHost {
             exchanges: Exchange::predeclared().map(|exchange| (exchange.name().clone(), exchange)).collect(),
             queues: BTreeMap::new(),
             bindings: Bindings::default(),
+            max_connections: None,
         }
+    }
+
+    /// The largest number of connections to it; `None` for any number.
+    pub(in crate::broker) fn max_connections(&self) -> Option<u32> {
+        self.max_connections
+    }
+
+    pub(in crate::broker) fn limit_connections(&mut self, limit: Option<u32>) {
+        self.max_connections = limit;
     }
 
     pub(in crate::broker) fn queue(&self, name: &ShortString) -> Option<QueueId> {

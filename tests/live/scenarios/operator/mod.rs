@@ -3,7 +3,10 @@
 //! not notice.
 
 mod connections;
+mod limits;
+mod outages;
 mod permissions;
+mod restarts;
 mod restricted;
 mod survival;
 mod users;

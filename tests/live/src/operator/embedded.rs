@@ -23,6 +23,19 @@ impl Embedded {
             }
             Act::AddVirtualHost { name } => self.broker.state().add_virtual_host(name),
             Act::DeleteVirtualHost { name } => self.broker.state().delete_virtual_host(name),
+            Act::LimitUser { name, connections, channels } => {
+                let mut state = self.broker.state();
+                assert!(state.limit_connections_of_user(name, connections), "no user {name}");
+                assert!(state.limit_channels_of_user(name, channels), "no user {name}");
+            }
+            Act::LimitVirtualHost { name, connections } => {
+                let limited = self.broker.state().limit_connections_of_virtual_host(name, connections);
+                assert!(limited, "no virtual host {name}");
+            }
+            Act::SetConsumerTimeout(timeout) => self.broker.state().set_consumer_timeout(Some(timeout)),
+            Act::StopQueue { name } => {
+                assert!(self.broker.state().set_queue_down("/", name, true), "no durable queue {name}");
+            }
             Act::CloseConnection { name, reason } => {
                 self.close_connections(&format!("CONNECTION_FORCED - {reason}"), |other| other == Some(name));
             }

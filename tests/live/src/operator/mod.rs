@@ -3,6 +3,8 @@
 mod embedded;
 mod rabbitmq;
 
+use std::time::Duration;
+
 use rabbitmq::RabbitMq;
 
 use crate::embedded::{self as brokers, Embedded};
@@ -27,6 +29,10 @@ pub(crate) enum Act<'a> {
     DeleteVirtualHost { name: &'a str },
     CloseConnection { name: &'a str, reason: &'a str },
     CloseAllConnections { reason: &'a str },
+    LimitUser { name: &'a str, connections: Option<u32>, channels: Option<u32> },
+    LimitVirtualHost { name: &'a str, connections: Option<u32> },
+    SetConsumerTimeout(Duration),
+    StopQueue { name: &'a str },
     Raise(Alarm),
     Clear(Alarm),
     Stop,
@@ -106,6 +112,27 @@ impl Operator {
     /// Deletes a virtual host and all that is in it, and closes the connections to it.
     pub async fn delete_virtual_host(&self, name: &str) {
         self.act(Act::DeleteVirtualHost { name }).await;
+    }
+
+    /// Limits the connections and channels of a user; the limits that are not given are removed.
+    pub async fn limit_user(&self, name: &str, connections: Option<u32>, channels: Option<u32>) {
+        self.act(Act::LimitUser { name, connections, channels }).await;
+    }
+
+    /// Limits the connections to a virtual host, or removes that limit.
+    pub async fn limit_virtual_host(&self, name: &str, connections: Option<u32>) {
+        self.act(Act::LimitVirtualHost { name, connections }).await;
+    }
+
+    /// Sets how long a client may take to acknowledge, on channels that are opened from now on. The
+    /// broker looks every second.
+    pub async fn set_consumer_timeout(&self, timeout: Duration) {
+        self.act(Act::SetConsumerTimeout(timeout)).await;
+    }
+
+    /// Takes a durable queue of the virtual host `/` down, until the broker is started again.
+    pub async fn stop_queue(&self, name: &str) {
+        self.act(Act::StopQueue { name }).await;
     }
 
     /// Closes the connection that its client gave this name.

@@ -26,6 +26,22 @@ impl RabbitMq {
             }
             Act::AddVirtualHost { name } => self.control(&["add_vhost", name]).await,
             Act::DeleteVirtualHost { name } => self.control(&["delete_vhost", name]).await,
+            Act::LimitUser { name, connections, channels } => {
+                let limits = limits(&[("max-connections", connections), ("max-channels", channels)]);
+                self.control(&["set_user_limits", name, &limits]).await
+            }
+            Act::LimitVirtualHost { name, connections } => {
+                self.control(&["set_vhost_limits", "-p", name, &limits(&[("max-connections", connections)])]).await
+            }
+            Act::SetConsumerTimeout(timeout) => {
+                let timeout = timeout.as_millis();
+                let expression = format!(
+                    "application:set_env(rabbit, channel_tick_interval, 1000), \
+                     application:set_env(rabbit, consumer_timeout, {timeout})."
+                );
+                self.control(&["eval", &expression]).await
+            }
+            Act::StopQueue { name } => self.control(&["eval", &stop_queue(name)]).await,
             Act::CloseConnection { name, reason } => {
                 let process = self.process_of(name).await;
                 self.control(&["close_connection", &process, reason]).await
@@ -74,6 +90,25 @@ impl RabbitMq {
         let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
         command::run(self.control.clone(), arguments).await
     }
+}
+
+/// Limits as JSON, without those that are not given.
+fn limits(all: &[(&str, Option<u32>)]) -> String {
+    let given = all.iter().filter_map(|(name, limit)| limit.map(|limit| format!("\"{name}\": {limit}")));
+    format!("{{{}}}", given.collect::<Vec<_>>().join(", "))
+}
+
+/// What the end of a virtual host's supervisor does to a queue: it is marked as stopped, and its
+/// process ends in order.
+fn stop_queue(name: &str) -> String {
+    format!(
+        "{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"{name}\">>)), \
+         S = amqqueue:set_state(Q, stopped), \
+         case erlang:function_exported(rabbit_db_queue, set, 1) of \
+         true -> rabbit_db_queue:set(S); \
+         false -> rabbit_misc:execute_mnesia_transaction(fun() -> rabbit_amqqueue:store_queue(S) end) end, \
+         exit(amqqueue:get_pid(Q), shutdown)."
+    )
 }
 
 /// The call that clears an alarm.
