@@ -42,6 +42,12 @@ impl Embedded {
             Act::CloseAllConnections { reason } => {
                 self.close_connections(&format!("CONNECTION_FORCED - {reason}"), |_| true);
             }
+            Act::CloseAgain { times, pause } => {
+                for _ in 0..times {
+                    self.close_connections("CONNECTION_FORCED - again", |_| true);
+                    tokio::time::sleep(pause).await;
+                }
+            }
             Act::Raise(alarm) => set(&self.broker, |alarms| alarms.push(alarm)),
             Act::Clear(alarm) => set(&self.broker, |alarms| alarms.retain(|other| *other != alarm)),
             Act::Stop => self.stop().await,

@@ -29,6 +29,7 @@ pub(crate) enum Act<'a> {
     DeleteVirtualHost { name: &'a str },
     CloseConnection { name: &'a str, reason: &'a str },
     CloseAllConnections { reason: &'a str },
+    CloseAgain { times: u32, pause: Duration },
     LimitUser { name: &'a str, connections: Option<u32>, channels: Option<u32> },
     LimitVirtualHost { name: &'a str, connections: Option<u32> },
     SetConsumerTimeout(Duration),
@@ -143,6 +144,11 @@ impl Operator {
     /// Closes every connection.
     pub async fn close_all_connections(&self, reason: &str) {
         self.act(Act::CloseAllConnections { reason }).await;
+    }
+
+    /// Closes every connection, again and again with a pause.
+    pub async fn close_again(&self, times: u32, pause: Duration) {
+        self.act(Act::CloseAgain { times, pause }).await;
     }
 
     /// The broker claims to be short of something, and stops taking publishes.

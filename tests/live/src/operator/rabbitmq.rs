@@ -47,6 +47,14 @@ impl RabbitMq {
                 self.control(&["close_connection", &process, reason]).await
             }
             Act::CloseAllConnections { reason } => self.control(&["close_all_connections", "--global", reason]).await,
+            // In one go: starting `rabbitmqctl` is what takes its time.
+            Act::CloseAgain { times, pause } => {
+                let (pause, close) =
+                    (pause.as_millis(), "catch rabbit_networking:close_connection(Connection, \"again\")");
+                let all = format!("[{close} || Connection <- rabbit_networking:connections()]");
+                let expression = format!("[begin {all}, timer:sleep({pause}) end || _ <- lists:seq(1, {times})].");
+                self.control(&["eval", &expression]).await
+            }
             Act::Raise(alarm) => {
                 let resource = resource(alarm);
                 let expression = format!("rabbit_alarm:set_alarm({{{{resource_limit, {resource}, node()}}, []}}).");
