@@ -10,6 +10,7 @@
 //!   │                 └─────────┴────────────────────┘
 //! ```
 
+mod doubts;
 mod outage;
 mod replay;
 mod waiting;

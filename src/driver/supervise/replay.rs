@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::doubts::Doubts;
 use super::outage::Outage;
 use super::waiting::Watch;
 use crate::config::{RecoveryHooks, RecoverySettings};
@@ -82,12 +83,21 @@ impl<'a, R: Runtime> Restoring<'a, R> {
     /// Restores, and then waits for the end of the transport. It ends only if it gives up the
     /// transport.
     pub(super) async fn run(mut self, outage: &mut Outage) {
-        if outage.is_on() && self.restore(outage).await.is_err() {
+        if self.restore_and_maintain(outage).await.is_err() {
             let error = std::io::Error::new(std::io::ErrorKind::TimedOut, "what the broker lost was not restored");
             self.watch.shared().with(|state| state.engine.handle_transport_lost(Some(&error)));
-            return;
         }
-        std::future::pending::<()>().await;
+    }
+
+    async fn restore_and_maintain(&mut self, outage: &mut Outage) -> Result<(), Void> {
+        if outage.is_on() {
+            self.restore(outage).await?;
+        }
+        let mut doubts = Doubts::default();
+        loop {
+            let next = doubts.settle(self.watch, self.terms).await?;
+            self.watch.until(next).await;
+        }
     }
 
     async fn restore(&mut self, outage: &mut Outage) -> Result<(), Void> {
@@ -334,7 +344,7 @@ fn replies_of(request: &Method) -> &'static [MethodId] {
 }
 
 /// Opens the channels again that were lost. A channel that the broker refuses is closed.
-async fn reopen_channels<R: Runtime>(watch: &Watch<R>) -> Result<(), Void> {
+pub(super) async fn reopen_channels<R: Runtime>(watch: &Watch<R>) -> Result<(), Void> {
     let suspended = watch.shared().with(|state| state.engine.suspended_channels());
     let reopen = |key| Wait::begin(watch.shared(), |state, id, now| state.engine.reopen_channel(key, id, now));
     let waits: Vec<_> = suspended.into_iter().map(reopen).collect();
@@ -347,4 +357,13 @@ async fn reopen_channels<R: Runtime>(watch: &Watch<R>) -> Result<(), Void> {
         }
     }
     Ok(())
+}
+
+/// Opens a channel that no handle has.
+pub(super) async fn open_private<R: Runtime>(watch: &Watch<R>) -> Result<ChannelKey, Void> {
+    let wait = Wait::begin(watch.shared(), |state, id, now| state.engine.open_private_channel(id, now).map(drop));
+    match watch.answer(wait).await {
+        Ok(Completion::Opened(key)) => Ok(key),
+        _ => Err(Void),
+    }
 }

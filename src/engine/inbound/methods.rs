@@ -150,7 +150,9 @@ impl Engine {
                 let queued = self.cancel_without_waiter(key, Ending::Departed, tag.clone());
                 debug_assert!(queued.is_ok(), "a tag that came in a frame fits one");
             }
-            self.end_consumer(consumer, ConsumerEnd::CancelledByBroker);
+            if !self.doubt(consumer) {
+                self.end_consumer(consumer, ConsumerEnd::CancelledByBroker);
+            }
             self.tell_channel(key, &ChannelNotice::ConsumerCancelled(tag.clone()));
         }
         if !cancel.no_wait && self.check_channel(key).is_ok() {

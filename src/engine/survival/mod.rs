@@ -12,6 +12,7 @@
 //! order when the gate opens. [`Engine::resume`] begins the next generation. The supervisor of the
 //! driver restores what the broker lost, by the requests in [`reopen`].
 
+mod doubts;
 mod parked;
 mod recording;
 mod reopen;

@@ -200,7 +200,8 @@ impl Engine {
         let channel = self.consumers.get(key).ok_or(Failure::NoSuchConsumer)?.channel;
         let generation = self.channel_generation(channel);
         let consumer = self.consumers.get_mut(key).ok_or(Failure::NoSuchConsumer)?;
-        let is_stopped = consumer.life == ConsumerLife::Running && consumer.generation != generation;
+        let is_stopped =
+            consumer.life == ConsumerLife::Running && (consumer.generation != generation || consumer.is_doubted);
         let Some(restart) = consumer.restart.clone().filter(|_| is_stopped && !consumer.is_abandoned()) else {
             return Err(Failure::NoSuchConsumer);
         };
@@ -216,6 +217,7 @@ impl Engine {
         let effect = Effect::Consume(starting);
         if let Some(consumer) = self.consumers.get_mut(key) {
             consumer.life = ConsumerLife::Starting;
+            consumer.is_doubted = false;
             consumer.generation = generation;
         }
         self.restore(channel, &request, basic::Consume::REPLIES, effect, Some(waiter), now)

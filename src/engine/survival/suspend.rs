@@ -168,6 +168,7 @@ impl Engine {
                 self.end_consumer(consumer, ConsumerEnd::Cancelled);
             } else if kept.comes_back() {
                 kept.life = ConsumerLife::Running;
+                kept.is_doubted = false;
                 self.forget_ready(consumer);
             } else {
                 self.end_consumer(consumer, ConsumerEnd::Closed(Arc::clone(cause)));

@@ -78,3 +78,32 @@ async fn two_consumers_of_a_channel_keep_their_prefetches() {
     assert_eq!(world.broker.state().queue("/", "jobs").unwrap().unacknowledged, 11);
     long(world.connection.close()).await.unwrap();
 }
+
+// Bug 41 of the peers: a consumer whose queue's node is down for a while was gone for good.
+#[tokio::test(start_paused = true)]
+async fn a_consumer_whose_queue_goes_down_comes_back_with_the_queue() {
+    let world = World::new().await;
+    let channel = &world.channel;
+    soon(channel.queue_declare("jobs").durable(true)).await.unwrap();
+    let mut consumer = soon(channel.consume("jobs")).await.unwrap();
+    world.broker.state().set_queue_down("/", "jobs", true);
+    assert!(tokio::time::timeout(std::time::Duration::from_secs(100), consumer.next()).await.is_err());
+    world.broker.state().set_queue_down("/", "jobs", false);
+    soon(channel.publish("", "jobs", "work")).await.unwrap();
+    let delivery = long(consumer.try_next()).await.unwrap().unwrap();
+    assert_eq!(delivery.body(), b"work");
+    soon(delivery.ack()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_whose_queue_is_deleted_ends() {
+    let world = World::new().await;
+    let channel = &world.channel;
+    soon(channel.queue_declare("jobs").durable(true)).await.unwrap();
+    let mut consumer = soon(channel.consume("jobs")).await.unwrap();
+    world.broker.state().delete_queue("/", "jobs");
+    let error = soon(consumer.try_next()).await.unwrap_err();
+    assert_eq!(error.kind(), leveret::ErrorKind::ConsumerCancelled);
+    assert!(soon(consumer.try_next()).await.unwrap().is_none());
+    assert!(channel.is_open(), "only the client's own question was refused");
+}

@@ -1,0 +1,104 @@
+//! Consumers that the broker has cancelled: asks whether their queue is gone, and starts them again
+//! if it is not.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::replay::{Void, open_private};
+use super::waiting::Watch;
+use crate::config::RecoverySettings;
+use crate::driver::runtime::Runtime;
+use crate::engine::{ConsumerKey, Failure, Scope, Stopped};
+use crate::link::Wait;
+use crate::protocol::{Method, ReplyCode, Request, queue};
+
+/// The consumers of which it is not known yet, with when they are looked at again.
+#[derive(Debug, Default)]
+pub(super) struct Doubts {
+    later: BTreeMap<ConsumerKey, (Instant, u32)>,
+}
+
+/// What is known of a queue.
+enum Known {
+    Gone,
+    There,
+    /// It is away, and nobody says until when.
+    Away,
+}
+
+impl Doubts {
+    /// Settles what can be settled now. Returns when to look again.
+    pub(super) async fn settle<R: Runtime>(
+        &mut self,
+        watch: &Watch<R>,
+        terms: &RecoverySettings,
+    ) -> Result<Option<Instant>, Void> {
+        let shared = watch.shared();
+        loop {
+            let now = shared.now();
+            let doubted = shared.with(|state| state.engine.doubted_consumers());
+            self.later.retain(|key, _| doubted.iter().any(|(doubted, _)| doubted == key));
+            let due = doubted.into_iter().find(|(key, _)| self.later.get(key).is_none_or(|(at, _)| *at <= now));
+            let Some((key, stopped)) = due else { return Ok(self.later.values().map(|(at, _)| *at).min()) };
+            match ask(watch, &stopped).await? {
+                Known::Gone => shared.with(|state| state.engine.end_doubted(key)),
+                Known::There => start(watch, key).await?,
+                Known::Away => {
+                    let retries = self.later.get(&key).map_or(0, |(_, retries)| *retries);
+                    let bound = terms.delay.saturating_mul(1_u32.checked_shl(retries).unwrap_or(u32::MAX));
+                    let at = now + bound.min(terms.max_delay).mul_f64(fastrand::f64());
+                    self.later.insert(key, (at, retries.saturating_add(1)));
+                }
+            }
+        }
+    }
+}
+
+/// Asks whether the queue of a consumer is there.
+async fn ask<R: Runtime>(watch: &Watch<R>, stopped: &Stopped) -> Result<Known, Void> {
+    let channel = open_private(watch).await?;
+    let request = Method::from(queue::Declare::default().queue(stopped.queue.clone()).passive(true));
+    let wait = Wait::begin(watch.shared(), |state, id, now| {
+        state.engine.call_private(channel, &request, queue::Declare::REPLIES, id, now)
+    });
+    let answer = watch.answer(wait).await;
+    watch.shared().with(|state| state.engine.release_channel(channel));
+    match answer {
+        Ok(_) => Ok(Known::There),
+        Err(Failure::Closed { closure, .. }) if matches!(closure.scope, Scope::Channel(_)) => {
+            let is_absent =
+                closure.reply_code == Some(ReplyCode::NOT_FOUND) && closure.reply_text.contains("no queue ");
+            // Without the permission to ask, the consume shows whether it is there.
+            let is_refused = closure.reply_code == Some(ReplyCode::ACCESS_REFUSED);
+            Ok(if is_absent {
+                Known::Gone
+            } else if is_refused {
+                Known::There
+            } else {
+                Known::Away
+            })
+        }
+        Err(_) => Err(Void),
+    }
+}
+
+/// Starts a consumer again. If the broker refuses it, that closes its channel, which is opened again,
+/// and the consumer ends.
+async fn start<R: Runtime>(watch: &Watch<R>, key: ConsumerKey) -> Result<(), Void> {
+    let shared = watch.shared();
+    let wait = Wait::begin(shared, |state, id, now| state.engine.restart_consumer(key, id, now));
+    match watch.answer(wait).await {
+        Ok(_) => Ok(()),
+        Err(Failure::Closed { closure, .. }) if matches!(closure.scope, Scope::Channel(_)) => {
+            shared.with(|state| state.engine.end_stopped(key, closure));
+            super::replay::reopen_channels(watch).await
+        }
+        // The application has closed its channel, or dropped it.
+        Err(Failure::NoSuchConsumer | Failure::Recovering { .. } | Failure::ConsumerTagInUse(_)) => {
+            shared.with(|state| state.engine.end_doubted(key));
+            Ok(())
+        }
+        Err(Failure::Closed { closure, .. }) if closure.is_requested() => Ok(()),
+        Err(_) => Err(Void),
+    }
+}
