@@ -51,6 +51,29 @@ impl Reactor {
         async move { finish(opened?).await }
     }
 
+    /// Opens a connection over sockets that a function makes: the first now, and others after each
+    /// loss, if the connection is recovered. Each call has a separate thread, so it may block; no
+    /// deadline applies to it. In other respects this is like [`Reactor::open_on_socket`].
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`Reactor::open`], and the error of the function.
+    #[cfg(unix)]
+    pub fn open_with<F, T, P>(
+        &self,
+        connect: F,
+        parameters: P,
+    ) -> impl Future<Output = Result<Connection>> + Send + use<F, T, P>
+    where
+        F: Fn() -> std::io::Result<T> + Send + Sync + 'static,
+        T: Read + Write + std::os::fd::AsFd + Send + Unpin + 'static,
+        P: TryInto<ConnectionParameters>,
+        Error: From<P::Error>,
+    {
+        let opened = valid(parameters).map(|parameters| self.core().begin_open_with(connect, parameters));
+        async move { finish(opened?).await }
+    }
+
     /// Opens a connection over any stream whose reads and writes return at once, with
     /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) if they cannot proceed. No
     /// [`Change`](crate::readiness::Change) reports this stream: the caller calls

@@ -39,7 +39,7 @@ use crate::link::{Shared, Topic};
 #[doc(alias = "BlockingConnection")]
 #[derive(Clone)]
 pub struct Connection {
-    inner: asynchronous::Connection,
+    pub(super) inner: asynchronous::Connection,
 }
 
 impl Connection {
@@ -84,6 +84,37 @@ impl Connection {
         let parameters = parameters.try_into()?;
         parameters.validate()?;
         Self::of(on_thread(|reactor| reactor.begin_open_on_socket(socket, parameters))?)
+    }
+
+    /// Opens a connection over sockets that a function makes: the first now, and others after each
+    /// loss, if the connection is recovered. Each call has a separate thread, so it may block; no
+    /// deadline applies to it. In other respects this is like [`Connection::open_on`].
+    ///
+    /// ```no_run
+    /// # fn main() -> leveret::Result<()> {
+    /// use std::os::unix::net::UnixStream;
+    /// use leveret::blocking::Connection;
+    ///
+    /// let parameters = "amqp://localhost?recovery=topology";
+    /// let connection = Connection::open_with(|| UnixStream::connect("/run/tunnel"), parameters)?;
+    /// # connection.close()
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`Connection::open`], and the error of the function.
+    #[cfg(unix)]
+    pub fn open_with<F, T, P>(connect: F, parameters: P) -> Result<Self>
+    where
+        F: Fn() -> std::io::Result<T> + Send + Sync + 'static,
+        T: Read + Write + std::os::fd::AsFd + Send + Unpin + 'static,
+        P: TryInto<ConnectionParameters>,
+        Error: From<P::Error>,
+    {
+        let parameters = parameters.try_into()?;
+        parameters.validate()?;
+        Self::of(on_thread(|reactor| Ok(reactor.begin_open_with(connect, parameters)))?)
     }
 
     fn of((driving, opened): (Driving, Opened)) -> Result<Self> {

@@ -73,6 +73,7 @@ mod events;
 mod get;
 mod publish;
 mod publisher;
+mod recovery;
 mod requests;
 mod returns;
 mod wait;

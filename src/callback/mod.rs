@@ -101,6 +101,7 @@ mod events;
 mod get;
 mod handle;
 mod publish;
+mod recovery;
 mod requests;
 mod tasks;
 mod timers;

@@ -66,6 +66,11 @@ impl Host {
         self.until(|state| state.connections().is_empty());
     }
 
+    /// Where the broker runs.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
     /// Runs something where the broker runs.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.runtime.spawn(work);

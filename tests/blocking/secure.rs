@@ -22,13 +22,13 @@ use super::within::in_time;
 const NAME: &str = "broker.test";
 
 /// A server's certificate, which is its own authority.
-struct Identity {
+pub(crate) struct Identity {
     pem: String,
     acceptor: TlsAcceptor,
 }
 
 impl Identity {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let signing_key = KeyPair::generate().unwrap();
         let certificate = CertificateParams::new([NAME.to_owned()]).unwrap().self_signed(&signing_key).unwrap();
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
@@ -47,7 +47,7 @@ impl Identity {
     }
 
     /// Has the broker listen at a port behind TLS. Gives how to reach it.
-    fn listen(&self, host: &Host) -> ConnectionParameters {
+    pub(crate) fn listen(&self, host: &Host) -> ConnectionParameters {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         listener.set_nonblocking(true).unwrap();

@@ -161,6 +161,8 @@
 
 mod alarm;
 mod apart;
+#[cfg(unix)]
+mod connector;
 mod core;
 mod network;
 mod opening;
