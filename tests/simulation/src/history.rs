@@ -14,7 +14,8 @@ impl History {
     /// Adds bytes, and where they were.
     pub fn add(&mut self, place: u64, bytes: &[u8]) {
         let place = place.to_be_bytes();
-        self.0 = place.iter().chain(bytes).fold(self.0, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01B3));
+        self.0 =
+            place.iter().chain(bytes).fold(self.0, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01B3));
     }
 
     /// Returns the sum.

@@ -6,7 +6,6 @@ use leveret::broker::State;
 
 use crate::application::Application;
 use crate::ledger::{Got, Ledger, Published, message_of};
-use crate::network::World;
 use crate::tap::Tap;
 
 const HOST: &str = "/";
@@ -17,7 +16,7 @@ pub fn check_at_rest(application: &Application) -> Vec<String> {
     let world = application.network.world();
     let mut found = i2_every_future_resolves(&ledger, false);
     found.extend(i5_topology_is_what_the_application_made(&ledger, &world.broker));
-    found.extend(i7_one_connection_for_each_client(&world));
+    found.extend(i7_one_connection_for_each_client(world.connected(), world.held(), world.broker.connections().len()));
     found
 }
 
@@ -26,13 +25,13 @@ pub fn check_at_the_end(application: &Application) -> Vec<String> {
     let leftovers = application.leftovers();
     let ledger = application.ledger();
     let world = application.network.world();
-    let mut found = i1_what_was_confirmed_is_kept(&ledger, &world);
-    found.extend(i1_what_was_not_sent_is_nowhere(&ledger, &world));
+    let mut found = i1_what_was_confirmed_is_kept(&ledger, &world.tap, &world.broker);
+    found.extend(i1_what_was_not_sent_is_nowhere(&ledger, &world.tap, &world.broker));
     found.extend(i2_every_future_resolves(&ledger, true));
     found.extend(i3_only_what_was_settled_is_settled(&ledger, &world.tap));
     found.extend(i4_no_delivery_is_repeated_unflagged(&ledger, &world.tap));
     found.extend(i6_order_is_kept(&ledger, &world.tap));
-    found.extend(i7_no_connection_after_close(&world));
+    found.extend(i7_no_connection_after_close(world.held(), world.broker.connections().len()));
     found.extend(i8_nothing_is_left(leftovers));
     found.extend(ledger.violations.iter().cloned());
     found
@@ -50,10 +49,9 @@ fn queued(broker: &State) -> BTreeSet<(String, u64)> {
 
 /// I1: a confirmed message is in its queue, or was settled by an application that got it, unless
 /// the queue lost it for a known reason.
-fn i1_what_was_confirmed_is_kept(ledger: &Ledger, world: &World) -> Vec<String> {
-    let queued = queued(&world.broker);
-    let removed: BTreeSet<u64> = world
-        .tap
+fn i1_what_was_confirmed_is_kept(ledger: &Ledger, tap: &Tap, broker: &State) -> Vec<String> {
+    let queued = queued(broker);
+    let removed: BTreeSet<u64> = tap
         .settled
         .iter()
         .filter(|settled| !settled.how.requeue)
@@ -63,6 +61,8 @@ fn i1_what_was_confirmed_is_kept(ledger: &Ledger, world: &World) -> Vec<String> 
         let Some(queue) = &message.queue else { return false };
         message.fate == Published::Confirmed
             && ledger.keeps(queue, message.at)
+            // A broker that returns what need not be routed is a fault; its confirm stays a confirm.
+            && (message.mandatory || !tap.returned.contains(*number))
             && !queued.contains(&(queue.clone(), **number))
             && !removed.contains(number)
     });
@@ -71,17 +71,21 @@ fn i1_what_was_confirmed_is_kept(ledger: &Ledger, world: &World) -> Vec<String> 
 
 /// I1: each message in a queue was published, and the broker has none that is said not to have been
 /// sent, or to have been refused.
-fn i1_what_was_not_sent_is_nowhere(ledger: &Ledger, world: &World) -> Vec<String> {
-    let read = world.tap.published.values().flatten().copied();
+fn i1_what_was_not_sent_is_nowhere(ledger: &Ledger, tap: &Tap, broker: &State) -> Vec<String> {
+    let read = tap.published.values().flatten().copied();
     let read = read.map(|message| (message, "read by the broker"));
-    let queued = queued(&world.broker).into_iter().map(|(_, message)| (message, "in a queue"));
+    let queued = queued(broker).into_iter().map(|(_, message)| (message, "in a queue"));
     let got = ledger.got.iter().filter_map(|got| Some((got.message?, "delivered")));
+    // A broker that returns what need not be routed is a fault, and no publish can be known by it.
+    let mut returned = tap.returned.iter().filter_map(|message| ledger.messages.get(message));
+    let returns_as_asked = returned.all(|message| message.mandatory);
     let mut found = Vec::new();
     for (message, place) in read.chain(queued).chain(got) {
         let fate = ledger.messages.get(&message).map(|message| message.fate);
         let wrong = match fate {
             None | Some(Published::NotSent) => true,
-            Some(Published::Nacked | Published::Returned) => place != "read by the broker",
+            Some(Published::Nacked) => place != "read by the broker",
+            Some(Published::Returned) => returns_as_asked && place != "read by the broker",
             _ => false,
         };
         if wrong {
@@ -188,11 +192,10 @@ fn i6_order_is_kept(ledger: &Ledger, tap: &Tap) -> Vec<String> {
     found
 }
 
-/// I7: a client has at most one connection.
-fn i7_one_connection_for_each_client(world: &World) -> Vec<String> {
-    let (held, open) = (world.held(), world.broker.connections().len());
+/// I7: a client has at most one transport, and the broker no connection besides.
+fn i7_one_connection_for_each_client(connected: impl Iterator<Item = usize>, held: usize, open: usize) -> Vec<String> {
     let mut clients = BTreeSet::new();
-    let twice = world.connected().filter(|client| !clients.insert(*client));
+    let twice = connected.filter(|client| !clients.insert(*client));
     let mut found: Vec<_> = twice.map(|client| format!("I7: client={client} has two transports")).collect();
     if open > held {
         found.push(format!("I7: the broker has {open} connections, the clients {held}"));
@@ -201,8 +204,7 @@ fn i7_one_connection_for_each_client(world: &World) -> Vec<String> {
 }
 
 /// I7: no connection is left after all were closed.
-fn i7_no_connection_after_close(world: &World) -> Vec<String> {
-    let (held, open) = (world.held(), world.broker.connections().len());
+fn i7_no_connection_after_close(held: usize, open: usize) -> Vec<String> {
     if (held, open) == (0, 0) {
         return Vec::new();
     }

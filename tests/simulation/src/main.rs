@@ -130,7 +130,7 @@ fn run_seeds(arguments: &Arguments) -> bool {
     print!("{coverage}");
     report_failures(&failed, arguments.recovery);
     println!("{} seeds in {seconds:.1} s, {:.0} seeds per second", coverage.runs, coverage.runs as f64 / seconds);
-    let missing = if coverage.runs >= MANY { coverage.missing() } else { Vec::new() };
+    let missing = if coverage.runs >= MANY { coverage.missing(arguments.recovery) } else { Vec::new() };
     missing.iter().for_each(|what| println!("not exercised: {what}"));
     println!("{} failed", failed.len());
     failed.is_empty() && missing.is_empty()

@@ -13,7 +13,7 @@ use crate::network::Network;
 use crate::script::{Script, Step, Verb};
 
 /// Longer than all deadlines of clients and broker together.
-const ALL_DEADLINES: Duration = Duration::from_secs(180);
+const ALL_DEADLINES: Duration = Duration::from_secs(60);
 
 /// What a run has shown.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,9 +14,14 @@ pub fn shrink(script: &Script) -> Script {
     script.with_steps(shorten(&script.steps, fails))
 }
 
-/// The kind of each violation: the invariant, or the panic.
+/// The kind of each violation: its text up to the details, without numbers.
 fn kinds(violations: &[String]) -> Vec<String> {
-    violations.iter().filter_map(|violation| Some(violation.split_once(':')?.0.to_owned())).collect()
+    let kind = |violation: &String| {
+        let invariant = violation.chars().take(3);
+        let rest = violation.chars().skip(3).take(40).filter(|letter| !letter.is_ascii_digit());
+        invariant.chain(rest).collect()
+    };
+    violations.iter().map(kind).collect()
 }
 
 /// Removes what is not needed for `fails` to hold, in pieces that become smaller.

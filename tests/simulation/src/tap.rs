@@ -1,6 +1,6 @@
 //! What the broker has read, and what it has sent, as it is on the wire.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Buf, BytesMut};
 use leveret::protocol::Method;
@@ -17,6 +17,8 @@ pub struct Tap {
     pub published: BTreeMap<(u64, u16), Vec<u64>>,
     /// What the broker sent, in order.
     pub deliveries: Vec<Sent>,
+    /// The messages that the broker returned.
+    pub returned: BTreeSet<u64>,
     /// What the broker read of settlements, in order.
     pub settled: Vec<Settled>,
 }
@@ -174,7 +176,10 @@ impl Tap {
                     (deliver.consumer_tag.to_string(), deliver.delivery_tag, deliver.redelivered)
                 }
                 Method::BasicGetOk(got) => (String::new(), got.delivery_tag, got.redelivered),
-                _ => continue,
+                _ => {
+                    self.returned.insert(message);
+                    continue;
+                }
             };
             channel.unsettled.insert(tag, message);
             self.deliveries.push(Sent { client: wire.client, consumer, tag, message, redelivered });

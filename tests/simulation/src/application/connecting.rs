@@ -1,9 +1,10 @@
 //! Connections and channels.
 
+use std::fmt::{Debug, Display};
 use std::sync::Arc;
 use std::time::Duration;
 
-use leveret::{Connection, ConnectionParameters};
+use leveret::{Channel, Connection, ConnectionParameters};
 
 use super::{Application, Client, Outcome, Slot, outcome};
 use crate::script::{Step, Verb};
@@ -35,12 +36,16 @@ impl Application {
     fn open(self: &Arc<Self>, step: &Step) -> bool {
         let (this, number) = (Arc::clone(self), step.get("client"));
         self.forget(number);
+        let life = self.with(number, |client| client.life);
         let opening = async move {
             match this.dial(number).await {
                 Ok(connection) => {
                     this.watch(number, &connection);
-                    let before = this.with(number, |client| client.connection.replace(connection));
-                    drop(before);
+                    let dropped = this.with(number, |client| match Some(client.life) == life {
+                        true => client.connection.replace(connection),
+                        false => Some(connection),
+                    });
+                    drop(dropped);
                     Outcome::Done("open".to_owned())
                 }
                 Err(refused) => refused,
@@ -73,29 +78,49 @@ impl Application {
         let (mut events, this) = (connection.events(), Arc::clone(self));
         let watching = async move {
             while let Some(event) = events.next().await {
-                let name = format!("{event:?}");
-                let name: String = name.chars().take_while(char::is_ascii_alphabetic).collect();
-                this.ledger().count(format!("event {name}"));
-                this.note(&format!("client={number} {event}"));
+                this.happened(number, &event, &event);
             }
             Outcome::Done("no more events".to_owned())
         };
         self.spawn(format!("stream of events client={number}"), None, Box::pin(watching));
     }
 
+    /// Notes the events of a channel.
+    fn watch_channel(self: &Arc<Self>, number: u32, channel: &Channel) {
+        let (mut events, this) = (channel.events(), Arc::clone(self));
+        let watching = async move {
+            while let Some(event) = events.next().await {
+                this.happened(number, &event, &event);
+            }
+            Outcome::Done("no more events".to_owned())
+        };
+        self.spawn(format!("stream of events of a channel client={number}"), None, Box::pin(watching));
+    }
+
+    fn happened(&self, number: u32, event: &dyn Debug, text: &dyn Display) {
+        let name = format!("{event:?}");
+        let name: String = name.chars().take_while(char::is_ascii_alphabetic).collect();
+        self.ledger().count(format!("event {name}"));
+        self.note(&format!("client={number} {text}"));
+    }
+
     fn open_channel(self: &Arc<Self>, step: &Step) -> bool {
         let (number, place) = (step.get("client"), step.get("channel"));
-        let connection = self.with(number, |client| client.connection.clone()).flatten();
-        let Some(connection) = connection else { return false };
+        let found = self.with(number, |client| Some((client.connection.clone()?, client.life)));
+        let Some((connection, life)) = found.flatten() else { return false };
         let this = Arc::clone(self);
         let opening = async move {
             match connection.open_channel().await {
                 Ok(channel) => {
+                    this.watch_channel(number, &channel);
                     let serial = this.ledger().tick();
                     let text = format!("number {}", channel.number());
                     let slot = Slot { channel, serial, publisher: None, listeners: Default::default() };
-                    let before = this.with(number, |client| client.channels.insert(place, slot));
-                    drop(before);
+                    let dropped = this.with(number, |client| match client.life == life {
+                        true => client.channels.insert(place, slot),
+                        false => Some(slot),
+                    });
+                    drop(dropped);
                     Outcome::Done(text)
                 }
                 Err(error) => Outcome::Failed(error),
@@ -108,9 +133,9 @@ impl Application {
     /// Drops all handles of a client. Returns `false` if it had none.
     pub(super) fn forget(&self, number: u32) -> bool {
         let taken = self.with(number, |client| {
-            let leftovers = std::mem::take(&mut client.leftovers);
+            let (leftovers, life) = (std::mem::take(&mut client.leftovers), client.life + 1);
             let taken = std::mem::take(client);
-            *client = Client { leftovers, ..Client::default() };
+            *client = Client { leftovers, life, ..Client::default() };
             taken
         });
         taken.is_some_and(|taken| taken.connection.is_some() || !taken.channels.is_empty())

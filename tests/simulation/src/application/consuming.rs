@@ -20,10 +20,14 @@ pub(super) struct Listener {
 impl Application {
     pub(super) fn consume(self: &Arc<Self>, step: &Step) -> bool {
         let (number, place) = (step.get("client"), step.get("place"));
-        let Some(channel) = self.channel(step) else { return false };
+        let found = self.with(number, |client| {
+            let slot = client.channels.get(&step.get("channel"))?;
+            Some((slot.channel.clone(), slot.serial, client.life))
+        });
+        let Some((channel, serial, life)) = found.flatten() else { return false };
         match step.verb {
-            Verb::Consume => self.start_consumer(step, channel),
-            Verb::Get => self.get(step, channel),
+            Verb::Consume => self.start_consumer(step, channel, (serial, life)),
+            Verb::Get => self.get(step, channel, life),
             Verb::Cancel => {
                 return self
                     .with(number, |client| {
@@ -34,16 +38,15 @@ impl Application {
                     .is_some();
             }
             _ => {
-                let dropped = self.with(number, |client| {
-                    client.channels.get_mut(&step.get("channel"))?.listeners.remove(&place)
-                });
+                let dropped =
+                    self.with(number, |client| client.channels.get_mut(&step.get("channel"))?.listeners.remove(&place));
                 return dropped.flatten().is_some();
             }
         }
         true
     }
 
-    fn start_consumer(self: &Arc<Self>, step: &Step, channel: Channel) {
+    fn start_consumer(self: &Arc<Self>, step: &Step, channel: Channel, (serial, life): (u64, u64)) {
         let (this, step_text) = (Arc::clone(self), step.to_string());
         let (number, number_of_channel, place) = (step.get("client"), step.get("channel"), step.get("place"));
         let (queue, no_ack, exclusive) = (queue_of(step), step.is("no-ack"), step.is("exclusive"));
@@ -65,14 +68,13 @@ impl Application {
             this.ledger().listening.insert(tag.clone(), listening);
             let (cancels, requests) = unbounded_channel();
             let listener = Listener { tag: tag.clone(), cancels };
-            let key = channel;
             let before = this.with(number, |client| {
                 let slots = client.channels.get_mut(&number_of_channel);
-                let slot = slots.filter(|slot| slot.channel.number() == key.number());
+                let slot = slots.filter(|slot| slot.serial == serial);
                 slot.and_then(|slot| slot.listeners.insert(place, listener))
             });
-            drop((before, key));
-            let reading = Arc::clone(&this).read(number, consumer, requests);
+            drop(before);
+            let reading = Arc::clone(&this).read((number, life), consumer, requests);
             this.spawn(format!("stream of {tag} by {step_text}"), None, Box::pin(reading));
             Outcome::Done(tag)
         };
@@ -82,7 +84,7 @@ impl Application {
     /// Reads all that arrives, until the stream ends or the consumer is dropped.
     async fn read(
         self: Arc<Self>,
-        client: u32,
+        (client, life): (u32, u64),
         mut consumer: Consumer,
         mut cancels: UnboundedReceiver<Option<u32>>,
     ) -> Outcome {
@@ -102,7 +104,7 @@ impl Application {
                 next = consumer.next() => next,
             };
             match next {
-                Some(Ok(delivery)) => self.got(client, &tag, delivery),
+                Some(Ok(delivery)) => self.got(client, life, &tag, delivery),
                 Some(Err(error)) => self.note(&format!("{tag}: {error}")),
                 None => break "ended",
             }
@@ -111,7 +113,7 @@ impl Application {
         Outcome::Done(ended.to_owned())
     }
 
-    fn get(self: &Arc<Self>, step: &Step, channel: Channel) {
+    fn get(self: &Arc<Self>, step: &Step, channel: Channel, life: u64) {
         let (this, number, no_ack) = (Arc::clone(self), step.get("client"), step.is("no-ack"));
         let queue = queue_of(step);
         let loss = no_ack.then(|| self.ledger().may_lose(Some(&queue)));
@@ -123,7 +125,7 @@ impl Application {
             match got {
                 Ok(Some(message)) => {
                     let left = message.message_count();
-                    this.got(number, "", message.into_delivery());
+                    this.got(number, life, "", message.into_delivery());
                     Outcome::Done(format!("one of {left} more"))
                 }
                 Ok(None) => Outcome::Done("nothing".to_owned()),
@@ -133,7 +135,7 @@ impl Application {
         self.spawn(step.to_string(), step.polls, Box::pin(getting));
     }
 
-    fn got(&self, client: u32, consumer: &str, delivery: Delivery) {
+    fn got(&self, client: u32, life: u64, consumer: &str, delivery: Delivery) {
         let got = Got {
             client: client as usize,
             consumer: consumer.to_owned(),
@@ -146,6 +148,13 @@ impl Application {
         ledger.count(if got.redelivered { "redelivery" } else { "delivery" });
         ledger.got.push(got);
         drop(ledger);
-        self.with(client, |client| client.deliveries.push(delivery));
+        let dropped = self.with(client, |client| match client.life == life {
+            true => {
+                client.deliveries.push(delivery);
+                None
+            }
+            false => Some(delivery),
+        });
+        drop(dropped);
     }
 }

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use leveret::{Channel, Connection, Delivery, Error, Publisher};
+use leveret::{Channel, Connection, Delivery, Error, ErrorKind, Publisher};
 
 use self::consuming::Listener;
 use crate::ledger::Ledger;
@@ -37,6 +37,8 @@ pub struct Application {
 /// What one client holds.
 #[derive(Default)]
 struct Client {
+    /// How often everything was dropped. What was requested before is not kept any more.
+    life: u64,
     connection: Option<Connection>,
     channels: BTreeMap<u32, Slot>,
     deliveries: Vec<Delivery>,
@@ -132,17 +134,9 @@ impl Application {
                 Some(Outcome::Failed(error)) => format!("{what}: {:?} {:?} {error}", error.kind(), error.fate()),
                 None => format!("{what}: dropped"),
             };
-            let counted = match &outcome {
-                Some(Outcome::Done(_)) => "outcome ok".to_owned(),
-                Some(Outcome::Refused(_)) => "outcome refused".to_owned(),
-                Some(Outcome::Failed(error)) => {
-                    error.fate().map_or_else(|| "outcome error".to_owned(), |fate| format!("outcome {fate:?}"))
-                }
-                None => "outcome dropped".to_owned(),
-            };
             let mut ledger = this.ledger();
             ledger.unresolved.remove(&id);
-            ledger.count(counted);
+            count(&mut ledger, &what, &outcome);
             drop(ledger);
             this.note(&line);
         });
@@ -188,6 +182,22 @@ impl<F: Future + Unpin> Future for Polled<F> {
             return Poll::Ready(None);
         }
         Poll::Pending
+    }
+}
+
+/// Counts what a request resolved with, and what the loss of its connection made of it.
+fn count(ledger: &mut Ledger, what: &str, outcome: &Option<Outcome>) {
+    match outcome {
+        Some(Outcome::Done(_)) => ledger.count("outcome ok"),
+        Some(Outcome::Refused(_)) => ledger.count("outcome refused by the network"),
+        None => ledger.count("outcome dropped"),
+        Some(Outcome::Failed(error)) => {
+            ledger.count(format!("error {:?}", error.kind()));
+            let verb = what.split(' ').next().unwrap_or_default();
+            if let (ErrorKind::ConnectionClosed, Some(fate)) = (error.kind(), error.fate()) {
+                ledger.count(format!("lost {verb} {fate:?}"));
+            }
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 use super::{Script, Settings, Step, Verb};
 use crate::random::Random;
 
-/// How often each step is drawn, in proportion to the others.
-const WEIGHTS: &[(Verb, u32)] = &[
-    (Verb::Open, 10),
+/// How often each step of an application is drawn, in proportion to the others.
+const STEPS: &[(Verb, u32)] = &[
+    (Verb::Open, 3),
     (Verb::Close, 4),
     (Verb::Forget, 3),
     (Verb::ChannelOpen, 14),
@@ -25,19 +25,26 @@ const WEIGHTS: &[(Verb, u32)] = &[
     (Verb::QueueBind, 8),
     (Verb::QueueUnbind, 3),
     (Verb::Purge, 2),
-    (Verb::Publish, 30),
-    (Verb::PublishConfirmed, 70),
+    (Verb::Publish, 15),
+    (Verb::PublishConfirmed, 20),
     (Verb::WaitForConfirms, 6),
-    (Verb::Consume, 30),
-    (Verb::Cancel, 7),
-    (Verb::ConsumerDrop, 5),
+    (Verb::Consume, 15),
+    (Verb::Cancel, 12),
+    (Verb::ConsumerDrop, 10),
     (Verb::Get, 14),
     (Verb::Ack, 40),
     (Verb::AckMultiple, 14),
     (Verb::Nack, 10),
-    (Verb::NackMultiple, 5),
-    (Verb::Reject, 6),
-    (Verb::DeliveryDrop, 5),
+    (Verb::NackMultiple, 12),
+    (Verb::Reject, 12),
+    (Verb::DeliveryDrop, 10),
+    (Verb::Wait, 30),
+    (Verb::Rest, 40),
+    (Verb::Turns, 30),
+];
+
+/// The same of faults.
+const FAULTS: &[(Verb, u32)] = &[
     (Verb::Cut, 16),
     (Verb::Delay, 10),
     (Verb::Silence, 7),
@@ -52,14 +59,24 @@ const WEIGHTS: &[(Verb, u32)] = &[
     (Verb::NackNext, 4),
     (Verb::ReturnNext, 4),
     (Verb::DeleteQueue, 2),
-    (Verb::CancelConsumer, 5),
+    (Verb::CancelConsumer, 12),
     (Verb::UserGone, 1),
     (Verb::UserBack, 2),
     (Verb::HostGone, 1),
     (Verb::HostBack, 2),
-    (Verb::Wait, 30),
-    (Verb::Rest, 60),
-    (Verb::Turns, 50),
+];
+
+/// How a delivery is settled, in proportion.
+const SETTLING: &[Verb] = &[
+    Verb::Ack,
+    Verb::Ack,
+    Verb::Ack,
+    Verb::Ack,
+    Verb::AckMultiple,
+    Verb::Nack,
+    Verb::NackMultiple,
+    Verb::Reject,
+    Verb::DeliveryDrop,
 ];
 
 /// Channels of a client, queues, exchanges, and consumers of a channel.
@@ -72,11 +89,18 @@ impl Script {
     /// Returns the script of a seed. Connections recover if `recovery` allows it and the seed says
     /// so.
     pub fn of_seed(seed: u64, recovery: bool) -> Self {
-        let mut draw = Draw { random: Random::new(seed), clients: 1, weights: WEIGHTS.to_vec() };
+        let mut draw = Draw { random: Random::new(seed), clients: 1, steps: STEPS.to_vec(), faults: FAULTS.to_vec() };
         let settings = draw.settings(seed, recovery);
         let mut steps = draw.beginning();
-        for _ in 0..20 + draw.random.below(60) {
-            steps.push(draw.step());
+        let faults = draw.random.pick(&[0, 4, 10, 20]);
+        for _ in 0..10 + draw.random.below(35) {
+            match draw.random.below(100) {
+                drawn if drawn < faults => steps.push(draw.fault()),
+                drawn if drawn < 52 => steps.push(draw.step()),
+                drawn if drawn < 87 => draw.work(&mut steps),
+                drawn if drawn < 91 => draw.transact(&mut steps),
+                _ => draw.begin_anew(&mut steps),
+            }
         }
         Self { settings, steps }
     }
@@ -85,7 +109,8 @@ impl Script {
 struct Draw {
     random: Random,
     clients: u32,
-    weights: Vec<(Verb, u32)>,
+    steps: Vec<(Verb, u32)>,
+    faults: Vec<(Verb, u32)>,
 }
 
 impl Draw {
@@ -99,17 +124,17 @@ impl Draw {
             pipe: self.random.pick(&[300, 4096, 65_536]),
             recovery: if recovery { self.random.pick(&[0, 1, 1, 1, 1, 2]) } else { 0 },
         };
-        // Some verbs are left out in each run, so that what they end at once lives longer in some.
+        // Some verbs are left out of each run, so that what they would end lives longer.
         for _ in 0..6 {
-            let left_out = self.random.below(u32::try_from(self.weights.len()).unwrap_or(1)) as usize;
-            if !matches!(self.weights[left_out].0, Verb::AlarmEnds | Verb::HostBack | Verb::UserBack) {
-                self.weights[left_out].1 = 0;
-            }
+            let left_out = self.random.below(u32::try_from(self.steps.len()).unwrap_or(1)) as usize;
+            self.steps[left_out].1 = 0;
+            let left_out = self.random.below(u32::try_from(self.faults.len()).unwrap_or(1)) as usize;
+            self.faults[left_out].1 = 0;
         }
         settings
     }
 
-    /// Clients with a channel each, and a queue.
+    /// Clients with a channel each, queues, and an exchange.
     fn beginning(&mut self) -> Vec<Step> {
         let mut steps: Vec<_> = (0..self.clients).map(|client| Step::new(Verb::Open, &[client])).collect();
         steps.push(Step::new(Verb::Rest, &[]));
@@ -119,8 +144,12 @@ impl Draw {
             }
         }
         steps.push(Step::new(Verb::Rest, &[]));
-        for queue in 0..1 + self.random.below(2) {
+        for queue in 0..1 + self.random.below(3) {
             steps.push(Step::new(Verb::QueueDeclare, &[0, 0, queue]));
+        }
+        if self.random.chance(60) {
+            steps.push(Step::new(Verb::ExchangeDeclare, &[0, 0, 0, self.random.below(2)]));
+            steps.push(Step::new(Verb::QueueBind, &[0, 0, self.random.below(2), 0]));
         }
         for client in 0..self.clients {
             if self.random.chance(80) {
@@ -131,21 +160,100 @@ impl Draw {
         steps
     }
 
-    fn step(&mut self) -> Step {
-        let total = self.weights.iter().map(|(_, weight)| weight).sum();
-        let mut drawn = self.random.below(total);
-        let mut verb = Verb::Rest;
-        for &(candidate, weight) in &self.weights {
-            verb = candidate;
-            match drawn.checked_sub(weight) {
-                Some(left) => drawn = left,
-                None => break,
+    /// A client opens its connection or a channel again, after what may have ended it.
+    fn begin_anew(&mut self, steps: &mut Vec<Step>) {
+        let (client, channel) = (self.random.below(self.clients), self.value(Verb::ChannelOpen, "channel"));
+        if self.random.chance(40) {
+            if self.random.chance(50) {
+                steps.push(Step::new(Verb::Heal, &[client]));
             }
+            steps.push(Step::new(Verb::Open, &[client]));
+            steps.push(self.pause());
         }
+        steps.push(Step::new(Verb::ChannelOpen, &[client, channel]));
+        steps.push(self.pause());
+        if self.random.chance(50) {
+            steps.push(Step::new(Verb::Confirm, &[client, channel]));
+            steps.push(self.pause());
+        }
+    }
+
+    /// A client publishes, or consumes and settles.
+    fn work(&mut self, steps: &mut Vec<Step>) {
+        let (client, channel) = (self.random.below(self.clients), self.value(Verb::Publish, "channel"));
+        let queue = self.value(Verb::Consume, "queue");
+        if self.random.chance(60) {
+            let verb = if self.random.chance(80) { Verb::PublishConfirmed } else { Verb::Publish };
+            for _ in 0..1 + self.random.below(4) {
+                let (mandatory, bytes) = (self.value(verb, "mandatory"), self.value(verb, "bytes"));
+                steps.push(Step::new(verb, &[client, channel, queue, 0, mandatory, bytes]));
+            }
+            steps.push(self.pause());
+            return;
+        }
+        let (place, prefetch) = (self.value(Verb::Consume, "place"), self.value(Verb::Consume, "prefetch"));
+        steps.push(Step::new(Verb::Consume, &[client, channel, queue, place, 0, prefetch]));
+        steps.push(self.pause());
+        for _ in 0..self.random.below(5) {
+            let verb = self.random.pick(SETTLING);
+            steps.push(Step::new(verb, &[client, self.random.below(4), self.random.below(2)]));
+        }
+        match self.random.below(8) {
+            0 => steps.push(Step::new(Verb::Cancel, &[client, channel, place])),
+            1 => steps.push(Step::new(Verb::ConsumerDrop, &[client, channel, place])),
+            2 if self.weighs(Verb::CancelConsumer) => {
+                steps.push(Step::new(Verb::CancelConsumer, &[client, channel, place]));
+            }
+            _ => {}
+        }
+    }
+
+    /// A client publishes and settles in a transaction.
+    fn transact(&mut self, steps: &mut Vec<Step>) {
+        let (client, channel) = (self.random.below(self.clients), 1 + self.random.below(CHANNELS - 1));
+        steps.push(Step::new(Verb::ChannelOpen, &[client, channel]));
+        steps.push(self.pause());
+        steps.push(Step::new(Verb::TxSelect, &[client, channel]));
+        steps.push(self.pause());
+        for _ in 0..self.random.below(4) {
+            let queue = self.value(Verb::Publish, "queue");
+            steps.push(Step::new(Verb::Publish, &[client, channel, queue, 0, 0, 10]));
+        }
+        if self.random.chance(40) {
+            steps.push(Step::new(Verb::Get, &[client, channel, 0]));
+            steps.push(self.pause());
+            steps.push(Step::new(Verb::Ack, &[client, self.random.below(4)]));
+        }
+        let end = self.random.pick(&[Verb::TxCommit, Verb::TxCommit, Verb::TxRollback]);
+        steps.push(Step::new(end, &[client, channel]));
+        steps.push(self.pause());
+    }
+
+    /// Whether a fault was not left out of this run.
+    fn weighs(&self, verb: Verb) -> bool {
+        self.faults.iter().any(|(fault, weight)| *fault == verb && *weight > 0)
+    }
+
+    fn pause(&mut self) -> Step {
+        match self.random.below(10) {
+            0 => Step::new(Verb::Turns, &[1 + self.random.below(6)]),
+            1 => Step::new(Verb::Wait, &[self.random.pick(&[10, 300, 2000])]),
+            _ => Step::new(Verb::Rest, &[]),
+        }
+    }
+
+    fn step(&mut self) -> Step {
+        let verb = draw(&mut self.random, &self.steps);
         let values: Vec<u32> = verb.fields().iter().map(|field| self.value(verb, field)).collect();
         let values = self.spare_first_queue(verb, values);
         let polls = self.random.chance(8).then(|| self.random.pick(&[0, 1, 1, 2, 3]));
         Step::new(verb, &values).dropped_after(polls.filter(|_| values.len() > 1))
+    }
+
+    fn fault(&mut self) -> Step {
+        let verb = draw(&mut self.random, &self.faults);
+        let values: Vec<u32> = verb.fields().iter().map(|field| self.value(verb, field)).collect();
+        Step::new(verb, &self.spare_first_queue(verb, values))
     }
 
     /// Mostly spares the first queue from what loses messages for a known reason, so that the
@@ -158,7 +266,9 @@ impl Draw {
             _ => step.is("no-ack"),
         };
         let queue = verb.fields().iter().position(|field| *field == "queue");
-        if let Some(queue) = queue.filter(|queue| loses && values[*queue] == 0) && self.random.chance(90) {
+        if let Some(queue) = queue.filter(|queue| loses && values[*queue] == 0)
+            && self.random.chance(90)
+        {
             values[queue] = 1 + self.random.below(QUEUES - 1);
         }
         values
@@ -170,9 +280,12 @@ impl Draw {
             (_, "client") => random.below(self.clients),
             // The first channel is used most, so that much happens on it.
             (_, "channel") => random.below(CHANNELS).min(random.below(CHANNELS)),
+            (_, "queue") if random.chance(60) => 0,
             (_, "queue") => random.below(QUEUES).min(random.below(QUEUES)),
             (Verb::Publish | Verb::PublishConfirmed, "exchange") if random.chance(70) => 0,
-            (_, "exchange" | "to") => random.below(EXCHANGES),
+            (Verb::Publish | Verb::PublishConfirmed, "exchange") => 1 + random.below(EXCHANGES).min(random.below(2)),
+            (_, "exchange") => random.below(EXCHANGES).min(random.below(EXCHANGES)),
+            (_, "to") => random.below(EXCHANGES),
             (Verb::QueueDeclare, "kind") if random.chance(75) => 0,
             (Verb::QueueDeclare, "kind") => random.below(5),
             (_, "kind") => random.pick(&[0, 0, 1, 2]),
@@ -194,4 +307,18 @@ impl Draw {
             _ => 0,
         }
     }
+}
+
+/// Draws a verb by its weight.
+fn draw(random: &mut Random, from: &[(Verb, u32)]) -> Verb {
+    let mut drawn = random.below(from.iter().map(|(_, weight)| weight).sum());
+    let mut verb = Verb::Rest;
+    for &(candidate, weight) in from {
+        verb = candidate;
+        match drawn.checked_sub(weight) {
+            Some(left) => drawn = left,
+            None => break,
+        }
+    }
+    verb
 }
