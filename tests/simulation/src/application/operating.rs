@@ -29,6 +29,7 @@ impl Application {
                 drop(ledger);
                 self.network.world().broker.delete_queue(HOST, &queue)
             }
+            Verb::MislayQueue => self.network.world().broker.delete_queue(HOST, &queue_of(step)),
             Verb::HostGone => {
                 let mut ledger = self.ledger();
                 let loss = ledger.may_lose(None);

@@ -186,13 +186,15 @@ impl Draw {
             let verb = if self.random.chance(80) { Verb::PublishConfirmed } else { Verb::Publish };
             for _ in 0..1 + self.random.below(4) {
                 let (mandatory, bytes) = (self.value(verb, "mandatory"), self.value(verb, "bytes"));
-                steps.push(Step::new(verb, &[client, channel, queue, 0, mandatory, bytes]));
+                let publish = Step::new(verb, &[client, channel, queue, 0, mandatory, bytes]);
+                steps.push(publish.dropped_after(self.polls()));
             }
             steps.push(self.pause());
             return;
         }
         let (place, prefetch) = (self.value(Verb::Consume, "place"), self.value(Verb::Consume, "prefetch"));
-        steps.push(Step::new(Verb::Consume, &[client, channel, queue, place, 0, prefetch]));
+        let consume = Step::new(Verb::Consume, &[client, channel, queue, place, 0, prefetch]);
+        steps.push(consume.dropped_after(self.polls()));
         steps.push(self.pause());
         for _ in 0..self.random.below(5) {
             let verb = self.random.pick(SETTLING);
@@ -246,8 +248,13 @@ impl Draw {
         let verb = draw(&mut self.random, &self.steps);
         let values: Vec<u32> = verb.fields().iter().map(|field| self.value(verb, field)).collect();
         let values = self.spare_first_queue(verb, values);
-        let polls = self.random.chance(8).then(|| self.random.pick(&[0, 1, 1, 2, 3]));
-        Step::new(verb, &values).dropped_after(polls.filter(|_| values.len() > 1))
+        let polls = self.polls().filter(|_| values.len() > 1);
+        Step::new(verb, &values).dropped_after(polls)
+    }
+
+    /// After how many polls a future is dropped, which few are.
+    fn polls(&mut self) -> Option<u32> {
+        self.random.chance(6).then(|| self.random.pick(&[0, 1, 1, 2, 2, 3]))
     }
 
     fn fault(&mut self) -> Step {

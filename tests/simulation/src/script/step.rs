@@ -126,6 +126,9 @@ verbs! {
     ReturnNext "broker-return-next" ["count"]
     /// An operator deletes a queue.
     DeleteQueue "broker-delete-queue" ["queue"]
+    /// The broker loses a queue for no reason that the ledger knows. No seed does this: it shows
+    /// that a run can fail.
+    MislayQueue "broker-mislay-queue" ["queue"]
     /// The broker cancels a consumer.
     CancelConsumer "broker-cancel-consumer" ["client" "channel" "place"]
     /// The user of all clients is deleted.

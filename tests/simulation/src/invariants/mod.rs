@@ -215,3 +215,6 @@ fn i7_no_connection_after_close(held: usize, open: usize) -> Vec<String> {
 fn i8_nothing_is_left(leftovers: Vec<String>) -> Vec<String> {
     leftovers.into_iter().map(|left| format!("I8: {left}")).collect()
 }
+
+#[cfg(test)]
+mod tests;
