@@ -95,9 +95,12 @@ impl Application {
                 cancel = cancels.recv() => {
                     let Some(polls) = cancel else { break "dropped" };
                     self.ledger().listening.remove(&tag);
-                    let cancelling = Box::pin(consumer.cancel());
-                    let said = Polled { future: Some(cancelling), left: polls }.await;
-                    let said = said.map_or_else(|| "dropped".to_owned(), |said| said.map_or_else(|error| error.to_string(), |()| "ok".to_owned()));
+                    let cancelling = Polled { future: Some(Box::pin(consumer.cancel())), left: polls };
+                    let said = match cancelling.await {
+                        None => "dropped".to_owned(),
+                        Some(Ok(())) => "ok".to_owned(),
+                        Some(Err(error)) => error.to_string(),
+                    };
                     self.note(&format!("cancel of {tag}: {said}"));
                     continue;
                 }
