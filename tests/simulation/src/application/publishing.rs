@@ -1,0 +1,104 @@
+//! Publishing, with confirms and without.
+
+use std::sync::Arc;
+
+use leveret::{Channel, Publisher};
+
+use super::declaring::queue_of;
+use super::{Application, Outcome, outcome};
+use crate::ledger::{Message, Published, body_of};
+use crate::script::{Step, Verb};
+
+impl Application {
+    pub(super) fn publish(self: &Arc<Self>, step: &Step) -> bool {
+        let found = self.with(step.get("client"), |client| {
+            let slot = client.channels.get(&step.get("channel"))?;
+            Some((slot.channel.clone(), slot.publisher.clone(), slot.serial))
+        });
+        let Some((channel, publisher, serial)) = found.flatten() else { return false };
+        match (step.verb, publisher) {
+            (Verb::Confirm, _) => self.confirm(step, channel, serial),
+            (Verb::Publish, _) => self.publish_plain(step, channel, serial),
+            (Verb::PublishConfirmed, Some(publisher)) => self.publish_confirmed(step, publisher, serial),
+            (Verb::WaitForConfirms, Some(publisher)) => {
+                let waiting =
+                    async move { outcome(publisher.wait_for_confirms().await, |()| "all confirmed".to_owned()) };
+                self.spawn(step.to_string(), step.polls, Box::pin(waiting));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn confirm(self: &Arc<Self>, step: &Step, channel: Channel, serial: u64) {
+        let (this, number, place) = (Arc::clone(self), step.get("client"), step.get("channel"));
+        let selecting = async move {
+            match channel.confirm_select().await {
+                Ok(publisher) => {
+                    this.with(number, |client| {
+                        let slot = client.channels.get_mut(&place).filter(|slot| slot.serial == serial);
+                        slot.and_then(|slot| slot.publisher.replace(publisher))
+                    });
+                    Outcome::Done("confirms".to_owned())
+                }
+                Err(error) => Outcome::Failed(error),
+            }
+        };
+        self.spawn(step.to_string(), step.polls, Box::pin(selecting));
+    }
+
+    fn publish_plain(self: &Arc<Self>, step: &Step, channel: Channel, serial: u64) {
+        let (this, letter) = (Arc::clone(self), self.write(step, serial));
+        let publishing = async move {
+            let publish = channel.publish(&*letter.exchange, &*letter.key, letter.body).mandatory(letter.mandatory);
+            let published = publish.await;
+            let fate = published.as_ref().map_or_else(Published::of_error, |()| Published::Queued);
+            this.decided(letter.message, fate);
+            outcome(published, |()| format!("m{} queued", letter.message))
+        };
+        self.spawn(step.to_string(), step.polls, Box::pin(publishing));
+    }
+
+    fn publish_confirmed(self: &Arc<Self>, step: &Step, publisher: Publisher, serial: u64) {
+        let (this, letter) = (Arc::clone(self), self.write(step, serial));
+        let publishing = async move {
+            let publish = publisher.publish(&*letter.exchange, &*letter.key, letter.body).mandatory(letter.mandatory);
+            let confirmed = publish.confirmed().await;
+            let fate = confirmed.as_ref().map_or_else(Published::of_error, |()| Published::Confirmed);
+            this.decided(letter.message, fate);
+            outcome(confirmed, |()| format!("m{} confirmed", letter.message))
+        };
+        self.spawn(step.to_string(), step.polls, Box::pin(publishing));
+    }
+
+    /// A new message, which the ledger knows from now on.
+    fn write(&self, step: &Step, channel: u64) -> Letter {
+        let (key, mandatory) = (queue_of(step), step.is("mandatory"));
+        let exchange = step.get("exchange").checked_sub(1).map_or_else(String::new, |number| format!("x{number}"));
+        let mut ledger = self.ledger();
+        let at = ledger.tick();
+        let queue = exchange.is_empty().then(|| key.clone());
+        ledger.messages.insert(at, Message { channel, queue, mandatory, at, fate: Published::Unheard });
+        if mandatory {
+            ledger.count("mandatory publish");
+        }
+        Letter { message: at, exchange, key, mandatory, body: body_of(at, step.get("bytes") as usize) }
+    }
+
+    fn decided(&self, message: u64, fate: Published) {
+        let mut ledger = self.ledger();
+        ledger.count(format!("publish {fate:?}"));
+        if let Some(message) = ledger.messages.get_mut(&message) {
+            message.fate = fate;
+        }
+    }
+}
+
+/// A message to publish.
+struct Letter {
+    message: u64,
+    exchange: String,
+    key: String,
+    mandatory: bool,
+    body: Vec<u8>,
+}

@@ -1,0 +1,94 @@
+//! How often everything was exercised.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::run::Report;
+use crate::script::Verb;
+
+/// Counts over runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// The number of runs.
+    pub runs: u64,
+    /// How often each thing happened.
+    pub counts: BTreeMap<String, u64>,
+}
+
+/// A rule of recovery, or of what stands in for it where connections do not recover, and the counts
+/// that show it.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// The name, such as `"R6"`, and what it is about.
+    pub name: &'static str,
+    /// The rule was exercised as often as counts that begin with one of these texts.
+    pub shown_by: &'static [&'static str],
+    /// Whether it is about connections that recover.
+    pub recovery: bool,
+}
+
+/// The rules that a large number of runs has to exercise.
+pub const RULES: &[Rule] = &[
+    rule("R5 everything is decided at the loss, after any byte", &["bitten cut"]),
+    rule("R6 a lost call was not sent, or its fate is unknown", &["lost queue-", "lost exchange-", "lost qos"]),
+    rule("R7 a lost publish without a confirm", &["lost publish NotSent", "publish Queued"]),
+    rule("R8 a lost publish with a confirm", &["lost publish-confirmed "]),
+    rule("R10 confirms that are waited for at the loss", &["lost wait-for-confirms"]),
+    rule("R11 a transaction that is open at the loss", &["lost tx-commit"]),
+    rule("R12 a declaration whose answer is lost", &["lost queue-declare Unknown"]),
+    rule("R20 the broker cancels a consumer", &["event ConsumerCancelled"]),
+    rule("R23 the broker closes the connection", &["broker-close-connection"]),
+    rule("R23 the user or the virtual host is deleted", &["broker-user-gone", "broker-host-gone"]),
+    rule("R24 a close that the loss comes before", &["lost close"]),
+    rule("R29 a login is refused", &["error Authentication", "error AccessRefused"]),
+    rule("R38 the broker closes a channel", &["broker-close-channel"]),
+    rule("R40 a future is dropped", &["outcome dropped"]),
+];
+
+const fn rule(name: &'static str, shown_by: &'static [&'static str]) -> Rule {
+    Rule { name, shown_by, recovery: false }
+}
+
+impl Coverage {
+    /// Adds a run.
+    pub fn add(&mut self, report: &Report) {
+        self.runs += 1;
+        self.add_counts(&report.counts);
+    }
+
+    /// Adds other runs.
+    pub fn merge(&mut self, other: &Self) {
+        self.runs += other.runs;
+        self.add_counts(&other.counts);
+    }
+
+    fn add_counts(&mut self, counts: &BTreeMap<String, u64>) {
+        for (what, count) in counts {
+            *self.counts.entry(what.clone()).or_default() += count;
+        }
+    }
+
+    /// Returns how often a rule was exercised.
+    pub fn of_rule(&self, rule: &Rule) -> u64 {
+        let shows = |what: &str| rule.shown_by.iter().any(|text| what.starts_with(text));
+        self.counts.iter().filter(|(what, _)| shows(what)).map(|(_, count)| count).sum()
+    }
+
+    /// Returns the steps and rules that no run has exercised. Rules of recovery count if `recovery`
+    /// is set.
+    pub fn missing(&self, recovery: bool) -> Vec<&'static str> {
+        let drawn = Verb::ALL.iter().filter(|verb| **verb != Verb::MislayQueue);
+        let steps = drawn.map(|verb| verb.name()).filter(|name| !self.counts.contains_key(*name));
+        let rules = RULES.iter().filter(|rule| (recovery || !rule.recovery) && self.of_rule(rule) == 0);
+        steps.chain(rules.map(|rule| rule.name)).collect()
+    }
+}
+
+impl fmt::Display for Coverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} runs exercised", self.runs)?;
+        self.counts.iter().try_for_each(|(what, count)| writeln!(f, "{count:>10}  {what}"))?;
+        writeln!(f, "and the rules")?;
+        RULES.iter().try_for_each(|rule| writeln!(f, "{:>10}  {}", self.of_rule(rule), rule.name))
+    }
+}

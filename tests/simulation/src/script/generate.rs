@@ -1,0 +1,331 @@
+//! The script of a seed.
+
+use super::{Script, Settings, Step, Verb};
+use crate::random::Random;
+
+/// How often each step of an application is drawn, in proportion to the others.
+const STEPS: &[(Verb, u32)] = &[
+    (Verb::Open, 3),
+    (Verb::Close, 4),
+    (Verb::Forget, 3),
+    (Verb::ChannelOpen, 14),
+    (Verb::ChannelClose, 5),
+    (Verb::ChannelDrop, 4),
+    (Verb::Confirm, 10),
+    (Verb::TxSelect, 4),
+    (Verb::TxCommit, 6),
+    (Verb::TxRollback, 3),
+    (Verb::Qos, 5),
+    (Verb::ExchangeDeclare, 8),
+    (Verb::ExchangeDelete, 2),
+    (Verb::ExchangeBind, 4),
+    (Verb::ExchangeUnbind, 2),
+    (Verb::QueueDeclare, 14),
+    (Verb::QueueDelete, 2),
+    (Verb::QueueBind, 8),
+    (Verb::QueueUnbind, 3),
+    (Verb::Purge, 2),
+    (Verb::Publish, 15),
+    (Verb::PublishConfirmed, 20),
+    (Verb::WaitForConfirms, 6),
+    (Verb::Consume, 15),
+    (Verb::Cancel, 12),
+    (Verb::ConsumerDrop, 10),
+    (Verb::Get, 14),
+    (Verb::Ack, 40),
+    (Verb::AckMultiple, 14),
+    (Verb::Nack, 10),
+    (Verb::NackMultiple, 12),
+    (Verb::Reject, 12),
+    (Verb::DeliveryDrop, 10),
+    (Verb::Wait, 30),
+    (Verb::Rest, 40),
+    (Verb::Turns, 30),
+];
+
+/// The same of faults.
+const FAULTS: &[(Verb, u32)] = &[
+    (Verb::Cut, 16),
+    (Verb::Delay, 10),
+    (Verb::Silence, 7),
+    (Verb::Trickle, 8),
+    (Verb::Heal, 10),
+    (Verb::Refuse, 3),
+    (Verb::CloseConnection, 6),
+    (Verb::CloseChannel, 6),
+    (Verb::Alarm, 5),
+    (Verb::AlarmEnds, 8),
+    (Verb::RefuseLogins, 3),
+    (Verb::NackNext, 4),
+    (Verb::ReturnNext, 4),
+    (Verb::DeleteQueue, 2),
+    (Verb::CancelConsumer, 12),
+    (Verb::UserGone, 1),
+    (Verb::UserBack, 2),
+    (Verb::HostGone, 1),
+    (Verb::HostBack, 2),
+];
+
+/// How a delivery is settled, in proportion.
+const SETTLING: &[Verb] = &[
+    Verb::Ack,
+    Verb::Ack,
+    Verb::Ack,
+    Verb::Ack,
+    Verb::AckMultiple,
+    Verb::Nack,
+    Verb::NackMultiple,
+    Verb::Reject,
+    Verb::DeliveryDrop,
+];
+
+/// Channels of a client, queues, exchanges, and consumers of a channel.
+const CHANNELS: u32 = 3;
+const QUEUES: u32 = 4;
+const EXCHANGES: u32 = 3;
+const CONSUMERS: u32 = 2;
+
+impl Script {
+    /// Returns the script of a seed. Connections recover if `recovery` allows it and the seed says
+    /// so.
+    pub fn of_seed(seed: u64, recovery: bool) -> Self {
+        let mut draw = Draw { random: Random::new(seed), clients: 1, steps: STEPS.to_vec(), faults: FAULTS.to_vec() };
+        let settings = draw.settings(seed, recovery);
+        let mut steps = draw.beginning();
+        let faults = draw.random.pick(&[0, 4, 10, 20]);
+        for _ in 0..10 + draw.random.below(35) {
+            match draw.random.below(100) {
+                drawn if drawn < faults => steps.push(draw.fault()),
+                drawn if drawn < 52 => steps.push(draw.step()),
+                drawn if drawn < 87 => draw.work(&mut steps),
+                drawn if drawn < 91 => draw.transact(&mut steps),
+                _ => draw.begin_anew(&mut steps),
+            }
+        }
+        Self { settings, steps }
+    }
+}
+
+struct Draw {
+    random: Random,
+    clients: u32,
+    steps: Vec<(Verb, u32)>,
+    faults: Vec<(Verb, u32)>,
+}
+
+impl Draw {
+    fn settings(&mut self, seed: u64, recovery: bool) -> Settings {
+        self.clients = 1 + self.random.below(3);
+        let settings = Settings {
+            seed,
+            clients: self.clients,
+            heartbeat: self.random.pick(&[1, 4, 10]),
+            blocked: self.random.pick(&[0, 0, 5, 15]),
+            pipe: self.random.pick(&[300, 4096, 65_536]),
+            recovery: if recovery { self.random.pick(&[0, 1, 1, 1, 1, 2]) } else { 0 },
+        };
+        // Some verbs are left out of each run, so that what they would end lives longer.
+        for _ in 0..6 {
+            let left_out = self.random.below(u32::try_from(self.steps.len()).unwrap_or(1)) as usize;
+            self.steps[left_out].1 = 0;
+            let left_out = self.random.below(u32::try_from(self.faults.len()).unwrap_or(1)) as usize;
+            self.faults[left_out].1 = 0;
+        }
+        settings
+    }
+
+    /// Clients with a channel each, queues, and an exchange.
+    fn beginning(&mut self) -> Vec<Step> {
+        let mut steps: Vec<_> = (0..self.clients).map(|client| Step::new(Verb::Open, &[client])).collect();
+        steps.push(Step::new(Verb::Rest, &[]));
+        for client in 0..self.clients {
+            for channel in 0..1 + self.random.below(2) {
+                steps.push(Step::new(Verb::ChannelOpen, &[client, channel]));
+            }
+        }
+        steps.push(Step::new(Verb::Rest, &[]));
+        for queue in 0..1 + self.random.below(3) {
+            steps.push(Step::new(Verb::QueueDeclare, &[0, 0, queue]));
+        }
+        if self.random.chance(60) {
+            steps.push(Step::new(Verb::ExchangeDeclare, &[0, 0, 0, self.random.below(2)]));
+            steps.push(Step::new(Verb::QueueBind, &[0, 0, self.random.below(2), 0]));
+        }
+        for client in 0..self.clients {
+            if self.random.chance(80) {
+                steps.push(Step::new(Verb::Confirm, &[client, 0]));
+            }
+        }
+        steps.push(Step::new(Verb::Rest, &[]));
+        steps
+    }
+
+    /// A client opens its connection or a channel again, after what may have ended it.
+    fn begin_anew(&mut self, steps: &mut Vec<Step>) {
+        let (client, channel) = (self.random.below(self.clients), self.value(Verb::ChannelOpen, "channel"));
+        if self.random.chance(40) {
+            if self.random.chance(50) {
+                steps.push(Step::new(Verb::Heal, &[client]));
+            }
+            steps.push(Step::new(Verb::Open, &[client]));
+            steps.push(self.pause());
+        }
+        steps.push(Step::new(Verb::ChannelOpen, &[client, channel]));
+        steps.push(self.pause());
+        if self.random.chance(50) {
+            steps.push(Step::new(Verb::Confirm, &[client, channel]));
+            steps.push(self.pause());
+        }
+    }
+
+    /// A client publishes, or consumes and settles.
+    fn work(&mut self, steps: &mut Vec<Step>) {
+        let (client, channel) = (self.random.below(self.clients), self.value(Verb::Publish, "channel"));
+        let queue = self.value(Verb::Consume, "queue");
+        if self.random.chance(60) {
+            let verb = if self.random.chance(80) { Verb::PublishConfirmed } else { Verb::Publish };
+            for _ in 0..1 + self.random.below(4) {
+                let (mandatory, bytes) = (self.value(verb, "mandatory"), self.value(verb, "bytes"));
+                let publish = Step::new(verb, &[client, channel, queue, 0, mandatory, bytes]);
+                steps.push(publish.dropped_after(self.polls()));
+            }
+            steps.push(self.pause());
+            return;
+        }
+        let (place, prefetch) = (self.value(Verb::Consume, "place"), self.value(Verb::Consume, "prefetch"));
+        let consume = Step::new(Verb::Consume, &[client, channel, queue, place, 0, prefetch]);
+        steps.push(consume.dropped_after(self.polls()));
+        steps.push(self.pause());
+        for _ in 0..self.random.below(5) {
+            let verb = self.random.pick(SETTLING);
+            steps.push(Step::new(verb, &[client, self.random.below(4), self.random.below(2)]));
+        }
+        match self.random.below(8) {
+            0 => steps.push(Step::new(Verb::Cancel, &[client, channel, place])),
+            1 => steps.push(Step::new(Verb::ConsumerDrop, &[client, channel, place])),
+            2 if self.weighs(Verb::CancelConsumer) => {
+                steps.push(Step::new(Verb::CancelConsumer, &[client, channel, place]));
+            }
+            _ => {}
+        }
+    }
+
+    /// A client publishes and settles in a transaction.
+    fn transact(&mut self, steps: &mut Vec<Step>) {
+        let (client, channel) = (self.random.below(self.clients), 1 + self.random.below(CHANNELS - 1));
+        steps.push(Step::new(Verb::ChannelOpen, &[client, channel]));
+        steps.push(self.pause());
+        steps.push(Step::new(Verb::TxSelect, &[client, channel]));
+        steps.push(self.pause());
+        for _ in 0..self.random.below(4) {
+            let queue = self.value(Verb::Publish, "queue");
+            steps.push(Step::new(Verb::Publish, &[client, channel, queue, 0, 0, 10]));
+        }
+        if self.random.chance(40) {
+            steps.push(Step::new(Verb::Get, &[client, channel, 0]));
+            steps.push(self.pause());
+            steps.push(Step::new(Verb::Ack, &[client, self.random.below(4)]));
+        }
+        let end = self.random.pick(&[Verb::TxCommit, Verb::TxCommit, Verb::TxRollback]);
+        steps.push(Step::new(end, &[client, channel]));
+        steps.push(self.pause());
+    }
+
+    /// Whether a fault was not left out of this run.
+    fn weighs(&self, verb: Verb) -> bool {
+        self.faults.iter().any(|(fault, weight)| *fault == verb && *weight > 0)
+    }
+
+    fn pause(&mut self) -> Step {
+        match self.random.below(10) {
+            0 => Step::new(Verb::Turns, &[1 + self.random.below(6)]),
+            1 => Step::new(Verb::Wait, &[self.random.pick(&[10, 300, 2000])]),
+            _ => Step::new(Verb::Rest, &[]),
+        }
+    }
+
+    fn step(&mut self) -> Step {
+        let verb = draw(&mut self.random, &self.steps);
+        let values: Vec<u32> = verb.fields().iter().map(|field| self.value(verb, field)).collect();
+        let values = self.spare_first_queue(verb, values);
+        let polls = self.polls().filter(|_| values.len() > 1);
+        Step::new(verb, &values).dropped_after(polls)
+    }
+
+    /// After how many polls a future is dropped, which few are.
+    fn polls(&mut self) -> Option<u32> {
+        self.random.chance(6).then(|| self.random.pick(&[0, 1, 1, 2, 2, 3]))
+    }
+
+    fn fault(&mut self) -> Step {
+        let verb = draw(&mut self.random, &self.faults);
+        let values: Vec<u32> = verb.fields().iter().map(|field| self.value(verb, field)).collect();
+        Step::new(verb, &self.spare_first_queue(verb, values))
+    }
+
+    /// Mostly spares the first queue from what loses messages for a known reason, so that the
+    /// ledger can say of it what must not be lost.
+    fn spare_first_queue(&mut self, verb: Verb, mut values: Vec<u32>) -> Vec<u32> {
+        let step = Step::new(verb, &values);
+        let loses = match verb {
+            Verb::QueueDelete | Verb::Purge | Verb::DeleteQueue => true,
+            Verb::QueueDeclare => step.get("kind") > 1,
+            _ => step.is("no-ack"),
+        };
+        let queue = verb.fields().iter().position(|field| *field == "queue");
+        if let Some(queue) = queue.filter(|queue| loses && values[*queue] == 0)
+            && self.random.chance(90)
+        {
+            values[queue] = 1 + self.random.below(QUEUES - 1);
+        }
+        values
+    }
+
+    fn value(&mut self, verb: Verb, field: &str) -> u32 {
+        let random = &mut self.random;
+        match (verb, field) {
+            (_, "client") => random.below(self.clients),
+            // The first channel is used most, so that much happens on it.
+            (_, "channel") => random.below(CHANNELS).min(random.below(CHANNELS)),
+            (_, "queue") if random.chance(60) => 0,
+            (_, "queue") => random.below(QUEUES).min(random.below(QUEUES)),
+            (Verb::Publish | Verb::PublishConfirmed, "exchange") if random.chance(70) => 0,
+            (Verb::Publish | Verb::PublishConfirmed, "exchange") => 1 + random.below(EXCHANGES).min(random.below(2)),
+            (_, "exchange") => random.below(EXCHANGES).min(random.below(EXCHANGES)),
+            (_, "to") => random.below(EXCHANGES),
+            (Verb::QueueDeclare, "kind") if random.chance(75) => 0,
+            (Verb::QueueDeclare, "kind") => random.below(5),
+            (_, "kind") => random.pick(&[0, 0, 1, 2]),
+            (_, "place") => random.below(CONSUMERS),
+            (_, "bytes") if verb != Verb::Trickle => random.pick(&[0, 0, 10, 100, 1000, 9000]),
+            (_, "bytes") => random.pick(&[1, 1, 1, 3, 7]),
+            (_, "prefetch") => random.pick(&[0, 1, 2, 10]),
+            (_, "nth") => random.below(8),
+            (_, "way") if verb == Verb::Silence => random.below(3),
+            (_, "way" | "reset" | "mandatory" | "requeue") => random.below(2),
+            (_, "no-ack") => u32::from(random.chance(10)),
+            (_, "exclusive") => u32::from(random.chance(5)),
+            (_, "after") => random.below(400).min(random.below(400)),
+            (Verb::Delay, "ms") => random.pick(&[1, 20, 300, 2000, 9000]),
+            (_, "ms") => random.pick(&[1, 10, 100, 700, 3000, 12_000, 40_000]),
+            (Verb::Trickle, "count") => random.below(300),
+            (_, "code") => random.below(32),
+            (_, "count") => 1 + random.below(4),
+            _ => 0,
+        }
+    }
+}
+
+/// Draws a verb by its weight.
+fn draw(random: &mut Random, from: &[(Verb, u32)]) -> Verb {
+    let mut drawn = random.below(from.iter().map(|(_, weight)| weight).sum());
+    let mut verb = Verb::Rest;
+    for &(candidate, weight) in from {
+        verb = candidate;
+        match drawn.checked_sub(weight) {
+            Some(left) => drawn = left,
+            None => break,
+        }
+    }
+    verb
+}
