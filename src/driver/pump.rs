@@ -52,8 +52,20 @@ pub(super) struct Pump {
     offered: usize,
     /// The number of bytes that the transport accepted and that were not reported to the engine.
     accepted: usize,
+    /// How the writing direction failed. Nothing more is taken or written then, and what has
+    /// arrived is read to its end.
+    broken: Option<Broken>,
     /// When bytes last moved. The buffers of a quiet connection are freed.
     last_active: Instant,
+}
+
+/// A write that failed.
+struct Broken {
+    error: io::Error,
+    /// When input that had arrived before the failure has surely been read. The peer may have sent
+    /// its reason before it closed the transport, and the readiness of the transport may not have
+    /// been checked since then.
+    until: Instant,
 }
 
 /// Given to a turn if neither direction moves until the transport wakes the driver.
@@ -98,6 +110,7 @@ impl Pump {
             writing: Outbound::new(),
             offered: 0,
             accepted: 0,
+            broken: None,
             last_active: now,
         }
     }
@@ -113,8 +126,9 @@ impl Pump {
             // pause.
             self.report(engine, now);
             let (due, judged, more) = pass_time(engine, now, drained);
-            let took = engine.poll_transmit_into(&mut self.writing);
-            let reads = engine.poll_reading(now);
+            let due = self.give_up(engine, due, drained);
+            let took = self.broken.is_none() && engine.poll_transmit_into(&mut self.writing);
+            let reads = engine.poll_reading(now) || self.broken.is_some();
             let secret = engine.poll_secret_wanted();
             let state = self.life(engine);
             let stays_awake = more || took || state != Life::Runs;
@@ -122,7 +136,7 @@ impl Pump {
             // and found nothing, or reading is paused.
             let sleep = rest.filter(|rest| !stays_awake && (rest.looked || !reads)).map(|rest| Sleep {
                 waker: rest.waker,
-                stalled: !self.writing.is_empty(),
+                stalled: !self.writing.is_empty() || self.broken.is_some(),
                 armed: judged.or(due),
                 paused: !reads,
             });
@@ -148,10 +162,7 @@ impl Pump {
 
     /// Reports what the transport accepted, and what has arrived.
     fn report(&mut self, engine: &mut Engine, now: Instant) {
-        let accepted = std::mem::take(&mut self.accepted);
-        if accepted > 0 {
-            engine.handle_written(accepted, now);
-        }
+        self.report_accepted(engine, now);
         if std::mem::take(&mut self.arrived) {
             match self.body.take() {
                 Some(body) => engine.handle_body(body, now),
@@ -160,14 +171,52 @@ impl Pump {
             self.body = if self.input.is_empty() { engine.lend_body() } else { None };
             self.needed = engine.needed();
         }
+    }
+
+    fn report_accepted(&mut self, engine: &mut Engine, now: Instant) {
+        let accepted = std::mem::take(&mut self.accepted);
         if accepted > 0 {
+            engine.handle_written(accepted, now);
             self.last_active = now;
         }
     }
 
+    /// Reports what was not written. Bytes that were offered to a write may have left even if it
+    /// failed. The others certainly did not, and a request in them can be reported as not sent.
+    fn withhold(&self, engine: &mut Engine) {
+        engine.handle_withheld(self.writing.len().saturating_sub(self.offered) as u64);
+    }
+
     /// Whether there is something to write.
     pub(super) fn is_writing(&self) -> bool {
-        !self.writing.is_empty()
+        !self.writing.is_empty() && self.broken.is_none()
+    }
+
+    /// Whether a write has failed.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.is_some()
+    }
+
+    /// Reports that a write failed. The connection is not lost before all input that had arrived at
+    /// that time is handed in.
+    pub(super) fn write_failed(&mut self, link: &Shared, error: io::Error) {
+        link.with(|state| {
+            // What was accepted before and what was never offered is known now. The peer's close,
+            // if it is read next, decides about both.
+            self.report_accepted(&mut state.engine, link.now());
+            self.withhold(&mut state.engine);
+        });
+        self.broken = Some(Broken { error, until: link.now() + TICK });
+    }
+
+    /// Ends the connection after a failed write, if all input from before was read. Returns when
+    /// the next turn is due, which otherwise is at `due`.
+    fn give_up(&self, engine: &mut Engine, due: Option<Instant>, drained: Instant) -> Option<Instant> {
+        let Some(broken) = &self.broken else { return due };
+        if drained >= broken.until {
+            engine.handle_transport_lost(Some(&broken.error));
+        }
+        Some(due.map_or(broken.until, |due| due.min(broken.until)))
     }
 
     /// Writes what waits, as much as the transport accepts at once.
@@ -221,11 +270,18 @@ impl Pump {
     pub(super) fn lost(&mut self, link: &Shared, error: Option<&io::Error>, now: Instant) {
         link.with(|state| {
             self.report(&mut state.engine, now);
-            // Bytes that were offered to a write may have left even if it failed. The others
-            // certainly did not, and a request in them can be reported as not sent.
-            let withheld = self.writing.len().saturating_sub(self.offered) as u64;
-            state.engine.handle_withheld(withheld);
-            state.engine.handle_transport_lost(error);
+            match &self.broken {
+                // A broken pipe says that the peer has ended the stream, and the read says how. Any
+                // other failure of a write is the cause, which the system reports once.
+                Some(Broken { error, .. }) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    state.engine.handle_transport_lost(Some(error));
+                }
+                Some(_) => state.engine.handle_transport_lost(error),
+                None => {
+                    self.withhold(&mut state.engine);
+                    state.engine.handle_transport_lost(error);
+                }
+            }
         });
     }
 
@@ -235,6 +291,9 @@ impl Pump {
         let now = link.now();
         let left = link.with(|state| {
             self.report(&mut state.engine, now);
+            if let Some(broken) = &self.broken {
+                state.engine.handle_transport_lost(Some(&broken.error));
+            }
             let something_waits = state.engine.is_unwritten();
             state.engine.leave().map(|last| (last, something_waits))
         });

@@ -74,22 +74,22 @@ impl<S: Stream, R: Runtime> Driver<S, R> {
     }
 
     /// Writes what waits, as much as the transport accepts at once.
-    fn poll_write(&mut self, context: &mut Context<'_>, now: Instant) -> Moved {
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Moved {
         if !self.pump.is_writing() {
-            return self.poll_flush(context, now);
+            return self.poll_flush(context);
         }
         match self.pump.poll_write(&mut self.transport, context) {
             Poll::Pending => Moved::Nothing,
             Poll::Ready(Ok(())) => {
                 self.unflushed = true;
-                if self.pump.is_writing() { Moved::Some } else { self.poll_flush(context, now) }
+                if self.pump.is_writing() { Moved::Some } else { self.poll_flush(context) }
             }
-            Poll::Ready(Err(error)) => self.write_failed(&error, context, now),
+            Poll::Ready(Err(error)) => self.write_failed(error),
         }
     }
 
-    fn poll_flush(&mut self, context: &mut Context<'_>, now: Instant) -> Moved {
-        if !self.unflushed {
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Moved {
+        if !self.unflushed || self.pump.is_broken() {
             return Moved::Nothing;
         }
         match self.transport.poll_flush(context) {
@@ -98,18 +98,17 @@ impl<S: Stream, R: Runtime> Driver<S, R> {
                 self.unflushed = false;
                 Moved::Nothing
             }
-            Poll::Ready(Err(error)) => self.write_failed(&error, context, now),
+            Poll::Ready(Err(error)) => self.write_failed(error),
         }
     }
 
-    /// Ends the connection after a failed write. What has arrived is read first: the broker may
-    /// have sent its reason before it closed the transport.
-    fn write_failed(&mut self, error: &io::Error, context: &mut Context<'_>, now: Instant) -> Moved {
-        while self.poll_read(context, now) == Moved::Some {
-            self.pump.hand_in(&self.link, now);
-        }
-        self.pump.lost(&self.link, Some(error), now);
-        Moved::Lost
+    /// Notes that a write failed. Nothing more is written, and what has arrived is read before the
+    /// connection ends: the broker may have sent its reason before it closed the transport. A read
+    /// that finds nothing now does not prove that there is nothing, because a stream may not try
+    /// before the runtime has checked its readiness again.
+    fn write_failed(&mut self, error: io::Error) -> Moved {
+        self.pump.write_failed(&self.link, error);
+        Moved::Some
     }
 
     /// Reads what has arrived, until nothing is left or it is enough for one hold of the lock.
@@ -155,12 +154,9 @@ impl<S: Stream, R: Runtime> Driver<S, R> {
     /// Writes, and reads if `reads` is set, what moves at once. If nothing moves any more, the
     /// transport is flushed too: TLS may have an answer to what was read last.
     fn poll_move(&mut self, context: &mut Context<'_>, now: Instant, reads: bool) -> Moved {
-        let wrote = self.poll_write(context, now);
-        if wrote == Moved::Lost {
-            return Moved::Lost;
-        }
+        let wrote = self.poll_write(context);
         match if reads { self.poll_read_noted(context, now) } else { Moved::Nothing } {
-            Moved::Nothing if wrote == Moved::Nothing => self.poll_flush(context, now),
+            Moved::Nothing if wrote == Moved::Nothing => self.poll_flush(context),
             Moved::Nothing => Moved::Some,
             read => read,
         }

@@ -15,6 +15,7 @@ mod debugging;
 mod dropping;
 mod dropping_publishes;
 mod errors;
+mod failed_writes;
 mod fates;
 mod flow;
 mod host;

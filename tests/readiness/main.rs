@@ -6,6 +6,7 @@
 mod attempts;
 mod ending;
 mod epoll;
+mod failed_writes;
 #[path = "../blocking/host.rs"]
 #[allow(dead_code, reason = "the blocking tests use the rest")]
 mod host;
