@@ -41,7 +41,7 @@ impl ConnectionParameters {
             let error = ParametersError::new(OutOfRange, "write_low_water", advice);
             return Err(error.given(self.low_water().to_string()));
         }
-        Ok(())
+        self.check_recovery()
     }
 }
 

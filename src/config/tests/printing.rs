@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{base, everything, from_url, h, plain};
 use crate::config::url::keys;
-use crate::config::{Credentials, EndpointOrder, Heartbeat, Pem, Tls};
+use crate::config::{ChannelRecovery, Credentials, EndpointOrder, Heartbeat, Pem, Resend, Tls, WhileDown};
 use crate::wire::Timestamp;
 
 #[test]
@@ -59,6 +59,18 @@ fn every_field_that_text_can_carry_survives_printing() {
         .call_timeout(None)
         .close_timeout(Duration::from_millis(1))
         .blocked_connection_timeout(seconds(6))
+        .recovery_delay(seconds(15))
+        .recovery_max_delay(seconds(16))
+        .recovery_stable_after(seconds(17))
+        .recovery_attempts(18)
+        .recovery_timeout(seconds(19))
+        .recovery_refusals(20)
+        .recovery_record_limit(21)
+        .while_down(WhileDown::Buffer(22))
+        .down_timeout(seconds(23))
+        .resend(Resend::All)
+        .resend_limit(24)
+        .channel_recovery(ChannelRecovery::All)
         .channel_max(1)
         .frame_max(8192)
         .heartbeat(1)
@@ -86,6 +98,7 @@ fn every_field_that_text_can_carry_survives_printing() {
         .default_prefetch(7)
         .backpressure_detection(true)
         .backpressure_multiplier(4);
+    // Not `recovery`, which excludes `erase_on_connect`: the tests of recovery print it.
     let url = other.to_string();
     let is_about_tls = |name| base().tls(everything_of_tls()).to_string().contains(&format!("{name}="));
     for key in keys().filter(|key| !["connection_timeout", "tcp_options", "ssl_options"].contains(&key.name)) {

@@ -1,0 +1,60 @@
+//! Decisions about recovery that a program makes by a closure.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use super::Recorded;
+
+/// Which losses a connection recovers from:
+/// [`ConnectionParameters::recover_when`](crate::ConnectionParameters::recover_when) makes it of a
+/// closure.
+// The error of the crate belongs to a room that uses this one, so the closure takes any error. The
+// setter, in that room, restores the type.
+#[derive(Clone)]
+pub struct RecoverWhen(Arc<Decision>);
+
+type Decision = dyn Fn(&(dyn Error + 'static)) -> bool + Send + Sync;
+
+impl RecoverWhen {
+    pub(crate) fn new(decide: impl Fn(&(dyn Error + 'static)) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(decide))
+    }
+
+    /// Whether to recover after this loss.
+    pub(crate) fn decide(&self, loss: &(dyn Error + 'static)) -> bool {
+        (self.0)(loss)
+    }
+}
+
+impl fmt::Debug for RecoverWhen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RecoverWhen(..)")
+    }
+}
+
+/// What of the topology comes back:
+/// [`ConnectionParameters::recovery_filter`](crate::ConnectionParameters::recovery_filter) makes it
+/// of a closure.
+#[derive(Clone)]
+pub struct RecoveryFilter(Arc<Filter>);
+
+type Filter = dyn Fn(&Recorded<'_>) -> bool + Send + Sync;
+
+impl RecoveryFilter {
+    pub(in crate::config) fn new(filter: impl Fn(&Recorded<'_>) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(filter))
+    }
+
+    /// Whether this is to come back.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the replay of the record is to use it"))]
+    pub(crate) fn keeps(&self, recorded: &Recorded<'_>) -> bool {
+        (self.0)(recorded)
+    }
+}
+
+impl fmt::Debug for RecoveryFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RecoveryFilter(..)")
+    }
+}

@@ -1,0 +1,16 @@
+//! What happens after a connection is lost: the parameters of recovery.
+
+mod access;
+mod check;
+mod hooks;
+mod policy;
+mod recorded;
+mod settings;
+
+pub use hooks::{RecoverWhen, RecoveryFilter};
+pub use policy::{ChannelRecovery, Recovery, Resend, WhileDown};
+pub use recorded::Recorded;
+
+pub(crate) use settings::RecoverySettings;
+
+pub(super) use access::{CHANNEL_RECOVERY, RECOVERY, RESEND, WHILE_DOWN, WHILE_DOWN_BUFFER};
