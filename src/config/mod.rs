@@ -58,7 +58,6 @@ pub use credentials::{
 };
 pub use error::{ParametersError, ParametersErrorKind};
 pub use parameters::{ConnectionParameters, Endpoint, EndpointOrder, Heartbeat};
-#[expect(unused_imports, reason = "the supervisor of a connection is to use it")]
 pub(crate) use recovery::RecoverySettings;
 pub use recovery::{ChannelRecovery, Recorded, RecoverWhen, Recovery, RecoveryFilter, Resend, WhileDown};
 pub use setting::Setting;
