@@ -71,7 +71,7 @@ fn a_password_that_is_erased_after_use_and_recovery_exclude_each_other() {
 #[test]
 fn a_provider_or_a_mechanism_without_password_allows_recovery_although_passwords_are_erased() {
     let provided = Credentials::provided_by(|| async { Ok(Provided::from(Credentials::plain("u", "p"))) });
-    for credentials in [provided, Credentials::external()] {
+    for credentials in [provided.clone(), provided.or(Credentials::plain("u", "p")), Credentials::external()] {
         let parameters = h().recovery(Recovery::Topology).credentials(credentials.erase_on_connect(true));
         assert_eq!(parameters.validate(), Ok(()));
     }
