@@ -7,6 +7,7 @@ mod hint;
 mod kind;
 mod outcome;
 mod predicates;
+mod recover_when;
 mod shown;
 
 use std::convert::Infallible;

@@ -4,8 +4,8 @@
 //! This module has no I/O, no clock and no random numbers: times and a seed are arguments, so that
 //! every driver performs the same plan, and a test can run it step by step.
 
-mod attempts;
-mod hooks;
+#[cfg_attr(not(test), expect(dead_code, reason = "the supervisor of a connection is to use it"))]
+mod backoff;
 mod plan;
 mod race;
 mod record;

@@ -11,13 +11,15 @@ mod values;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::config::recovery::{RECOVERY, WHILE_DOWN, WHILE_DOWN_BUFFER};
+use crate::config::recovery::{CHANNEL_RECOVERY, RECOVERY, RESEND, WHILE_DOWN, WHILE_DOWN_BUFFER};
 use crate::config::url::{
     AUTH_MECHANISM, CA_FILE, CERTIFICATE_FILE, CLIENT_PROPERTIES, CONNECTION_TIMEOUT, ERASE_ON_CONNECT,
     FAIL_IF_NO_PEER_CERT, KEY_FILE, KEY_PASSWORD, SEND_SERVER_NAME, SERVER_NAME, SOCKET_TIMEOUT, SSL_OPTIONS,
     TCP_OPTIONS, VERIFY,
 };
-use crate::config::{Credentials, Recovery, RecoveryHooks, Setting, Tls, WhileDown};
+use crate::config::{
+    ChannelRecovery, Credentials, Recorded, RecoverWhen, Recovery, RecoveryFilter, Resend, Setting, Tls, WhileDown,
+};
 use crate::wire::FieldTable;
 use table::{Row, parameters};
 use values::{
@@ -178,70 +180,97 @@ parameters! {
         }
 
     recovery: Recovery = Recovery::None, "`none`",
-        "What is recovered after the connection was lost: nothing, connections and channels, or also what the connection has \
-         declared, bound and consumes. ",
+        "What comes back after the connection is lost. With `none`, the loss ends the connection. With `connection`, the client \
+         connects again and opens the channels again. With `topology`, the exchanges, queues, bindings and consumers that were \
+         made on the connection come back too. The password is needed again, so it cannot go with `erase_on_connect`, except \
+         with a provider of credentials.",
         set |recovery: Recovery| recovery,
         keys { "recovery" "none, connection or topology" codec RECOVERY; }
 
     recovery_delay: Duration = Duration::from_secs(1), "1 s",
-        "The pause before the first attempt to connect again is random, and shorter than this. The bound doubles with each \
-         attempt, up to `recovery_max_delay`. A restart of a broker disconnects all of its clients at once; a random pause \
-         spreads their return.",
+        "How long the pause is at most before all addresses of all endpoints are tried for the first time after a loss. Each \
+         pause is random, from 0 to its limit, so that clients that lose a broker together do not return together. The limit \
+         doubles from pause to pause, up to `recovery_max_delay`.",
         set |recovery_delay: Duration| recovery_delay,
-        keys { "recovery_delay" "seconds above 0, such as 0.25, up to 31536000 (a year)" codec DEADLINE; }
+        keys { "recovery_delay" "seconds above 0, such as 0.25, up to 31536000 (a year), and at most recovery_max_delay" codec DEADLINE; }
 
     recovery_max_delay: Duration = Duration::from_secs(30), "30 s",
-        "The longest bound of that pause. A bound below `recovery_delay` counts as that.",
+        "The largest limit of these pauses. It applies at once after the broker refused the client, and after a loss because \
+         of `blocked_connection_timeout`.",
         set |recovery_max_delay: Duration| recovery_max_delay,
         keys { "recovery_max_delay" "seconds above 0, such as 0.25, up to 31536000 (a year)" codec DEADLINE; }
 
     recovery_stable_after: Duration = Duration::from_secs(30), "30 s",
-        "How long a connection has to last after it was recovered for the pauses to begin again at `recovery_delay`. If the \
-         broker ends it three times in a row sooner than that, with the same reply code and in answer to the same method, it \
-         is not recovered again.",
+        "How long a recovered connection has to last until the limit of the pauses is `recovery_delay` again. If three \
+         recovered connections in a row are closed sooner, with the same reply code and for the same method, the client gives \
+         up, because recovery itself seems to be what the broker refuses.",
         set |recovery_stable_after: Duration| recovery_stable_after,
         keys { "recovery_stable_after" "seconds above 0, such as 0.25, up to 31536000 (a year)" codec DEADLINE; }
 
     recovery_attempts: Option<u32> = None, "none",
-        "How often connecting again is attempted in one outage. Each attempt tries all addresses of all endpoints.",
+        "How many times all addresses of all endpoints are tried after one loss before the client gives up.",
         set |recovery_attempts: impl Into<Option<u32>>| recovery_attempts.into(),
         keys { "recovery_attempts" "a whole number from 1 to 4294967295, or none" codec LIMIT; }
 
     recovery_timeout: Option<Duration> = None, "none",
-        "How long after a loss attempts begin.",
+        "How long after a loss the client gives up.",
         set |recovery_timeout: impl Into<Option<Duration>>| recovery_timeout.into(),
         keys { "recovery_timeout" "seconds above 0, such as 0.25, up to 31536000 (a year), or none" codec DEADLINE_OR_NONE; }
 
     recovery_refusals: u32 = 5, "5",
-        "How many attempts in a row the broker may refuse, for instance by its credentials or its virtual host, before the \
-         connection ends. A broker that starts may refuse for a while what it takes later. Each attempt after a refusal waits \
-         for `recovery_max_delay`.",
+        "How many times in a row the broker may refuse the client after one loss (its login, its virtual host, its mechanism \
+         or TLS) before the client gives up. A refusal can heal: a limit on connections counts the lost one for a while, and \
+         an authentication server may start later than the broker.",
         set |recovery_refusals: u32| recovery_refusals,
         keys { "recovery_refusals" "a whole number from 1 to 4294967295" codec POSITIVE_U32; }
 
     recovery_record_limit: usize = 65_536, "65536",
-        "How many exchanges, queues, bindings and consumers are recorded, to be declared again after a loss. What is declared \
-         above the limit does not come back, and an [event](crate::ConnectionEvent::RecordFull) tells so.",
+        "How many exchanges, queues, bindings and consumers of the connection are recorded with `recovery=topology`, together. \
+         What is made beyond that does not come back.",
         set |recovery_record_limit: usize| recovery_record_limit,
         keys { "recovery_record_limit" "a whole number, at least 1" codec POSITIVE_USIZE; }
 
-    recovery_hooks: RecoveryHooks = RecoveryHooks::default(), "none",
-        "Functions of the program that decide which losses are recovered and what is declared again.",
-        set |recovery_hooks: RecoveryHooks| recovery_hooks,
+    recover_when: Option<RecoverWhen> = None, "none: the cause decides",
+        "Decides by its error whether the client recovers from a loss, in place of the rule for that. The end of a connection \
+         that the program closes or drops is no loss.",
+        keys {}
+
+    recovery_filter: Option<RecoveryFilter> = None, "none: everything",
+        "Decides about each recorded exchange, queue, binding and consumer whether it comes back.",
+        set |recovery_filter: impl Fn(&Recorded<'_>) -> bool + Send + Sync + 'static|
+            Some(RecoveryFilter::new(recovery_filter)),
         keys {}
 
     while_down: WhileDown = WhileDown::Wait, "`wait`",
-        "What happens to requests while the connection is lost and is being recovered.",
+        "What a publish or a call does between a loss and the recovery: it waits up to `down_timeout`, it fails, or it is \
+         stored if it is a publish. The second key is the number of bytes that are stored at most; without it, that is 8 MiB.",
         set |while_down: WhileDown| while_down,
         keys {
             "while_down" "wait, fail or buffer" access WHILE_DOWN;
-            "while_down_buffer" "a whole number of bytes, at least 1, which implies buffer" access WHILE_DOWN_BUFFER;
+            "while_down_buffer" "a whole number of bytes, at least 1, with while_down=buffer" access WHILE_DOWN_BUFFER;
         }
 
     down_timeout: Duration = Duration::from_secs(60), "60 s",
-        "How long a request waits for the recovery of the connection. A call waits for `call_timeout` if that is shorter.",
+        "How long a publish or a call waits for the recovery; for a call, `call_timeout` applies as well.",
         set |down_timeout: Duration| down_timeout,
         keys { "down_timeout" "seconds above 0, such as 0.25, up to 31536000 (a year)" codec DEADLINE; }
+
+    resend: Resend = Resend::None, "`none`",
+        "Which of the publishes that wait for their confirms when the connection is lost are sent again after its recovery. \
+         With `all`, messages may arrive twice.",
+        set |resend: Resend| resend,
+        keys { "resend" "none, not_sent or all" codec RESEND; }
+
+    resend_limit: usize = 8 * 1024 * 1024, "8388608 (8 MiB)",
+        "How many bytes of publishes are kept at most until they are confirmed, so that they can be sent again. Publishes \
+         beyond that are not sent again.",
+        set |resend_limit: usize| resend_limit,
+        keys { "resend_limit" "a whole number of bytes, at least 1" codec POSITIVE_USIZE; }
+
+    channel_recovery: ChannelRecovery = ChannelRecovery::None, "`none`",
+        "Which channels are opened again if the broker closes them and the connection remains.",
+        set |channel_recovery: ChannelRecovery| channel_recovery,
+        keys { "channel_recovery" "none, ack_timeout or all" codec CHANNEL_RECOVERY; }
 
     channel_max: u16 = u16::MAX, "65535",
         "The largest number of channels that may be open at the same time. The smaller of this and the server's limit applies.",

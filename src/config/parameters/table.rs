@@ -91,6 +91,8 @@ pub(in crate::config) struct Codec<T: 'static> {
 ///     set |argument: ArgumentType| value,
 ///     keys { "key" "what may be given" codec CODEC; "other_key" "what may be given" access ACCESS; }
 /// ```
+///
+/// A row without `set` has its setter elsewhere.
 macro_rules! parameters {
     (
         $(#[$struct_attribute:meta])*
@@ -98,7 +100,7 @@ macro_rules! parameters {
         $(
             $field:ident: $type:ty = $value:expr, $default:literal,
                 $about:literal,
-                set |$argument:ident: $argument_type:ty| $set:expr,
+                $(set |$argument:ident: $argument_type:ty| $set:expr,)?
                 keys { $($key:literal $allowed:literal $kind:ident $with:expr;)* }
         )*
     ) => {
@@ -121,14 +123,14 @@ macro_rules! parameters {
         /// Setters. The documentation of each field says what is allowed;
         /// [`validate`](ConnectionParameters::validate) checks it.
         impl ConnectionParameters {
-            $(
+            $($(
                 #[doc = concat!("Sets [`", stringify!($field), "`](Self#structfield.", stringify!($field), ").")]
                 #[must_use]
                 pub fn $field(mut self, $argument: $argument_type) -> Self {
                     self.$field = $set;
                     self
                 }
-            )*
+            )?)*
         }
 
         /// The table, in the order of the fields.

@@ -43,14 +43,7 @@ impl ConnectionParameters {
             let error = ParametersError::new(OutOfRange, "write_low_water", advice);
             return Err(error.given(self.low_water().to_string()));
         }
-        if self.recovery != Recovery::None
-            && self.credentials.erases_on_connect()
-            && self.credentials.provider().is_none()
-        {
-            let advice = "an erased password cannot be sent again: give a provider of credentials, or do not erase it";
-            return Err(ParametersError::new(Conflict, "recovery", advice).given(self.recovery.as_str()));
-        }
-        Ok(())
+        self.check_recovery()
     }
 }
 

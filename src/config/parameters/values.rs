@@ -15,8 +15,8 @@ pub(in crate::config) enum Refusal {
     OutOfRange,
     /// It cannot be parsed, for a reason that `allowed` does not cover.
     Because(String),
-    /// It is a setting of TLS, and the URL is not `amqps`.
-    NeedsTls,
+    /// It goes with another setting that is not there. This is what to do.
+    Needs(&'static str),
 }
 
 /// Reads a whole number in decimal digits.

@@ -1,56 +1,60 @@
-//! Functions of the program that take part in recovery.
+//! Decisions about recovery that a program makes by a closure.
 
-use std::any::Any;
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-/// Functions of the program that take part in the recovery of a connection:
-/// [`recover_when`](Self::recover_when) decides which losses are recovered, and
-/// [`filter`](Self::filter) what is declared again.
-///
-/// They are called between two steps of the recovery, without a lock. They should not block.
-#[derive(Clone, Default)]
-pub struct RecoveryHooks {
-    /// The functions. Their types are those of rooms that use this one.
-    when: Option<Erased>,
-    filter: Option<Erased>,
-}
+use super::Recorded;
 
-type Erased = Arc<dyn Any + Send + Sync>;
+/// Which losses a connection recovers from:
+/// [`ConnectionParameters::recover_when`](crate::ConnectionParameters::recover_when) makes it of a
+/// closure.
+// The error of the crate belongs to a room that uses this one, so the closure takes any error. The
+// setter, in that room, restores the type.
+#[derive(Clone)]
+pub struct RecoverWhen(Arc<Decision>);
 
-impl RecoveryHooks {
-    /// Creates hooks that change nothing.
-    pub fn new() -> Self {
-        Self::default()
+type Decision = dyn Fn(&(dyn Error + 'static)) -> bool + Send + Sync;
+
+impl RecoverWhen {
+    pub(crate) fn new(decide: impl Fn(&(dyn Error + 'static)) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(decide))
     }
 
-    pub(crate) fn with_when(mut self, when: impl Any + Send + Sync) -> Self {
-        self.when = Some(Arc::new(when));
-        self
-    }
-
-    pub(crate) fn with_filter(mut self, filter: impl Any + Send + Sync) -> Self {
-        self.filter = Some(Arc::new(filter));
-        self
-    }
-
-    /// The function of this type that decides which losses are recovered.
-    pub(crate) fn when<F: 'static>(&self) -> Option<&F> {
-        self.when.as_ref()?.downcast_ref()
-    }
-
-    /// The function of this type that decides what is declared again.
-    pub(crate) fn get_filter<F: 'static>(&self) -> Option<&F> {
-        self.filter.as_ref()?.downcast_ref()
+    /// Whether to recover after this loss.
+    pub(crate) fn decide(&self, loss: &(dyn Error + 'static)) -> bool {
+        (self.0)(loss)
     }
 }
 
-impl fmt::Debug for RecoveryHooks {
+impl fmt::Debug for RecoverWhen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let set = |hook: &Option<Erased>| if hook.is_some() { "a function" } else { "none" };
-        f.debug_struct("RecoveryHooks")
-            .field("recover_when", &set(&self.when))
-            .field("filter", &set(&self.filter))
-            .finish()
+        f.write_str("RecoverWhen(..)")
+    }
+}
+
+/// What of the topology comes back:
+/// [`ConnectionParameters::recovery_filter`](crate::ConnectionParameters::recovery_filter) makes it
+/// of a closure.
+#[derive(Clone)]
+pub struct RecoveryFilter(Arc<Filter>);
+
+type Filter = dyn Fn(&Recorded<'_>) -> bool + Send + Sync;
+
+impl RecoveryFilter {
+    pub(in crate::config) fn new(filter: impl Fn(&Recorded<'_>) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(filter))
+    }
+
+    /// Whether this is to come back.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the replay of the record is to use it"))]
+    pub(crate) fn keeps(&self, recorded: &Recorded<'_>) -> bool {
+        (self.0)(recorded)
+    }
+}
+
+impl fmt::Debug for RecoveryFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RecoveryFilter(..)")
     }
 }

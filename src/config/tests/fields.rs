@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{base, plain};
 use crate::config::ParametersErrorKind::{Empty, Malformed, OutOfRange};
-use crate::config::{ConnectionParameters, Credentials, Endpoint, Exchange, Heartbeat, Mechanism, Pem, Tls};
+use crate::config::{ConnectionParameters, Credentials, Endpoint, Exchange, Heartbeat, Mechanism, Pem, Tls, WhileDown};
 use crate::wire::{FieldTable, FieldValue};
 
 /// A mechanism whose name no broker can offer.
@@ -57,6 +57,16 @@ fn fields_are_checked_like_keys() {
         (base().tls(Tls::default().server_name("disable")), Malformed, "server_name_indication"),
         (base().call_timeout(Duration::MAX), OutOfRange, "call_timeout"),
         (base().close_timeout(Duration::ZERO), OutOfRange, "close_timeout"),
+        (base().recovery_delay(Duration::ZERO), OutOfRange, "recovery_delay"),
+        (base().recovery_max_delay(Duration::MAX), OutOfRange, "recovery_max_delay"),
+        (base().recovery_stable_after(Duration::ZERO), OutOfRange, "recovery_stable_after"),
+        (base().recovery_attempts(0), OutOfRange, "recovery_attempts"),
+        (base().recovery_timeout(Duration::ZERO), OutOfRange, "recovery_timeout"),
+        (base().recovery_refusals(0), OutOfRange, "recovery_refusals"),
+        (base().recovery_record_limit(0), OutOfRange, "recovery_record_limit"),
+        (base().while_down(WhileDown::Buffer(0)), OutOfRange, "while_down_buffer"),
+        (base().down_timeout(Duration::ZERO), OutOfRange, "down_timeout"),
+        (base().resend_limit(0), OutOfRange, "resend_limit"),
         (base().locale(""), OutOfRange, "locale"),
         (base().locale("l".repeat(256)), OutOfRange, "locale"),
         (base().connection_name(""), OutOfRange, "connection_name"),

@@ -5,6 +5,7 @@
 mod fields;
 mod printing;
 mod readme;
+mod recovery;
 mod secrecy;
 #[cfg(feature = "serde")]
 mod serialized;

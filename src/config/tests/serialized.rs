@@ -57,6 +57,13 @@ fn keys_have_values_as_the_format_has_them() {
                %22within%22:%7B%22list%22:[1,null,true]%7D%7D";
     assert_same(map, url);
     assert_same(json!({ "host": "h", "auth_mechanism": "external" }), "amqp://h?auth_mechanism=external");
+    let map = json!({
+        "host": "h", "recovery": "topology", "recovery_delay": 0.5, "recovery_attempts": 3, "recovery_timeout": null,
+        "while_down": "buffer", "while_down_buffer": 1000, "resend": "not_sent", "channel_recovery": "ack_timeout",
+    });
+    let url = "amqp://h?recovery=topology&recovery_delay=0.5&recovery_attempts=3&while_down=buffer&while_down_buffer=1000\
+               &resend=not_sent&channel_recovery=ack_timeout";
+    assert_same(map, url);
 }
 
 #[test]
@@ -197,6 +204,10 @@ fn what_a_map_has_itself_goes_before_what_its_url_has() {
     let map =
         json!({ "url": "amqp://u:p@h:1/v?heartbeat=3&locale=de_DE", "heartbeat": 4, "host": "i", "password": "q" });
     assert_same(map, "amqp://u:q@i:1/v?heartbeat=4&locale=de_DE");
+    let map = json!({ "url": "amqp://h?while_down=buffer&while_down_buffer=5", "while_down": "buffer" });
+    assert_same(map, "amqp://h?while_down=buffer&while_down_buffer=5");
+    let map = json!({ "url": "amqp://h?while_down=buffer", "while_down_buffer": 5 });
+    assert_same(map, "amqp://h?while_down=buffer&while_down_buffer=5");
 }
 
 #[cfg(feature = "tls")]

@@ -122,7 +122,7 @@ pub(in crate::config) const ERASE_ON_CONNECT: Access = Access {
 
 /// The settings of TLS, which exist if the URL begins with `amqps`.
 fn tls(parameters: &mut ConnectionParameters) -> Result<&mut Tls, Refusal> {
-    parameters.tls.as_mut().ok_or(Refusal::NeedsTls)
+    parameters.tls.as_mut().ok_or(Refusal::Needs("it is about TLS: begin the URL with amqps://, or leave it out"))
 }
 
 /// The path of a file. PEM in memory has none.

@@ -128,11 +128,7 @@ impl ConnectionParameters {
             Refusal::Malformed => given(ParametersError::new(Malformed, key.name, allowed)),
             Refusal::OutOfRange => given(ParametersError::new(OutOfRange, key.name, allowed)),
             Refusal::Because(reason) => given(ParametersError::new(Malformed, key.name, reason)),
-            Refusal::NeedsTls => ParametersError::new(
-                Conflict,
-                key.name,
-                "it is about TLS: begin the URL with amqps://, or leave it out",
-            ),
+            Refusal::Needs(advice) => ParametersError::new(Conflict, key.name, advice),
         })
     }
 }

@@ -1,0 +1,26 @@
+//! Parameters of recovery that contradict each other.
+
+use super::Recovery;
+use crate::config::parameters::print_seconds;
+use crate::config::{ConnectionParameters, ParametersError, ParametersErrorKind};
+
+use ParametersErrorKind::{Conflict, OutOfRange};
+
+impl ConnectionParameters {
+    /// Checks that the parameters of recovery, each within its bounds, go together.
+    pub(in crate::config) fn check_recovery(&self) -> Result<(), ParametersError> {
+        if self.recovery_delay > self.recovery_max_delay {
+            let longest = print_seconds(self.recovery_max_delay);
+            let advice = format!("allowed is at most recovery_max_delay, which is {longest} s");
+            let error = ParametersError::new(OutOfRange, "recovery_delay", advice);
+            return Err(error.given(print_seconds(self.recovery_delay)));
+        }
+        let credentials = &self.credentials;
+        let is_erased = credentials.erases_on_connect() && credentials.uses_password();
+        if self.recovery != Recovery::None && is_erased && credentials.provider().is_none() {
+            let advice = "recovery needs the password again: leave one of them out, or use a provider of credentials";
+            return Err(ParametersError::new(Conflict, "erase_on_connect", advice));
+        }
+        Ok(())
+    }
+}
