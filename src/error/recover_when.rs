@@ -27,7 +27,6 @@ impl ConnectionParameters {
     }
 
     /// What [`recover_when`](Self::recover_when) decides about this loss; `None` if it is not set.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the supervisor of a connection is to use it"))]
     pub(crate) fn recovers_after(&self, loss: &Error) -> Option<bool> {
         self.recover_when.as_ref().map(|when| when.decide(loss))
     }

@@ -4,13 +4,15 @@
 //! This module has no I/O, no clock and no random numbers: times and a seed are arguments, so that
 //! every driver performs the same plan, and a test can run it step by step.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the supervisor of a connection is to use it"))]
+mod attempts;
 mod backoff;
+mod filter;
 mod plan;
 mod race;
 mod record;
 mod replay;
 
+pub(crate) use backoff::{Backoff, Failure as CycleFailure, Loss, Next};
 pub(crate) use plan::{DialPlan, Step};
 pub(crate) use race::Target;
 pub(crate) use record::{Outcome, Topology};

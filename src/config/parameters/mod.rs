@@ -18,7 +18,7 @@ use crate::config::url::{
     TCP_OPTIONS, VERIFY,
 };
 use crate::config::{
-    ChannelRecovery, Credentials, Recorded, RecoverWhen, Recovery, RecoveryFilter, Resend, Setting, Tls, WhileDown,
+    ChannelRecovery, Credentials, RecoverWhen, Recovery, RecoveryFilter, Resend, Setting, Tls, WhileDown,
 };
 use crate::wire::FieldTable;
 use table::{Row, parameters};
@@ -237,8 +237,6 @@ parameters! {
 
     recovery_filter: Option<RecoveryFilter> = None, "none: everything",
         "Decides about each recorded exchange, queue, binding and consumer whether it comes back.",
-        set |recovery_filter: impl Fn(&Recorded<'_>) -> bool + Send + Sync + 'static|
-            Some(RecoveryFilter::new(recovery_filter)),
         keys {}
 
     while_down: WhileDown = WhileDown::Wait, "`wait`",

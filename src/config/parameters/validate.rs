@@ -4,9 +4,7 @@
 use std::net::Ipv6Addr;
 
 use crate::config::url::{DISABLE, NO_TLS, keys};
-use crate::config::{
-    ConnectionParameters, Credentials, Endpoint, ParametersError, ParametersErrorKind, Pem, Recovery, Tls,
-};
+use crate::config::{ConnectionParameters, Credentials, Endpoint, ParametersError, ParametersErrorKind, Pem, Tls};
 
 use ParametersErrorKind::{Conflict, Empty, Malformed, OutOfRange, Unsupported};
 

@@ -1,10 +1,9 @@
 //! Decisions about recovery that a program makes by a closure.
 
+use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
-
-use super::Recorded;
 
 /// Which losses a connection recovers from:
 /// [`ConnectionParameters::recover_when`](crate::ConnectionParameters::recover_when) makes it of a
@@ -36,19 +35,19 @@ impl fmt::Debug for RecoverWhen {
 /// What of the topology comes back:
 /// [`ConnectionParameters::recovery_filter`](crate::ConnectionParameters::recovery_filter) makes it
 /// of a closure.
+// What is recorded belongs to a room that uses this one too.
 #[derive(Clone)]
 pub struct RecoveryFilter(Arc<Filter>);
 
-type Filter = dyn Fn(&Recorded<'_>) -> bool + Send + Sync;
+type Filter = dyn Fn(&(dyn Any + 'static)) -> bool + Send + Sync;
 
 impl RecoveryFilter {
-    pub(in crate::config) fn new(filter: impl Fn(&Recorded<'_>) -> bool + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(filter: impl Fn(&(dyn Any + 'static)) -> bool + Send + Sync + 'static) -> Self {
         Self(Arc::new(filter))
     }
 
     /// Whether this is to come back.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the replay of the record is to use it"))]
-    pub(crate) fn keeps(&self, recorded: &Recorded<'_>) -> bool {
+    pub(crate) fn keeps(&self, recorded: &(dyn Any + 'static)) -> bool {
         (self.0)(recorded)
     }
 }

@@ -4,12 +4,10 @@ mod access;
 mod check;
 mod hooks;
 mod policy;
-mod recorded;
 mod settings;
 
 pub use hooks::{RecoverWhen, RecoveryFilter};
 pub use policy::{ChannelRecovery, Recovery, Resend, WhileDown};
-pub use recorded::Recorded;
 
 pub(crate) use settings::RecoverySettings;
 

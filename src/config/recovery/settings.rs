@@ -24,9 +24,20 @@ pub(crate) struct RecoverySettings {
     pub(crate) channel_recovery: ChannelRecovery,
 }
 
+impl RecoverySettings {
+    /// Whether anything is recovered.
+    pub(crate) fn is_on(&self) -> bool {
+        self.recovery != Recovery::None
+    }
+
+    /// Whether the topology is recorded and declared again.
+    pub(crate) fn topology(&self) -> bool {
+        self.recovery == Recovery::Topology
+    }
+}
+
 impl ConnectionParameters {
     /// The parameters of recovery, without closures.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the supervisor of a connection is to use it"))]
     pub(crate) fn recovery_settings(&self) -> RecoverySettings {
         RecoverySettings {
             recovery: self.recovery,

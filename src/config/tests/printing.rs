@@ -101,31 +101,10 @@ fn every_field_that_text_can_carry_survives_printing() {
     // Not `recovery`, which excludes `erase_on_connect`: the tests of recovery print it.
     let url = other.to_string();
     let is_about_tls = |name| base().tls(everything_of_tls()).to_string().contains(&format!("{name}="));
-    for key in
-        keys().filter(|key| !["connection_timeout", "tcp_options", "ssl_options", "recovery"].contains(&key.name))
-    {
+    for key in keys().filter(|key| !["connection_timeout", "tcp_options", "ssl_options"].contains(&key.name)) {
         assert!(url.contains(key.name) || is_about_tls(key.name), "{} in {url}", key.name);
     }
     assert_eq!(everything(&from_url(&url.replace("<redacted>", "guest"))), everything(&other));
-}
-
-#[test]
-fn recovery_survives_printing() {
-    for recovery in Recovery::ALL {
-        let parameters = plain("u", "guest").recovery(*recovery);
-        let again = from_url(&parameters.to_string().replace("<redacted>", "guest"));
-        assert_eq!(again.recovery, *recovery);
-        assert_eq!(parameters.to_string().contains("recovery="), *recovery != Recovery::None);
-    }
-}
-
-#[test]
-fn a_password_that_is_erased_cannot_be_sent_again_after_a_loss() {
-    let erased = Credentials::plain("u", "guest").erase_on_connect(true);
-    let parameters = base().credentials(erased).recovery(Recovery::Connection);
-    let error = parameters.validate().unwrap_err();
-    assert!(error.to_string().starts_with("recovery"), "{error}");
-    assert!(parameters.recovery(Recovery::None).validate().is_ok());
 }
 
 fn everything_of_tls() -> Tls {

@@ -16,7 +16,6 @@ fn table() -> String {
         let about = about.replace("(ConnectionParameters::announced_properties)", "");
         let about = about.replace("(ConnectionParameters::low_water)", "");
         let about = about.replace("(crate::ErrorKind::Backpressure)", "");
-        let about = about.replace("(crate::ConnectionEvent::RecordFull)", "");
         table.push_str(&format!("| `{}` | {} | {} | {about} |\n", row.field, keys.join(" "), row.default));
     }
     table.push('\n');

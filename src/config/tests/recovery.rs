@@ -6,10 +6,7 @@ use proptest::prelude::*;
 
 use super::{base, everything, from_url, h, refused};
 use crate::config::ParametersErrorKind::{Conflict, OutOfRange};
-use crate::config::{
-    ChannelRecovery, ConnectionParameters, Credentials, Provided, Recorded, Recovery, Resend, WhileDown,
-};
-use crate::protocol::{exchange, queue};
+use crate::config::{ChannelRecovery, ConnectionParameters, Credentials, Provided, Recovery, Resend, WhileDown};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -101,24 +98,6 @@ fn a_word_that_is_none_of_a_key_is_an_error_that_lists_them() {
     for (query, expected) in cases {
         assert_eq!(refused(&format!("amqp://h?{query}")).to_string(), expected);
     }
-}
-
-#[test]
-fn a_filter_sees_what_is_recorded() {
-    let parameters = base().recovery_filter(|recorded| match recorded {
-        Recorded::Queue(declare) => declare.queue != "temporary",
-        Recorded::QueueBinding(bind) => bind.routing_key != "all",
-        Recorded::Consumer { queue, tag } => (*queue, *tag) != ("jobs", "one"),
-        Recorded::Exchange(_) | Recorded::ExchangeBinding(_) => true,
-    });
-    let filter = parameters.recovery_filter.unwrap();
-    assert!(filter.keeps(&Recorded::Queue(&queue::Declare::default().queue("jobs"))));
-    assert!(!filter.keeps(&Recorded::Queue(&queue::Declare::default().queue("temporary"))));
-    assert!(!filter.keeps(&Recorded::QueueBinding(&queue::Bind::default().routing_key("all"))));
-    assert!(!filter.keeps(&Recorded::Consumer { queue: "jobs", tag: "one" }));
-    assert!(filter.keeps(&Recorded::Consumer { queue: "jobs", tag: "two" }));
-    assert!(filter.keeps(&Recorded::Exchange(&exchange::Declare::default())));
-    assert!(filter.keeps(&Recorded::ExchangeBinding(&exchange::Bind::default())));
 }
 
 #[test]

@@ -17,9 +17,7 @@ use self::dial::{Dial, Done, Next, Outcome};
 use self::used::Used;
 use super::runtime::{Network, Runtime};
 use super::supervise::Dialer;
-use crate::config::{
-    ConnectionParameters, Credentials, CredentialsProvider, Endpoint, RecoveryHooks, RecoverySettings,
-};
+use crate::config::{ConnectionParameters, Credentials, CredentialsProvider, Endpoint};
 use crate::engine::{Negotiated, Settings};
 use crate::error::{ConnectCause, ConnectError};
 use crate::recovery::Target;
@@ -81,12 +79,8 @@ impl<N: Network + Send + 'static> Dialer for OverNetwork<N> {
         open_over(&self.network, &self.parameters.clone().connection_attempts(1)).await
     }
 
-    fn recovery(&self) -> RecoverySettings {
-        self.parameters.recovery_settings()
-    }
-
-    fn hooks(&self) -> &RecoveryHooks {
-        &self.parameters.recovery_hooks
+    fn parameters(&self) -> &ConnectionParameters {
+        &self.parameters
     }
 }
 

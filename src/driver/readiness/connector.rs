@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::core::Core;
 use super::stream::{Given, ReadyStream};
-use crate::config::{ConnectionParameters, RecoveryHooks, RecoverySettings};
+use crate::config::ConnectionParameters;
 use crate::driver::connect::{self, Agreed};
 use crate::driver::handing_over::{Opened, open_and_supervise, opening};
 use crate::driver::runtime::Runtime;
@@ -35,12 +35,8 @@ where
         connect::open_on(&self.core, stream.map_err(ConnectError::no_transport)?, &self.parameters).await
     }
 
-    fn recovery(&self) -> RecoverySettings {
-        self.parameters.recovery_settings()
-    }
-
-    fn hooks(&self) -> &RecoveryHooks {
-        &self.parameters.recovery_hooks
+    fn parameters(&self) -> &ConnectionParameters {
+        &self.parameters
     }
 }
 

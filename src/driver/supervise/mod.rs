@@ -11,7 +11,6 @@
 //! ```
 
 mod doubts;
-mod outage;
 mod replay;
 mod waiting;
 
@@ -19,19 +18,20 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
-use self::outage::Outage;
 use self::replay::{Progress, Restoring};
 use self::waiting::Watch;
 use super::connect::Agreed;
 use super::renewal::Asking;
 use super::runtime::Runtime;
 use super::task::Driver;
-use crate::config::{RecoveryHooks, RecoverySettings};
-use crate::engine::{Closure, ConnectionNotice, Engine};
+use crate::config::{ConnectionParameters, RecoverySettings};
+use crate::engine::{Closure, ConnectionNotice, Engine, Reason};
 use crate::error::{ConnectError, Error};
 use crate::link::Shared;
 use crate::protocol::ReplyCode;
+use crate::recovery::{Backoff, CycleFailure, Loss, Next};
 use crate::transport::Stream;
 
 /// Opens transports of one connection, as often as it is asked to.
@@ -43,10 +43,12 @@ pub(super) trait Dialer: Send + Sync + 'static {
     fn dial(&self, again: bool) -> impl Future<Output = Result<Agreed<Self::Stream>, ConnectError>> + Send;
 
     /// How the connection is recovered.
-    fn recovery(&self) -> RecoverySettings;
+    fn recovery(&self) -> RecoverySettings {
+        self.parameters().recovery_settings()
+    }
 
-    /// The functions of the program that take part.
-    fn hooks(&self) -> &RecoveryHooks;
+    /// The parameters, whose functions take part.
+    fn parameters(&self) -> &ConnectionParameters;
 }
 
 /// Ends a connection that is down when its supervisor is dropped, for instance with its runtime.
@@ -71,18 +73,17 @@ pub(super) async fn supervise<D: Dialer, R: Runtime>(
     }
     let _guard = Guard(Arc::clone(&shared));
     let watch = Watch::new(&shared, runtime.clone());
-    let mut outage = Outage::new(terms);
+    let mut backoff = Backoff::new(&terms);
     let mut progress = Progress::default();
     loop {
-        run(&watch, (&terms, dial.hooks()), &mut outage, &mut progress, driver).await;
+        run(&watch, dial.parameters(), &mut backoff, &mut progress, driver).await;
         let Some(cause) = shared.with(|state| state.engine.recovering().cloned()) else { return };
         progress.lost(&cause);
-        let now = shared.now();
-        let decided = dial.hooks().decides(&Error::from(Arc::clone(&cause)));
-        if !outage.begin(&cause, decided, now) {
+        let Some(pause) = after_loss(&dial, &cause, &mut backoff, shared.now()) else {
             shared.with(|state| state.engine.end_recovery(cause));
             return;
-        }
+        };
+        let now = shared.now();
         shared.with(|state| {
             if let Some(topology) = &mut state.topology {
                 topology.handle_connection_lost();
@@ -90,22 +91,53 @@ pub(super) async fn supervise<D: Dialer, R: Runtime>(
             state.engine.tell_loss();
             state.engine.limit_waits(now);
         });
-        match dial_again(&dial, &runtime, &watch, &mut outage, &cause).await {
-            Some(next) => driver = next,
-            None => return,
+        match dial_again(&dial, &runtime, &watch, &mut backoff, pause).await {
+            Ok(next) => driver = next,
+            Err(Over::Closed) => return,
+            Err(Over::GaveUp) => {
+                shared.with(|state| state.engine.end_recovery(cause));
+                return;
+            }
         }
+    }
+}
+
+/// The pause that follows a loss, or `None` if the connection is not recovered.
+fn after_loss<D: Dialer>(dial: &D, cause: &Arc<Closure>, backoff: &mut Backoff, now: Instant) -> Option<Duration> {
+    // Without the lock, because the function is the program's.
+    let decided = dial.parameters().recovers_after(&Error::from(Arc::clone(cause)));
+    if !decided.unwrap_or_else(|| is_recovered(cause)) {
+        return None;
+    }
+    match backoff.handle_lost(Loss::of(cause), now, fastrand::u64(..)) {
+        Next::Pause(pause) => Some(pause),
+        Next::GiveUp(_) => None,
+    }
+}
+
+/// Whether a connection that ended for this cause is recovered, if the program does not decide.
+///
+/// It is not if the client made a mistake, which it would repeat: the broker refused what was sent
+/// (402, 403, 501 to 506, 530, 540).
+fn is_recovered(cause: &Closure) -> bool {
+    match cause.reason {
+        Reason::Requested | Reason::DriverGone => false,
+        Reason::Broker => {
+            matches!(cause.reply_code, Some(ReplyCode::CONNECTION_FORCED | ReplyCode::INTERNAL_ERROR))
+        }
+        _ => true,
     }
 }
 
 /// Runs a driver until its transport is finished, and restores and maintains beside it.
 async fn run<S: Stream, R: Runtime>(
     watch: &Watch<R>,
-    terms: (&RecoverySettings, &RecoveryHooks),
-    outage: &mut Outage,
+    parameters: &ConnectionParameters,
+    backoff: &mut Backoff,
     progress: &mut Progress,
     mut driver: Driver<S, R>,
 ) {
-    let mut restoring = pin!(Restoring::new(watch, terms, progress).run(outage));
+    let mut restoring = pin!(Restoring::new(watch, parameters, progress).run(backoff));
     let mut over = false;
     poll_fn(|context| {
         // The driver first: what it brings may be what the other waits for.
@@ -122,31 +154,45 @@ async fn run<S: Stream, R: Runtime>(
     .await;
 }
 
-/// Dials until there is another transport. Returns `None` if the connection has ended.
+/// Why there is no other transport.
+enum Over {
+    /// The connection was closed in the meantime.
+    Closed,
+    /// Nothing more is tried.
+    GaveUp,
+}
+
+/// Dials until there is another transport, the first time after `pause`.
 async fn dial_again<D: Dialer, R: Runtime>(
     dial: &D,
     runtime: &R,
     watch: &Watch<R>,
-    outage: &mut Outage,
-    cause: &Arc<Closure>,
-) -> Option<Driver<D::Stream, R>> {
+    backoff: &mut Backoff,
+    mut pause: Duration,
+) -> Result<Driver<D::Stream, R>, Over> {
     let shared = watch.shared();
     loop {
-        let Some((attempt, after)) = outage.next_attempt(fastrand::u64(..), shared.now()) else {
-            shared.with(|state| state.engine.end_recovery(outage.last_cause(cause)));
-            return None;
-        };
+        let after = backoff.deadline().map_or(pause, |at| pause.min(at.saturating_duration_since(shared.now())));
+        let attempt = backoff.cycles().saturating_add(1);
         shared.with(|state| state.engine.tell_connection(&ConnectionNotice::Reconnecting { attempt, after }));
-        watch.pause(after).await?;
-        match watch.while_down(dial.dial(true)).await? {
-            Ok(agreed) => return resume(runtime, shared, agreed).await,
-            Err(error) => {
-                let reason = error.to_string();
-                shared.with(|state| {
-                    state.engine.tell_connection(&ConnectionNotice::ReconnectFailed { attempt, reason });
-                });
-                outage.failed(&error);
+        if watch.pause(after).await.is_none() {
+            return Err(Over::Closed);
+        }
+        let Ok(attempt) = backoff.begin(shared.now()) else { return Err(Over::GaveUp) };
+        let error = match watch.while_down(dial.dial(true)).await {
+            None => return Err(Over::Closed),
+            Some(Ok(agreed)) => {
+                return resume(runtime, shared, agreed).await.ok_or(Over::Closed);
             }
+            Some(Err(error)) => error,
+        };
+        let reason = error.to_string();
+        shared.with(|state| state.engine.tell_connection(&ConnectionNotice::ReconnectFailed { attempt, reason }));
+        let is_refused = !error.is_retryable() || error.refusal().is_some();
+        let failure = if is_refused { CycleFailure::Refused } else { CycleFailure::Lost };
+        match backoff.handle_failed(failure, shared.now(), fastrand::u64(..)) {
+            Next::Pause(next) => pause = next,
+            Next::GiveUp(_) => return Err(Over::GaveUp),
         }
     }
 }

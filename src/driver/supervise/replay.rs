@@ -13,15 +13,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::doubts::Doubts;
-use super::outage::Outage;
 use super::waiting::Watch;
-use crate::config::{RecoveryHooks, RecoverySettings};
+use crate::config::{ConnectionParameters, RecoverySettings};
 use crate::driver::runtime::Runtime;
 use crate::engine::{ChannelKey, Closure, Completion, ConnectionNotice, Entity, Failure, Fate, Scope};
 use crate::error::Error;
 use crate::link::Wait;
 use crate::protocol::{Method, MethodId, Request, exchange, queue};
-use crate::recovery::{Pace, Phase, Replay, ReplayRequest, ReplayStep, StepId, Suspects};
+use crate::recovery::{Backoff, Pace, Phase, Replay, ReplayRequest, ReplayStep, StepId, Suspects};
 
 /// What outlives the restoring on one transport.
 #[derive(Debug, Default)]
@@ -43,8 +42,8 @@ impl Progress {
 /// The restoring on one transport.
 pub(super) struct Restoring<'a, R: Runtime> {
     watch: &'a Watch<R>,
-    terms: &'a RecoverySettings,
-    hooks: &'a RecoveryHooks,
+    terms: RecoverySettings,
+    parameters: &'a ConnectionParameters,
     progress: &'a mut Progress,
     /// The channel on which the topology is declared, once it is open.
     private: Option<ChannelKey>,
@@ -71,42 +70,47 @@ pub(super) struct Void;
 const HELD: Duration = Duration::from_secs(180);
 
 impl<'a, R: Runtime> Restoring<'a, R> {
-    pub(super) fn new(
-        watch: &'a Watch<R>,
-        (terms, hooks): (&'a RecoverySettings, &'a RecoveryHooks),
-        progress: &'a mut Progress,
-    ) -> Self {
+    pub(super) fn new(watch: &'a Watch<R>, parameters: &'a ConnectionParameters, progress: &'a mut Progress) -> Self {
         let (waits, failed) = (BTreeMap::new(), Vec::new());
-        Self { watch, terms, hooks, progress, private: None, waits, is_through: false, failed }
+        Self {
+            watch,
+            terms: parameters.recovery_settings(),
+            parameters,
+            progress,
+            private: None,
+            waits,
+            is_through: false,
+            failed,
+        }
     }
 
     /// Restores, and then waits for the end of the transport. It ends only if it gives up the
     /// transport.
-    pub(super) async fn run(mut self, outage: &mut Outage) {
-        if self.restore_and_maintain(outage).await.is_err() {
+    pub(super) async fn run(mut self, backoff: &mut Backoff) {
+        if self.restore_and_maintain(backoff).await.is_err() {
             let error = std::io::Error::new(std::io::ErrorKind::TimedOut, "what the broker lost was not restored");
             self.watch.shared().with(|state| state.engine.handle_transport_lost(Some(&error)));
         }
     }
 
-    async fn restore_and_maintain(&mut self, outage: &mut Outage) -> Result<(), Void> {
-        if outage.is_on() {
-            self.restore(outage).await?;
+    async fn restore_and_maintain(&mut self, backoff: &mut Backoff) -> Result<(), Void> {
+        if backoff.is_outage() {
+            self.restore(backoff).await?;
         }
         let mut doubts = Doubts::default();
         loop {
-            let next = doubts.settle(self.watch, self.terms).await?;
+            let next = doubts.settle(self.watch, &self.terms).await?;
             self.watch.until(next).await;
         }
     }
 
-    async fn restore(&mut self, outage: &mut Outage) -> Result<(), Void> {
+    async fn restore(&mut self, backoff: &mut Backoff) -> Result<(), Void> {
         self.progress.replay = self.plan();
         self.perform().await?;
         reopen_channels(self.watch).await?;
         self.begin(Phase::ReplyTo);
         self.perform().await?;
-        self.let_through(outage);
+        self.let_through(backoff);
         self.begin(Phase::Consumers);
         loop {
             self.perform().await?;
@@ -134,7 +138,7 @@ impl<'a, R: Runtime> Restoring<'a, R> {
             Some((topology.snapshot(), state.engine.negotiated().heartbeat))
         })?;
         // Without the lock, because it is the program's.
-        let removed = recorded.retain(|entity| self.hooks.keeps(entity));
+        let removed = recorded.retain(|entity| self.parameters.keeps_recorded(entity));
         self.watch.shared().with(|state| {
             let cause = state.engine.recovering().cloned();
             removed.into_iter().zip(std::iter::repeat(cause)).for_each(|(consumer, cause)| {
@@ -155,10 +159,10 @@ impl<'a, R: Runtime> Restoring<'a, R> {
     }
 
     /// Lets the requests of the application through.
-    fn let_through(&mut self, outage: &mut Outage) {
+    fn let_through(&mut self, backoff: &mut Backoff) {
         let shared = self.watch.shared();
         let now = shared.now();
-        let (outage, failed) = (outage.end(now), std::mem::take(&mut self.failed));
+        let (outage, failed) = (backoff.handle_recovered(now), std::mem::take(&mut self.failed));
         self.is_through = true;
         shared.with(|state| {
             let generation = state.engine.generation();

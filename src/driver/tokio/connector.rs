@@ -6,7 +6,7 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::OnTokioRuntime;
-use crate::config::{ConnectionParameters, RecoveryHooks, RecoverySettings};
+use crate::config::ConnectionParameters;
 use crate::driver::connect::{self, Agreed};
 use crate::driver::supervise::Dialer;
 use crate::error::ConnectError;
@@ -58,11 +58,7 @@ impl<C: Connector> Dialer for Connecting<C> {
         connect::open_on(&OnTokioRuntime, OnTokio(stream), &self.parameters).await
     }
 
-    fn recovery(&self) -> RecoverySettings {
-        self.parameters.recovery_settings()
-    }
-
-    fn hooks(&self) -> &RecoveryHooks {
-        &self.parameters.recovery_hooks
+    fn parameters(&self) -> &ConnectionParameters {
+        &self.parameters
     }
 }

@@ -124,7 +124,7 @@ impl Engine {
         let size = self.gate.size_of(place);
         let Some(survival) = &mut self.survival else { return };
         if let WhileDown::Buffer(limit) = survival.terms.while_down
-            && survival.buffered.saturating_add(size) <= limit
+            && survival.buffered.saturating_add(size) <= limit as u64
         {
             survival.buffered += size;
             return self.complete(Some(waiter), Completion::Published);

@@ -162,6 +162,16 @@ impl Backoff {
         self.pause(refused, random)
     }
 
+    /// Whether an outage has begun and not ended.
+    pub(crate) fn is_outage(&self) -> bool {
+        self.outage.is_some()
+    }
+
+    /// The cycles that have begun in this outage.
+    pub(crate) fn cycles(&self) -> u32 {
+        self.outage.as_ref().map_or(0, |outage| outage.cycles)
+    }
+
     /// Handles that everything is back, and returns how long the outage lasted.
     pub(crate) fn handle_recovered(&mut self, now: Instant) -> Duration {
         self.breaker.handle_recovered(now);

@@ -107,3 +107,28 @@ async fn a_consumer_whose_queue_is_deleted_ends() {
     assert!(soon(consumer.try_next()).await.unwrap().is_none());
     assert!(channel.is_open(), "only the client's own question was refused");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_filter_decides_what_comes_back_and_a_consumer_that_does_not_ends() {
+    let parameters =
+        leveret::ConnectionParameters::default().recovery(leveret::Recovery::Topology).recovery_filter(|recorded| {
+            let named = |name: &leveret::ShortString| name == "scratch" || name == "ended";
+            match recorded.entity() {
+                leveret::Entity::Queue(name) => !named(&name),
+                leveret::Entity::Consumer { tag, .. } => !named(&tag),
+                _ => true,
+            }
+        });
+    let world = World::with(parameters).await;
+    let channel = &world.channel;
+    soon(channel.queue_declare("scratch").exclusive(true)).await.unwrap();
+    soon(channel.queue_declare("kept").exclusive(true)).await.unwrap();
+    let mut ended = soon(channel.consume("kept").consumer_tag("ended")).await.unwrap();
+    let _kept = soon(channel.consume("kept").consumer_tag("kept")).await.unwrap();
+    world.lose().await;
+    settle().await;
+    assert!(world.broker.state().queue("/", "scratch").is_none());
+    assert_eq!(world.broker.state().consumers("/").len(), 1);
+    assert_eq!(soon(ended.try_next()).await.unwrap_err().kind(), leveret::ErrorKind::ConnectionClosed);
+    assert!(soon(ended.try_next()).await.unwrap().is_none());
+}
