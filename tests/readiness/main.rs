@@ -12,6 +12,7 @@ mod host;
 mod late;
 mod memory;
 mod random;
+mod recovering;
 mod session;
 mod sessions;
 mod spinning;
