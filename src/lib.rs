@@ -60,6 +60,10 @@
 //! ([`hint`](Error::hint)). Futures are cancel-safe: the documentation of each says what becomes of
 //! its request when the future is dropped.
 //!
+//! With `recovery=topology`, a connection survives the loss of its transport: it connects again, and
+//! restores what the broker lost. The module `recovering` says what survives, what is lost, what may
+//! arrive twice, and how to choose.
+//!
 //! # Other ways in
 //!
 //! The same client is there without async and without tokio: for threads in the module `blocking`,
@@ -83,6 +87,10 @@
 //! | `callback` | the API of callbacks, on an event loop (feature `callback`) |
 //! | `readiness` | connections in an event loop of the program (feature `readiness`) |
 //! | `broker` | the embedded broker (feature `broker`) |
+#![cfg_attr(
+    feature = "tokio",
+    doc = "| [`recovering`] | connections that survive losses: what survives, what is lost, how to choose |"
+)]
 #![cfg_attr(
     all(feature = "tokio", feature = "blocking", feature = "callback"),
     doc = "| [`for_pika_users`] | for people who come from Pika: its names and programs beside ours |"
@@ -144,6 +152,10 @@ pub mod frame;
 #[cfg(feature = "_handles")]
 mod link;
 pub mod protocol;
+// Its programs run on the embedded broker, so that is needed to test it, and not to read it.
+#[cfg(all(feature = "tokio", any(feature = "broker", not(doctest))))]
+#[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+pub mod recovering;
 #[cfg(feature = "_handles")]
 mod recovery;
 #[cfg(feature = "tls")]

@@ -17,7 +17,6 @@ impl<S: 'static> Connection<S> {
     /// with an error if it is not open yet, is closed, or ends before it is recovered.
     pub fn recovered(&self, then: impl FnOnce(&mut S, &Self, Result<()>) + 'static) {
         let (connection, inner) = (self.clone(), self.inner());
-        // It holds no handle, so it does not keep the connection open by itself.
         let recovered = inner.map(|inner| inner.recovered());
         let waiting = async move { recovered?.await };
         self.handle().once(waiting, move |state, result| then(state, &connection, result));

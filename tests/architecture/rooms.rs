@@ -22,6 +22,7 @@ const ROOMS: &[&str] = &[
     "blocking",
     "callback",
     "broker",
+    "recovering",
     "for_pika_users",
 ];
 

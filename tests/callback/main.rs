@@ -12,6 +12,9 @@ mod closing;
 mod dropping;
 mod events;
 mod examples;
+#[path = "../blocking/gate.rs"]
+#[allow(dead_code, reason = "the blocking tests use the rest")]
+mod gate;
 mod guard;
 #[path = "../blocking/host.rs"]
 #[allow(dead_code, reason = "the blocking tests use the rest")]
@@ -24,6 +27,7 @@ mod misbehaving;
 mod once;
 mod opening;
 mod panics;
+mod recovering;
 mod rig;
 mod staged;
 mod stress;

@@ -13,6 +13,7 @@ mod host;
 mod late;
 mod memory;
 mod random;
+mod recovering;
 mod session;
 mod sessions;
 mod spinning;
