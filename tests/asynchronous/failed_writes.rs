@@ -8,15 +8,15 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use leveret::protocol::{ReplyCode, basic, connection};
-use leveret::{Channel, Connection, ConnectionEvent, ConnectionParameters, Error, ErrorKind, Initiator, Publisher};
+use leveret::{Connection, ConnectionParameters, Error, ErrorKind, Initiator, Publisher};
 use leveret_test_support::attention::let_others_run_once;
 use leveret_test_support::frames::octets_of_method;
 use leveret_test_support::{Peer, endings};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::client::parameters;
-use super::steps::{consumer, deliver, publisher};
+use super::steps::publisher;
 
 const CAPACITY: usize = 64 * 1024;
 
@@ -81,7 +81,6 @@ impl AsyncWrite for Socket {
 /// A connection over such a socket, and its peer.
 struct World {
     connection: Connection,
-    channel: Channel,
     publisher: Publisher,
     peer: Option<Peer>,
     seen: Arc<Mutex<Seen>>,
@@ -98,7 +97,7 @@ impl World {
         let (channel, ()) = tokio::join!(connection.open_channel(), peer.open_channel(1));
         let channel = channel.unwrap();
         let publisher = publisher(&channel, &mut peer).await;
-        Self { connection, channel, publisher, peer: Some(peer), seen }
+        Self { connection, publisher, peer: Some(peer), seen }
     }
 
     /// Writes fail from here on, and what arrives is not reported.
@@ -158,27 +157,6 @@ async fn the_reason_that_lies_unreported_in_a_socket_is_read_when_a_write_fails(
         assert_forced(&error, &format!("{failing:?}"));
         assert_forced(&world.connection.open_channel().await.unwrap_err(), "later");
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_reason_is_read_when_a_write_fails_although_reading_is_paused() {
-    let mut world = World::new(parameters().read_limit(10_000)).await;
-    let mut peer = world.peer.take().unwrap();
-    let plain = async { world.connection.open_channel().await.unwrap() };
-    let (plain, ()) = tokio::join!(plain, peer.open_channel(2));
-    let mut consumer = consumer(&world.channel, &mut peer).await;
-    let mut events = world.connection.events();
-    deliver(&mut peer, "c", 1, &[0; 15_000]).await;
-    let event = timeout(Duration::from_secs(1), events.next()).await;
-    assert!(matches!(event, Ok(Some(ConnectionEvent::ReadingPaused { .. }))), "{event:?}");
-    world.peer = Some(peer);
-    world.fails(Failing::Write(io::ErrorKind::ConnectionReset));
-    world.broker_stops().await;
-    world.seen.lock().unwrap().is_unchecked = false;
-    // Nothing waits for a confirm, which would end the pause.
-    plain.publish("", "q", "x").await.unwrap();
-    let error = timeout(Duration::from_secs(1), consumer.next()).await.unwrap().unwrap().unwrap_err();
-    assert_forced(&error, "while reading is paused");
 }
 
 #[tokio::test(start_paused = true)]

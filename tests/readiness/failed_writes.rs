@@ -21,6 +21,9 @@ fn broker() -> (u16, thread::JoinHandle<Peer<Blocking<TcpStream>>>) {
     let port = listener.local_addr().unwrap().port();
     let thread = thread::spawn(move || {
         let (stream, _) = listener.accept().unwrap();
+        // Without it, a small segment waits for the acknowledgement of the one before, and a reset
+        // drops it.
+        stream.set_nodelay(true).unwrap();
         run_blocking(async {
             let mut peer = Peer::on(Blocking(stream)).patience(Duration::from_secs(30));
             peer.shake_hands().await;

@@ -7,6 +7,7 @@
 //! | [`Peer`] | one end of a connection, of which every octet is the script's |
 //! | [`broker`] | a [`Peer`] that shakes hands as a broker does, and one that obliges |
 //! | [`client`] | a [`Peer`] that speaks to a broker as a client, for what a client cannot or will not send |
+//! | [`relay`] | a TCP relay that cuts, resets, swallows, stalls, trickles and delays |
 //! | [`attention`] | futures that are polled a little, and then no more |
 //! | [`endings`] | what a test leaves behind, looked at when its thread ends |
 //!
@@ -39,6 +40,7 @@ pub mod client;
 pub mod endings;
 pub mod frames;
 mod peer;
+pub mod relay;
 pub mod transport;
 
 pub use broker::{Heard, oblige, start, tune};
