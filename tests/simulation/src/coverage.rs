@@ -77,7 +77,7 @@ impl Coverage {
     /// Returns the steps and rules that no run has exercised. Rules of recovery count if `recovery`
     /// is set.
     pub fn missing(&self, recovery: bool) -> Vec<&'static str> {
-        let drawn = Verb::ALL.iter().filter(|verb| **verb != Verb::MislayQueue);
+        let drawn = Verb::ALL.iter().filter(|verb| !matches!(verb, Verb::MislayQueue | Verb::Panic));
         let steps = drawn.map(|verb| verb.name()).filter(|name| !self.counts.contains_key(*name));
         let rules = RULES.iter().filter(|rule| (recovery || !rule.recovery) && self.of_rule(rule) == 0);
         steps.chain(rules.map(|rule| rule.name)).collect()

@@ -48,8 +48,6 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // A panic is reported with its seed.
-    std::panic::set_hook(Box::new(|_| {}));
     let passed = match &arguments.script {
         Some(path) => run_script(path),
         None => run_seeds(&arguments),

@@ -1,7 +1,9 @@
 //! One run of a script.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
 use std::time::Duration;
 
 use tokio::runtime::Builder;
@@ -16,7 +18,7 @@ use crate::script::{Script, Step, Verb};
 const ALL_DEADLINES: Duration = Duration::from_secs(60);
 
 /// What a run has shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     /// The sum of all bytes that arrived anywhere, and of all outcomes.
     pub sum: (u64, u64),
@@ -28,8 +30,15 @@ pub struct Report {
     pub log: Vec<String>,
 }
 
-/// Runs a script. A panic is a violation.
+thread_local! {
+    /// The panics of the run on this thread; `None` if there is no run.
+    static PANICS: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+}
+
+/// Runs a script. A panic is a violation, in whichever task it is.
 pub fn run(script: &Script, keep_log: bool) -> Report {
+    note_panics();
+    PANICS.set(Some(Vec::new()));
     let ran = catch_unwind(AssertUnwindSafe(|| {
         // What leveret draws depends on the script alone.
         fastrand::seed(script.settings.seed);
@@ -37,12 +46,25 @@ pub fn run(script: &Script, keep_log: bool) -> Report {
         let runtime = runtime.expect("a runtime without I/O needs nothing of the system");
         runtime.block_on(perform(script, keep_log))
     }));
-    ran.unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        let violations = vec![format!("panic: {}", text.unwrap_or_default())];
-        Report { sum: (0, 0), violations, counts: BTreeMap::new(), log: Vec::new() }
-    })
+    let mut report = ran.unwrap_or_default();
+    report.violations.extend(PANICS.take().unwrap_or_default());
+    report
+}
+
+/// Notes panics in runs. A runtime hides those of its tasks.
+fn note_panics() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            let noted = PANICS.with_borrow_mut(|panics| {
+                panics.as_mut().map(|panics| panics.push(format!("panic: {info}").replace('\n', " ")))
+            });
+            if noted.is_none() {
+                before(info);
+            }
+        }));
+    });
 }
 
 async fn perform(script: &Script, keep_log: bool) -> Report {
@@ -52,11 +74,10 @@ async fn perform(script: &Script, keep_log: bool) -> Report {
         application.perform(step);
         pass(step).await;
     }
-    application.heal();
-    sleep(ALL_DEADLINES).await;
+    recover(&application).await;
     let mut violations = check_at_rest(&application);
     application.close_all();
-    sleep(ALL_DEADLINES).await;
+    recover(&application).await;
     violations.extend(check_at_the_end(&application));
     let mut ledger = application.ledger();
     let world = network.world();
@@ -64,6 +85,15 @@ async fn perform(script: &Script, keep_log: bool) -> Report {
     counts.extend(world.bitten.iter().map(|(fault, count)| (format!("bitten {fault}"), *count)));
     let log = ledger.log.take().unwrap_or_default();
     Report { sum: (world.history.sum(), ledger.history.sum()), violations, counts, log }
+}
+
+/// Ends all disturbances, and lets everything come to its end.
+async fn recover(application: &Application) {
+    application.heal();
+    // What was on its way, for up to nine seconds, may have met what waited for it.
+    sleep(Duration::from_secs(10)).await;
+    application.heal();
+    sleep(ALL_DEADLINES).await;
 }
 
 async fn pass(step: &Step) {

@@ -94,7 +94,10 @@ impl Application {
                 biased;
                 cancel = cancels.recv() => {
                     let Some(polls) = cancel else { break "dropped" };
-                    self.ledger().listening.remove(&tag);
+                    // A future that is never polled requests nothing.
+                    if polls != Some(0) {
+                        self.ledger().listening.remove(&tag);
+                    }
                     let cancelling = Polled { future: Some(Box::pin(consumer.cancel())), left: polls };
                     let said = match cancelling.await {
                         None => "dropped".to_owned(),

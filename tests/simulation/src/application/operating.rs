@@ -29,6 +29,10 @@ impl Application {
                 drop(ledger);
                 self.network.world().broker.delete_queue(HOST, &queue)
             }
+            Verb::Panic => {
+                tokio::spawn(async { panic!("by the script") });
+                true
+            }
             Verb::MislayQueue => self.network.world().broker.delete_queue(HOST, &queue_of(step)),
             Verb::HostGone => {
                 let mut ledger = self.ledger();

@@ -14,7 +14,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use leveret::broker::{self, State, Transport};
 use leveret_test_support::frames::octets_of;
 use tokio::sync::Notify;
@@ -28,6 +28,9 @@ use crate::tap::Tap;
 
 /// How long the broker waits for a client to take the last bytes.
 const LINGER: Duration = Duration::from_secs(5);
+
+/// After so many turns without time passing, a run has no end.
+const MOST_TURNS: u32 = 200_000;
 
 /// The broker and the network. Clones are the same.
 #[derive(Debug, Clone)]
@@ -121,7 +124,11 @@ impl Network {
     }
 
     async fn run(self) {
+        let (mut turned_at, mut turns) = (now(), 0);
         loop {
+            turns = if turned_at == now() { turns + 1 } else { 0 };
+            turned_at = now();
+            assert!(turns < MOST_TURNS, "bytes move for ever, and no time passes");
             let (moved, due) = {
                 let mut world = self.world();
                 let moved = world.step(now());
@@ -237,14 +244,16 @@ impl World {
     }
 
     fn feed_broker(&mut self, key: u64, link: &mut Link, now: Instant) -> bool {
-        let arriving = link.ways[0].take(now);
+        // What a broker does not read stays on its way, and fills the pipe.
+        let reads = self.broker.wants_input(link.id);
+        let arriving = if reads { link.ways[0].take(now) } else { Bytes::new() };
         let mut moved = !arriving.is_empty();
         if moved {
             self.history.add(key * 2, &arriving);
             link.at_broker.extend_from_slice(&arriving);
             link.wake();
         }
-        if !link.at_broker.is_empty() && self.broker.wants_input(link.id) {
+        if !link.at_broker.is_empty() && reads {
             let before = link.at_broker.clone();
             let open = self.broker.transport(link.id) == Transport::Open;
             self.broker.handle_bytes(link.id, &mut link.at_broker, now);
@@ -282,7 +291,11 @@ impl World {
     /// When something happens by itself.
     fn due(&self) -> Option<Instant> {
         let links = self.links.values().filter(|link| !link.left);
-        let of_links = links.flat_map(|link| link.ways.iter().filter_map(way::Way::due).chain(link.lingers));
+        let of_links = links.flat_map(|link| {
+            // What a broker does not read waits for the broker, not for a time.
+            let to_broker = link.ways[0].due().filter(|_| self.broker.wants_input(link.id));
+            [to_broker, link.ways[1].due(), link.lingers].into_iter().flatten()
+        });
         of_links.chain(self.broker.poll_deadline()).min()
     }
 }

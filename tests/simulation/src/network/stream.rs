@@ -42,7 +42,7 @@ impl AsyncWrite for Stream {
         if link.end.is_some() || link.shut {
             return broken();
         }
-        let room = pipe.saturating_sub(link.ways[0].len() + link.at_broker.len());
+        let room = pipe.saturating_sub(link.ways[0].len());
         if room == 0 {
             link.writer = Some(context.waker().clone());
             return Poll::Pending;

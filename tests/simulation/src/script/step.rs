@@ -129,6 +129,8 @@ verbs! {
     /// The broker loses a queue for no reason that the ledger knows. No seed does this: it shows
     /// that a run can fail.
     MislayQueue "broker-mislay-queue" ["queue"]
+    /// A task panics. No seed does this either.
+    Panic "broker-panic" []
     /// The broker cancels a consumer.
     CancelConsumer "broker-cancel-consumer" ["client" "channel" "place"]
     /// The user of all clients is deleted.
