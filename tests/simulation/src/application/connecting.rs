@@ -4,7 +4,7 @@ use std::fmt::{Debug, Display};
 use std::sync::Arc;
 use std::time::Duration;
 
-use leveret::{Channel, Connection, ConnectionParameters};
+use leveret::{Channel, Connection, ConnectionParameters, Recovery};
 
 use super::{Application, Client, Outcome, Slot, outcome};
 use crate::script::{Step, Verb};
@@ -57,8 +57,17 @@ impl Application {
 
     /// Connects to the broker. This is the only place where a client does so.
     async fn dial(&self, number: u32) -> Result<Connection, Outcome> {
-        let stream = self.network.dial(number as usize).map_err(|error| Outcome::Refused(error.to_string()))?;
-        Connection::open_on(stream, self.parameters()).await.map_err(Outcome::Failed)
+        let recovery = match self.settings.recovery {
+            0 => {
+                let stream = self.network.dial(number as usize).map_err(|error| Outcome::Refused(error.to_string()))?;
+                return Connection::open_on(stream, self.parameters()).await.map_err(Outcome::Failed);
+            }
+            1 => Recovery::Topology,
+            _ => Recovery::Connection,
+        };
+        let network = self.network.clone();
+        let connector = move || std::future::ready(network.dial(number as usize));
+        Connection::open_with(connector, self.parameters().recovery(recovery)).await.map_err(Outcome::Failed)
     }
 
     fn parameters(&self) -> ConnectionParameters {
@@ -67,6 +76,11 @@ impl Application {
         ConnectionParameters::default()
             .heartbeat(heartbeat)
             .call_timeout(Duration::from_secs(20))
+            .down_timeout(Duration::from_secs(15))
+            .recovery_delay(Duration::from_millis(200))
+            .recovery_max_delay(Duration::from_secs(2))
+            .recovery_stable_after(Duration::from_secs(2))
+            .recovery_refusals(1000)
             .blocked_connection_timeout((blocked > 0).then(|| Duration::from_secs(blocked.into())))
     }
 
