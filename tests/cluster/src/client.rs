@@ -1,12 +1,8 @@
-//! A client that survives the loss of its node: it opens another connection, declares its queue and
-//! consumes again.
-//!
-//! Only [`Supervisor`] knows how that is done. Publishers and consumers use [`Client`].
+//! A client that survives the loss of its node, by a connection that is recovered with its topology.
 
 use std::time::{Duration, Instant};
 
-use leveret::config::EndpointOrder;
-use leveret::{Connection, ConnectionParameters, Consumer, Delivery, Publisher};
+use leveret::{Connection, ConnectionEvent, ConnectionParameters, Consumer, Delivery, Publisher, Recovery};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -58,10 +54,11 @@ impl Client {
         Ok(Self { publishers: to_publish, consumers: to_consume, consumer: None, stop, supervisor })
     }
 
-    /// Waits while there is no connection. Returns `None` if the client has ended.
+    /// Returns the publisher, which waits while the connection is lost. Returns `None` if the client
+    /// has ended.
     pub(crate) async fn publisher(&mut self) -> Option<Publisher> {
-        let is_open = |publisher: &Option<Publisher>| publisher.as_ref().is_some_and(|one| one.channel().is_open());
-        self.publishers.wait_for(is_open).await.ok()?.clone()
+        let publisher = self.publishers.wait_for(Option::is_some).await.ok()?.clone()?;
+        publisher.channel().closed_by().is_none().then_some(publisher)
     }
 
     /// Returns the next delivery of any connection, or `None` if the client has ended. If the
@@ -69,11 +66,11 @@ impl Client {
     pub(crate) async fn next(&mut self) -> Option<Delivery> {
         loop {
             if let Some(consumer) = &mut self.consumer {
-                if let Some(Ok(delivery)) = consumer.next().await {
-                    return Some(delivery);
+                match consumer.next().await {
+                    Some(Ok(delivery)) => return Some(delivery),
+                    Some(Err(error)) => eprintln!("    a consumer ended: {error}"),
+                    None => {}
                 }
-                // A consumer that was cancelled on an open channel would otherwise stay away.
-                let _closed = consumer.channel().close().await;
             }
             self.consumer = None;
             self.consumer = Some(self.consumers.recv().await?);
@@ -88,10 +85,7 @@ impl Client {
     }
 }
 
-/// Keeps a client connected.
-///
-/// A connection that recovers by itself does the same: then `run` opens once, and reports what the
-/// connection's events say about losses and recoveries.
+/// Opens a connection, and notes when it is lost and recovered.
 #[derive(Debug)]
 struct Supervisor {
     parameters: ConnectionParameters,
@@ -103,44 +97,55 @@ struct Supervisor {
 
 impl Supervisor {
     async fn run(mut self, mut stopped: oneshot::Receiver<()>) -> Vec<Outage> {
+        let publisher = tokio::select! {
+            publisher = self.establish() => publisher,
+            _ = &mut stopped => return self.outages,
+        };
+        let connection = publisher.channel().connection();
+        let mut events = connection.events();
+        self.publishers.send_replace(Some(publisher.clone()));
         loop {
-            let publisher = tokio::select! {
-                publisher = self.establish() => publisher,
-                _ = &mut stopped => return self.outages,
-            };
-            if let Some(outage) = self.outages.last_mut() {
-                outage.recovered = Some(Instant::now());
-            }
-            self.publishers.send_replace(Some(publisher.clone()));
-            let cause = tokio::select! {
-                cause = publisher.channel().closed() => cause.to_string(),
+            let event = tokio::select! {
+                event = events.next() => event,
                 _ = &mut stopped => {
-                    let _closed = publisher.channel().connection().close().await;
+                    let _closed = connection.close().await;
                     return self.outages;
                 }
             };
-            self.outages.push(Outage { lost: Instant::now(), recovered: None, cause });
-            // After the first connection the nodes are equals.
-            self.parameters = self.parameters.endpoint_order(EndpointOrder::Shuffled);
-            tokio::spawn(async move { publisher.channel().connection().close().await });
+            match event {
+                Some(ConnectionEvent::Lost { cause, .. }) => {
+                    let cause = cause.to_string();
+                    self.outages.push(Outage { lost: Instant::now(), recovered: None, cause });
+                }
+                Some(ConnectionEvent::Recovered { .. }) => {
+                    if let Some(outage) = self.outages.last_mut() {
+                        outage.recovered = Some(Instant::now());
+                    }
+                }
+                Some(ConnectionEvent::Closed(error)) => eprintln!("    a connection ended: {error}"),
+                Some(_) => {}
+                None => return self.outages,
+            }
         }
     }
 
     /// Tries until there is a connection with all that the client needs.
     async fn establish(&self) -> Publisher {
-        let mut pause = Duration::from_millis(50);
         loop {
             if let Ok(Ok(publisher)) = within(ATTEMPT, "an attempt", self.open()).await {
                 return publisher;
             }
-            tokio::time::sleep(pause.mul_f64(fastrand::f64())).await;
-            pause = MAX_PAUSE.min(pause * 2);
+            tokio::time::sleep(MAX_PAUSE.mul_f64(fastrand::f64())).await;
         }
     }
 
     async fn open(&self) -> leveret::Result<Publisher> {
         let Work { queue, prefetch } = &self.work;
-        let connection = Connection::open(&self.parameters).await?;
+        let parameters = self.parameters.clone().recovery(Recovery::Topology);
+        // Nodes that start refuse for a while.
+        let parameters = parameters.recovery_delay(Duration::from_millis(100)).recovery_max_delay(MAX_PAUSE);
+        let parameters = parameters.recovery_refusals(1000).down_timeout(Duration::from_secs(300));
+        let connection = Connection::open(&parameters).await?;
         let channel = connection.open_channel().await?;
         channel.queue_declare(queue).durable(true).arguments(quorum()).await?;
         let publisher = channel.confirm_select().await?;
