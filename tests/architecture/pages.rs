@@ -18,6 +18,23 @@ fn every_file_that_a_page_names_exists() {
     }
 }
 
+#[test]
+fn every_test_that_the_readme_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let named: Vec<Vec<&str>> = readme
+        .lines()
+        .map(|line| line.split('`').skip(1).step_by(2).collect::<Vec<_>>())
+        .filter(|code| code.first().is_some_and(|path| path.starts_with("tests/") || path.starts_with("src/")))
+        .filter(|code| code.len() == 2)
+        .collect();
+    assert!(named.len() > 10, "the README names tests");
+    for code in named {
+        let text = fs::read_to_string(root.join(code[0])).unwrap();
+        assert!(text.contains(&format!("fn {}(", code[1])), "{} has {}", code[0], code[1]);
+    }
+}
+
 /// What stands between backquotes and has the form of a path in the repository: a `/` or the end of
 /// a file's name in it, and neither a space nor a `:`.
 fn paths(text: &str) -> impl Iterator<Item = &str> {
