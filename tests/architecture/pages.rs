@@ -22,16 +22,17 @@ fn every_file_that_a_page_names_exists() {
 fn every_test_that_the_readme_names_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
-    let named: Vec<Vec<&str>> = readme
+    let named: Vec<(&str, &str)> = readme
         .lines()
-        .map(|line| line.split('`').skip(1).step_by(2).collect::<Vec<_>>())
-        .filter(|code| code.first().is_some_and(|path| path.starts_with("tests/") || path.starts_with("src/")))
-        .filter(|code| code.len() == 2)
+        .filter_map(|line| match line.split('`').skip(1).step_by(2).collect::<Vec<_>>()[..] {
+            [path, test] if line.starts_with('|') && path.ends_with(".rs") => Some((path, test)),
+            _ => None,
+        })
         .collect();
     assert!(named.len() > 10, "the README names tests");
-    for code in named {
-        let text = fs::read_to_string(root.join(code[0])).unwrap();
-        assert!(text.contains(&format!("fn {}(", code[1])), "{} has {}", code[0], code[1]);
+    for (path, test) in named {
+        let text = fs::read_to_string(root.join(path)).unwrap();
+        assert!(text.contains(&format!("fn {test}(")), "{path} has {test}");
     }
 }
 
