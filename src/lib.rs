@@ -60,9 +60,9 @@
 //! ([`hint`](Error::hint)). Futures are cancel-safe: the documentation of each says what becomes of
 //! its request when the future is dropped.
 //!
-//! With `recovery=topology`, a connection survives the loss of its transport: it connects again, and
-//! restores what the broker lost. The module `recovering` says what survives, what is lost, what may
-//! arrive twice, and how to choose.
+//! With `recovery=topology`, a connection survives the loss of its transport: it connects again,
+//! and restores what the broker lost. The module `recovering` says what survives, what is lost,
+//! what may arrive twice, and how to choose.
 //!
 //! # Other ways in
 //!

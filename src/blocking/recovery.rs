@@ -57,8 +57,8 @@ impl Connection {
         self.inner.forget_queue(name)
     }
 
-    /// Forgets an exchange with its bindings, so that they do not come back after a loss. The broker
-    /// keeps them. Returns `false` if the exchange is not recorded.
+    /// Forgets an exchange with its bindings, so that they do not come back after a loss. The
+    /// broker keeps them. Returns `false` if the exchange is not recorded.
     pub fn forget_exchange(&self, name: impl Into<ShortString>) -> bool {
         self.inner.forget_exchange(name)
     }

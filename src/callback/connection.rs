@@ -112,7 +112,8 @@ impl<S: 'static> Connection<S> {
 
     /// Uses a connection that is being opened in another way, such as by
     /// [`Reactor::open_on`](crate::readiness::Reactor::open_on) over a stream that the caller made,
-    /// or by `Reactor::open_with` over sockets that the caller makes again after a loss. Calls `on_open` once, as [`Connection::open`] does.
+    /// or by `Reactor::open_with` over sockets that the caller makes again after a loss. Calls
+    /// `on_open` once, as [`Connection::open`] does.
     pub fn wait_for(
         handle: &Handle<S>,
         opening: impl Future<Output = Result<asynchronous::Connection>> + 'static,

@@ -59,8 +59,8 @@ impl<S: 'static> Connection<S> {
         self.inner().is_ok_and(|connection| connection.forget_queue(name))
     }
 
-    /// Forgets an exchange with its bindings, so that they do not come back after a loss. The broker
-    /// keeps them. Returns `false` if the exchange is not recorded.
+    /// Forgets an exchange with its bindings, so that they do not come back after a loss. The
+    /// broker keeps them. Returns `false` if the exchange is not recorded.
     pub fn forget_exchange(&self, name: impl Into<ShortString>) -> bool {
         self.inner().is_ok_and(|connection| connection.forget_exchange(name))
     }

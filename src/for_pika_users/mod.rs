@@ -72,8 +72,8 @@
 //!   the connections in;
 //! * settings of OpenSSL: TLS is that of rustls.
 //!
-//! A connection that was lost is not opened again by itself, here as there: [`programs`] shows how
-//! to do so.
+//! A connection that was lost is not opened again by itself, here as there, unless the parameters
+//! say so: see [`recovering`](crate::recovering). [`programs`] shows how a program does it.
 
 pub mod names;
 pub mod programs;

@@ -41,7 +41,9 @@
 //! };
 //! let connection = Connection::open_with(connect, "amqp://localhost?recovery=topology").await?;
 //! # let channel = connection.open_channel().await?;
+//! # let mut events = connection.events();
 //! # broker.state().inject(Target::All, Fault::Drop);
+//! # while !matches!(events.next().await, Some(leveret::ConnectionEvent::Recovered { .. }) | None) {}
 //! # channel.queue_declare("jobs").await?;
 //! # assert_eq!(connection.generation(), 1);
 //! # connection.close().await

@@ -4,6 +4,7 @@
 mod channels;
 mod down;
 mod topology;
+mod transports;
 
 use std::future::ready as now;
 use std::sync::Arc;
