@@ -5,6 +5,7 @@
 mod connections;
 mod permissions;
 mod restricted;
+mod survival;
 mod users;
 mod virtual_hosts;
 
