@@ -17,24 +17,38 @@ pub(crate) struct TlsStream<S> {
     stream: S,
     /// Whether `close_notify` was sent.
     ended: bool,
+    /// How a write failed during the handshake.
+    unwritten: Option<io::Error>,
+    /// How a read failed. It is reported after what was decrypted before it.
+    failed: Option<io::Error>,
 }
 
 impl<S: Stream> TlsStream<S> {
     /// Begins a session. To be followed by [`TlsStream::poll_handshake`].
     pub(crate) fn new(config: Arc<ClientConfig>, name: ServerName<'static>, stream: S) -> Result<Self, rustls::Error> {
-        Ok(Self { session: ClientConnection::new(config, name)?, stream, ended: false })
+        Ok(Self { session: ClientConnection::new(config, name)?, stream, ended: false, unwritten: None, failed: None })
     }
 
-    /// Performs the TLS handshake.
+    /// Performs the TLS handshake. After a failed write, what has arrived is still read: the other
+    /// side may have sent an alert before it closed the stream.
     pub(crate) fn poll_handshake(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            ready!(self.poll_pass_on(context))?;
+            if self.unwritten.is_none() {
+                self.unwritten = ready!(self.poll_pass_on(context)).err();
+            }
             if !self.session.is_handshaking() {
-                return self.stream.poll_flush(context);
+                // A write that failed fails again, and who writes then reads on.
+                return if self.unwritten.is_some() { Poll::Ready(Ok(())) } else { self.stream.poll_flush(context) };
             }
-            if ready!(self.poll_receive(context))? == 0 {
-                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
-            }
+            let ended = match ready!(self.poll_receive(context)) {
+                Ok(0) => io::ErrorKind::UnexpectedEof.into(),
+                Ok(_) => continue,
+                Err(error) => error,
+            };
+            // A broken pipe says no more than the end of the stream.
+            let unwritten = self.unwritten.take().filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
+            let is_alert = ended.kind() == io::ErrorKind::InvalidData;
+            return Poll::Ready(Err(if is_alert { ended } else { unwritten.unwrap_or(ended) }));
         }
     }
 
@@ -89,9 +103,13 @@ impl<S: Stream> TlsStream<S> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
+            if let Some(error) = self.failed.take() {
+                return Poll::Ready(Err(error));
+            }
             // At the end of the stream, the reader reports an error unless the other side sent
-            // `close_notify`.
-            ready!(self.poll_receive(context))?;
+            // `close_notify`. Of what was received together, a record may be refused after others
+            // were decrypted.
+            self.failed = ready!(self.poll_receive(context)).err();
         }
     }
 }

@@ -1,17 +1,22 @@
 //! TLS on an in-memory pipe: silence, garbage and ends in the middle of it, in virtual time.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use leveret::config::{Pem, Tls};
+use leveret::protocol::{ReplyCode, connection};
 use leveret::{Connection, ConnectionParameters, Error, ErrorKind, Phase};
 use leveret_test_support::attention::{Attention, drop_after, in_turn};
+use leveret_test_support::frames::octets_of_method;
 use leveret_test_support::{Peer, oblige};
 use rcgen::{Certificate, CertificateParams, KeyPair};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, copy_bidirectional};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
@@ -209,4 +214,61 @@ async fn an_open_that_is_dropped_anywhere_leaves_nothing_but_a_closed_transport(
         panic!("it never opens");
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_before_a_record_that_is_refused_is_read_first() {
+    let identity = Identity::new();
+    let (client, server) = tokio::io::duplex(CAPACITY);
+    let script = async {
+        let mut peer = Peer::on(identity.acceptor.accept(server).await.unwrap());
+        peer.shake_hands().await;
+        peer.into_stream()
+    };
+    let (opened, mut secured) = tokio::join!(Connection::open_on(client, identity.parameters()), script);
+    let connection = opened.unwrap();
+    let forced = connection::Close::default().reply_code(ReplyCode::CONNECTION_FORCED);
+    secured.write_all(&octets_of_method(0, &forced)).await.unwrap();
+    secured.flush().await.unwrap();
+    // A record of application data that nobody encrypted, which arrives together with the close.
+    let garbage = [&[23, 3, 3, 0, 32][..], &[0; 32]].concat();
+    secured.get_mut().0.write_all(&garbage).await.unwrap();
+    let error = connection.closed().await;
+    assert_eq!(error.reply_code(), Some(ReplyCode::CONNECTION_FORCED), "{error:?}");
+}
+
+/// A transport that writes nothing.
+struct Unwritable(DuplexStream);
+
+impl AsyncRead for Unwritable {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, to)
+    }
+}
+
+impl AsyncWrite for Unwritable {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alert_that_has_arrived_is_the_reason_although_a_write_fails() {
+    let identity = Identity::new();
+    // A fatal alert, handshake_failure; or nothing but the end.
+    for (sent, kind) in [(&[21, 3, 3, 0, 2, 2, 40][..], ErrorKind::Tls), (&[], ErrorKind::Io)] {
+        let (client, mut server) = tokio::io::duplex(CAPACITY);
+        server.write_all(sent).await.unwrap();
+        drop(server);
+        let error = Connection::open_on(Unwritable(client), identity.parameters()).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+    }
 }

@@ -1,9 +1,13 @@
 //! The two ways to the broker: within the process, and by TCP.
 
+use std::time::Duration;
+
 use leveret::broker::{Broker, Settings, User};
 use leveret::protocol::{basic, confirm, queue};
-use leveret::{Connection, ErrorKind, Properties};
+use leveret::{Connection, ConnectionParameters, ErrorKind, Properties};
+use leveret_test_support::client::Client;
 use leveret_test_support::frames::content_octets;
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -74,6 +78,28 @@ async fn what_a_client_said_before_it_went_still_counts() {
     drop(client);
     soon(broker.until(|state| state.connections().is_empty())).await;
     assert_eq!(ready(&broker, "q"), MESSAGES);
+}
+
+#[tokio::test]
+async fn what_a_client_said_before_it_reset_its_socket_still_counts() {
+    let broker = Broker::new();
+    let listener = broker.listen("127.0.0.1:0").await.unwrap();
+    let socket = TcpStream::connect(listener.address()).await.unwrap();
+    socket.set_nodelay(true).unwrap();
+    SockRef::from(&socket).set_linger(Some(Duration::ZERO)).unwrap();
+    let mut client = Client::on(socket, ConnectionParameters::default()).open_channel().await;
+    client.call(1, queue::Declare::default().queue("q")).await;
+    client.call(1, basic::Consume::default().queue("q").consumer_tag("c")).await;
+    let id = broker.state().connections()[0].id;
+    // The broker has read everything, and sleeps. The runtime looks at no socket until this test
+    // waits.
+    client.call(1, queue::Declare::default().queue("elsewhere")).await;
+    client.publish(1, "", "elsewhere", "x").await;
+    drop(client);
+    // What the broker writes now meets the reset, before the publish is reported.
+    assert!(broker.state().cancel_consumer(id, 1, "c", true));
+    soon(broker.until(|state| state.connections().is_empty())).await;
+    assert_eq!(ready(&broker, "elsewhere"), 1);
 }
 
 #[tokio::test]

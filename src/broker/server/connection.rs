@@ -28,6 +28,9 @@ pub(super) struct Connection<T> {
     writing: Outbound,
     timer: Pin<Box<Sleep>>,
     armed: bool,
+    /// Set when a write has failed, after which nothing more is written: when everything that the
+    /// client sent before has been read.
+    broken: Option<Pin<Box<Sleep>>>,
     /// The time limit for the end of the transport, set when the state has closed it.
     ending: Option<Pin<Box<Sleep>>>,
     /// Whether the last byte was written and the outgoing direction was shut down.
@@ -42,6 +45,10 @@ const READ_CHUNK: usize = 16 * 1024;
 
 /// The number of writes or reads after which the task lets others run.
 const BUDGET: usize = 32;
+
+/// The resolution of timers. One that is set this much ahead fires after a check for readiness that
+/// has not begun yet.
+const TICK: Duration = Duration::from_millis(1);
 
 /// How long a client may take to read the last bytes and to end its side.
 const LINGER: Duration = Duration::from_secs(5);
@@ -67,6 +74,7 @@ impl<T: Stream> Connection<T> {
             writing: Outbound::new(),
             timer,
             armed: false,
+            broken: None,
             ending: None,
             shut: false,
             stepping: false,
@@ -99,12 +107,13 @@ impl<T: Stream> Connection<T> {
                 _ => Moved::Nothing,
             };
             let timed = self.poll_time(context, look.transport);
-            if wrote == Moved::Lost && look.wants_input {
-                // The client may have sent something before its transport failed.
-                while self.poll_read(context) == Moved::Some {}
-            }
             match (wrote, read, timed) {
-                (Moved::Lost, ..) | (_, Moved::Lost, _) | (.., Moved::Lost) => return Poll::Ready(()),
+                (_, Moved::Lost, _) | (.., Moved::Lost) => return Poll::Ready(()),
+                // The client may have sent something before its transport failed.
+                (Moved::Lost, Moved::Nothing, _) if !look.wants_input || self.has_read_all(context) => {
+                    return Poll::Ready(());
+                }
+                (Moved::Lost, Moved::Nothing, Moved::Nothing) if !look.ready => return Poll::Pending,
                 (Moved::Nothing, Moved::Nothing, Moved::Nothing) if !look.ready => return Poll::Pending,
                 _ => {}
             }
@@ -115,6 +124,9 @@ impl<T: Stream> Connection<T> {
 
     /// Writes what waits, as much as the transport accepts.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Moved {
+        if self.broken.is_some() {
+            return Moved::Lost;
+        }
         if self.writing.is_empty() {
             return match self.transport.poll_flush(context) {
                 Poll::Ready(Err(_)) => Moved::Lost,
@@ -126,6 +138,14 @@ impl<T: Stream> Connection<T> {
             Poll::Ready(Ok(_)) => Moved::Some,
             Poll::Ready(Err(_)) => Moved::Lost,
         }
+    }
+
+    /// After a failed write and a read that found nothing: whether nothing can be found any more. A
+    /// read alone does not prove that, because the runtime does not try it before the transport is
+    /// reported as readable.
+    fn has_read_all(&mut self, context: &mut Context<'_>) -> bool {
+        let broken = self.broken.get_or_insert_with(|| Box::pin(tokio::time::sleep(TICK)));
+        broken.as_mut().poll(context).is_ready()
     }
 
     /// Hands in what the state has not taken yet, if it may take it by now, or what the transport

@@ -40,6 +40,7 @@ mod heartbeats;
 mod interop;
 mod large_headers;
 mod lifecycle;
+mod listing;
 mod messages;
 mod operator;
 mod order_of_answers;

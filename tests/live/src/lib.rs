@@ -29,9 +29,11 @@ pub mod client;
 mod command;
 mod disturbed;
 mod embedded;
+pub mod listing;
 mod operator;
 pub mod raw;
 pub mod secure;
+pub mod survivor;
 
 use std::env;
 use std::future::Future;

@@ -9,6 +9,7 @@ mod permissions;
 mod restarts;
 mod restricted;
 mod survival;
+mod survivor;
 mod users;
 mod virtual_hosts;
 

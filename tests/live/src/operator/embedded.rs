@@ -6,6 +6,7 @@ use leveret::broker::{self, Broker};
 
 use super::{Act, Alarm, Permissions};
 use crate::embedded::Embedded;
+use crate::listing::Listing;
 
 /// The alarms that are on, at the only broker that has any.
 static ALARMS: Mutex<Vec<Alarm>> = Mutex::new(Vec::new());
@@ -59,6 +60,24 @@ impl Embedded {
     pub(super) async fn connection_names(&self) -> Vec<String> {
         let connections = self.broker.state().connections();
         connections.into_iter().filter(|connection| connection.open).filter_map(|connection| connection.name).collect()
+    }
+
+    /// It does not say how many messages a consumer may have.
+    #[allow(clippy::unused_async, reason = "it is called as its counterpart is")]
+    pub(super) async fn listing(&self, virtual_host: &str) -> Listing {
+        let state = self.broker.state();
+        let exchanges = state.exchanges(virtual_host).iter().map(|exchange| format!("{exchange:?}")).collect();
+        let bindings = state.bindings(virtual_host).iter().map(|binding| format!("{binding:?}")).collect();
+        let queues = state.queues(virtual_host).into_iter().map(|queue| {
+            let flags = (queue.durable, queue.auto_delete, queue.exclusive.is_some());
+            format!("{}: durable, auto-delete, exclusive {flags:?}, {:?}", queue.name, queue.arguments)
+        });
+        let consumers = state.consumers(virtual_host).into_iter().map(|consumer| {
+            let flags = (consumer.active, consumer.exclusive, consumer.no_ack);
+            let (queue, tag) = (consumer.queue, consumer.tag);
+            format!("{queue}, {tag}: active, exclusive, no-ack {flags:?}, {:?}", consumer.arguments)
+        });
+        Listing::new([exchanges, queues.collect(), bindings, consumers.collect()])
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rabbitmq::RabbitMq;
 
 use crate::embedded::{self as brokers, Embedded};
+use crate::listing::Listing;
 use crate::variable;
 
 /// Somebody who may do everything to one broker. Each method returns when the broker says that it
@@ -187,6 +188,14 @@ impl Operator {
         match &self.0 {
             Broker::RabbitMq(broker) => broker.connection_names().await,
             Broker::Embedded(broker) => broker.connection_names().await,
+        }
+    }
+
+    /// What the broker lists of a virtual host.
+    pub async fn listing(&self, virtual_host: &str) -> Listing {
+        match &self.0 {
+            Broker::RabbitMq(broker) => broker.listing(virtual_host).await,
+            Broker::Embedded(broker) => broker.listing(virtual_host).await,
         }
     }
 

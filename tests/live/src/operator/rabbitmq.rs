@@ -2,6 +2,7 @@
 
 use super::{Act, Alarm};
 use crate::command;
+use crate::listing::{Listing, rows_of_json};
 
 /// The `rabbitmqctl` of one node.
 pub(super) struct RabbitMq {
@@ -74,6 +75,21 @@ impl RabbitMq {
 
     pub(super) async fn connection_names(&self) -> Vec<String> {
         self.named_connections().await.into_iter().map(|(_, name)| name).collect()
+    }
+
+    pub(super) async fn listing(&self, virtual_host: &str) -> Listing {
+        let list = async |command: &str, columns: &str| {
+            let common = ["-q", command, "--formatter", "json", "-p", virtual_host];
+            let arguments: Vec<&str> = common.into_iter().chain(columns.split(' ')).collect();
+            rows_of_json(&self.control(&arguments).await)
+        };
+        let (exchanges, queues, bindings, consumers) = tokio::join!(
+            list("list_exchanges", "name type durable auto_delete internal arguments"),
+            list("list_queues", "name type durable auto_delete exclusive arguments exclusive_consumer_tag"),
+            list("list_bindings", "source_name source_kind destination_name destination_kind routing_key arguments"),
+            list("list_consumers", "queue_name consumer_tag ack_required prefetch_count active arguments"),
+        );
+        Listing::new([exchanges, queues, bindings, consumers])
     }
 
     async fn process_of(&self, name: &str) -> String {

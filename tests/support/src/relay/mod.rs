@@ -162,7 +162,8 @@ impl Relay {
     }
 
     /// Resets the broker's side of every connection, and lets the clients know nothing: what they
-    /// send is dropped, and nothing comes. So does a network that has forgotten a silent connection.
+    /// send is dropped, and nothing comes. So does a network that has forgotten a silent
+    /// connection.
     pub fn forget(&self) {
         self.set_both(Fate::Swallow);
         let _making = self.shared.making();
