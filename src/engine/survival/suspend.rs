@@ -211,15 +211,8 @@ impl Engine {
         let bodies = std::mem::take(&mut self.outbound).into_bodies();
         self.discarded.bodies.extend(bodies);
         self.written = self.taken;
-        self.state = ConnectionLife::Open;
-        self.survival_over(closure);
-        self.notify_supervisor();
-    }
-
-    fn survival_over(&mut self, closure: Arc<Closure>) {
-        let survival = self.survival.take();
         self.finish_for_good(closure);
-        self.survival = survival;
+        self.notify_supervisor();
     }
 }
 

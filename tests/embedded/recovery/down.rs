@@ -77,3 +77,25 @@ async fn a_channel_that_is_opened_while_down_opens_later() {
     let channel = long(opening).await.unwrap().unwrap();
     soon(channel.queue_declare("jobs")).await.unwrap();
 }
+
+// Found by the simulation (seed 757): what waited for the recovery waited for ever after the close.
+#[tokio::test(start_paused = true)]
+async fn a_close_while_down_ends_what_waits() {
+    let world = World::new().await;
+    world.cut_off();
+    settle().await;
+    let channel = world.channel.clone();
+    let declare = tokio::spawn(async move { channel.queue_declare("never").await });
+    let channel = world.channel.clone();
+    let publish = tokio::spawn(async move { channel.publish("", "never", "x").await });
+    let connection = world.connection.clone();
+    let open = tokio::spawn(async move { connection.open_channel().await.map(drop) });
+    settle().await;
+    soon(world.connection.close()).await.unwrap();
+    let errors = [
+        soon(declare).await.unwrap().unwrap_err(),
+        soon(publish).await.unwrap().unwrap_err(),
+        soon(open).await.unwrap().unwrap_err(),
+    ];
+    assert!(errors.iter().all(|error| error.is_not_sent() && error.is_requested()), "{errors:?}");
+}

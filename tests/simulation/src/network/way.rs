@@ -65,6 +65,10 @@ impl Way {
     /// Ends delays and silence; what is on its way keeps its time.
     pub(super) fn heal(&mut self) {
         (self.delay, self.silent, self.trickle) = (Duration::ZERO, false, None);
+        // A cut that has happened stays.
+        if !self.is_cut() {
+            self.cut_after = None;
+        }
     }
 
     pub(super) fn clear(&mut self) {
