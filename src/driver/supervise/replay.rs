@@ -175,12 +175,13 @@ impl<'a, R: Runtime> Restoring<'a, R> {
     async fn perform(&mut self) -> Result<(), Void> {
         loop {
             self.send_steps().await?;
+            // What depends on something that failed has failed by now.
+            self.report();
             if self.waits.is_empty() {
                 return Ok(());
             }
             let (id, is_consumer, answer) = self.next_answer().await;
             self.handle(id, is_consumer, answer).await?;
-            self.report();
         }
     }
 

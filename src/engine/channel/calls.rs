@@ -180,10 +180,12 @@ impl Calls {
         self.cancels.contains_key(tag)
     }
 
-    /// Whether a consumer is being started again.
+    /// Whether the first consume without an answer starts a consumer again. A close that blames a
+    /// consume is about that one.
     pub(in crate::engine) fn is_restarting(&self) -> bool {
-        let starts = |call: &PendingCall| matches!(&call.effect, Effect::Consume(starting) if starting.again);
-        self.consumes.values().flatten().any(starts)
+        let named = self.consumes.values().filter_map(VecDeque::front);
+        let first = named.chain(self.unnamed.front()).min_by_key(|call| call.number);
+        first.is_some_and(|call| matches!(&call.effect, Effect::Consume(starting) if starting.again))
     }
 
     /// Whether a consumer that was requested with exactly this tag is starting.

@@ -132,3 +132,46 @@ async fn a_filter_decides_what_comes_back_and_a_consumer_that_does_not_ends() {
     assert_eq!(soon(ended.try_next()).await.unwrap_err().kind(), leveret::ErrorKind::ConnectionClosed);
     assert!(soon(ended.try_next()).await.unwrap().is_none());
 }
+
+// Found by the simulation (seed 1726).
+#[tokio::test(start_paused = true)]
+async fn a_consumer_whose_queue_is_gone_after_the_loss_ends_and_is_reported() {
+    let world = World::new().await;
+    let other = soon(leveret::Connection::open_on(world.broker.connect(), "amqp://localhost")).await.unwrap();
+    let foreign = soon(other.open_channel()).await.unwrap();
+    soon(foreign.queue_declare("foreign").exclusive(false)).await.unwrap();
+    let mut consumer = soon(world.channel.consume("foreign")).await.unwrap();
+    let mut events = world.connection.events();
+    world.cut_off();
+    world.broker.state().delete_queue("/", "foreign");
+    settle().await;
+    world.reach();
+    let entity = loop {
+        match long(events.next()).await.unwrap() {
+            leveret::ConnectionEvent::EntityFailed(entity, error) => break (entity, error.reply_code()),
+            leveret::ConnectionEvent::Closed(error) => panic!("{error}"),
+            _ => {}
+        }
+    };
+    assert!(matches!(entity, (leveret::Entity::Consumer { .. }, Some(leveret::ReplyCode::NOT_FOUND))), "{entity:?}");
+    assert!(soon(consumer.try_next()).await.unwrap_err().is_not_found());
+    assert!(world.channel.is_open());
+}
+
+// Found by the simulation (seed 4009).
+#[tokio::test(start_paused = true)]
+async fn a_refused_request_of_the_application_closes_its_channel_while_consumers_start_again() {
+    let world = World::new().await;
+    soon(world.channel.queue_declare("jobs").durable(true)).await.unwrap();
+    let mut consumer = soon(world.channel.consume("jobs")).await.unwrap();
+    world.cut_off();
+    settle().await;
+    let channel = world.channel.clone();
+    let refused = tokio::spawn(async move { channel.consume("missing").await.map(drop) });
+    settle().await;
+    world.reach();
+    assert!(long(refused).await.unwrap().unwrap_err().is_not_found());
+    assert!(!world.channel.is_open());
+    assert!(long(consumer.try_next()).await.is_err());
+    assert!(world.connection.is_open());
+}
