@@ -59,9 +59,13 @@ impl Engine {
             }
             (Effect::Consume(starting), Method::BasicConsumeOk(ok)) if starting.again => {
                 let tag = ok.consumer_tag.clone();
-                let consumer = self.start_consumer(key, &tag, &starting);
+                // It is gone if its channel was closed since.
+                let known = self.consumer_of(key, &tag);
+                let consumer = known.and_then(|_| self.start_consumer(key, &tag, &starting));
                 self.send_deferred_cancels(key, &tag);
-                self.tell_channel(key, &ChannelNotice::ConsumerRecovered(tag.clone()));
+                if consumer.is_some() {
+                    self.tell_channel(key, &ChannelNotice::ConsumerRecovered(tag.clone()));
+                }
                 // It may have been dropped while it was started.
                 if let Some(consumer) = consumer.filter(|consumer| self.is_abandoned(*consumer)) {
                     let ending = Ending::Known(consumer);

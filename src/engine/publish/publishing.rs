@@ -260,12 +260,15 @@ impl Engine {
     /// rest is queued when these were written.
     fn publish_waiting(&mut self) {
         const AT_ONCE: usize = 64 * 1024;
-        while self.outbound.len() < AT_ONCE
-            && let Some((key, Waiting { waiter, confirm, mandatory, frames })) = self.gate.admit()
-        {
-            self.publish_frames(key, frames, confirm, mandatory);
-            self.events.push_back(Event::Completed(waiter, Completion::Published));
-        }
+        while self.outbound.len() < AT_ONCE && self.publish_next() {}
+    }
+
+    /// Queues the publish whose turn it is, if the gate lets it through.
+    pub(in crate::engine) fn publish_next(&mut self) -> bool {
+        let Some((key, Waiting { waiter, confirm, mandatory, frames })) = self.gate.admit() else { return false };
+        self.publish_frames(key, frames, confirm, mandatory);
+        self.events.push_back(Event::Completed(waiter, Completion::Published));
+        true
     }
 
     /// Applies an ack or nack of the broker.

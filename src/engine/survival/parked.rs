@@ -23,6 +23,8 @@ pub(in crate::engine) struct Parking {
 
 #[derive(Debug)]
 struct Parked {
+    /// Its turn among the publishes that wait at the gate.
+    turn: u64,
     until: Instant,
     waiter: Option<WaiterId>,
     octets: u64,
@@ -96,7 +98,8 @@ impl Engine {
         let before = survival.parking.requests.back().map(|parked| parked.until);
         let until = waiter.map(|(_, now)| now + patience).or(before);
         let Some(until) = until else { return Err(failure) };
-        survival.parking.push(Parked { until, waiter: waiter.map(|(waiter, _)| waiter), octets, request });
+        let turn = self.gate.take_turn();
+        survival.parking.push(Parked { turn, until, waiter: waiter.map(|(waiter, _)| waiter), octets, request });
         self.notify_supervisor();
         Ok(())
     }
@@ -199,11 +202,14 @@ impl Engine {
         self.complete(parked.waiter, Completion::Failed(failure.clone()));
     }
 
-    /// Sends what was parked, in order.
+    /// Sends what was parked, and the publishes that wait at the gate, in the order in which they
+    /// came. If the gate shuts, the publishes that remain wait, and calls pass them as always.
     pub(in crate::engine) fn release_parked(&mut self, now: Instant) {
         let waiting = self.survival.as_mut().map(|survival| std::mem::take(&mut survival.parking));
         let Some(mut waiting) = waiting else { return };
-        while let Some(parked) = waiting.pop() {
+        while let Some(turn) = waiting.requests.front().map(|parked| parked.turn) {
+            while self.gate.next_turn().is_some_and(|publish| publish < turn) && self.publish_next() {}
+            let Some(parked) = waiting.pop() else { return };
             let waiter = parked.waiter;
             let sent = match (parked.request, waiter) {
                 (Request::Open(key), Some(waiter)) => self.send_open(key, waiter, now),

@@ -99,3 +99,29 @@ async fn a_close_while_down_ends_what_waits() {
     ];
     assert!(errors.iter().all(|error| error.is_not_sent() && error.is_requested()), "{errors:?}");
 }
+
+// R13: a publish and a delete in the wrong order would lose the message.
+#[tokio::test(start_paused = true)]
+async fn calls_and_publishes_that_wait_together_are_sent_in_the_order_in_which_they_were_made() {
+    let world = World::new().await;
+    world.cut_off();
+    settle().await;
+    let (mut tasks, channel) = (Vec::new(), &world.channel);
+    for number in 0..5 {
+        let (declaring, publishing, queue) = (channel.clone(), channel.clone(), format!("q{number}"));
+        let name = queue.clone();
+        tasks.push(tokio::spawn(async move { declaring.queue_declare(&name).await.map(drop) }));
+        settle().await;
+        tasks.push(tokio::spawn(async move { publishing.publish("", &queue, "x").await }));
+        settle().await;
+    }
+    let purging = channel.clone();
+    tasks.push(tokio::spawn(async move { purging.queue_purge("q0").await.map(drop) }));
+    settle().await;
+    world.reach();
+    for task in tasks {
+        long(task).await.unwrap().unwrap();
+    }
+    settle().await;
+    assert_eq!([0, 1, 2, 3, 4].map(|number| ready(&world.broker, &format!("q{number}"))), [0, 1, 1, 1, 1]);
+}

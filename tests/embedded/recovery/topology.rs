@@ -175,3 +175,27 @@ async fn a_refused_request_of_the_application_closes_its_channel_while_consumers
     assert!(long(consumer.try_next()).await.is_err());
     assert!(world.connection.is_open());
 }
+
+// Found by the simulation (seed 4135).
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_is_dropped_while_it_starts_again_is_gone() {
+    for turns in 0..20 {
+        let world = World::new().await;
+        soon(world.channel.queue_declare("jobs").durable(true)).await.unwrap();
+        let consumer = soon(world.channel.consume("jobs").consumer_tag("tag")).await.unwrap();
+        let connection = world.broker.state().connections()[0].id;
+        assert!(world.broker.state().cancel_consumer(connection, 1, "tag", true));
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        let World { broker, connection, channel, .. } = world;
+        let leftovers = connection.leftovers();
+        drop((consumer, channel, connection));
+        settle().await;
+        assert!(broker.state().consumers("/").is_empty(), "after {turns} turns");
+        let (left, waiters) = leftovers().expect("it has ended");
+        assert!(left.without_handles().is_empty(), "{left} after {turns} turns");
+        assert_eq!(waiters, 0, "after {turns} turns");
+        assert!(!left.to_string().contains("consumers"), "{left} after {turns} turns");
+    }
+}

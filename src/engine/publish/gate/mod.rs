@@ -119,6 +119,17 @@ impl Gate {
         places.into_iter().map(|(_, place, waiter)| (place, waiter)).collect()
     }
 
+    /// Takes a turn for a request that waits beside the publishes, in the same order.
+    pub(in crate::engine) fn take_turn(&mut self) -> u64 {
+        self.arrivals += 1;
+        self.arrivals
+    }
+
+    /// The turn of the publish that is queued next.
+    pub(in crate::engine) fn next_turn(&self) -> Option<u64> {
+        self.turns.first_key_value().map(|(turn, _)| *turn)
+    }
+
     /// The bytes of a publish that waits.
     pub(in crate::engine) fn size_of(&self, place: GatePlace) -> u64 {
         let line = self.lines.get(&place.channel);
