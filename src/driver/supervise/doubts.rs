@@ -82,8 +82,8 @@ async fn ask<R: Runtime>(watch: &Watch<R>, stopped: &Stopped) -> Result<Known, V
     }
 }
 
-/// Starts a consumer again. If the broker refuses it, that closes its channel, which is opened again,
-/// and the consumer ends.
+/// Starts a consumer again. If the broker refuses it, that closes its channel, which is opened
+/// again, and the consumer ends.
 async fn start<R: Runtime>(watch: &Watch<R>, key: ConsumerKey) -> Result<(), Void> {
     let shared = watch.shared();
     let wait = Wait::begin(shared, |state, id, now| state.engine.restart_consumer(key, id, now));

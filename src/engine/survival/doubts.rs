@@ -5,8 +5,8 @@ use crate::engine::consume::ConsumerLife;
 use crate::engine::{ConsumerEnd, ConsumerKey, Engine, Stopped};
 
 impl Engine {
-    /// Handles the broker's cancel of a consumer that comes back after a loss. Returns `false` if it
-    /// is not one.
+    /// Handles the broker's cancel of a consumer that comes back after a loss. Returns `false` if
+    /// it is not one.
     pub(in crate::engine) fn doubt(&mut self, key: ConsumerKey) -> bool {
         if !self.records() {
             return false;

@@ -152,7 +152,8 @@ impl Replay {
         true
     }
 
-    /// Whether an entry is an exchange or queue, whichever is missing, that was made or is made again.
+    /// Whether an entry is an exchange or queue, whichever is missing, that was made or is made
+    /// again.
     fn is_made(&self, index: Index, missing: Refusal) -> bool {
         let Some(entry) = self.entries.get(index) else { return false };
         let is_missing = match entry.item() {

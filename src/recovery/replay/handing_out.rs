@@ -128,8 +128,8 @@ impl Replay {
     /// Ends a step. Returns `false` if it shows only that a queue exists whose properties differ.
     pub(super) fn complete(&mut self, index: Index) -> bool {
         self.acquit(index);
-        // Replies arrive in order on a channel. So what a binding names is there, unless a consumer,
-        // on another channel, has shown that it was lost since.
+        // Replies arrive in order on a channel. So what a binding names is there, unless a
+        // consumer, on another channel, has shown that it was lost since.
         let is_lost = self
             .entries
             .get(index)

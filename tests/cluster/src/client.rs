@@ -1,4 +1,5 @@
-//! A client that survives the loss of its node, by a connection that is recovered with its topology.
+//! A client that survives the loss of its node, by a connection that is recovered with its
+//! topology.
 
 use std::time::{Duration, Instant};
 
@@ -54,8 +55,8 @@ impl Client {
         Ok(Self { publishers: to_publish, consumers: to_consume, consumer: None, stop, supervisor })
     }
 
-    /// Returns the publisher, which waits while the connection is lost. Returns `None` if the client
-    /// has ended.
+    /// Returns the publisher, which waits while the connection is lost. Returns `None` if the
+    /// client has ended.
     pub(crate) async fn publisher(&mut self) -> Option<Publisher> {
         let publisher = self.publishers.wait_for(Option::is_some).await.ok()?.clone()?;
         publisher.channel().closed_by().is_none().then_some(publisher)
