@@ -39,8 +39,11 @@ pub const RULES: &[Rule] = &[
     rule("R20 the broker cancels a consumer", &["event ConsumerCancelled"]),
     rule("R23 the broker closes the connection", &["broker-close-connection"]),
     rule("R23 the user or the virtual host is deleted", &["broker-user-gone", "broker-host-gone"]),
+    rule("R23 the broker restarts", &["broker-restart", "broker-crash"]),
     rule("R24 a close that the loss comes before", &["lost close"]),
     rule("R29 a login is refused", &["error Authentication", "error AccessRefused"]),
+    rule("R33 a queue is down", &["broker-queue-down"]),
+    rule("R34 an answer is held back", &["broker-hold-next"]),
     rule("R38 the broker closes a channel", &["broker-close-channel"]),
     rule("R40 a future is dropped", &["outcome dropped"]),
 ];

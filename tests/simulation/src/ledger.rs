@@ -77,6 +77,8 @@ pub struct Message {
     pub queue: Option<String>,
     /// Whether it had to be routed.
     pub mandatory: bool,
+    /// Whether an outage of the broker or of its queue loses it.
+    pub transient: bool,
     /// When it was published, in the order of events.
     pub at: u64,
     /// What became of it.
@@ -146,6 +148,8 @@ pub struct Ledger {
     /// Queues, with when each declaration was requested and when it was answered.
     declared: BTreeMap<String, Vec<(u64, u64)>>,
     losses: Vec<Loss>,
+    /// When the broker or a queue was down, at which transient messages are lost.
+    outages: Vec<u64>,
     events: u64,
 }
 
@@ -182,6 +186,17 @@ impl Ledger {
         if let Some(loss) = self.losses.get_mut(loss) {
             loss.until = Some(now);
         }
+    }
+
+    /// The broker or a queue has an outage now.
+    pub fn outage(&mut self) {
+        let now = self.tick();
+        self.outages.push(now);
+    }
+
+    /// Whether a message has outlived all outages since it was published.
+    pub fn outlives(&self, message: &Message) -> bool {
+        !message.transient || self.outages.iter().all(|at| *at < message.at)
     }
 
     /// A declaration of a queue that lasts, requested at `issued`, was answered.

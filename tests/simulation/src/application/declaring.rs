@@ -94,7 +94,8 @@ impl Application {
         let declaring = async move {
             match channel.call(request).await {
                 Ok(declared) => {
-                    if kind < 2 {
+                    // Others do not outlive the broker.
+                    if kind == 0 {
                         this.ledger().declared(&name, issued);
                     }
                     Outcome::Done(declared.queue.to_string())

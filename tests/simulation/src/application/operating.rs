@@ -1,7 +1,10 @@
 //! What operators and faults do to the broker.
 
+use std::time::Duration;
+
 use leveret::ReplyCode;
-use leveret::broker::Permissions;
+use leveret::broker::{Permissions, Scope};
+use leveret::protocol::{MethodId, ProtocolMethod, basic, channel, confirm, connection, exchange, queue, tx};
 
 use super::Application;
 use super::declaring::queue_of;
@@ -12,6 +15,25 @@ const CONNECTION_CODES: &[u16] = &[320, 402, 403, 404, 405, 406, 501, 502, 503, 
 
 /// Codes with which a broker closes channels.
 const CHANNEL_CODES: &[u16] = &[311, 313, 403, 404, 405, 406, 200, 777];
+
+/// Methods that are refused or held.
+const METHODS: &[MethodId] = &[
+    queue::Declare::ID,
+    queue::Bind::ID,
+    queue::Delete::ID,
+    exchange::Declare::ID,
+    basic::Consume::ID,
+    basic::Cancel::ID,
+    basic::Get::ID,
+    basic::Publish::ID,
+    basic::Ack::ID,
+    basic::Qos::ID,
+    confirm::Select::ID,
+    tx::Commit::ID,
+    channel::Open::ID,
+    channel::Close::ID,
+    connection::Open::ID,
+];
 
 const HOST: &str = "/";
 const USER: &str = "guest";
@@ -42,6 +64,8 @@ impl Application {
                 self.network.world().broker.delete_virtual_host(HOST);
                 true
             }
+            Verb::Restart | Verb::Crash | Verb::QueueDown | Verb::QueueUp => self.stop(step),
+            Verb::FailNext | Verb::HoldNext => self.interfere(step),
             _ => self.disturb(step),
         };
         self.network.wake();
@@ -63,8 +87,43 @@ impl Application {
                 broker.add_user(USER, USER);
                 broker.set_permissions(USER, HOST, Permissions::all());
             }
+            Verb::ReleaseHeld => broker.release_held(),
+            Verb::ConsumerTimeout => {
+                let timeout = Duration::from_millis(step.get("ms").into());
+                broker.set_consumer_timeout(Some(timeout).filter(|timeout| !timeout.is_zero()));
+            }
+            Verb::LimitConnections => broker.limit_connections(Some(count).filter(|count| *count > 0)),
             _ => return false,
         }
+        true
+    }
+
+    /// The broker or a queue goes down, or a queue comes up.
+    fn stop(&self, step: &Step) -> bool {
+        self.ledger().outage();
+        let broker = &mut self.network.world().broker;
+        match step.verb {
+            Verb::Restart => broker.restart(),
+            Verb::Crash => broker.crash(),
+            verb => return broker.set_queue_down(HOST, &queue_of(step), verb == Verb::QueueDown),
+        }
+        true
+    }
+
+    /// A request is refused, or its answer is held back.
+    fn interfere(&self, step: &Step) -> bool {
+        let method = METHODS[step.get("method") as usize % METHODS.len()];
+        let broker = &mut self.network.world().broker;
+        if step.verb == Verb::HoldNext {
+            broker.hold_next(method);
+            return true;
+        }
+        let (scope, codes) = match step.get("scope") {
+            0 => (Scope::Channel, CHANNEL_CODES),
+            _ => (Scope::Connection, CONNECTION_CODES),
+        };
+        let code = codes[step.get("code") as usize % codes.len()];
+        broker.fail_next(method, scope, ReplyCode::from(code), "refused by the script");
         true
     }
 
@@ -105,6 +164,12 @@ impl Application {
         world.broker.refuse_logins(0);
         world.broker.nack_next(0);
         world.broker.return_next(0);
+        world.broker.release_held();
+        world.broker.set_consumer_timeout(None);
+        world.broker.limit_connections(None);
+        for queue in world.broker.queues(HOST) {
+            world.broker.set_queue_down(HOST, &queue.name.to_string(), false);
+        }
         drop(world);
         self.operate(&Step::new(Verb::HostBack, &[]));
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use leveret::{Channel, Publisher};
+use leveret::{Channel, DeliveryMode, Properties, Publisher};
 
 use super::declaring::queue_of;
 use super::{Application, Outcome, outcome};
@@ -50,7 +50,10 @@ impl Application {
     fn publish_plain(self: &Arc<Self>, step: &Step, channel: Channel, serial: u64) {
         let (this, letter) = (Arc::clone(self), self.write(step, serial));
         let publishing = async move {
-            let publish = channel.publish(&*letter.exchange, &*letter.key, letter.body).mandatory(letter.mandatory);
+            let publish = channel
+                .publish(&*letter.exchange, &*letter.key, letter.body)
+                .mandatory(letter.mandatory)
+                .properties(letter.properties);
             let published = publish.await;
             let fate = published.as_ref().map_or_else(Published::of_error, |()| Published::Queued);
             this.decided(letter.message, fate);
@@ -62,7 +65,10 @@ impl Application {
     fn publish_confirmed(self: &Arc<Self>, step: &Step, publisher: Publisher, serial: u64) {
         let (this, letter) = (Arc::clone(self), self.write(step, serial));
         let publishing = async move {
-            let publish = publisher.publish(&*letter.exchange, &*letter.key, letter.body).mandatory(letter.mandatory);
+            let publish = publisher
+                .publish(&*letter.exchange, &*letter.key, letter.body)
+                .mandatory(letter.mandatory)
+                .properties(letter.properties);
             let confirmed = publish.confirmed().await;
             let fate = confirmed.as_ref().map_or_else(Published::of_error, |()| Published::Confirmed);
             this.decided(letter.message, fate);
@@ -73,16 +79,18 @@ impl Application {
 
     /// A new message, which the ledger knows from now on.
     fn write(&self, step: &Step, channel: u64) -> Letter {
-        let (key, mandatory) = (queue_of(step), step.is("mandatory"));
+        let (key, mandatory, transient) = (queue_of(step), step.is("mandatory"), step.is("transient"));
+        let mode = if transient { DeliveryMode::TRANSIENT } else { DeliveryMode::PERSISTENT };
+        let properties = Properties::default().delivery_mode(mode);
         let exchange = step.get("exchange").checked_sub(1).map_or_else(String::new, |number| format!("x{number}"));
         let mut ledger = self.ledger();
         let at = ledger.tick();
         let queue = exchange.is_empty().then(|| key.clone());
-        ledger.messages.insert(at, Message { channel, queue, mandatory, at, fate: Published::Unheard });
+        ledger.messages.insert(at, Message { channel, queue, mandatory, transient, at, fate: Published::Unheard });
         if mandatory {
             ledger.count("mandatory publish");
         }
-        Letter { message: at, exchange, key, mandatory, body: body_of(at, step.get("bytes") as usize) }
+        Letter { message: at, exchange, key, mandatory, properties, body: body_of(at, step.get("bytes") as usize) }
     }
 
     fn decided(&self, message: u64, fate: Published) {
@@ -100,5 +108,6 @@ struct Letter {
     exchange: String,
     key: String,
     mandatory: bool,
+    properties: Properties,
     body: Vec<u8>,
 }

@@ -61,6 +61,7 @@ fn i1_what_was_confirmed_is_kept(ledger: &Ledger, tap: &Tap, broker: &State) -> 
         let Some(queue) = &message.queue else { return false };
         message.fate == Published::Confirmed
             && ledger.keeps(queue, message.at)
+            && ledger.outlives(message)
             // A broker that returns what need not be routed is a fault; its confirm stays a
             // confirm.
             && (message.mandatory || !tap.returned.contains(*number))

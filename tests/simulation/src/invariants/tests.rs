@@ -14,7 +14,8 @@ fn published(fate: Published) -> Ledger {
     let issued = ledger.tick();
     ledger.declared("q0", issued);
     let at = ledger.tick();
-    ledger.messages.insert(at, Message { channel: 1, queue: Some("q0".to_owned()), mandatory: false, at, fate });
+    let (queue, transient) = (Some("q0".to_owned()), false);
+    ledger.messages.insert(at, Message { channel: 1, queue, mandatory: false, transient, at, fate });
     ledger
 }
 
@@ -56,6 +57,15 @@ fn i1_knows_what_may_be_lost() {
     let loss = ledger.may_lose(Some("q0"));
     ledger.loses_no_more(loss);
     assert!(i1_what_was_confirmed_is_kept(&ledger, &tap, &broker()).is_empty(), "its queue was purged");
+}
+
+#[test]
+fn i1_lets_an_outage_lose_transient_messages_alone() {
+    let (mut ledger, tap) = (published(Published::Confirmed), Tap::default());
+    ledger.outage();
+    assert_eq!(i1_what_was_confirmed_is_kept(&ledger, &tap, &broker()).len(), 1);
+    ledger.messages.values_mut().for_each(|message| message.transient = true);
+    assert!(i1_what_was_confirmed_is_kept(&ledger, &tap, &broker()).is_empty());
 }
 
 #[test]

@@ -64,6 +64,15 @@ const FAULTS: &[(Verb, u32)] = &[
     (Verb::UserBack, 2),
     (Verb::HostGone, 1),
     (Verb::HostBack, 2),
+    (Verb::Restart, 4),
+    (Verb::Crash, 4),
+    (Verb::FailNext, 10),
+    (Verb::HoldNext, 8),
+    (Verb::ReleaseHeld, 4),
+    (Verb::QueueDown, 3),
+    (Verb::QueueUp, 5),
+    (Verb::ConsumerTimeout, 4),
+    (Verb::LimitConnections, 3),
 ];
 
 /// How a delivery is settled, in proportion.
@@ -186,7 +195,8 @@ impl Draw {
             let verb = if self.random.chance(80) { Verb::PublishConfirmed } else { Verb::Publish };
             for _ in 0..1 + self.random.below(4) {
                 let (mandatory, bytes) = (self.value(verb, "mandatory"), self.value(verb, "bytes"));
-                let publish = Step::new(verb, &[client, channel, queue, 0, mandatory, bytes]);
+                let transient = self.value(verb, "transient");
+                let publish = Step::new(verb, &[client, channel, queue, 0, mandatory, bytes, transient]);
                 steps.push(publish.dropped_after(self.polls()));
             }
             steps.push(self.pause());
@@ -306,6 +316,10 @@ impl Draw {
             (_, "no-ack") => u32::from(random.chance(10)),
             (_, "exclusive") => u32::from(random.chance(5)),
             (_, "after") => random.below(400).min(random.below(400)),
+            (_, "method") => random.below(16),
+            (_, "scope") => u32::from(random.chance(30)),
+            (Verb::ConsumerTimeout, "ms") => random.pick(&[0, 1000, 5000]),
+            (_, "transient") => u32::from(random.chance(15)),
             (Verb::Delay, "ms") => random.pick(&[1, 20, 300, 2000, 9000]),
             (_, "ms") => random.pick(&[1, 10, 100, 700, 3000, 12_000, 40_000]),
             (Verb::Trickle, "count") => random.below(300),

@@ -69,10 +69,10 @@ verbs! {
     /// Purges a queue.
     Purge "purge" ["client" "channel" "queue"]
     /// Publishes to a queue, by the default exchange or by exchange `x{exchange - 1}`; without a
-    /// confirm.
-    Publish "publish" ["client" "channel" "queue" "exchange" "mandatory" "bytes"]
+    /// confirm. The message is persistent unless it is `transient`.
+    Publish "publish" ["client" "channel" "queue" "exchange" "mandatory" "bytes" "transient"]
     /// The same with a confirm, which is awaited.
-    PublishConfirmed "publish-confirmed" ["client" "channel" "queue" "exchange" "mandatory" "bytes"]
+    PublishConfirmed "publish-confirmed" ["client" "channel" "queue" "exchange" "mandatory" "bytes" "transient"]
     /// Waits for all confirms of a channel.
     WaitForConfirms "wait-for-confirms" ["client" "channel"]
     /// Starts a consumer, which reads all that arrives.
@@ -141,6 +141,24 @@ verbs! {
     HostGone "broker-host-gone" []
     /// The virtual host is added again, and the user's permissions for it.
     HostBack "broker-host-back" []
+    /// The broker shuts down and starts again; durable queues and persistent messages stay.
+    Restart "broker-restart" []
+    /// The same as after `kill -9`.
+    Crash "broker-crash" []
+    /// The next request of a method is refused: on its channel (scope 0), or with the connection.
+    FailNext "broker-fail-next" ["method" "scope" "code"]
+    /// The answer to the next request of a method is held back.
+    HoldNext "broker-hold-next" ["method"]
+    /// What is held back is sent.
+    ReleaseHeld "broker-release-held" []
+    /// A queue is down.
+    QueueDown "broker-queue-down" ["queue"]
+    /// A queue is up again.
+    QueueUp "broker-queue-up" ["queue"]
+    /// How long a delivery may stay unacknowledged, in milliseconds; 0 is without end.
+    ConsumerTimeout "broker-consumer-timeout" ["ms"]
+    /// How many connections the broker has at most; 0 is no limit.
+    LimitConnections "broker-limit-connections" ["count"]
 
     /// Lets time pass.
     Wait "wait" ["ms"]
