@@ -46,7 +46,21 @@ pub const RULES: &[Rule] = &[
     rule("R34 an answer is held back", &["broker-hold-next"]),
     rule("R38 the broker closes a channel", &["broker-close-channel"]),
     rule("R40 a future is dropped", &["outcome dropped"]),
+    of_recovery("R3 a delivery from before the loss is settled", &["settle StaleDelivery"]),
+    of_recovery("R4 messages come again after a loss", &["redelivery"]),
+    of_recovery("R11 a transaction is lost", &["error TransactionLost"]),
+    of_recovery("R13 a request gives up while the connection is down", &["error Recovering"]),
+    of_recovery("R18 a queue is renamed", &["event QueueRenamed"]),
+    of_recovery("R25, R26 an attempt fails", &["event ReconnectFailed"]),
+    of_recovery("R31 the connection is recovered", &["event Recovered"]),
+    of_recovery("R33 an entity is not restored, or later", &["event EntityFailed", "event EntityRecovered"]),
+    of_recovery("R35 a consumer is recovered", &["event ConsumerRecovered"]),
+    of_recovery("R36 the loss and the attempts are told", &["event Lost", "event Reconnecting"]),
 ];
+
+const fn of_recovery(name: &'static str, shown_by: &'static [&'static str]) -> Rule {
+    Rule { name, shown_by, recovery: true }
+}
 
 const fn rule(name: &'static str, shown_by: &'static [&'static str]) -> Rule {
     Rule { name, shown_by, recovery: false }

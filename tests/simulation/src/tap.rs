@@ -68,6 +68,9 @@ struct Wire {
 struct Channel {
     publishing: Content,
     delivering: Content,
+    /// All messages that were delivered, by tag: those of a transaction that was rolled back can be
+    /// settled once more.
+    delivered: BTreeMap<u64, u64>,
     /// The messages that are not settled, by tag.
     unsettled: BTreeMap<u64, u64>,
 }
@@ -148,7 +151,7 @@ impl Tap {
                 return;
             }
         };
-        let message = channel.unsettled.get(&tag).copied();
+        let message = channel.delivered.get(&tag).copied();
         let from = if how.multiple { 0 } else { tag };
         let tags: Vec<u64> = channel.unsettled.range(from..=tag).map(|(tag, _)| *tag).collect();
         let messages = tags.iter().filter_map(|tag| channel.unsettled.remove(tag)).collect();
@@ -181,6 +184,7 @@ impl Tap {
                     continue;
                 }
             };
+            channel.delivered.insert(tag, message);
             channel.unsettled.insert(tag, message);
             self.deliveries.push(Sent { client: wire.client, consumer, tag, message, redelivered });
         }

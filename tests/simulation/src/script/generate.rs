@@ -156,6 +156,9 @@ impl Draw {
         for queue in 0..1 + self.random.below(3) {
             steps.push(Step::new(Verb::QueueDeclare, &[0, 0, queue]));
         }
+        if self.random.chance(20) {
+            steps.push(Step::new(Verb::QueueDeclare, &[0, 0, 0, 4]));
+        }
         if self.random.chance(60) {
             steps.push(Step::new(Verb::ExchangeDeclare, &[0, 0, 0, self.random.below(2)]));
             steps.push(Step::new(Verb::QueueBind, &[0, 0, self.random.below(2), 0]));

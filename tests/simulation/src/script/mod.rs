@@ -37,7 +37,7 @@ pub struct Settings {
     pub blocked: u32,
     /// How many bytes may be on their way to the broker.
     pub pipe: u32,
-    /// Whether connections recover: 0 is no, 1 with topology, 2 without.
+    /// Whether connections recover: 0 is no, 1 with topology, 2 without it.
     pub recovery: u32,
 }
 
