@@ -15,8 +15,8 @@ const SEEDS: u64 = 60;
 #[test]
 fn no_seed_shows_what_no_run_may_show() {
     let mut coverage = Coverage::default();
-    for seed in 0..SEEDS {
-        let script = Script::of_seed(seed, false);
+    for (seed, recovery) in (0..SEEDS).flat_map(|seed| [(seed, false), (seed, true)]) {
+        let script = Script::of_seed(seed, recovery);
         let report = run(&script, false);
         assert!(report.counts.contains_key("event Closed"), "seed {seed} opens no connection");
         assert!(report.violations.is_empty(), "seed {seed}: {:#?}\n{script}", report.violations);
@@ -39,7 +39,7 @@ fn no_seed_shows_what_no_run_may_show() {
 fn a_seed_runs_twice_byte_for_byte() {
     let mut sums = BTreeSet::new();
     for seed in 0..20 {
-        let script = Script::of_seed(seed, false);
+        let script = Script::of_seed(seed, seed % 2 == 0);
         let (first, second) = (run(&script, true), run(&script, true));
         assert_eq!(first, second, "seed {seed}");
         assert!(sums.insert(first.sum), "seed {seed} runs as another does: {:#?}", first.log);
