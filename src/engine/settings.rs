@@ -105,8 +105,8 @@ impl From<&ConnectionParameters> for Settings {
 }
 
 fn survives(terms: &RecoverySettings) -> Option<Survives> {
-    let RecoverySettings { while_down, down_timeout, .. } = *terms;
-    terms.is_on().then_some(Survives { topology: terms.topology(), while_down, down_timeout })
+    let RecoverySettings { while_down, down_timeout, channel_recovery: channels, .. } = *terms;
+    terms.is_on().then_some(Survives { topology: terms.topology(), while_down, down_timeout, channels })
 }
 
 impl From<&ConnectionParameters> for HandshakeParameters {

@@ -12,7 +12,7 @@ mod race;
 mod record;
 mod replay;
 
-pub(crate) use backoff::{Backoff, Failure as CycleFailure, Loss, Next};
+pub(crate) use backoff::{Backoff, Breaker, Failure as CycleFailure, Killer, Loss, Next};
 pub(crate) use plan::{DialPlan, Step};
 pub(crate) use race::Target;
 pub(crate) use record::{Outcome, Topology};

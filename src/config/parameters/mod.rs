@@ -266,7 +266,8 @@ parameters! {
         keys { "resend_limit" "a whole number of bytes, at least 1" codec POSITIVE_USIZE; }
 
     channel_recovery: ChannelRecovery = ChannelRecovery::None, "`none`",
-        "Which channels are opened again if the broker closes them and the connection remains.",
+        "Which channels are opened again if the broker closes them and the connection remains. Without `recovery`, it has no \
+         effect.",
         set |channel_recovery: ChannelRecovery| channel_recovery,
         keys { "channel_recovery" "none, ack_timeout or all" codec CHANNEL_RECOVERY; }
 

@@ -74,7 +74,24 @@ pub enum Resend {
     All,
 }
 
-/// Which channels are opened again if the broker closes them and the connection remains.
+/// Which channels are opened again if the broker closes them and the connection remains. It has no
+/// effect with [`Recovery::None`].
+///
+/// Such a channel is lost as with its connection, and recovered at once: calls and confirms in
+/// flight fail with the close, deliveries cannot be settled any more, and requests meanwhile do
+/// what [`WhileDown`] says. The channel gets its mode again, and with [`Recovery::Topology`] its
+/// consumers start again in their order. A consumer ends if its queue is gone, for instance an
+/// auto-delete queue of which it was the last consumer; the queue is not declared again.
+///
+/// ```
+/// use leveret::{ChannelRecovery, ConnectionParameters, Recovery};
+///
+/// let by_field =
+///     ConnectionParameters::default().recovery(Recovery::Topology).channel_recovery(ChannelRecovery::AckTimeout);
+/// let by_url = ConnectionParameters::from_url("amqp://localhost?recovery=topology&channel_recovery=ack_timeout")?;
+/// assert_eq!(by_field.channel_recovery, by_url.channel_recovery);
+/// # Ok::<(), leveret::config::ParametersError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChannelRecovery {
@@ -85,7 +102,9 @@ pub enum ChannelRecovery {
     /// [consumer timeout](https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout) of
     /// RabbitMQ.
     AckTimeout,
-    /// All that an error has closed. A channel stays closed if the same error closes it three times
-    /// in a row soon after it was opened again.
+    /// All that an error has closed. A channel stays closed if the same error (code and method)
+    /// closes it three times in a row within
+    /// [`recovery_stable_after`](crate::ConnectionParameters#structfield.recovery_stable_after) after
+    /// it was opened again.
     All,
 }

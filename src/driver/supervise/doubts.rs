@@ -1,9 +1,10 @@
-//! Consumers that the broker has cancelled: asks whether their queue is gone, and starts them again
-//! if it is not.
+//! Consumers that the broker has ended, by a cancel or with their channel alone: asks whether their
+//! queue is gone, and starts them again if it is not.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use super::closes::Closes;
 use super::replay::{Void, open_private};
 use super::waiting::Watch;
 use crate::config::RecoverySettings;
@@ -32,6 +33,7 @@ impl Doubts {
         &mut self,
         watch: &Watch<R>,
         terms: &RecoverySettings,
+        closes: &mut Closes,
     ) -> Result<Option<Instant>, Void> {
         let shared = watch.shared();
         loop {
@@ -42,7 +44,7 @@ impl Doubts {
             let Some((key, stopped)) = due else { return Ok(self.later.values().map(|(at, _)| *at).min()) };
             match ask(watch, &stopped).await? {
                 Known::Gone => shared.with(|state| state.engine.end_doubted(key)),
-                Known::There => start(watch, key).await?,
+                Known::There => start(watch, key, closes).await?,
                 Known::Away => {
                     let retries = self.later.get(&key).map_or(0, |(_, retries)| *retries);
                     let bound = terms.delay.saturating_mul(1_u32.checked_shl(retries).unwrap_or(u32::MAX));
@@ -84,14 +86,14 @@ async fn ask<R: Runtime>(watch: &Watch<R>, stopped: &Stopped) -> Result<Known, V
 
 /// Starts a consumer again. If the broker refuses it, that closes its channel, which is opened
 /// again, and the consumer ends.
-async fn start<R: Runtime>(watch: &Watch<R>, key: ConsumerKey) -> Result<(), Void> {
+async fn start<R: Runtime>(watch: &Watch<R>, key: ConsumerKey, closes: &mut Closes) -> Result<(), Void> {
     let shared = watch.shared();
     let wait = Wait::begin(shared, |state, id, now| state.engine.restart_consumer(key, id, now));
     match watch.answer(wait).await {
         Ok(_) => Ok(()),
         Err(Failure::Closed { closure, .. }) if matches!(closure.scope, Scope::Channel(_)) => {
             shared.with(|state| state.engine.end_stopped(key, closure));
-            super::replay::reopen_channels(watch).await
+            closes.reopen_channels(watch).await
         }
         // The application has closed its channel, or dropped it.
         Err(Failure::NoSuchConsumer | Failure::Recovering { .. } | Failure::ConsumerTagInUse(_)) => {

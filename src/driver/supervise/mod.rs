@@ -10,6 +10,7 @@
 //!   │                 └─────────┴────────────────────┘
 //! ```
 
+mod closes;
 mod doubts;
 mod replay;
 mod waiting;
@@ -74,7 +75,7 @@ pub(super) async fn supervise<D: Dialer, R: Runtime>(
     let _guard = Guard(Arc::clone(&shared));
     let watch = Watch::new(&shared, runtime.clone());
     let mut backoff = Backoff::new(&terms);
-    let mut progress = Progress::default();
+    let mut progress = Progress::new(&terms);
     loop {
         run(&watch, dial.parameters(), &mut backoff, &mut progress, driver).await;
         let Some(cause) = shared.with(|state| state.engine.recovering().cloned()) else { return };

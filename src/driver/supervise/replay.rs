@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::closes::Closes;
 use super::doubts::Doubts;
 use super::waiting::Watch;
 use crate::config::{ConnectionParameters, RecoverySettings};
@@ -23,14 +24,20 @@ use crate::protocol::{Method, MethodId, Request, exchange, queue};
 use crate::recovery::{Backoff, Pace, Phase, Replay, ReplayRequest, ReplayStep, StepId, Suspects};
 
 /// What outlives the restoring on one transport.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Progress {
     /// What may have ended earlier transports.
     suspects: Suspects,
     replay: Option<Replay>,
+    /// How often channels were closed alone.
+    closes: Closes,
 }
 
 impl Progress {
+    pub(super) fn new(terms: &RecoverySettings) -> Self {
+        Self { suspects: Suspects::default(), replay: None, closes: Closes::new(terms) }
+    }
+
     /// Records that the transport is lost.
     pub(super) fn lost(&mut self, cause: &Arc<Closure>) {
         if let Some(replay) = self.replay.take() {
@@ -98,22 +105,28 @@ impl<'a, R: Runtime> Restoring<'a, R> {
             self.restore(backoff).await?;
         }
         let mut doubts = Doubts::default();
+        let closes = &mut self.progress.closes;
         loop {
-            let next = doubts.settle(self.watch, &self.terms).await?;
-            self.watch.until(next).await;
+            closes.reopen_channels(self.watch).await?;
+            let next = doubts.settle(self.watch, &self.terms, closes).await?;
+            // What is lost meanwhile has notified in vain.
+            if !closes.is_due(self.watch) {
+                self.watch.until(next).await;
+            }
         }
     }
 
     async fn restore(&mut self, backoff: &mut Backoff) -> Result<(), Void> {
         self.progress.replay = self.plan();
         self.perform().await?;
-        reopen_channels(self.watch).await?;
+        self.progress.closes.reopen_channels(self.watch).await?;
         self.begin(Phase::ReplyTo);
         self.perform().await?;
         self.let_through(backoff);
         self.begin(Phase::Consumers);
         loop {
             self.perform().await?;
+            self.progress.closes.reopen_channels(self.watch).await?;
             let Some(replay) = self.progress.replay.as_ref().filter(|replay| !replay.is_finished()) else { break };
             let next = replay.poll_deadline();
             self.watch.until(next).await;
@@ -271,7 +284,7 @@ impl<'a, R: Runtime> Restoring<'a, R> {
                 }
                 replay.failed(id, Error::from(failure.clone()), now);
                 if is_consumer {
-                    return reopen_channels(self.watch).await;
+                    return self.progress.closes.reopen_channels(self.watch).await;
                 }
                 // The broker has closed it.
                 self.release_private();
@@ -346,22 +359,6 @@ fn replies_of(request: &Method) -> &'static [MethodId] {
         Method::QueueBind(_) => queue::Bind::REPLIES,
         _ => queue::Declare::REPLIES,
     }
-}
-
-/// Opens the channels again that were lost. A channel that the broker refuses is closed.
-pub(super) async fn reopen_channels<R: Runtime>(watch: &Watch<R>) -> Result<(), Void> {
-    let suspended = watch.shared().with(|state| state.engine.suspended_channels());
-    let reopen = |key| Wait::begin(watch.shared(), |state, id, now| state.engine.reopen_channel(key, id, now));
-    let waits: Vec<_> = suspended.into_iter().map(reopen).collect();
-    for wait in waits {
-        match watch.answer(wait).await {
-            Ok(_) | Err(Failure::Recovering { .. }) => {}
-            Err(Failure::Closed { closure, .. })
-                if matches!(closure.scope, Scope::Channel(_)) || closure.is_requested() => {}
-            Err(_) => return Err(Void),
-        }
-    }
-    Ok(())
 }
 
 /// Opens a channel that no handle has.

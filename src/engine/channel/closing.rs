@@ -139,10 +139,11 @@ impl Engine {
         let method = MethodId::new(close.class_id, close.method_id);
         let closure = broker_closure(Scope::Channel(key.number), close.reply_code, &close.reply_text, method);
         if self.refuses_restart(key, closure.method) {
-            self.suspend_channel(key, &closure);
-            self.gate.set_stopped(key, true);
-            self.notify_supervisor();
-            return;
+            return self.lose_channel(key, &closure);
+        }
+        if self.survives_close(key, &closure) {
+            self.lose_channel(key, &closure);
+            return self.count_close(key, closure);
         }
         if let Some(closing) = self.channels.get_mut(key).filter(|channel| channel.state == ChannelLife::Closing) {
             if !closing.held.is_holding() {
@@ -213,20 +214,8 @@ impl Engine {
             let mut undecided = 0;
             let mut entries = confirms.into_undecided().peekable();
             while let Some(entry) = entries.next() {
-                let fate = match self.fate_at(entry.position) {
-                    // The broker blames a publish. It can only be this one: every earlier publish
-                    // was confirmed, and this is the only unconfirmed one that the transport may
-                    // have accepted.
-                    Fate::Unknown
-                        if undecided == 0
-                            && closure.refuses_publish()
-                            && entry.position < self.taken
-                            && entries.peek().is_none_or(|next| next.position >= self.taken) =>
-                    {
-                        Fate::Refused
-                    }
-                    fate => fate,
-                };
+                let is_only = undecided == 0 && entries.peek().is_none_or(|next| next.position >= self.taken);
+                let fate = self.fate_of_publish(entry.position, is_only, closure);
                 undecided += 1;
                 let failure = Failure::Closed { closure: Arc::clone(closure), fate };
                 self.complete(entry.waiter, Completion::Failed(failure));
@@ -247,6 +236,17 @@ impl Engine {
         self.events.extend(returns.listener.map(Event::Readable));
         self.channels.keep_returns(key, returns);
         self.admit();
+    }
+
+    /// The fate of an unconfirmed publish that begins at `position`. `is_only` is whether it is the
+    /// only unconfirmed one of its channel that the transport may have accepted.
+    pub(in crate::engine) fn fate_of_publish(&self, position: u64, is_only: bool, closure: &Closure) -> Fate {
+        match self.fate_at(position) {
+            // The broker blames a publish. It can only be this one: every earlier publish was
+            // confirmed.
+            Fate::Unknown if is_only && closure.refuses_publish() && position < self.taken => Fate::Refused,
+            fate => fate,
+        }
     }
 
     /// Fails every pending close of a channel.
@@ -287,6 +287,8 @@ impl Engine {
         let closure = Arc::new(Closure { scope, reply_code: Some(code), reply_text, ..requested });
         self.channels.record(key, &closure);
         self.remove_channel(key, &closure);
+        // What is parked for it fails.
+        self.notify_supervisor();
         self.complete(waiter, Completion::Closed);
         true
     }

@@ -113,6 +113,8 @@ pub(super) struct Channel {
     pub(super) queue: ShortString,
     /// Whether it belongs to the recovery and not to the application.
     pub(super) is_private: bool,
+    /// Why the broker closed it, if it was suspended for that and is not open again.
+    pub(super) closed: Option<Arc<Closure>>,
 }
 
 impl Channel {
@@ -139,6 +141,7 @@ impl Channel {
             transaction: Transaction::default(),
             queue: ShortString::new(),
             is_private: false,
+            closed: None,
         }
     }
 

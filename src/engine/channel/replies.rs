@@ -51,7 +51,10 @@ impl Engine {
             }
             (Effect::Record(change), method) => self.record_reply(key, *change, method),
             (Effect::Reopen, _) => {
-                if let Some(channel) = self.channels.get_mut(key).filter(|it| it.state == ChannelLife::Reopening) {
+                // If the channel was lost alone, the supervisor lets its requests through.
+                let alone = self.state.is_open();
+                let reopened = self.channels.get_mut(key).filter(|it| it.state == ChannelLife::Reopening);
+                if let Some(channel) = reopened.filter(|_| !alone) {
                     channel.state = ChannelLife::Open;
                 }
                 self.complete(call.waiter, Completion::Restored);

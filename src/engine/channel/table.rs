@@ -134,7 +134,8 @@ impl Channels {
         // A channel that never opened has no handle that could ask. The cause of one that was
         // closing is already recorded if it has a handle. A channel that ends with the connection
         // has the cause of the connection.
-        if channel.state == ChannelLife::Open && closure.scope != Scope::Connection {
+        let has_handle = matches!(channel.state, ChannelLife::Open | ChannelLife::Suspended | ChannelLife::Reopening);
+        if has_handle && closure.scope != Scope::Connection {
             self.record(key, closure);
         }
         Some(channel)

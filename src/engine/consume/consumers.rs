@@ -168,7 +168,8 @@ pub(in crate::engine) struct Consumer {
     pub(super) notified: bool,
     /// The transport on which it was started last.
     pub(in crate::engine) generation: u32,
-    /// Whether the broker has cancelled it, and it is not known whether its queue is gone.
+    /// Whether the broker has ended it, by a cancel or with its channel alone, and it is not known
+    /// whether its queue is gone.
     pub(in crate::engine) is_doubted: bool,
     /// What starts it again after a loss; `None` if it does not come back.
     pub(in crate::engine) restart: Option<Box<Restart>>,

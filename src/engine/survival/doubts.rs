@@ -22,14 +22,22 @@ impl Engine {
         true
     }
 
-    /// Returns the consumers that the broker has cancelled and that have not ended.
+    /// Returns the consumers that the broker has ended, by a cancel or with their channel alone,
+    /// and that have not ended here, in the order in which they were started. Those of channels
+    /// that are not open are left out.
     pub fn doubted_consumers(&self) -> Vec<(ConsumerKey, Stopped)> {
-        let doubted = self.consumers.entries().filter(|(_, consumer)| consumer.is_doubted);
-        let stopped = doubted.filter_map(|(key, consumer)| {
-            let queue = consumer.restart.as_ref()?.request.queue.clone();
-            Some((key, Stopped { channel: consumer.channel, queue, tag: consumer.tag.clone() }))
+        let doubted = self.consumers.entries().filter(|(_, consumer)| {
+            let is_lost = self.channels.get(consumer.channel).is_some_and(|channel| channel.state.is_suspended());
+            consumer.is_doubted && !is_lost
         });
-        stopped.collect()
+        let stopped = doubted.filter_map(|(key, consumer)| {
+            let restart = consumer.restart.as_ref()?;
+            let queue = restart.request.queue.clone();
+            Some((restart.order, key, Stopped { channel: consumer.channel, queue, tag: consumer.tag.clone() }))
+        });
+        let mut stopped: Vec<_> = stopped.collect();
+        stopped.sort_unstable_by_key(|(order, ..)| *order);
+        stopped.into_iter().map(|(_, key, stopped)| (key, stopped)).collect()
     }
 
     /// Ends a consumer whose queue is gone.

@@ -12,6 +12,7 @@
 //! order when the gate opens. [`Engine::resume`] begins the next generation. The supervisor of the
 //! driver restores what the broker lost, by the requests in [`reopen`].
 
+mod alone;
 mod doubts;
 mod parked;
 mod recording;
@@ -23,7 +24,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::WhileDown;
+use crate::config::{ChannelRecovery, WhileDown};
 use crate::engine::changes::Change;
 use crate::engine::connection::ConnectionLife;
 use crate::engine::{ChannelKey, Closure, Engine, Event, Failure, GatePlace, WaiterId};
@@ -41,6 +42,8 @@ pub struct Survives {
     pub while_down: WhileDown,
     /// How long they wait.
     pub down_timeout: Duration,
+    /// Which channels survive a close by the broker.
+    pub channels: ChannelRecovery,
 }
 
 /// The state of an engine that survives the loss of its transport.

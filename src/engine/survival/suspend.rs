@@ -59,19 +59,10 @@ impl Engine {
             self.suspend_channel(key, cause);
         }
         if self.survives().is_some_and(|terms| terms.while_down == WhileDown::Fail) {
-            self.refuse_waiting(cause);
+            self.refuse_waiting(None, Some(cause));
         }
         self.complete_waiters_for_room();
         self.notify_supervisor();
-    }
-
-    /// Fails the publishes that wait at the gate.
-    fn refuse_waiting(&mut self, cause: &Arc<Closure>) {
-        for waiting in self.gate.evict(None) {
-            let failure = Failure::Recovering { cause: Some(Arc::clone(cause)) };
-            self.complete(Some(waiting.waiter), Completion::Failed(failure));
-            self.discard_waiting(waiting);
-        }
     }
 
     /// Suspends a channel. A channel that was being opened fails, and one that was being closed is
@@ -91,6 +82,7 @@ impl Engine {
         }
         let was_open = channel.state == ChannelLife::Open;
         channel.state = ChannelLife::Suspended;
+        channel.closed = None;
         self.gate.set_stopped(key, false);
         self.fail_in_flight(key, cause);
         self.suspend_consumers(key, cause);
@@ -137,9 +129,11 @@ impl Engine {
         let watchers = confirms.take_watchers();
         let mut failed = confirms.take_failed();
         let mut undecided = 0;
-        for entry in confirms.into_undecided() {
+        let mut entries = confirms.into_undecided().peekable();
+        while let Some(entry) = entries.next() {
+            let is_only = undecided == 0 && entries.peek().is_none_or(|next| next.position >= self.taken);
+            let fate = self.fate_of_publish(entry.position, is_only, cause);
             undecided += 1;
-            let fate = self.fate_at(entry.position);
             if let Some(survival) = self.survival.as_mut().filter(|_| fate == Fate::Unknown) {
                 survival.losses.unknown += 1;
             }

@@ -2,6 +2,7 @@
 //! time.
 
 mod channels;
+mod closes;
 mod down;
 mod topology;
 mod transports;
