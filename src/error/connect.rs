@@ -293,7 +293,7 @@ impl ConnectError {
     }
 
     /// Makes the error of a connector that gave no transport.
-    #[cfg(feature = "tokio")]
+    #[cfg(any(feature = "tokio", feature = "readiness"))]
     pub(crate) fn no_transport(error: io::Error) -> Self {
         let progress = Progress { endpoint: None, address: None, phase: Phase::Connect };
         Self::new(vec![Attempt::new(progress, Cause::Io(error))], 0, None)

@@ -17,7 +17,7 @@ use super::doubts::Doubts;
 use super::waiting::Watch;
 use crate::config::{ConnectionParameters, RecoverySettings};
 use crate::driver::runtime::Runtime;
-use crate::engine::{ChannelKey, Closure, Completion, ConnectionNotice, Entity, Failure, Fate, Scope};
+use crate::engine::{ChannelKey, Closure, Completion, ConnectionNotice, Entity, Failure, Reason, Scope};
 use crate::error::Error;
 use crate::link::Wait;
 use crate::protocol::{Method, MethodId, Request, exchange, queue};
@@ -64,8 +64,8 @@ pub(super) struct Restoring<'a, R: Runtime> {
 
 /// A request of the plan that was sent.
 struct Sent {
-    /// Whether it is on a channel of the application.
-    is_consumer: bool,
+    /// The private channel on which it was sent; `None` if it starts a consumer on its own channel.
+    private: Option<ChannelKey>,
     answer: Pin<Box<dyn Future<Output = Result<Completion, Failure>> + Send>>,
 }
 
@@ -193,8 +193,8 @@ impl<'a, R: Runtime> Restoring<'a, R> {
             if self.waits.is_empty() {
                 return Ok(());
             }
-            let (id, is_consumer, answer) = self.next_answer().await;
-            self.handle(id, is_consumer, answer).await?;
+            let (id, private, answer) = self.next_answer().await;
+            self.handle(id, private, answer).await?;
         }
     }
 
@@ -214,7 +214,7 @@ impl<'a, R: Runtime> Restoring<'a, R> {
     async fn send(&mut self, step: ReplayStep) -> Result<(), Void> {
         let ReplayStep { id, request } = step;
         let shared = self.watch.shared();
-        let (is_consumer, wait) = match request {
+        let (private, wait) = match request {
             ReplayRequest::Private(method) => {
                 let channel = match self.private {
                     Some(channel) => channel,
@@ -223,36 +223,41 @@ impl<'a, R: Runtime> Restoring<'a, R> {
                 let wait = Wait::begin(shared, |state, id, now| {
                     state.engine.call_private(channel, &method, replies_of(&method), id, now)
                 });
-                (false, wait)
+                (Some(channel), wait)
             }
             ReplayRequest::Consume { consumer, .. } => {
-                (true, Wait::begin(shared, |state, id, now| state.engine.restart_consumer(consumer, id, now)))
+                (None, Wait::begin(shared, |state, id, now| state.engine.restart_consumer(consumer, id, now)))
             }
         };
         let answer = Box::pin(self.watch.answer(wait));
-        self.waits.insert(id, Sent { is_consumer, answer });
+        self.waits.insert(id, Sent { private, answer });
         Ok(())
     }
 
     /// Waits for an answer. Of those that are there, it is the first that was asked for: a close is
     /// about that one.
-    async fn next_answer(&mut self) -> (StepId, bool, Result<Completion, Failure>) {
+    async fn next_answer(&mut self) -> (StepId, Option<ChannelKey>, Result<Completion, Failure>) {
         let waits = &mut self.waits;
-        let (id, is_consumer, answer) = poll_fn(|context| {
+        let (id, private, answer) = poll_fn(|context| {
             for (id, sent) in waits.iter_mut() {
                 if let Poll::Ready(answer) = sent.answer.as_mut().poll(context) {
-                    return Poll::Ready((*id, sent.is_consumer, answer));
+                    return Poll::Ready((*id, sent.private, answer));
                 }
             }
             Poll::Pending
         })
         .await;
         self.waits.remove(&id);
-        (id, is_consumer, answer)
+        (id, private, answer)
     }
 
     /// Tells the plan what became of a step.
-    async fn handle(&mut self, id: StepId, is_consumer: bool, answer: Result<Completion, Failure>) -> Result<(), Void> {
+    async fn handle(
+        &mut self,
+        id: StepId,
+        private: Option<ChannelKey>,
+        answer: Result<Completion, Failure>,
+    ) -> Result<(), Void> {
         let shared = self.watch.shared();
         let now = shared.now();
         let Some(replay) = &mut self.progress.replay else { return Ok(()) };
@@ -277,17 +282,16 @@ impl<'a, R: Runtime> Restoring<'a, R> {
             Err(failure) => failure,
         };
         match &failure {
-            Failure::Closed { closure, fate } if matches!(closure.scope, Scope::Channel(_)) => {
-                if *fate != Fate::Refused && !is_consumer {
-                    // What was behind the request that was refused is handed out again.
-                    return Ok(());
-                }
+            Failure::Closed { closure, .. } if matches!(closure.scope, Scope::Channel(_)) => {
+                // The first one is blamed. The plan hands out those behind it again.
                 replay.failed(id, Error::from(failure.clone()), now);
-                if is_consumer {
+                if private.is_none() {
                     return self.progress.closes.reopen_channels(self.watch).await;
                 }
-                // The broker has closed it.
-                self.release_private();
+                // The broker has closed it, and there may be another one by now.
+                if self.private == private {
+                    self.release_private();
+                }
                 Ok(())
             }
             // The application has closed the channel or dropped the consumer in the meantime.
@@ -317,10 +321,8 @@ impl<'a, R: Runtime> Restoring<'a, R> {
         let Some(replay) = &mut self.progress.replay else { return };
         for failed in replay.take_failures() {
             let failure = failed.error.to_failure();
-            if let (Some(consumer), Failure::Closed { closure, .. }, false) =
-                (failed.consumer, &failure, failed.is_retried)
-            {
-                let closure = Arc::clone(closure);
+            if let (Some(consumer), false) = (failed.consumer, failed.is_retried) {
+                let closure = closure_of(&failure);
                 self.watch.shared().with(|state| state.engine.end_stopped(consumer, closure));
             }
             if self.is_through {
@@ -348,6 +350,14 @@ impl<'a, R: Runtime> Restoring<'a, R> {
         if let Some(channel) = self.private.take() {
             self.watch.shared().with(|state| state.engine.release_channel(channel));
         }
+    }
+}
+
+/// Why a consumer ends that cannot be restored.
+fn closure_of(failure: &Failure) -> Arc<Closure> {
+    match failure {
+        Failure::Closed { closure, .. } => Arc::clone(closure),
+        other => Arc::new(Closure::silent(Reason::Io(std::io::ErrorKind::TimedOut, other.to_string()))),
     }
 }
 

@@ -46,8 +46,12 @@ impl Engine {
         true
     }
 
-    /// Returns the channels that are to be reopened, in the order of their numbers.
+    /// Returns the channels that are to be reopened, in the order of their numbers. Without a
+    /// transport there are none.
     pub fn suspended_channels(&self) -> Vec<ChannelKey> {
+        if !matches!(self.state, ConnectionLife::Restoring { .. } | ConnectionLife::Open) {
+            return Vec::new();
+        }
         let suspended = self.channels.iter().filter(|channel| channel.state == ChannelLife::Suspended);
         suspended.map(|channel| channel.key).collect()
     }

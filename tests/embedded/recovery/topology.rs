@@ -199,3 +199,30 @@ async fn a_consumer_that_is_dropped_while_it_starts_again_is_gone() {
         assert!(!left.to_string().contains("consumers"), "{left} after {turns} turns");
     }
 }
+
+// Found by the simulation (seed 533): a close of the private channel with 200 refuses as well.
+#[tokio::test(start_paused = true)]
+async fn a_declaration_that_is_refused_with_any_code_is_reported_and_the_others_come_back() {
+    for code in [leveret::ReplyCode::REPLY_SUCCESS, leveret::ReplyCode::ACCESS_REFUSED] {
+        let world = World::new().await;
+        let channel = &world.channel;
+        soon(channel.queue_declare("refused").exclusive(true)).await.unwrap();
+        soon(channel.queue_declare("kept").exclusive(true)).await.unwrap();
+        let mut events = world.connection.events();
+        let declare = <leveret::protocol::queue::Declare as leveret::protocol::ProtocolMethod>::ID;
+        world.broker.state().fail_next(declare, leveret::broker::Scope::Channel, code, "refused");
+        world.cut();
+        let failed = loop {
+            match long(events.next()).await.unwrap() {
+                leveret::ConnectionEvent::Recovered { failed, .. } => break failed,
+                leveret::ConnectionEvent::Closed(error) => panic!("{error}"),
+                _ => {}
+            }
+        };
+        let failed: Vec<_> =
+            failed.into_iter().map(|(entity, error)| (entity.to_string(), error.reply_code())).collect();
+        assert_eq!(failed, [("the queue refused".to_owned(), Some(code))]);
+        assert!(world.broker.state().queue("/", "kept").is_some());
+        soon(world.connection.close()).await.unwrap();
+    }
+}
