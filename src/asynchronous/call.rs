@@ -10,7 +10,7 @@ use super::Channel;
 use crate::engine::{Completion, Reply};
 use crate::error::{Error, Result};
 use crate::link::Wait;
-use crate::protocol::{Method, Request, basic};
+use crate::protocol::{Method, Recordable, Request, basic};
 
 /// A call of a method of the protocol, made when it is awaited. It has a setter for each field of
 /// the method that is not a required name.
@@ -22,6 +22,7 @@ use crate::protocol::{Method, Request, basic};
 pub struct Call<'a, R> {
     channel: &'a Channel,
     request: R,
+    recorded: bool,
 }
 
 impl<'a, R> Call<'a, R> {
@@ -32,18 +33,36 @@ impl<'a, R> Call<'a, R> {
     }
 
     pub(crate) fn new(channel: &'a Channel, request: R) -> Self {
-        Self { channel, request }
+        Self { channel, request, recorded: true }
     }
 
     /// The request, without the channel.
     #[cfg(feature = "callback")]
-    pub(crate) fn into_request(self) -> R {
-        self.request
+    pub(crate) fn into_request(self) -> (R, bool) {
+        (self.request, self.recorded)
+    }
+
+    /// The request, on a channel.
+    #[cfg(feature = "callback")]
+    pub(crate) fn of_request(channel: &'a Channel, (request, recorded): (R, bool)) -> Self {
+        Self { channel, request, recorded }
     }
 
     /// Changes the request.
     pub(crate) fn map(mut self, change: impl FnOnce(R) -> R) -> Self {
         self.request = change(self.request);
+        self
+    }
+}
+
+impl<R: Recordable> Call<'_, R> {
+    /// Sets whether what this request makes comes back after the connection is lost. Without it, it
+    /// does. Has no effect without [`Recovery::Topology`](crate::Recovery::Topology).
+    ///
+    /// What was recorded before by another request stays so: to declare a recorded queue again with
+    /// `recorded(false)` does not remove it from [`topology`](super::Connection::topology).
+    pub fn recorded(mut self, recorded: bool) -> Self {
+        self.recorded = recorded;
         self
     }
 }
@@ -57,7 +76,8 @@ where
     type IntoFuture = CallFuture<'a, R>;
 
     fn into_future(self) -> CallFuture<'a, R> {
-        CallFuture { reply: ReplyFuture::new(self.channel, self.request.into(), R::REPLIES), request: PhantomData }
+        let ask = Ask::Call(self.request.into(), R::REPLIES, self.recorded);
+        CallFuture { reply: ReplyFuture::asking(self.channel, ask), request: PhantomData }
     }
 }
 
@@ -92,9 +112,10 @@ pub(super) struct ReplyFuture<'a> {
 /// What to request of the engine.
 #[derive(Debug)]
 enum Ask {
-    Call(Method, &'static [crate::protocol::MethodId]),
-    /// Starts a consumer, with this prefetch where one is given.
-    Consume(basic::Consume, Option<u16>),
+    /// Makes a call. The flag is whether what it makes comes back after a loss.
+    Call(Method, &'static [crate::protocol::MethodId], bool),
+    /// Starts a consumer, with this prefetch where one is given. The flag is the same.
+    Consume(basic::Consume, Option<u16>, bool),
 }
 
 #[derive(Debug)]
@@ -107,13 +128,22 @@ enum Stage {
 
 impl<'a> ReplyFuture<'a> {
     pub(super) fn new(channel: &'a Channel, request: Method, replies: &'static [crate::protocol::MethodId]) -> Self {
-        Self { channel, stage: Stage::Asking(Box::new(Ask::Call(request, replies))) }
+        Self::asking(channel, Ask::Call(request, replies, true))
+    }
+
+    fn asking(channel: &'a Channel, ask: Ask) -> Self {
+        Self { channel, stage: Stage::Asking(Box::new(ask)) }
     }
 
     /// Starts a consumer. Its reply carries the key of the consumer, so that nothing else can claim
     /// it.
-    pub(super) fn consume(channel: &'a Channel, request: basic::Consume, prefetch: Option<u16>) -> Self {
-        Self { channel, stage: Stage::Asking(Box::new(Ask::Consume(request, prefetch))) }
+    pub(super) fn consume(
+        channel: &'a Channel,
+        request: basic::Consume,
+        prefetch: Option<u16>,
+        recorded: bool,
+    ) -> Self {
+        Self::asking(channel, Ask::Consume(request, prefetch, recorded))
     }
 }
 
@@ -125,8 +155,11 @@ impl Future for ReplyFuture<'_> {
         if let Stage::Asking(ask) = &this.stage {
             let key = this.channel.key();
             let wait = Wait::begin(this.channel.shared(), |state, id, now| match &**ask {
-                Ask::Call(request, replies) => state.engine.call(key, request, replies, id, now),
-                Ask::Consume(request, prefetch) => state.engine.consume(key, request.clone(), *prefetch, id, now),
+                Ask::Call(request, replies, true) => state.engine.call(key, request, replies, id, now),
+                Ask::Call(request, replies, false) => state.engine.call_unrecorded(key, request, replies, id, now),
+                Ask::Consume(request, prefetch, recorded) => {
+                    state.engine.consume(key, request.clone(), *prefetch, *recorded, id, now)
+                }
             });
             // If the engine refuses the request, the stage stays `Done`: a later poll must not
             // repeat it.

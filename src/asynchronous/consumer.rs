@@ -24,6 +24,7 @@ pub struct Consume<'a> {
     channel: &'a Channel,
     request: basic::Consume,
     prefetch: Option<u16>,
+    recorded: bool,
 }
 
 impl<'a> Consume<'a> {
@@ -34,19 +35,22 @@ impl<'a> Consume<'a> {
     }
 
     pub(super) fn new(channel: &'a Channel, queue: ShortString) -> Self {
-        Self { channel, request: basic::Consume::default().queue(queue), prefetch: None }
+        Self { channel, request: basic::Consume::default().queue(queue), prefetch: None, recorded: true }
     }
 
     /// The request, without the channel.
     #[cfg(feature = "callback")]
-    pub(crate) fn into_request(self) -> (basic::Consume, Option<u16>) {
-        (self.request, self.prefetch)
+    pub(crate) fn into_request(self) -> (basic::Consume, Option<u16>, bool) {
+        (self.request, self.prefetch, self.recorded)
     }
 
     /// The request, on a channel.
     #[cfg(feature = "callback")]
-    pub(crate) fn of_request(channel: &'a Channel, (request, prefetch): (basic::Consume, Option<u16>)) -> Self {
-        Self { channel, request, prefetch }
+    pub(crate) fn of_request(
+        channel: &'a Channel,
+        (request, prefetch, recorded): (basic::Consume, Option<u16>, bool),
+    ) -> Self {
+        Self { channel, request, prefetch, recorded }
     }
 
     /// Sets how many unsettled messages (neither acknowledged nor rejected) the broker sends to
@@ -92,6 +96,14 @@ impl<'a> Consume<'a> {
         self.request = self.request.arguments(arguments);
         self
     }
+
+    /// Sets whether the consumer comes back after the connection is lost. Without it, it does. If
+    /// it does not, its stream ends with the error of the loss. Has no effect without
+    /// [`Recovery::Topology`](crate::Recovery::Topology).
+    pub fn recorded(mut self, recorded: bool) -> Self {
+        self.recorded = recorded;
+        self
+    }
 }
 
 impl<'a> IntoFuture for Consume<'a> {
@@ -99,8 +111,8 @@ impl<'a> IntoFuture for Consume<'a> {
     type IntoFuture = ConsumeFuture<'a>;
 
     fn into_future(self) -> ConsumeFuture<'a> {
-        let Self { channel, request, prefetch } = self;
-        ConsumeFuture { channel, reply: ReplyFuture::consume(channel, request, prefetch) }
+        let Self { channel, request, prefetch, recorded } = self;
+        ConsumeFuture { channel, reply: ReplyFuture::consume(channel, request, prefetch, recorded) }
     }
 }
 

@@ -6,7 +6,7 @@ use super::Channel;
 use super::wait::wait;
 use crate::asynchronous;
 use crate::error::Result;
-use crate::protocol::{ChannelMethod, Method, ProtocolMethod, Request};
+use crate::protocol::{ChannelMethod, Method, ProtocolMethod, Recordable, Request};
 
 /// A call of a method of the protocol, made by [`call`](Call::call). It has a setter for each field
 /// of the method that is not a required name.
@@ -29,6 +29,15 @@ impl<R> Call<'_, R> {
     /// Changes the request.
     pub(super) fn map(self, change: impl FnOnce(R) -> R) -> Self {
         Self { inner: self.inner.map(change) }
+    }
+}
+
+impl<R: Recordable> Call<'_, R> {
+    /// Sets whether what this request makes comes back after the connection is lost. Without it, it
+    /// does. Has no effect without [`Recovery::Topology`](crate::Recovery::Topology). See the async
+    /// API's [`recorded`](asynchronous::Call::recorded).
+    pub fn recorded(self, recorded: bool) -> Self {
+        Self { inner: self.inner.recorded(recorded) }
     }
 }
 

@@ -57,6 +57,13 @@ impl<'a> Consume<'a> {
         Self { inner: self.inner.arguments(arguments) }
     }
 
+    /// Sets whether the consumer comes back after the connection is lost. Without it, it does. If
+    /// it does not, it ends with the error of the loss. Has no effect without
+    /// [`Recovery::Topology`](crate::Recovery::Topology).
+    pub fn recorded(self, recorded: bool) -> Self {
+        Self { inner: self.inner.recorded(recorded) }
+    }
+
     /// Starts the consumer, and waits until the broker has accepted it.
     ///
     /// # Errors

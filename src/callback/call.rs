@@ -5,7 +5,7 @@ use std::future::IntoFuture;
 use super::Channel;
 use crate::asynchronous;
 use crate::error::Result;
-use crate::protocol::{ChannelMethod, Method, ProtocolMethod, Request};
+use crate::protocol::{ChannelMethod, Method, ProtocolMethod, Recordable, Request};
 
 /// A call of a method of the protocol, made by [`then`](Call::then) or [`forget`](Call::forget). It
 /// has a setter for each field of the method that is not a required name.
@@ -31,6 +31,15 @@ impl<S, R> Call<'_, S, R> {
     }
 }
 
+impl<S, R: Recordable> Call<'_, S, R> {
+    /// Sets whether what this request makes comes back after the connection is lost. Without it, it
+    /// does. Has no effect without [`Recovery::Topology`](crate::Recovery::Topology). See the async
+    /// API's [`recorded`](asynchronous::Call::recorded).
+    pub fn recorded(self, recorded: bool) -> Self {
+        Self { channel: self.channel, inner: self.inner.recorded(recorded) }
+    }
+}
+
 impl<S: 'static, R> Call<'_, S, R>
 where
     R: Request + Into<Method> + 'static,
@@ -42,7 +51,7 @@ where
     pub fn then(self, then: impl FnOnce(&mut S, &Channel<S>, Result<R::Reply>) + 'static) {
         let (channel, inner) = (self.channel.clone(), self.channel.inner().clone());
         let request = self.inner.into_request();
-        let calling = async move { asynchronous::Call::new(&inner, request).await };
+        let calling = async move { asynchronous::Call::of_request(&inner, request).await };
         self.channel.handle().once(calling, move |state, reply| then(state, &channel, reply));
     }
 

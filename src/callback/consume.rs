@@ -69,6 +69,13 @@ impl<'a, S: 'static> Consume<'a, S> {
         self.map(|inner| inner.arguments(arguments))
     }
 
+    /// Sets whether the consumer comes back after the connection is lost. Without it, it does. If
+    /// it does not, it ends with the error of the loss. Has no effect without
+    /// [`Recovery::Topology`](crate::Recovery::Topology).
+    pub fn recorded(self, recorded: bool) -> Self {
+        self.map(|inner| inner.recorded(recorded))
+    }
+
     /// Sets a handler that is called once when the broker has accepted the consumer, with its tag.
     pub fn on_start(self, handler: impl FnOnce(&mut S, &Channel<S>, ShortString) + 'static) -> Self {
         Self { on_start: Some(Box::new(handler)), ..self }

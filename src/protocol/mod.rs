@@ -11,11 +11,13 @@ mod delivery_mode;
 mod exchange_kind;
 mod expiration;
 mod properties;
+mod recordable;
 mod traits;
 
 pub use delivery_mode::DeliveryMode;
 pub use exchange_kind::ExchangeKind;
 pub use expiration::Expiration;
+pub use recordable::Recordable;
 pub use traits::{ChannelMethod, ContentProperties, MethodId, ProtocolMethod, Request, SentBy, UnexpectedMethod};
 
 include!(concat!(env!("OUT_DIR"), "/protocol.rs"));

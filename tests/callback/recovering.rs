@@ -137,6 +137,26 @@ fn handlers_are_called_with_a_loss_and_a_recovery_in_their_order() {
 }
 
 #[test]
+fn what_is_not_recorded_does_not_come_back() {
+    let mut stage = Stage::new();
+    for (queue, recorded) in [("kept", true), ("mine", false)] {
+        let declare = stage.channel.queue_declare(queue).exclusive(true).recorded(recorded);
+        stage.rig.wait(&mut stage.app, |_, answer| declare.then(|_, _, declared| answer.give(declared.unwrap())));
+    }
+    let consume = stage.channel.consume("jobs").recorded(false).on_end(|app: &mut App, _, error| {
+        app.note(format!("{:?}", error.unwrap().kind()));
+    });
+    stage.rig.wait(&mut stage.app, |_, answer| {
+        consume.on_start(|_, _, tag| answer.give(tag)).each(|app, _, delivery| app.deliveries.push(delivery));
+    });
+    stage.lose();
+    stage.run_until(|app| !app.log.is_empty());
+    assert_eq!(stage.app.log, [format!("{:?}", ErrorKind::ConnectionClosed)]);
+    assert!(stage.rig.host.broker.state().queue("/", "kept").is_some());
+    assert!(stage.rig.host.broker.state().queue("/", "mine").is_none());
+}
+
+#[test]
 fn a_delivery_from_before_a_loss_is_stale_and_comes_again() {
     let mut stage = Stage::new();
     stage.consume();

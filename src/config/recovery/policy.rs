@@ -104,7 +104,7 @@ pub enum ChannelRecovery {
     AckTimeout,
     /// All that an error has closed. A channel stays closed if the same error (code and method)
     /// closes it three times in a row within
-    /// [`recovery_stable_after`](crate::ConnectionParameters#structfield.recovery_stable_after) after
-    /// it was opened again.
+    /// [`recovery_stable_after`](crate::ConnectionParameters#structfield.recovery_stable_after)
+    /// after it was opened again.
     All,
 }

@@ -43,6 +43,8 @@ pub(in crate::engine) enum Effect {
     },
     /// The topology changes.
     Record(Box<Change>),
+    /// A queue that is not recorded becomes the one that an empty name means.
+    NameQueue,
     /// The reply carries a message.
     Get {
         no_ack: bool,
@@ -57,7 +59,7 @@ pub(in crate::engine) struct Starting {
     pub(in crate::engine) terms: Terms,
     /// Whether the caller gets the consumer with the reply, so that no other can claim it.
     pub(in crate::engine) claimed: bool,
-    /// What starts it again after a loss, if it comes back.
+    /// What starts it again after a loss, if the topology is recorded.
     pub(in crate::engine) restart: Option<Box<Restart>>,
     /// Whether it is started again.
     pub(in crate::engine) again: bool,

@@ -50,6 +50,7 @@ impl Engine {
                 return;
             }
             (Effect::Record(change), method) => self.record_reply(key, *change, method),
+            (Effect::NameQueue, method) => self.remember_queue(key, method),
             (Effect::Reopen, _) => {
                 // If the channel was lost alone, the supervisor lets its requests through.
                 let alone = self.state.is_open();

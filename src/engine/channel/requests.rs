@@ -77,11 +77,40 @@ impl Engine {
         waiter: WaiterId,
         now: Instant,
     ) -> Result<(), Failure> {
+        self.make_call(key, request, replies, true, (waiter, now))
+    }
+
+    /// Does what [`Engine::call`] does, but what the request declares, binds or starts does not
+    /// come back after a loss.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error in the cases of [`Engine::call`].
+    pub fn call_unrecorded(
+        &mut self,
+        key: ChannelKey,
+        request: &Method,
+        replies: &'static [MethodId],
+        waiter: WaiterId,
+        now: Instant,
+    ) -> Result<(), Failure> {
+        self.make_call(key, request, replies, false, (waiter, now))
+    }
+
+    /// Makes a call. `recorded` is whether what it makes comes back after a loss.
+    pub(in crate::engine) fn make_call(
+        &mut self,
+        key: ChannelKey,
+        request: &Method,
+        replies: &'static [MethodId],
+        recorded: bool,
+        (waiter, now): (WaiterId, Instant),
+    ) -> Result<(), Failure> {
         if request.is_no_wait() {
             return Err(Failure::NoWaitCall(request.name()));
         }
         if let Err(failure) = self.check_channel(key) {
-            return self.call_while_down(key, request, replies, (waiter, now), failure);
+            return self.call_while_down(key, request, (replies, recorded), (waiter, now), failure);
         }
         self.check_room()?;
         if matches!(request, Method::TxCommit(_)) && self.is_transaction_lost(key) {
@@ -89,14 +118,15 @@ impl Engine {
         }
         let request = self.name_queue(key, request);
         let request = &*request;
-        let effect = self.effect_of(key, request)?;
+        let effect = self.effect_of(key, request, recorded)?;
         self.request(key, request, replies, effect, waiter, now)
     }
 
     /// Starts a consumer. `waiter` completes with [`Completion::Reply`], which names the consumer;
     /// [`Engine::claim_consumer`] does not give it to another. The broker sends the consumer at
     /// most `prefetch` unacknowledged deliveries. If that is `None`, the count that the application
-    /// set for the channel by `basic.qos` applies, or else the default.
+    /// set for the channel by `basic.qos` applies, or else the default. `recorded` is whether the
+    /// consumer comes back after a loss.
     ///
     /// # Errors
     ///
@@ -107,17 +137,19 @@ impl Engine {
         key: ChannelKey,
         consume: basic::Consume,
         prefetch: Option<u16>,
+        recorded: bool,
         waiter: WaiterId,
         now: Instant,
     ) -> Result<(), Failure> {
         if let Err(failure) = self.check_channel(key) {
-            return self.park(failure, Some((waiter, now)), Parked::Consume(key, Box::new(consume), prefetch));
+            let request = Parked::Consume(key, Box::new(consume), prefetch, recorded);
+            return self.park(failure, Some((waiter, now)), request);
         }
         let is_limited = !consume.no_ack;
         let request = Method::from(consume.no_wait(false));
         let request = self.name_queue(key, &request).into_owned();
         self.check_room()?;
-        let mut effect = self.effect_of(key, &request)?;
+        let mut effect = self.effect_of(key, &request, recorded)?;
         if let Effect::Consume(starting) = &mut effect {
             starting.claimed = true;
         }
@@ -199,7 +231,7 @@ impl Engine {
         self.check_room()?;
         let method = self.name_queue(key, method);
         let method = &*method;
-        let effect = self.effect_of(key, method)?;
+        let effect = self.effect_of(key, method, true)?;
         match (method, effect) {
             // Deliveries can cross a cancel, and only its reply shows which one is the last. So the
             // cancel is sent without no-wait, and no waiter waits for the reply.
@@ -264,8 +296,9 @@ impl Engine {
         Failure::Closed { closure, fate: Fate::NotSent }
     }
 
-    /// What the reply to `request` will change.
-    fn effect_of(&self, key: ChannelKey, request: &Method) -> Result<Effect, Failure> {
+    /// What the reply to `request` will change. `recorded` is whether what it makes comes back
+    /// after a loss.
+    fn effect_of(&self, key: ChannelKey, request: &Method, recorded: bool) -> Result<Effect, Failure> {
         let channel = self.channels.get(key);
         match request {
             Method::BasicConsume(consume) => {
@@ -276,7 +309,7 @@ impl Engine {
                 let is_stream = consume.arguments.get("x-stream-offset").is_some();
                 let stream = if is_stream { Stream::Yes } else { Stream::No };
                 let terms = Terms { no_ack: consume.no_ack, stream };
-                let (tag, restart) = (consume.consumer_tag.clone(), self.restart_of(key, consume));
+                let (tag, restart) = (consume.consumer_tag.clone(), self.restart_of(key, consume, recorded));
                 Ok(Effect::Consume(Starting { tag, terms, claimed: false, restart, again: false }))
             }
             Method::BasicCancel(cancel) => {
@@ -288,7 +321,7 @@ impl Engine {
                 Ok(Effect::Cancel { tag: cancel.consumer_tag.clone(), ending })
             }
             Method::BasicGet(get) => Ok(Effect::Get { no_ack: get.no_ack }),
-            request => Ok(self.topology_effect(request)),
+            request => Ok(self.topology_effect(request, recorded)),
         }
     }
 

@@ -171,7 +171,8 @@ pub(in crate::engine) struct Consumer {
     /// Whether the broker has ended it, by a cancel or with its channel alone, and it is not known
     /// whether its queue is gone.
     pub(in crate::engine) is_doubted: bool,
-    /// What starts it again after a loss; `None` if it does not come back.
+    /// What starts it again after a loss. `None` if the topology is not recorded, or if it has
+    /// ended.
     pub(in crate::engine) restart: Option<Box<Restart>>,
 }
 
@@ -184,9 +185,17 @@ pub(in crate::engine) struct Restart {
     pub(in crate::engine) prefetch: u16,
     /// Its place among the consumers.
     pub(in crate::engine) order: u64,
+    /// Whether it comes back. One that does not is known to the record, because it keeps an
+    /// auto-delete queue.
+    pub(in crate::engine) recorded: bool,
 }
 
 impl Consumer {
+    /// Whether it comes back after a loss, unless it has ended.
+    pub(in crate::engine) fn is_recorded(&self) -> bool {
+        self.restart.as_ref().is_some_and(|restart| restart.recorded)
+    }
+
     pub(super) fn new(channel: ChannelKey, tag: ShortString, terms: Terms, life: ConsumerLife) -> Self {
         Self {
             channel,

@@ -31,7 +31,7 @@ impl Engine {
         self.gate.set_stopped(key, true);
         // The close has ended them. Their queues may have gone with them.
         for consumer in self.consumers.iter_mut() {
-            consumer.is_doubted |= consumer.channel == key && consumer.restart.is_some();
+            consumer.is_doubted |= consumer.channel == key && consumer.is_recorded();
         }
         if self.survives().is_some_and(|terms| terms.while_down == WhileDown::Fail) {
             let cause = self.recovering().cloned();

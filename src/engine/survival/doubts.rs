@@ -12,7 +12,7 @@ impl Engine {
             return false;
         }
         let Some(consumer) = self.consumers.get_mut(key) else { return false };
-        let comes_back = consumer.restart.is_some() && consumer.is_listened() && consumer.overflow.is_none();
+        let comes_back = consumer.is_recorded() && consumer.is_listened() && consumer.overflow.is_none();
         if !comes_back || consumer.life != ConsumerLife::Running {
             return false;
         }

@@ -31,12 +31,13 @@ struct Parked {
     request: Request,
 }
 
-/// What was requested.
+/// What was requested. The flag of a call and of a consume is whether what it makes comes back
+/// after a loss.
 #[derive(Debug)]
 pub(in crate::engine) enum Request {
     Open(ChannelKey),
-    Call(ChannelKey, Box<Method>, &'static [MethodId]),
-    Consume(ChannelKey, Box<basic::Consume>, Option<u16>),
+    Call(ChannelKey, Box<Method>, &'static [MethodId], bool),
+    Consume(ChannelKey, Box<basic::Consume>, Option<u16>, bool),
     Send(ChannelKey, Box<Method>, bool),
 }
 
@@ -108,10 +109,10 @@ impl Engine {
         let mut out = Outbound::new();
         match request {
             Request::Open(_) => {}
-            Request::Call(key, method, _) | Request::Send(key, method, _) => {
+            Request::Call(key, method, ..) | Request::Send(key, method, _) => {
                 self.encoder.any_method(&mut out, key.number, method)?;
             }
-            Request::Consume(key, consume, _) => {
+            Request::Consume(key, consume, ..) => {
                 self.encoder.any_method(&mut out, key.number, &Method::from((**consume).clone()))?;
             }
         }
@@ -213,9 +214,11 @@ impl Engine {
             let waiter = parked.waiter;
             let sent = match (parked.request, waiter) {
                 (Request::Open(key), Some(waiter)) => self.send_open(key, waiter, now),
-                (Request::Call(key, method, replies), Some(waiter)) => self.call(key, &method, replies, waiter, now),
-                (Request::Consume(key, consume, prefetch), Some(waiter)) => {
-                    self.consume(key, *consume, prefetch, waiter, now)
+                (Request::Call(key, method, replies, recorded), Some(waiter)) => {
+                    self.make_call(key, &method, replies, recorded, (waiter, now))
+                }
+                (Request::Consume(key, consume, prefetch, recorded), Some(waiter)) => {
+                    self.consume(key, *consume, prefetch, recorded, waiter, now)
                 }
                 (Request::Send(key, method, is_request), _) => self.send(key, &method, is_request),
                 (_, None) => Ok(()),

@@ -11,10 +11,19 @@ impl Engine {
         self.survival.as_mut()?.changes.pop_front()
     }
 
-    /// The effect of a request that changes the topology, if that is recorded.
-    pub(in crate::engine) fn topology_effect(&self, request: &Method) -> Effect {
+    /// The effect of a request that changes the topology, if that is recorded. What a request with
+    /// `recorded` unset makes is not, but a queue that it declares is the one that an empty name
+    /// means.
+    pub(in crate::engine) fn topology_effect(&self, request: &Method, recorded: bool) -> Effect {
         if !self.records() {
             return Effect::None;
+        }
+        match request {
+            Method::QueueDeclare(_) if !recorded => return Effect::NameQueue,
+            Method::ExchangeDeclare(_) | Method::QueueBind(_) | Method::ExchangeBind(_) if !recorded => {
+                return Effect::None;
+            }
+            _ => {}
         }
         change_of(request).map_or(Effect::None, |change| Effect::Record(Box::new(change)))
     }
@@ -25,6 +34,13 @@ impl Engine {
             name.clone_from(&ok.queue);
         }
         self.record(key, change);
+    }
+
+    /// Remembers the queue that an empty name means on a channel from now on.
+    pub(in crate::engine) fn remember_queue(&mut self, key: ChannelKey, reply: &Method) {
+        if let (Some(channel), Method::QueueDeclareOk(ok)) = (self.channels.get_mut(key), reply) {
+            channel.queue.clone_from(&ok.queue);
+        }
     }
 
     /// Records the change of a request that was sent and is not answered.
@@ -86,8 +102,8 @@ impl Engine {
         {
             restart.request.queue.clone_from(&channel.queue);
         }
-        let (request, prefetch) = (Box::new(restart.request.clone()), restart.prefetch);
-        self.push_change(Change::ConsumerStarted { channel, consumer: key, request, prefetch, recorded: true });
+        let (request, prefetch, recorded) = (Box::new(restart.request.clone()), restart.prefetch, restart.recorded);
+        self.push_change(Change::ConsumerStarted { channel, consumer: key, request, prefetch, recorded });
     }
 
     pub(in crate::engine) fn push_change(&mut self, change: Change) {

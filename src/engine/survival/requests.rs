@@ -19,7 +19,7 @@ impl Engine {
         &mut self,
         key: ChannelKey,
         request: &Method,
-        replies: &'static [MethodId],
+        (replies, recorded): (&'static [MethodId], bool),
         (waiter, now): (WaiterId, Instant),
         failure: Failure,
     ) -> Result<(), Failure> {
@@ -37,7 +37,7 @@ impl Engine {
             self.complete(Some(waiter), Completion::Reply(Box::new(reply)));
             return Ok(());
         }
-        self.park(failure, Some((waiter, now)), Request::Call(key, Box::new(request.clone()), replies))
+        self.park(failure, Some((waiter, now)), Request::Call(key, Box::new(request.clone()), replies, recorded))
     }
 
     /// A method that is not answered, on a channel that takes no requests. A settlement is for a
@@ -129,14 +129,20 @@ impl Engine {
         Cow::Owned(named)
     }
 
-    /// What starts a consumer again, if the topology is recorded.
-    pub(in crate::engine) fn restart_of(&self, key: ChannelKey, consume: &basic::Consume) -> Option<Box<Restart>> {
+    /// What starts a consumer again, if the topology is recorded. With `recorded` unset it is only
+    /// known, and ends with a loss.
+    pub(in crate::engine) fn restart_of(
+        &self,
+        key: ChannelKey,
+        consume: &basic::Consume,
+        recorded: bool,
+    ) -> Option<Box<Restart>> {
         if !self.records() {
             return None;
         }
         let prefetch = self.channels.get(key).map_or(0, |channel| channel.prefetch.in_force());
         let order = self.survival.as_ref().map_or(0, |survival| survival.started);
-        Some(Box::new(Restart { request: consume.clone(), prefetch, order }))
+        Some(Box::new(Restart { request: consume.clone(), prefetch, order, recorded }))
     }
 
     /// Notes the prefetch that is in force when a consumer starts, and its place among the others.

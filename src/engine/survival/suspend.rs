@@ -11,7 +11,7 @@ use crate::engine::inbound::Assembly;
 use crate::engine::publish::Confirms;
 use crate::engine::{
     ChannelKey, ChannelNotice, Closure, Completion, ConnectionNotice, ConsumerEnd, ConsumerKey, Engine, Failure, Fate,
-    Reason, Reply,
+    Reason, Reply, Scope,
 };
 use crate::protocol::{Method, basic};
 
@@ -165,6 +165,10 @@ impl Engine {
                 kept.is_doubted = false;
                 self.forget_ready(consumer);
             } else {
+                if cause.scope == Scope::Connection && !kept.is_recorded() {
+                    // The application did not end it, so its auto-delete queue stays recorded.
+                    kept.restart = None;
+                }
                 self.end_consumer(consumer, ConsumerEnd::Closed(Arc::clone(cause)));
             }
         }
@@ -230,7 +234,7 @@ impl Channel {
 impl Consumer {
     /// Whether it is started again on the next transport.
     fn comes_back(&self) -> bool {
-        self.restart.is_some()
+        self.is_recorded()
             && self.overflow.is_none()
             && matches!(self.life, ConsumerLife::Running | ConsumerLife::Starting)
     }

@@ -135,6 +135,21 @@ fn a_queue_that_is_forgotten_does_not_come_back() {
 }
 
 #[test]
+fn what_is_not_recorded_does_not_come_back() {
+    in_time(|| {
+        let mut world = World::new();
+        world.channel.queue_declare("kept").exclusive(true).call().unwrap();
+        world.channel.queue_declare("mine").exclusive(true).recorded(false).call().unwrap();
+        let mut consumer = world.channel.consume("jobs").recorded(false).call().unwrap();
+        world.lose();
+        assert!(world.host.broker.state().queue("/", "kept").is_some());
+        assert!(world.host.broker.state().queue("/", "mine").is_none());
+        assert_eq!(consumer.next().unwrap().unwrap_err().kind(), leveret::ErrorKind::ConnectionClosed);
+        assert!(consumer.next().is_none());
+    });
+}
+
+#[test]
 fn waiting_for_the_recovery_ends_with_it_or_at_a_limit() {
     in_time(|| {
         let mut world = World::new();

@@ -4,6 +4,7 @@
 mod channels;
 mod closes;
 mod down;
+mod opt_out;
 mod topology;
 mod transports;
 
