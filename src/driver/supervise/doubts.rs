@@ -58,7 +58,8 @@ impl Doubts {
 
 /// Asks whether the queue of a consumer is there.
 async fn ask<R: Runtime>(watch: &Watch<R>, stopped: &Stopped) -> Result<Known, Void> {
-    let channel = open_private(watch).await?;
+    // If it cannot be asked, the consume shows whether it is there.
+    let Some(channel) = open_private(watch).await? else { return Ok(Known::There) };
     let request = Method::from(queue::Declare::default().queue(stopped.queue.clone()).passive(true));
     let wait = Wait::begin(watch.shared(), |state, id, now| {
         state.engine.call_private(channel, &request, queue::Declare::REPLIES, id, now)

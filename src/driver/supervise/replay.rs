@@ -371,11 +371,12 @@ fn replies_of(request: &Method) -> &'static [MethodId] {
     }
 }
 
-/// Opens a channel that no handle has.
-pub(super) async fn open_private<R: Runtime>(watch: &Watch<R>) -> Result<ChannelKey, Void> {
+/// Opens a channel that no handle has. Returns `None` if no number is free.
+pub(super) async fn open_private<R: Runtime>(watch: &Watch<R>) -> Result<Option<ChannelKey>, Void> {
     let wait = Wait::begin(watch.shared(), |state, id, now| state.engine.open_private_channel(id, now).map(drop));
     match watch.answer(wait).await {
-        Ok(Completion::Opened(key)) => Ok(key),
+        Ok(Completion::Opened(key)) => Ok(Some(key)),
+        Err(Failure::ChannelsExhausted { .. }) => Ok(None),
         _ => Err(Void),
     }
 }

@@ -40,9 +40,11 @@ pub(super) enum ChannelLife {
     Open,
     /// It was requested while the connection was down, and `channel.open` was not sent.
     Unsent,
-    /// Its transport was lost, and the broker does not know it.
+    /// Its transport was lost, or the broker has closed it alone and it is opened again. The broker
+    /// does not know it.
     Suspended,
-    /// `channel.open` was sent again after a loss.
+    /// `channel.open` was sent again after a loss. A channel that was lost alone stays so until the
+    /// supervisor lets its requests through.
     Reopening,
     /// `channel.close` was sent. Replies and confirms that still arrive count; deliveries do not,
     /// and a violation is ignored.

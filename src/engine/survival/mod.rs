@@ -10,7 +10,8 @@
 //! Each transport is a *generation*. [`Engine::suspend`] decides in one step the fate of everything
 //! that was in flight. What is requested afterwards is parked ([`parked`]), and is sent in its
 //! order when the gate opens. [`Engine::resume`] begins the next generation. The supervisor of the
-//! driver restores what the broker lost, by the requests in [`reopen`].
+//! driver restores what the broker lost, by the requests in [`reopen`]. A channel can also be lost
+//! on its own ([`alone`]), which begins a generation of that channel.
 
 mod alone;
 mod doubts;

@@ -202,3 +202,35 @@ async fn a_channel_that_is_closed_while_the_connection_goes_down_comes_back_with
     soon(channel.publish("", "jobs", "work")).await.unwrap();
     soon(soon(consumer.try_next()).await.unwrap().unwrap().ack()).await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_starts_again_although_no_channel_number_is_free() {
+    let world = World::with(parameters(ChannelRecovery::All).channel_max(1)).await;
+    soon(world.channel.queue_declare("jobs").durable(true)).await.unwrap();
+    let mut events = world.connection.events();
+    let mut consumer = soon(world.channel.consume("jobs").consumer_tag("tag")).await.unwrap();
+    provoke(&world).await;
+    assert_eq!(names(&world), ["tag"]);
+    world.broker.state().delete_queue("/", "jobs");
+    assert!(soon(consumer.try_next()).await.is_err());
+    assert!(soon(consumer.try_next()).await.unwrap().is_none());
+    settle().await;
+    assert_eq!(world.channel.state(), ChannelState::Open);
+    assert!(tokio::time::timeout(Duration::from_millis(1), events.next()).await.is_err(), "the connection is not lost");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_is_refused_after_a_loss_does_not_end_the_others_of_its_channel() {
+    let world = World::new().await;
+    let channel = &world.channel;
+    soon(channel.queue_declare("jobs").durable(true)).await.unwrap();
+    soon(channel.queue_declare("gone").exclusive(true).recorded(false)).await.unwrap();
+    let mut before = soon(channel.consume("jobs").consumer_tag("before")).await.unwrap();
+    let _refused = soon(channel.consume("gone").consumer_tag("refused")).await.unwrap();
+    let _after = soon(channel.consume("jobs").consumer_tag("after").prefetch(1)).await.unwrap();
+    world.lose().await;
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(names(&world), ["before", "after"]);
+    soon(channel.publish("", "jobs", "work")).await.unwrap();
+    soon(soon(before.try_next()).await.unwrap().unwrap().ack()).await.unwrap();
+}
