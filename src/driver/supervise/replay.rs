@@ -216,14 +216,19 @@ impl<'a, R: Runtime> Restoring<'a, R> {
         let shared = self.watch.shared();
         let (private, wait) = match request {
             ReplayRequest::Private(method) => {
-                let channel = match self.private {
-                    Some(channel) => channel,
-                    None => self.open_private().await?,
+                if self.private.is_none() {
+                    self.private = open_private(self.watch).await?;
+                }
+                let wait = match self.private {
+                    Some(channel) => Wait::begin(shared, |state, id, now| {
+                        state.engine.call_private(channel, &method, replies_of(&method), id, now)
+                    }),
+                    None => {
+                        let limit = shared.with(|state| state.engine.negotiated().channel_max);
+                        Err(Failure::ChannelsExhausted { limit })
+                    }
                 };
-                let wait = Wait::begin(shared, |state, id, now| {
-                    state.engine.call_private(channel, &method, replies_of(&method), id, now)
-                });
-                (Some(channel), wait)
+                (self.private, wait)
             }
             ReplayRequest::Consume { consumer, .. } => {
                 (None, Wait::begin(shared, |state, id, now| state.engine.restart_consumer(consumer, id, now)))
@@ -296,6 +301,7 @@ impl<'a, R: Runtime> Restoring<'a, R> {
             }
             // The application has closed the channel or dropped the consumer in the meantime.
             Failure::NoSuchConsumer
+            | Failure::ChannelsExhausted { .. }
             | Failure::ConsumerTagInUse(_)
             | Failure::Recovering { .. }
             | Failure::Encode(_) => {
@@ -331,18 +337,6 @@ impl<'a, R: Runtime> Restoring<'a, R> {
             } else {
                 self.failed.push((failed.entity, failure));
             }
-        }
-    }
-
-    async fn open_private(&mut self) -> Result<ChannelKey, Void> {
-        let wait =
-            Wait::begin(self.watch.shared(), |state, id, now| state.engine.open_private_channel(id, now).map(drop));
-        match self.watch.answer(wait).await {
-            Ok(Completion::Opened(key)) => {
-                self.private = Some(key);
-                Ok(key)
-            }
-            _ => Err(Void),
         }
     }
 

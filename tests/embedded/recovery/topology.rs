@@ -226,3 +226,24 @@ async fn a_declaration_that_is_refused_with_any_code_is_reported_and_the_others_
         soon(world.connection.close()).await.unwrap();
     }
 }
+
+// R32: the channel on which the topology is declared needs a number.
+#[tokio::test(start_paused = true)]
+async fn without_a_free_channel_number_what_cannot_be_declared_is_reported() {
+    let parameters = leveret::ConnectionParameters::default().recovery(leveret::Recovery::Topology).channel_max(1);
+    let world = World::with(parameters).await;
+    soon(world.channel.queue_declare("mine").exclusive(true)).await.unwrap();
+    let mut events = world.connection.events();
+    world.cut();
+    let failed = loop {
+        match long(events.next()).await.unwrap() {
+            leveret::ConnectionEvent::Recovered { failed, .. } => break failed,
+            leveret::ConnectionEvent::Closed(error) => panic!("{error}"),
+            _ => {}
+        }
+    };
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0].1.kind(), leveret::ErrorKind::ChannelsExhausted);
+    assert!(world.channel.is_open());
+    soon(world.channel.queue_declare("mine").exclusive(true)).await.unwrap();
+}
