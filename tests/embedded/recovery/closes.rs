@@ -234,3 +234,17 @@ async fn a_consumer_that_is_refused_after_a_loss_does_not_end_the_others_of_its_
     soon(channel.publish("", "jobs", "work")).await.unwrap();
     soon(soon(before.try_next()).await.unwrap().unwrap().ack()).await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_publish_that_waits_when_the_channel_is_closed_is_sent_after_its_reopening() {
+    let world = World::with(parameters(ChannelRecovery::All).max_unconfirmed(1)).await;
+    soon(world.channel.queue_declare("jobs").durable(true)).await.unwrap();
+    let publisher = soon(world.channel.confirm_select()).await.unwrap();
+    world.broker.state().inject(Target::All, Fault::Delay(Duration::from_secs(1)));
+    let refused = publisher.publish("absent", "jobs", "refused").confirmed().into_future();
+    let waits = publisher.publish("", "jobs", "waits").confirmed().into_future();
+    let (refused, sent) = long(async { tokio::join!(refused, waits) }).await;
+    assert_eq!(refused.unwrap_err().fate(), Some(Fate::Refused));
+    sent.unwrap();
+    assert_eq!(ready(&world.broker, "jobs"), 1);
+}
