@@ -270,9 +270,9 @@ impl Channel {
         self.shared().with(|state| state.engine.channel_state(self.key()))
     }
 
-    /// Returns `true` if the channel accepts requests.
+    /// Returns `true` if the channel accepts requests. While it is recovered, it does not.
     pub fn is_open(&self) -> bool {
-        self.closed_by().is_none()
+        self.closed_by().is_none() && self.state() != ChannelState::Recovering
     }
 
     /// Returns why the channel is closed or closing, or `None` while it is open. Later calls report

@@ -167,7 +167,7 @@ impl<S: 'static> Channel<S> {
         self.inner.state()
     }
 
-    /// Returns `true` if the channel accepts requests.
+    /// Returns `true` if the channel accepts requests. While it is recovered, it does not.
     pub fn is_open(&self) -> bool {
         self.inner.is_open()
     }
