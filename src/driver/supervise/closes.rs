@@ -42,7 +42,7 @@ impl Closes {
                 Err(Failure::Recovering { .. }) => {}
                 Err(Failure::Closed { closure, .. })
                     if matches!(closure.scope, Scope::Channel(_)) || closure.is_requested() => {}
-                Err(_) => return Err(Void),
+                Err(failure) => return Err(Void(failure.to_string())),
             }
         }
         let now = shared.now();

@@ -81,7 +81,7 @@ async fn ask<R: Runtime>(watch: &Watch<R>, stopped: &Stopped) -> Result<Known, V
                 Known::Away
             })
         }
-        Err(_) => Err(Void),
+        Err(failure) => Err(Void(failure.to_string())),
     }
 }
 
@@ -102,6 +102,6 @@ async fn start<R: Runtime>(watch: &Watch<R>, key: ConsumerKey, closes: &mut Clos
             Ok(())
         }
         Err(Failure::Closed { closure, .. }) if closure.is_requested() => Ok(()),
-        Err(_) => Err(Void),
+        Err(failure) => Err(Void(failure.to_string())),
     }
 }

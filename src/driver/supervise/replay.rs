@@ -20,7 +20,7 @@ use crate::driver::runtime::Runtime;
 use crate::engine::{ChannelKey, Closure, Completion, ConnectionNotice, Entity, Failure, Reason, Scope};
 use crate::error::Error;
 use crate::link::Wait;
-use crate::protocol::{Method, MethodId, Request, exchange, queue};
+use crate::protocol::{Method, MethodId, ReplyCode, Request, exchange, queue};
 use crate::recovery::{Backoff, Pace, Phase, Replay, ReplayRequest, ReplayStep, StepId, Suspects};
 
 /// What outlives the restoring on one transport.
@@ -40,9 +40,17 @@ impl Progress {
 
     /// Records that the transport is lost.
     pub(super) fn lost(&mut self, cause: &Arc<Closure>) {
-        if let Some(replay) = self.replay.take() {
-            self.suspects = replay.connection_lost(&Error::from(Arc::clone(cause)));
-        }
+        let Some(replay) = self.replay.take() else { return };
+        // A broker that stops and a network that fails say nothing about what was being restored.
+        let is_about_it = match cause.reason {
+            Reason::Broker => cause.reply_code != Some(ReplyCode::CONNECTION_FORCED),
+            Reason::Violation(_) => true,
+            _ => false,
+        };
+        self.suspects = match is_about_it {
+            true => replay.connection_lost(&Error::from(Arc::clone(cause))),
+            false => replay.into_suspects(),
+        };
     }
 }
 
@@ -70,7 +78,7 @@ struct Sent {
 }
 
 /// The transport is given up: something took too long, or cannot be understood.
-pub(super) struct Void;
+pub(super) struct Void(pub(super) String);
 
 /// How long another connection may hold a queue if there are no heartbeats by which the broker
 /// would find it lost.
@@ -94,9 +102,16 @@ impl<'a, R: Runtime> Restoring<'a, R> {
     /// Restores, and then waits for the end of the transport. It ends only if it gives up the
     /// transport.
     pub(super) async fn run(mut self, backoff: &mut Backoff) {
-        if self.restore_and_maintain(backoff).await.is_err() {
-            let error = std::io::Error::new(std::io::ErrorKind::TimedOut, "what the broker lost was not restored");
-            self.watch.shared().with(|state| state.engine.handle_transport_lost(Some(&error)));
+        if let Err(Void(why)) = self.restore_and_maintain(backoff).await {
+            let text = format!("what the broker lost was not restored: {why}");
+            let error = std::io::Error::new(std::io::ErrorKind::TimedOut, text);
+            self.watch.shared().with(|state| {
+                // A connection that the application closes has nothing to restore, and ends by
+                // itself.
+                if state.engine.closure().is_none() {
+                    state.engine.handle_transport_lost(Some(&error));
+                }
+            });
         }
     }
 
@@ -283,7 +298,7 @@ impl<'a, R: Runtime> Restoring<'a, R> {
                 });
                 return Ok(());
             }
-            Ok(_) => return Err(Void),
+            Ok(_) => return Err(Void("a request was answered by something else".to_owned())),
             Err(failure) => failure,
         };
         match &failure {
@@ -313,12 +328,13 @@ impl<'a, R: Runtime> Restoring<'a, R> {
                 Ok(())
             }
             Failure::TimedOut(_) | Failure::TimedOutBlocked { .. } => {
+                let why = failure.to_string();
                 if let Some(replay) = self.progress.replay.take() {
                     self.progress.suspects = replay.timed_out(id, &Error::from(failure));
                 }
-                Err(Void)
+                Err(Void(why))
             }
-            _ => Err(Void),
+            failure => Err(Void(failure.to_string())),
         }
     }
 
@@ -371,6 +387,7 @@ pub(super) async fn open_private<R: Runtime>(watch: &Watch<R>) -> Result<Option<
     match watch.answer(wait).await {
         Ok(Completion::Opened(key)) => Ok(Some(key)),
         Err(Failure::ChannelsExhausted { .. }) => Ok(None),
-        _ => Err(Void),
+        Ok(_) => Err(Void("an open was answered by something else".to_owned())),
+        Err(failure) => Err(Void(failure.to_string())),
     }
 }

@@ -113,7 +113,8 @@ impl Engine {
     /// Returns an error if there is no transport, or if all channel numbers are in use.
     pub fn open_private_channel(&mut self, waiter: WaiterId, now: Instant) -> Result<ChannelKey, Failure> {
         if !matches!(self.state, ConnectionLife::Restoring { .. } | ConnectionLife::Open) {
-            return Err(self.recovering_failure(None).unwrap_or(Failure::Internal("there is no transport")));
+            self.check_open()?;
+            return Err(Failure::Internal("there is no transport"));
         }
         let limit = self.channels.max();
         let key = self.channels.insert().ok_or(Failure::ChannelsExhausted { limit })?;

@@ -206,6 +206,11 @@ impl Replay {
         self.suspects
     }
 
+    /// Ends the replay because the connection ended for a reason that is not about a step.
+    pub(crate) fn into_suspects(self) -> Suspects {
+        self.suspects
+    }
+
     /// Ends the replay because a step took too long. It is suspected.
     pub(crate) fn timed_out(mut self, id: StepId, error: &Error) -> Suspects {
         if let Some(entry) = self.outstanding.get(&id).and_then(|index| self.entries.get(*index)) {

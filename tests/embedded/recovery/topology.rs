@@ -247,3 +247,22 @@ async fn without_a_free_channel_number_what_cannot_be_declared_is_reported() {
     assert!(world.channel.is_open());
     soon(world.channel.queue_declare("mine").exclusive(true)).await.unwrap();
 }
+
+// Found on a broker: the question after a cancelled consumer's queue ended the close beside it.
+#[tokio::test(start_paused = true)]
+async fn a_close_beside_a_cancelled_consumer_is_polite() {
+    for turns in 0..20 {
+        let world = World::new().await;
+        soon(world.channel.queue_declare("jobs").durable(true)).await.unwrap();
+        let mut consumer = soon(world.channel.consume("jobs")).await.unwrap();
+        world.broker.state().delete_queue("/", "jobs");
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        soon(world.connection.close()).await.unwrap();
+        assert!(world.connection.closed_by().unwrap().is_requested(), "after {turns} turns");
+        let ended = soon(consumer.next()).await;
+        let cancelled = leveret::ErrorKind::ConsumerCancelled;
+        assert!(ended.is_none_or(|end| end.is_err_and(|error| error.kind() == cancelled)), "after {turns} turns");
+    }
+}
