@@ -49,16 +49,7 @@ impl Returns {
 
     pub(crate) fn poll_returned(&self, context: &Context<'_>) -> Poll<Option<Returned>> {
         let key = self.channel.key();
-        self.standing.poll(context, |engine, id| {
-            // `None` if a later stream has replaced this one, or if the channel is closed and no
-            // message is left.
-            let listens = engine.is_listening_for_returns(key, id);
-            match engine.take_returned(key) {
-                Ok(None) if listens => Poll::Pending,
-                Ok(returned) if listens => Poll::Ready(returned),
-                _ => Poll::Ready(None),
-            }
-        })
+        self.standing.poll(context, |engine, id| engine.take_returned(key, id))
     }
 }
 

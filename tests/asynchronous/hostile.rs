@@ -222,6 +222,22 @@ async fn a_later_stream_of_returns_takes_over_and_the_earlier_one_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_of_returns_that_was_replaced_takes_nothing_from_its_successor() {
+    let (_connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
+    let (mut earlier, mut later) = (channel.returns(), channel.returns());
+    peer.send_content(1, basic::Return::default().reply_code(ReplyCode::NO_ROUTE), b"x").await;
+    // The answer comes behind the message.
+    let script = async {
+        peer.expect::<basic::Qos>(1).await;
+        peer.send(1, basic::QosOk::default()).await;
+    };
+    let (answer, ()) = tokio::join!(channel.call(basic::Qos::default()), script);
+    answer.unwrap();
+    assert!(earlier.next().await.is_none());
+    assert_eq!(later.next().await.unwrap().message.body(), b"x");
+}
+
+#[tokio::test(start_paused = true)]
 async fn messages_that_came_back_before_a_close_are_still_given_after_it() {
     let (_connection, channel, mut peer) = Peer::connect_channel(CAPACITY, parameters()).await;
     let mut returns = channel.returns();

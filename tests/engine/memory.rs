@@ -1,6 +1,7 @@
 //! What messages cost that are kept, and what is reserved for those that are only announced.
 
 use std::io::Read;
+use std::task::Poll;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use leveret::engine::{Message, Negotiated};
@@ -249,14 +250,15 @@ fn returned_messages_that_nobody_takes_are_bounded_by_their_bytes() {
         session.octets(&content_octets(1, back.clone(), &Properties::default(), &body(1_000_000), 131_064));
     }
     let mut kept = 0;
-    while let Ok(Some(returned)) = session.engine.take_returned(key) {
+    while let Poll::Ready(Some(returned)) = session.engine.take_returned(key, listener) {
         kept += returned.message.size();
     }
     assert!(kept > 8_000_000 && kept <= 16 * 1024 * 1024, "{kept} bytes");
     assert_eq!(session.engine.lost_returns(key) as usize + kept / 1_000_000, 40);
     // One that is larger than the bound is kept for as long as it is the latest.
     session.octets(&content_octets(1, back, &Properties::default(), &body(20_000_000), 131_064));
-    assert_eq!(session.engine.take_returned(key).unwrap().unwrap().message.body().len(), 20_000_000);
+    let Poll::Ready(Some(latest)) = session.engine.take_returned(key, listener) else { panic!("it is kept") };
+    assert_eq!(latest.message.body().len(), 20_000_000);
 }
 
 /// A publish of `len` bytes, by reference.

@@ -1,6 +1,8 @@
 //! Messages that come back: each is tied to its publish, whatever the broker did to its headers.
 
-use leveret::engine::Confirmation;
+use std::task::Poll;
+
+use leveret::engine::{ChannelKey, Confirmation, WaiterId};
 use leveret::protocol::basic::{self, Properties};
 use leveret::wire::FieldValue;
 use leveret::{FieldTable, ReplyCode};
@@ -13,6 +15,16 @@ fn back() -> basic::Return {
 
 fn come_back(session: &mut Session, body: &str) {
     session.say_content(1, back(), &Properties::default(), body.as_bytes());
+}
+
+/// What a listener takes: the body of a message, or the end; `None` where it has to wait.
+fn taken(session: &mut Session, key: ChannelKey, listener: WaiterId) -> Option<Option<String>> {
+    match session.engine.take_returned(key, listener) {
+        Poll::Ready(returned) => {
+            Some(returned.map(|returned| String::from_utf8_lossy(returned.message.body()).into_owned()))
+        }
+        Poll::Pending => None,
+    }
 }
 
 fn with_headers(fields: &[(&'static str, FieldValue)]) -> Properties {
@@ -137,7 +149,7 @@ fn a_listener_of_an_earlier_incarnation_gets_nothing_of_the_next() {
     session.engine.listen_for_returns(stale, listener);
     come_back(&mut session, "body");
     assert_eq!(session.readable(), []);
-    assert!(session.engine.take_returned(stale).is_err());
+    assert_eq!(taken(&mut session, stale, listener), Some(None));
 }
 
 #[test]
@@ -173,13 +185,24 @@ fn without_confirms_returned_messages_go_to_the_listener_in_order() {
     come_back(&mut session, "one");
     come_back(&mut session, "two");
     assert_eq!(session.readable(), [listener, listener]);
-    for expected in [Some(&b"one"[..]), Some(b"two"), None] {
-        let returned = session.engine.take_returned(key).unwrap();
-        assert_eq!(returned.as_ref().map(|returned| returned.message.body()), expected);
+    for expected in [Some(Some("one".to_owned())), Some(Some("two".to_owned())), None] {
+        assert_eq!(taken(&mut session, key, listener), expected);
     }
     session.engine.stop_returns(key, listener);
     come_back(&mut session, "three");
-    assert!(session.engine.take_returned(key).unwrap().is_none());
+    assert_eq!(taken(&mut session, key, listener), Some(None));
+}
+
+#[test]
+fn a_listener_that_was_replaced_takes_nothing_of_what_its_successor_is_kept() {
+    let mut session = Session::open();
+    let key = session.channel();
+    let [earlier, later] = [session.waiter(), session.waiter()];
+    session.engine.listen_for_returns(key, earlier);
+    session.engine.listen_for_returns(key, later);
+    come_back(&mut session, "body");
+    assert_eq!(taken(&mut session, key, earlier), Some(None));
+    assert_eq!(taken(&mut session, key, later), Some(Some("body".to_owned())));
 }
 
 #[test]
@@ -192,5 +215,5 @@ fn a_listener_that_does_not_keep_up_loses_the_oldest_and_is_told_how_many() {
         come_back(&mut session, &index.to_string());
     }
     assert_eq!(session.engine.lost_returns(key), 4);
-    assert_eq!(session.engine.take_returned(key).unwrap().unwrap().message.body(), b"4");
+    assert_eq!(taken(&mut session, key, listener), Some(Some("4".to_owned())));
 }

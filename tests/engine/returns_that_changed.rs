@@ -45,9 +45,9 @@ fn listening() -> (Session, ChannelKey, WaiterId) {
     (session, key, listener)
 }
 
-fn heard(session: &mut Session, key: ChannelKey) -> usize {
+fn heard(session: &mut Session, key: ChannelKey, listener: WaiterId) -> usize {
     let mut heard = 0;
-    while session.engine.take_returned(key).unwrap().is_some() {
+    while session.engine.take_returned(key, listener).is_ready() {
         heard += 1;
     }
     heard
@@ -68,12 +68,12 @@ fn whatever_the_broker_makes_of_a_message_it_is_not_confirmed_as_taken() {
         (plain().message_id("m"), plain().message_id("n")),
     ];
     for (published, returned) in cases {
-        let (mut session, key, _) = listening();
+        let (mut session, key, listener) = listening();
         let waiter = publish(&mut session, key, &published, "body");
         session.say_content(1, back(), &returned, b"body");
         session.ack(1, 1, false);
         assert_eq!(outcome(&mut session, waiter), Outcome::Returned, "{published:?} came back as {returned:?}");
-        assert_eq!(heard(&mut session, key), 0, "its confirm brought it");
+        assert_eq!(heard(&mut session, key, listener), 0, "its confirm brought it");
     }
 }
 
@@ -81,11 +81,11 @@ fn whatever_the_broker_makes_of_a_message_it_is_not_confirmed_as_taken() {
 fn a_body_or_route_that_changed_does_not_hide_the_only_publish_that_it_can_be() {
     let changed = [(back(), "another body", Outcome::Returned), (back().routing_key("k"), "body", Outcome::Unknown)];
     for (back, body, expected) in changed {
-        let (mut session, key, _) = listening();
+        let (mut session, key, listener) = listening();
         let waiter = publish(&mut session, key, &Properties::default(), "body");
         session.say_content(1, back, &Properties::default(), body.as_bytes());
         session.ack(1, 1, false);
-        let heard = heard(&mut session, key);
+        let heard = heard(&mut session, key, listener);
         assert_eq!((heard, outcome(&mut session, waiter)), (usize::from(expected == Outcome::Unknown), expected));
     }
 }
@@ -124,7 +124,7 @@ fn where_it_cannot_be_told_which_came_back_none_of_them_passes_for_taken() {
     let expected = [Outcome::Returned, Outcome::Unknown, Outcome::Unknown];
     assert_eq!(waiters.map(|waiter| outcome(&mut session, waiter)), expected);
     assert_eq!(outcome(&mut session, other), Outcome::Taken, "that one has another body");
-    assert_eq!((session.readable(), heard(&mut session, key)), (vec![listener], 1));
+    assert_eq!((session.readable(), heard(&mut session, key, listener)), (vec![listener], 1));
     let watcher = session.waiter();
     let settled = session.engine.wait_for_confirms(key, watcher).unwrap();
     assert_eq!(settled, Some(Settled { nacked: 0, returned: 1, unknown: 2 }));
@@ -171,7 +171,7 @@ fn a_message_that_no_confirm_waits_for_goes_to_the_listener_of_a_confirming_chan
     session.say_content(1, back(), &Properties::default(), b"plain");
     assert_eq!(session.readable(), [listener]);
     session.ack(1, 2, true);
-    assert_eq!((outcome(&mut session, confirmed), heard(&mut session, key)), (Outcome::Taken, 1));
+    assert_eq!((outcome(&mut session, confirmed), heard(&mut session, key, listener)), (Outcome::Taken, 1));
 }
 
 #[test]

@@ -24,11 +24,6 @@ impl Closes {
         Self { stable_after: terms.stable_after, breakers: BTreeMap::new() }
     }
 
-    /// Whether there is a channel to open again.
-    pub(super) fn is_due<R: Runtime>(&self, watch: &Watch<R>) -> bool {
-        watch.shared().with(|state| !state.engine.suspended_channels().is_empty())
-    }
-
     /// Opens the channels again that were lost. A channel that the broker refuses is closed.
     pub(super) async fn reopen_channels<R: Runtime>(&mut self, watch: &Watch<R>) -> Result<(), Void> {
         self.decide(watch);

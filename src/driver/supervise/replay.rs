@@ -124,10 +124,7 @@ impl<'a, R: Runtime> Restoring<'a, R> {
         loop {
             closes.reopen_channels(self.watch).await?;
             let next = doubts.settle(self.watch, &self.terms, closes).await?;
-            // What is lost meanwhile has notified in vain.
-            if !closes.is_due(self.watch) {
-                self.watch.until(next).await;
-            }
+            self.watch.until(next).await;
         }
     }
 

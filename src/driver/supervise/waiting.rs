@@ -71,20 +71,20 @@ impl<R: Runtime> Watch<R> {
         }
     }
 
-    /// Waits until the engine may have something to do for the supervisor, or until a time has
-    /// come.
+    /// Waits until the engine has notified the supervisor, or until a time has come. Returns at once
+    /// if it was notified since the last call, so that a notification is not missed by a supervisor
+    /// that was busy.
     pub(super) async fn until(&self, at: Option<Instant>) {
         let mut alarm = self.runtime.alarm();
         if let Some(at) = at {
             alarm.set(at);
         }
-        let mut looked = false;
         poll_fn(|context| {
-            let fired = at.is_some() && alarm.poll(context).is_ready();
-            let first = !std::mem::replace(&mut looked, true);
-            // The first poll registers; a later one was caused by a notification.
-            let _ = self.standing.poll(context, |_, _| Poll::<()>::Pending);
-            if fired || !first { Poll::Ready(()) } else { Poll::Pending }
+            let notified = self.standing.poll(context, |engine, _| match engine.take_notification() {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            });
+            if notified.is_ready() || at.is_none() { notified } else { alarm.poll(context) }
         })
         .await;
     }

@@ -1,5 +1,7 @@
 //! Publishing: the gate, the frames, the sequence number and the counts, in one step.
 
+use std::task::Poll;
+
 use super::confirms::{Confirms, Decided, Mandatory, Verdict};
 use super::gate::Waiting;
 use super::returns::Returns;
@@ -319,12 +321,6 @@ impl Engine {
         }
     }
 
-    /// Returns `true` if the returned messages of this channel, open or closed, are kept for
-    /// `listener`, and not for a later one.
-    pub fn is_listening_for_returns(&mut self, key: ChannelKey, listener: WaiterId) -> bool {
-        self.channels.returns_mut(key).is_some_and(|returns| returns.listener == Some(listener))
-    }
-
     /// Removes `listener`, and drops the messages that were kept for it.
     pub fn stop_returns(&mut self, key: ChannelKey, listener: WaiterId) {
         if let Some(returns) = self.channels.returns_mut(key).filter(|returns| returns.listener == Some(listener)) {
@@ -332,17 +328,20 @@ impl Engine {
         }
     }
 
-    /// Takes the oldest returned message.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the channel is closed and no message is left.
-    pub fn take_returned(&mut self, key: ChannelKey) -> Result<Option<Returned>, Failure> {
-        if let Some(returned) = self.channels.returns_mut(key).and_then(Returns::pop) {
-            return Ok(Some(returned));
+    /// Takes the oldest returned message that is kept for `listener`. It is ready with `None` if a
+    /// later listener has replaced it, or if the channel is closed and no message is left.
+    pub fn take_returned(&mut self, key: ChannelKey, listener: WaiterId) -> Poll<Option<Returned>> {
+        let Some(returns) = self.channels.returns_mut(key) else { return Poll::Ready(None) };
+        // Asked first: what is kept belongs to the later one.
+        if returns.listener != Some(listener) {
+            return Poll::Ready(None);
         }
-        // On a channel that is closing, messages may still be returned.
-        if self.channels.get(key).is_some() { Ok(None) } else { self.check_channel(key).map(|()| None) }
+        match returns.pop() {
+            Some(returned) => Poll::Ready(Some(returned)),
+            // On a channel that is closing, messages may still be returned.
+            None if self.channels.get(key).is_some() => Poll::Pending,
+            None => Poll::Ready(None),
+        }
     }
 
     /// Returns how many returned messages of this channel were dropped, because they were not taken

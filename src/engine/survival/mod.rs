@@ -53,6 +53,8 @@ pub(in crate::engine) struct Survival {
     terms: Survives,
     /// The standing waiter of the supervisor.
     supervisor: Option<WaiterId>,
+    /// There may be something for it to do, and it has not looked since.
+    is_due: bool,
     parking: Parking,
     /// The ends of waits at the gate while the connection is down, the earliest first. A place may
     /// have been given up since.
@@ -72,6 +74,7 @@ impl Survival {
         Self {
             terms,
             supervisor: None,
+            is_due: false,
             parking: Parking::default(),
             gate_waits: VecDeque::new(),
             buffered: 0,
@@ -123,8 +126,15 @@ impl Engine {
 
     /// Notifies the supervisor.
     pub(in crate::engine) fn notify_supervisor(&mut self) {
-        let supervisor = self.survival.as_ref().and_then(|survival| survival.supervisor);
-        self.events.extend(supervisor.map(Event::Readable));
+        let Some(survival) = &mut self.survival else { return };
+        survival.is_due = true;
+        self.events.extend(survival.supervisor.map(Event::Readable));
+    }
+
+    /// Returns `true` if the supervisor was notified since the last call. What it was busy with
+    /// when it was notified makes no difference.
+    pub fn take_notification(&mut self) -> bool {
+        self.survival.as_mut().is_some_and(|survival| std::mem::take(&mut survival.is_due))
     }
 
     /// The terms on which it survives, if it does.
