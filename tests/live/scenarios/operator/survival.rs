@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use leveret::{ConnectionParameters, Properties, Recovery, Result};
+use leveret::{ConnectionParameters, ErrorKind, Properties, Recovery, Result};
 use leveret_live_tests::client::{Channel, Connection};
 use leveret_live_tests::{Disturbed, eventually, ready_messages, soon, unique};
 
@@ -111,4 +111,44 @@ async fn a_restart_under_load_loses_nothing_that_was_confirmed() -> Result<()> {
     soon(consuming).await.expect("the task ends")?;
     soon(channel.queue_delete(&queue)).await?;
     soon(publishes.close()).await
+}
+
+#[tokio::test]
+async fn a_connection_that_is_closed_a_hundred_times_has_what_it_had() -> Result<()> {
+    let broker = Disturbed::broker().await;
+    let (connection, channel) = open(&broker).await;
+    let exchange = unique("events");
+    soon(channel.exchange_declare(&exchange, "topic").auto_delete(true)).await?;
+    soon(channel.queue_declare("").exclusive(true)).await?;
+    soon(channel.queue_bind("", &exchange, "a.*")).await?;
+    let mut consumer = soon(channel.consume("").consumer_tag("mine")).await?;
+    let (mut round, pause) = (0, Duration::from_millis(150));
+    let mut closing = std::pin::pin!(broker.close_again(100, pause));
+    loop {
+        let working = async {
+            soon(channel.publish(&exchange, "a.b", format!("round {round}"))).await?;
+            match tokio::time::timeout(pause, consumer.next()).await {
+                // It may have been lost with its connection in the meantime.
+                Ok(Some(delivery)) => match soon(delivery?.ack()).await {
+                    Err(error) if error.kind() != ErrorKind::StaleDelivery => Err(error),
+                    _ => Ok(()),
+                },
+                _ => Ok(()),
+            }
+        };
+        tokio::select! {
+            () = &mut closing => break,
+            worked = working => worked?,
+        }
+        round += 1;
+    }
+    drop(eventually(|| async { soon(channel.queue_declare("").passive(true)).await.ok() }).await);
+    soon(channel.publish(&exchange, "a.b", "the last")).await?;
+    loop {
+        let delivery = leveret_live_tests::next(&mut consumer).await;
+        if delivery.body() == b"the last" {
+            break soon(delivery.ack()).await?;
+        }
+    }
+    soon(connection.close()).await
 }
