@@ -281,3 +281,24 @@ async fn confirms_that_nobody_awaited_are_told_to_the_next_who_asks() {
 fn unknown(unknown: u64) -> Settled {
     Settled { unknown, ..Settled::default() }
 }
+
+// R10: each publish is reported to somebody, also those after what a waiter waits for.
+#[tokio::test(start_paused = true)]
+async fn confirms_behind_those_that_somebody_waits_for_are_told_to_the_next_who_asks() {
+    let world = world().await;
+    soon(world.channel.queue_declare("jobs").durable(true)).await.unwrap();
+    let publisher = soon(world.channel.confirm_select()).await.unwrap();
+    world.broker.state().hold_next(<leveret::protocol::basic::Publish as leveret::protocol::ProtocolMethod>::ID);
+    drop(soon(publisher.publish("", "jobs", "one")).await.unwrap());
+    let waiting = tokio::spawn({
+        let publisher = publisher.clone();
+        async move { publisher.settled().await }
+    });
+    settle().await;
+    drop(soon(publisher.publish("", "jobs", "two")).await.unwrap());
+    world.lose().await;
+    assert!(soon(waiting).await.unwrap().unwrap_err().is_unknown());
+    assert_eq!(soon(publisher.settled()).await.unwrap(), unknown(1));
+    drop(publisher);
+    world.finish().await;
+}

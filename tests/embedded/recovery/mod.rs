@@ -1,6 +1,7 @@
 //! Connections that survive the loss of their transport, on the embedded broker and in virtual
 //! time.
 
+mod attempts;
 mod channels;
 mod closes;
 mod down;
