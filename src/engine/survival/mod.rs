@@ -57,8 +57,6 @@ pub(in crate::engine) struct Survival {
     /// The ends of waits at the gate while the connection is down, the earliest first. A place may
     /// have been given up since.
     gate_waits: VecDeque<(Instant, GatePlace, WaiterId)>,
-    /// The bytes of publishes that were completed when they began to wait at the gate.
-    buffered: u64,
     /// What the latest loss cost.
     losses: Losses,
     /// Changes of the topology that were not taken.
@@ -74,7 +72,6 @@ impl Survival {
             supervisor: None,
             parking: Parking::default(),
             gate_waits: VecDeque::new(),
-            buffered: 0,
             losses: Losses::default(),
             changes: VecDeque::new(),
             started: 0,

@@ -301,10 +301,10 @@ async fn what_waits_ends_in_time_although_the_broker_does_not_answer() {
         sleep(Duration::from_millis(100)).await;
     }
     let began = Instant::now();
-    let (publish, call) = tokio::join!(
-        async { (world.channel.publish("", "jobs", "x").await, began.elapsed()) },
-        async { (world.channel.queue_declare("other").await.map(drop), began.elapsed()) },
-    );
+    let (publish, call) =
+        tokio::join!(async { (world.channel.publish("", "jobs", "x").await, began.elapsed()) }, async {
+            (world.channel.queue_declare("other").await.map(drop), began.elapsed())
+        },);
     for (result, after) in [publish, call] {
         assert_eq!(result.unwrap_err().kind(), ErrorKind::Recovering);
         assert_eq!(after.as_secs(), 5);

@@ -211,9 +211,7 @@ async fn deliveries(fault: Fault) -> bool {
     long(world.connection.recovered()).await.unwrap();
     settle().await;
     // An acknowledgement that was lost brings its message again.
-    while let Ok(Ok(Some(again))) =
-        tokio::time::timeout(std::time::Duration::from_secs(1), consumer.try_next()).await
-    {
+    while let Ok(Ok(Some(again))) = tokio::time::timeout(std::time::Duration::from_secs(1), consumer.try_next()).await {
         assert!(again.is_redelivered());
         soon(again.ack()).await.unwrap();
     }
