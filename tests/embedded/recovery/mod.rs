@@ -2,11 +2,17 @@
 //! time.
 
 mod attempts;
+mod cascade;
 mod channels;
 mod closes;
 mod down;
+mod events;
 mod fates;
+mod modes;
+mod numbers;
 mod opt_out;
+mod refusals;
+mod timeouts;
 mod topology;
 mod transactions;
 mod transports;
