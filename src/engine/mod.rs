@@ -346,7 +346,7 @@ impl Engine {
         }
         let silence = self.silence_deadline();
         let others = [self.heartbeat.deadline(), self.reading.deadline(), self.renewal.deadline()];
-        others.into_iter().chain([silence]).flatten().min()
+        others.into_iter().chain([silence, self.next_expiry()]).flatten().min()
     }
 
     /// Takes the oldest event.

@@ -25,7 +25,7 @@ use self::replay::{Progress, Restoring};
 use self::waiting::Watch;
 use super::connect::Agreed;
 use super::renewal::Asking;
-use super::runtime::Runtime;
+use super::runtime::{Alarm, Runtime};
 use super::task::Driver;
 use crate::config::{ConnectionParameters, RecoverySettings};
 use crate::engine::{Closure, ConnectionNotice, Engine, Reason};
@@ -76,13 +76,17 @@ pub(super) async fn supervise<D: Dialer, R: Runtime>(
     let watch = Watch::new(&shared, runtime.clone());
     let mut backoff = Backoff::new(&terms);
     let mut progress = Progress::new(&terms);
+    // Why the outage began.
+    let mut first: Option<Arc<Closure>> = None;
     loop {
         run(&watch, dial.parameters(), &mut backoff, &mut progress, driver).await;
         let Some(cause) = shared.with(|state| state.engine.recovering().cloned()) else { return };
         progress.lost(&cause);
-        let Some(pause) = after_loss(&dial, &cause, &mut backoff, shared.now()) else {
-            shared.with(|state| state.engine.end_recovery(cause));
-            return;
+        let began = first.take().filter(|_| backoff.is_outage()).unwrap_or_else(|| Arc::clone(&cause));
+        let pause = match after_loss(&dial, &cause, &mut backoff, shared.now()) {
+            AfterLoss::Pause(pause) => pause,
+            AfterLoss::GiveUp => return shared.with(|state| state.engine.end_recovery(began)),
+            AfterLoss::Final => return shared.with(|state| state.engine.end_recovery(cause)),
         };
         let now = shared.now();
         shared.with(|state| {
@@ -95,24 +99,31 @@ pub(super) async fn supervise<D: Dialer, R: Runtime>(
         match dial_again(&dial, &runtime, &watch, &mut backoff, pause).await {
             Ok(next) => driver = next,
             Err(Over::Closed) => return,
-            Err(Over::GaveUp) => {
-                shared.with(|state| state.engine.end_recovery(cause));
-                return;
-            }
+            Err(Over::GaveUp) => return shared.with(|state| state.engine.end_recovery(began)),
         }
+        first = Some(began);
     }
 }
 
-/// The pause that follows a loss, or `None` if the connection is not recovered.
-fn after_loss<D: Dialer>(dial: &D, cause: &Arc<Closure>, backoff: &mut Backoff, now: Instant) -> Option<Duration> {
+/// What follows a loss.
+enum AfterLoss {
+    /// An attempt after this pause.
+    Pause(Duration),
+    /// The end, because the outage has lasted for too long. Its first loss is the reason.
+    GiveUp,
+    /// The end, because a connection that ends in this way is not recovered.
+    Final,
+}
+
+fn after_loss<D: Dialer>(dial: &D, cause: &Arc<Closure>, backoff: &mut Backoff, now: Instant) -> AfterLoss {
     // Without the lock, because the function is the program's.
     let decided = dial.parameters().recovers_after(&Error::from(Arc::clone(cause)));
     if !decided.unwrap_or_else(|| is_recovered(cause)) {
-        return None;
+        return AfterLoss::Final;
     }
     match backoff.handle_lost(Loss::of(cause), now, fastrand::u64(..)) {
-        Next::Pause(pause) => Some(pause),
-        Next::GiveUp(_) => None,
+        Next::Pause(pause) => AfterLoss::Pause(pause),
+        Next::GiveUp(_) => AfterLoss::GiveUp,
     }
 }
 
@@ -130,7 +141,8 @@ fn is_recovered(cause: &Closure) -> bool {
     }
 }
 
-/// Runs a driver until its transport is finished, and restores and maintains beside it.
+/// Runs a driver until its transport is finished, and restores and maintains beside it. Gives up a
+/// transport on which the restoring is not done when the time for the outage has passed.
 async fn run<S: Stream, R: Runtime>(
     watch: &Watch<R>,
     parameters: &ConnectionParameters,
@@ -138,6 +150,8 @@ async fn run<S: Stream, R: Runtime>(
     progress: &mut Progress,
     mut driver: Driver<S, R>,
 ) {
+    let deadline = backoff.deadline();
+    let mut alarm = watch.alarm(deadline);
     let mut restoring = pin!(Restoring::new(watch, parameters, progress).run(backoff));
     let mut over = false;
     poll_fn(|context| {
@@ -149,6 +163,12 @@ async fn run<S: Stream, R: Runtime>(
             over = true;
             // It has given up this transport, so the driver has something to do.
             return Pin::new(&mut driver).poll(context);
+        }
+        if !over && deadline.is_some() && alarm.poll(context).is_ready() {
+            over = true;
+            if watch.give_up_restoring() {
+                return Pin::new(&mut driver).poll(context);
+            }
         }
         Poll::Pending
     })
@@ -180,12 +200,13 @@ async fn dial_again<D: Dialer, R: Runtime>(
             return Err(Over::Closed);
         }
         let Ok(attempt) = backoff.begin(shared.now()) else { return Err(Over::GaveUp) };
-        let error = match watch.while_down(dial.dial(true)).await {
+        let error = match watch.while_down(watch.before(backoff.deadline(), dial.dial(true))).await {
             None => return Err(Over::Closed),
-            Some(Ok(agreed)) => {
+            Some(None) => return Err(Over::GaveUp),
+            Some(Some(Ok(agreed))) => {
                 return resume(runtime, shared, agreed).await.ok_or(Over::Closed);
             }
-            Some(Err(error)) => error,
+            Some(Some(Err(error))) => error,
         };
         let reason = error.to_string();
         shared.with(|state| state.engine.tell_connection(&ConnectionNotice::ReconnectFailed { attempt, reason }));

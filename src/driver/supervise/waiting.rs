@@ -52,6 +52,41 @@ impl<R: Runtime> Watch<R> {
         .await
     }
 
+    /// An alarm at this time.
+    pub(super) fn alarm(&self, at: Option<Instant>) -> R::Alarm {
+        let mut alarm = self.runtime.alarm();
+        if let Some(at) = at {
+            alarm.set(at);
+        }
+        alarm
+    }
+
+    /// Waits for `work` until a time. Returns `None` if that has come first: the work is then
+    /// dropped.
+    pub(super) async fn before<T>(&self, at: Option<Instant>, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        let mut alarm = self.alarm(at);
+        poll_fn(|context| match work.as_mut().poll(context) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending if at.is_some() => alarm.poll(context).map(|()| None),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
+    }
+
+    /// Gives up the transport if what the broker lost is still being restored. Returns whether it
+    /// is.
+    pub(super) fn give_up_restoring(&self) -> bool {
+        self.shared.with(|state| {
+            let is_restoring = state.engine.recovering().is_some();
+            if is_restoring {
+                let error = std::io::Error::new(std::io::ErrorKind::TimedOut, "the time for the recovery has passed");
+                state.engine.handle_transport_lost(Some(&error));
+            }
+            is_restoring
+        })
+    }
+
     /// Whether the connection is not down any more, so that the recovery ends.
     fn poll_closed(&self, context: &mut Context<'_>, alarm: &mut R::Alarm) -> bool {
         loop {
@@ -75,10 +110,7 @@ impl<R: Runtime> Watch<R> {
     /// if it was notified since the last call, so that a notification is not missed by a supervisor
     /// that was busy.
     pub(super) async fn until(&self, at: Option<Instant>) {
-        let mut alarm = self.runtime.alarm();
-        if let Some(at) = at {
-            alarm.set(at);
-        }
+        let mut alarm = self.alarm(at);
         poll_fn(|context| {
             let notified = self.standing.poll(context, |engine, _| match engine.take_notification() {
                 true => Poll::Ready(()),

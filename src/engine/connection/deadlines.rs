@@ -117,6 +117,7 @@ impl Engine {
         }
         self.end_overflow(now);
         self.pass_renewal(now);
+        self.expire_waits(now);
         while let Some(deadline) = self.deadlines.pop_due(drained) {
             self.give_up(&deadline, now);
         }

@@ -101,7 +101,7 @@ impl Engine {
             let is_alone = self.recovering().is_none() && channel.state.is_suspended();
             channel.flow_stopped || is_alone
         });
-        let place = self.gate.wait(key, stopped, Waiting { waiter, confirm, mandatory, frames });
+        let place = self.gate.wait(key, stopped, Waiting { waiter, confirm, mandatory, frames, is_stored: false });
         self.admit();
         Ok(place)
     }
@@ -267,7 +267,7 @@ impl Engine {
 
     /// Queues the publish whose turn it is, if the gate lets it through.
     pub(in crate::engine) fn publish_next(&mut self) -> bool {
-        let Some((key, Waiting { waiter, confirm, mandatory, frames })) = self.gate.admit() else { return false };
+        let Some((key, Waiting { waiter, confirm, mandatory, frames, .. })) = self.gate.admit() else { return false };
         self.publish_frames(key, frames, confirm, mandatory);
         self.events.push_back(Event::Completed(waiter, Completion::Published));
         true

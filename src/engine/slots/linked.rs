@@ -79,6 +79,11 @@ impl<T> LinkedSlab<T> {
         self.nodes.get(place).map(|node| &node.item)
     }
 
+    /// The item in this place.
+    pub(crate) fn get_mut(&mut self, place: Place) -> Option<&mut T> {
+        self.nodes.get_mut(place).map(|node| &mut node.item)
+    }
+
     /// The newest item.
     pub(crate) fn back(&self) -> Option<&T> {
         self.get(self.ends.map(|ends| ends.back)?)

@@ -59,8 +59,6 @@ pub(in crate::engine) struct Survival {
     /// The ends of waits at the gate while the connection is down, the earliest first. A place may
     /// have been given up since.
     gate_waits: VecDeque<(Instant, GatePlace, WaiterId)>,
-    /// The bytes of publishes that were completed when they began to wait at the gate.
-    buffered: u64,
     /// What the latest loss cost.
     losses: Losses,
     /// Changes of the topology that were not taken.
@@ -77,7 +75,6 @@ impl Survival {
             is_due: false,
             parking: Parking::default(),
             gate_waits: VecDeque::new(),
-            buffered: 0,
             losses: Losses::default(),
             changes: VecDeque::new(),
             started: 0,

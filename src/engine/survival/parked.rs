@@ -1,7 +1,7 @@
 //! Requests that are made while the connection is down: they are kept in order, and are sent when
 //! the gate opens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -125,12 +125,10 @@ impl Engine {
         if self.recovering().is_none() {
             return;
         }
-        let size = self.gate.size_of(place);
         let Some(survival) = &mut self.survival else { return };
         if let WhileDown::Buffer(limit) = survival.terms.while_down
-            && survival.buffered.saturating_add(size) <= limit as u64
+            && self.gate.store(place, limit as u64)
         {
-            survival.buffered += size;
             return self.complete(Some(waiter), Completion::Published);
         }
         survival.gate_waits.push_back((now + survival.terms.down_timeout, place, waiter));
@@ -138,16 +136,19 @@ impl Engine {
     }
 
     /// Gives all publishes that wait at the gate a time until which they wait. To be called after a
-    /// loss.
+    /// loss. Those that have waited since an earlier loss of this outage keep theirs: otherwise
+    /// transports that come and go would make them wait without bound.
     pub fn limit_waits(&mut self, now: Instant) {
         let waits = self.gate.places();
         let Some(survival) = &mut self.survival else { return };
         let until = now + survival.terms.down_timeout;
-        survival.gate_waits.clear();
-        survival.gate_waits.extend(waits.into_iter().map(|(place, waiter)| (until, place, waiter)));
+        let limited: BTreeSet<WaiterId> = survival.gate_waits.iter().map(|(.., waiter)| *waiter).collect();
+        let others = waits.into_iter().filter(|(_, waiter)| !limited.contains(waiter));
+        survival.gate_waits.extend(others.map(|(place, waiter)| (until, place, waiter)));
     }
 
-    /// Returns when [`Engine::expire_waits`] is to be called next.
+    /// Returns when [`Engine::expire_waits`] is to be called next. Without a transport, that is up to
+    /// the supervisor.
     pub fn next_expiry(&self) -> Option<Instant> {
         let survival = self.survival.as_ref()?;
         let parked = survival.parking.requests.front().map(|parked| parked.until);

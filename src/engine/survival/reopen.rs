@@ -154,7 +154,6 @@ impl Engine {
         self.state = ConnectionLife::Open;
         if let Some(survival) = &mut self.survival {
             survival.gate_waits.clear();
-            survival.buffered = 0;
         }
         let reopened: Vec<ChannelKey> = self
             .channels

@@ -126,8 +126,8 @@ impl Engine {
     /// Completes the undecided publishes of a channel. The next one to ask for all confirms learns
     /// of them, unless somebody waited for them.
     fn fail_confirms(&mut self, key: ChannelKey, mut confirms: Confirms, cause: &Arc<Closure>) {
+        let unheard = confirms.take_unheard();
         let watchers = confirms.take_watchers();
-        let mut failed = confirms.take_failed();
         let mut undecided = 0;
         let mut entries = confirms.into_undecided().peekable();
         while let Some(entry) = entries.next() {
@@ -137,15 +137,12 @@ impl Engine {
             if let Some(survival) = self.survival.as_mut().filter(|_| fate == Fate::Unknown) {
                 survival.losses.unknown += 1;
             }
-            failed.unknown += u64::from(entry.waiter.is_none());
             let failure = Failure::Closed { closure: Arc::clone(cause), fate };
             self.complete(entry.waiter, Completion::Failed(failure));
             self.discarded.bodies.extend(entry.into_body());
         }
         self.gate.count_confirmed(undecided);
-        if watchers.is_empty() {
-            self.return_settled(key, failed);
-        }
+        self.return_settled(key, unheard);
         for watcher in watchers {
             let failure = Failure::Closed { closure: Arc::clone(cause), fate: Fate::Unknown };
             self.complete(Some(watcher), Completion::Failed(failure));

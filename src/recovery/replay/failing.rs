@@ -32,6 +32,10 @@ impl Replay {
             Refusal::Held if self.is_held_too_long(index, now) => self.give_up(index, error),
             Refusal::Held | Refusal::Away => self.put_off_entity(index, &error, now),
             Refusal::Different => self.find_different(index, error),
+            Refusal::NotAsked => {
+                self.report(index, &error, false);
+                self.end_entry(index, State::Different);
+            }
             Refusal::NoExchange | Refusal::NoQueue | Refusal::Final => self.give_up(index, error),
         }
     }
@@ -96,6 +100,9 @@ impl Replay {
             Refusal::Held | Refusal::Away => {
                 self.report_dependents(index, &error);
                 self.put_off(index, now);
+            }
+            Refusal::NotAsked => {
+                self.complete(index);
             }
             // Newer brokers want a permission for the check that consumers do not need.
             _ if error.reply_code() == Some(ReplyCode::ACCESS_REFUSED) => {

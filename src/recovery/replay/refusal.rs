@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::engine::Words;
+use crate::error::ErrorKind;
 use crate::protocol::ReplyCode;
 
 /// What follows from a refusal.
@@ -18,12 +19,17 @@ pub(super) enum Refusal {
     Away,
     /// The entity exists with other properties. What depends on it can use it.
     Different,
+    /// The broker was not asked, because no channel number is free. What depends on it can try.
+    NotAsked,
     /// The broker would refuse the same again.
     Final,
 }
 
 impl Refusal {
     pub(super) fn of(error: &Error) -> Self {
+        if error.kind() == ErrorKind::ChannelsExhausted {
+            return Self::NotAsked;
+        }
         let (Some(code), Some(text)) = (error.reply_code(), error.reply_text()) else { return Self::Final };
         let text = Words(code, &text).text();
         match code {

@@ -1,11 +1,20 @@
 //! Connections that survive the loss of their transport, on the embedded broker and in virtual
 //! time.
 
+mod attempts;
+mod cascade;
 mod channels;
 mod closes;
 mod down;
+mod events;
+mod fates;
+mod modes;
+mod numbers;
 mod opt_out;
+mod refusals;
+mod timeouts;
 mod topology;
+mod transactions;
 mod transports;
 
 use std::future::ready as now;
@@ -13,8 +22,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use leveret::asynchronous::ConnectionEvents;
 use leveret::broker::{Broker, Fault, Target};
-use leveret::{Channel, Connection, ConnectionEvent, ConnectionParameters, Recovery};
+use leveret::{Channel, Connection, ConnectionEvent, ConnectionParameters, Entity, Error, Recovery};
 use leveret_test_support::endings;
 
 use crate::soon;
@@ -48,6 +58,20 @@ impl World {
         Self { broker, connection, channel, reachable }
     }
 
+    /// Closes the connection, and checks that nothing is left of it. What waits for it is to be
+    /// dropped before.
+    async fn finish(self) {
+        long(self.connection.close()).await.unwrap();
+        let leftovers = self.connection.leftovers();
+        let Self { broker, connection, channel, .. } = self;
+        drop((connection, channel));
+        settle().await;
+        let (left, waiters) = leftovers().expect("the connection is over");
+        assert_eq!((left.to_string(), waiters), (String::new(), 0));
+        let connected = broker.state().connections();
+        assert!(connected.iter().all(|connection| !connection.open), "{connected:?}");
+    }
+
     /// Loses every transport.
     fn cut(&self) {
         self.broker.state().inject(Target::All, Fault::Drop);
@@ -67,16 +91,19 @@ impl World {
     async fn lose(&self) {
         let mut events = self.connection.events();
         self.cut();
-        loop {
-            match long(events.next()).await {
-                Some(ConnectionEvent::Recovered { failed, .. }) => {
-                    assert!(failed.is_empty(), "{failed:?}");
-                    return;
-                }
-                Some(ConnectionEvent::Closed(error)) => panic!("{error}"),
-                Some(_) => {}
-                None => panic!("the connection ended"),
-            }
+        let failed = recovery(&mut events).await;
+        assert!(failed.is_empty(), "{failed:?}");
+    }
+}
+
+/// Waits until the connection is recovered. Returns what could not be restored.
+async fn recovery(events: &mut ConnectionEvents) -> Vec<(Entity, Error)> {
+    loop {
+        match long(events.next()).await {
+            Some(ConnectionEvent::Recovered { failed, .. }) => return failed,
+            Some(ConnectionEvent::Closed(error)) => panic!("{error}"),
+            Some(_) => {}
+            None => panic!("the connection ended"),
         }
     }
 }

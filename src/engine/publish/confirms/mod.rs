@@ -409,9 +409,19 @@ impl Confirms {
         self.failed.unknown += returned.unknown;
     }
 
-    /// Takes the counts that nobody has learned.
-    pub(in crate::engine) fn take_failed(&mut self) -> Settled {
-        std::mem::take(&mut self.failed)
+    /// Takes what is to be reported to the next one to ask for all confirms, if none of the
+    /// undecided publishes is decided any more. What somebody waits for is reported to that waiter.
+    /// A publish counts although its own confirm is awaited, as one that is nacked does.
+    pub(in crate::engine) fn take_unheard(&mut self) -> Settled {
+        let mut failed = std::mem::take(&mut self.failed);
+        let mut heard = self.settled_up_to;
+        if let Some((sequence, _)) = self.watchers.back() {
+            failed = Settled::default();
+            heard = *sequence;
+        }
+        let later = (self.settled_up_to + 1..).zip(&self.ring).filter(|(sequence, _)| *sequence > heard);
+        failed.unknown += later.filter(|(_, entry)| !entry.is_settled()).count() as u64;
+        failed
     }
 
     /// Removes a waiter.

@@ -36,6 +36,8 @@ pub(in crate::engine) struct Gate {
     turns: BTreeMap<u64, ChannelKey>,
     /// The number of publishes that have waited so far, which gives each its turn.
     arrivals: u64,
+    /// The bytes of the waiting publishes that are stored.
+    stored: u64,
 }
 
 /// The waiting publishes of one channel.
@@ -55,6 +57,8 @@ pub(in crate::engine) struct Waiting {
     pub(super) confirm: Option<WaiterId>,
     pub(super) mandatory: Option<Box<Mandatory>>,
     pub(super) frames: Outbound,
+    /// Whether it counts as published already, while the connection is down.
+    pub(super) is_stored: bool,
 }
 
 /// The place of a publish that waits at the gate. After the publish was queued or given up, it
@@ -78,6 +82,7 @@ impl Gate {
             lines: BTreeMap::new(),
             turns: BTreeMap::new(),
             arrivals: 0,
+            stored: 0,
         }
     }
 
@@ -108,10 +113,10 @@ impl Gate {
         self.max_in_flight = self.most;
     }
 
-    /// The places of everything that waits, in the order of the turns of each channel.
+    /// The places of everything that waits and is not stored, in the order of their turns.
     pub(in crate::engine) fn places(&self) -> Vec<(GatePlace, WaiterId)> {
         let lines = self.lines.iter().flat_map(|(channel, line)| {
-            let places = line.waiting.entries();
+            let places = line.waiting.entries().filter(|(_, (_, waiting))| !waiting.is_stored);
             places.map(|(place, (turn, waiting))| (*turn, GatePlace { channel: *channel, place }, waiting.waiter))
         });
         let mut places: Vec<_> = lines.collect();
@@ -130,10 +135,25 @@ impl Gate {
         self.turns.first_key_value().map(|(turn, _)| *turn)
     }
 
-    /// The bytes of a publish that waits.
-    pub(in crate::engine) fn size_of(&self, place: GatePlace) -> u64 {
-        let line = self.lines.get(&place.channel);
-        line.and_then(|line| line.waiting.get(place.place)).map_or(0, |(_, waiting)| waiting.frames.len() as u64)
+    /// Stores a plain publish that waits, if at most `limit` bytes are stored then. It counts as
+    /// published, and goes on waiting for its turn.
+    pub(in crate::engine) fn store(&mut self, place: GatePlace, limit: u64) -> bool {
+        let line = self.lines.get_mut(&place.channel);
+        let Some((_, waiting)) = line.and_then(|line| line.waiting.get_mut(place.place)) else { return false };
+        let stored = self.stored.saturating_add(waiting.frames.len() as u64);
+        let fits = stored <= limit && waiting.confirm.is_none();
+        if fits {
+            waiting.is_stored = true;
+            self.stored = stored;
+        }
+        fits
+    }
+
+    /// Counts a publish that waits no longer.
+    fn forget_stored(&mut self, waiting: &Waiting) {
+        if waiting.is_stored {
+            self.stored = self.stored.saturating_sub(waiting.frames.len() as u64);
+        }
     }
 
     pub(in crate::engine) fn set_blocked(&mut self, reason: Option<String>) {
@@ -201,6 +221,7 @@ impl Gate {
             self.record_turn(channel);
         }
         self.close_empty(channel);
+        self.forget_stored(&waiting);
         Some(waiting)
     }
 
@@ -214,6 +235,7 @@ impl Gate {
         let (_, waiting) = self.lines.get_mut(&channel)?.waiting.pop_front()?;
         self.record_turn(channel);
         self.close_empty(channel);
+        self.forget_stored(&waiting);
         Some((channel, waiting))
     }
 
@@ -256,6 +278,7 @@ impl Gate {
             }
             evicted.extend(line.waiting.drain().inspect(|_| step()).map(|(_, waiting)| waiting));
         }
+        evicted.iter().for_each(|waiting| self.forget_stored(waiting));
         evicted
     }
 

@@ -12,7 +12,7 @@ fn channel(number: u16) -> ChannelKey {
 
 fn arrive(gate: &mut Gate, on: ChannelKey, slot: u32) -> GatePlace {
     let waiter = WaiterId { slot, generation: NonZeroU32::MIN };
-    gate.wait(on, false, Waiting { waiter, confirm: None, mandatory: None, frames: Outbound::new() })
+    gate.wait(on, false, Waiting { waiter, confirm: None, mandatory: None, frames: Outbound::new(), is_stored: false })
 }
 
 fn admitted(gate: &mut Gate) -> Option<u32> {
