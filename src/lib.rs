@@ -168,7 +168,7 @@ pub mod wire;
 pub use asynchronous::{
     Acker, Channel, Confirm, Connection, Connector, Consumer, Delivery, GetMessage, Publisher, Requeue, Returns,
 };
-pub use config::{ChannelRecovery, ConnectionParameters, Credentials, Recovery, WhileDown};
+pub use config::{ChannelRecovery, ConnectionParameters, Credentials, Recovery, Resend, WhileDown};
 #[cfg(feature = "readiness")]
 #[cfg_attr(docsrs, doc(cfg(feature = "readiness")))]
 pub use driver::readiness;

@@ -135,7 +135,7 @@ use connection::{ConnectionLife, Deadlines, Heartbeat, Observers, Renewal, Secre
 use consume::Consumers;
 use inbound::{Partial, Reading};
 use outbound::{Holding, Passing};
-use publish::{Detector, Gate};
+use publish::{Detector, Gate, Keeping};
 use survival::Survival;
 
 /// A connection after its handshake.
@@ -167,6 +167,7 @@ pub struct Engine {
     channels: Channels,
     consumers: Consumers,
     gate: Gate,
+    keeping: Keeping,
     holding: Holding,
     heartbeat: Heartbeat,
     deadlines: Deadlines,
@@ -208,6 +209,7 @@ impl Engine {
             channels: Channels::new(negotiated.channel_max),
             consumers: Consumers::default(),
             gate: Gate::new(high, settings.low_water as u64, settings.max_unconfirmed),
+            keeping: settings.survives.map(|terms| Keeping::new(terms.resend, terms.resend_limit)).unwrap_or_default(),
             holding: Holding::default(),
             heartbeat: Heartbeat::new(negotiated.heartbeat, now),
             deadlines: Deadlines::default(),

@@ -105,8 +105,9 @@ impl From<&ConnectionParameters> for Settings {
 }
 
 fn survives(terms: &RecoverySettings) -> Option<Survives> {
-    let RecoverySettings { while_down, down_timeout, channel_recovery: channels, .. } = *terms;
-    terms.is_on().then_some(Survives { topology: terms.topology(), while_down, down_timeout, channels })
+    let RecoverySettings { while_down, down_timeout, channel_recovery: channels, resend, resend_limit, .. } = *terms;
+    let topology = terms.topology();
+    terms.is_on().then_some(Survives { topology, while_down, down_timeout, channels, resend, resend_limit })
 }
 
 impl From<&ConnectionParameters> for HandshakeParameters {

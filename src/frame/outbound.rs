@@ -12,7 +12,7 @@ use zeroize::Zeroize;
 /// Frames, headers and small bodies are copied into one run. A large body is kept as [`Bytes`],
 /// with its position in the run. [`Outbound::slices`] returns the beginning as slices for a
 /// vectored write, and [`Outbound::advance`] drops what the socket accepted.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Outbound {
     run: Vec<u8>,
     /// The bytes of `run` that were dropped already. They are not removed, so that `advance` moves

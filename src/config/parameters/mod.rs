@@ -11,13 +11,15 @@ mod values;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::config::recovery::{CHANNEL_RECOVERY, RECOVERY, WHILE_DOWN, WHILE_DOWN_BUFFER};
+use crate::config::recovery::{CHANNEL_RECOVERY, RECOVERY, RESEND, WHILE_DOWN, WHILE_DOWN_BUFFER};
 use crate::config::url::{
     AUTH_MECHANISM, CA_FILE, CERTIFICATE_FILE, CLIENT_PROPERTIES, CONNECTION_TIMEOUT, ERASE_ON_CONNECT,
     FAIL_IF_NO_PEER_CERT, KEY_FILE, KEY_PASSWORD, SEND_SERVER_NAME, SERVER_NAME, SOCKET_TIMEOUT, SSL_OPTIONS,
     TCP_OPTIONS, VERIFY,
 };
-use crate::config::{ChannelRecovery, Credentials, RecoverWhen, Recovery, RecoveryFilter, Setting, Tls, WhileDown};
+use crate::config::{
+    ChannelRecovery, Credentials, RecoverWhen, Recovery, RecoveryFilter, Resend, Setting, Tls, WhileDown,
+};
 use crate::wire::FieldTable;
 use table::{Row, parameters};
 use values::{
@@ -250,6 +252,18 @@ parameters! {
         "How long a publish or a call waits for the recovery; for a call, `call_timeout` applies as well.",
         set |down_timeout: Duration| down_timeout,
         keys { "down_timeout" "seconds above 0, such as 0.25, up to 31536000 (a year)" codec DEADLINE; }
+
+    resend: Resend = Resend::None, "`none`",
+        "Which of the publishes that wait for their confirms when the connection is lost are sent again after its recovery. \
+         With `all`, messages may arrive twice.",
+        set |resend: Resend| resend,
+        keys { "resend" "none, not_sent or all" codec RESEND; }
+
+    resend_limit: usize = 8 * 1024 * 1024, "8388608 (8 MiB)",
+        "How many bytes of publishes are kept at most until they are confirmed, so that they can be sent again. Publishes \
+         beyond that are not sent again.",
+        set |resend_limit: usize| resend_limit,
+        keys { "resend_limit" "a whole number of bytes, at least 1" codec POSITIVE_USIZE; }
 
     channel_recovery: ChannelRecovery = ChannelRecovery::None, "`none`",
         "Which channels are opened again if the broker closes them and the connection remains. Without `recovery`, it has no \

@@ -1,6 +1,6 @@
 //! The words and keys of the parameters of recovery.
 
-use super::{ChannelRecovery, Recovery, WhileDown};
+use super::{ChannelRecovery, Recovery, Resend, WhileDown};
 use crate::config::parameters::{Access, Codec, Form, Refusal, whole};
 
 /// Reads one of several words.
@@ -27,6 +27,9 @@ macro_rules! word_codec {
 
 pub(in crate::config) const RECOVERY: Codec<Recovery> =
     word_codec!(Recovery { "none" = None, "connection" = Connection, "topology" = Topology, });
+
+pub(in crate::config) const RESEND: Codec<Resend> =
+    word_codec!(Resend { "none" = None, "not_sent" = NotSent, "all" = All, });
 
 pub(in crate::config) const CHANNEL_RECOVERY: Codec<ChannelRecovery> =
     word_codec!(ChannelRecovery { "none" = None, "ack_timeout" = AckTimeout, "all" = All, });

@@ -7,8 +7,8 @@ mod policy;
 mod settings;
 
 pub use hooks::{RecoverWhen, RecoveryFilter};
-pub use policy::{ChannelRecovery, Recovery, WhileDown};
+pub use policy::{ChannelRecovery, Recovery, Resend, WhileDown};
 
 pub(crate) use settings::RecoverySettings;
 
-pub(super) use access::{CHANNEL_RECOVERY, RECOVERY, WHILE_DOWN, WHILE_DOWN_BUFFER};
+pub(super) use access::{CHANNEL_RECOVERY, RECOVERY, RESEND, WHILE_DOWN, WHILE_DOWN_BUFFER};

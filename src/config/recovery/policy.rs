@@ -58,6 +58,22 @@ impl WhileDown {
     pub const DEFAULT_BUFFER: usize = 8 * 1024 * 1024;
 }
 
+/// Which of the publishes that wait for their confirms when the connection is lost are sent again
+/// after its recovery, in their order and before newer ones. A publish that is not sent again fails
+/// with the loss.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Resend {
+    /// None of them.
+    #[default]
+    None,
+    /// Those of which nothing reached the socket. There are no duplicates.
+    NotSent,
+    /// All of them. The broker may already have those that reached the socket, so a message may
+    /// arrive twice.
+    All,
+}
+
 /// Which channels are opened again if the broker closes them and the connection remains. It has no
 /// effect with [`Recovery::None`].
 ///

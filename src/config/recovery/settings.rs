@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ChannelRecovery, Recovery, WhileDown};
+use super::{ChannelRecovery, Recovery, Resend, WhileDown};
 use crate::config::ConnectionParameters;
 
 /// The parameters of recovery, without closures. The fields of [`ConnectionParameters`] describe
@@ -19,6 +19,8 @@ pub(crate) struct RecoverySettings {
     pub(crate) record_limit: usize,
     pub(crate) while_down: WhileDown,
     pub(crate) down_timeout: Duration,
+    pub(crate) resend: Resend,
+    pub(crate) resend_limit: usize,
     pub(crate) channel_recovery: ChannelRecovery,
 }
 
@@ -48,6 +50,8 @@ impl ConnectionParameters {
             record_limit: self.recovery_record_limit,
             while_down: self.while_down,
             down_timeout: self.down_timeout,
+            resend: self.resend,
+            resend_limit: self.resend_limit,
             channel_recovery: self.channel_recovery,
         }
     }

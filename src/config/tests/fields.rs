@@ -66,6 +66,7 @@ fn fields_are_checked_like_keys() {
         (base().recovery_record_limit(0), OutOfRange, "recovery_record_limit"),
         (base().while_down(WhileDown::Buffer(0)), OutOfRange, "while_down_buffer"),
         (base().down_timeout(Duration::ZERO), OutOfRange, "down_timeout"),
+        (base().resend_limit(0), OutOfRange, "resend_limit"),
         (base().locale(""), OutOfRange, "locale"),
         (base().locale("l".repeat(256)), OutOfRange, "locale"),
         (base().connection_name(""), OutOfRange, "connection_name"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{base, everything, from_url, h, plain};
 use crate::config::url::keys;
-use crate::config::{ChannelRecovery, Credentials, EndpointOrder, Heartbeat, Pem, Tls, WhileDown};
+use crate::config::{ChannelRecovery, Credentials, EndpointOrder, Heartbeat, Pem, Resend, Tls, WhileDown};
 use crate::wire::Timestamp;
 
 #[test]
@@ -68,6 +68,8 @@ fn every_field_that_text_can_carry_survives_printing() {
         .recovery_record_limit(21)
         .while_down(WhileDown::Buffer(22))
         .down_timeout(seconds(23))
+        .resend(Resend::All)
+        .resend_limit(24)
         .channel_recovery(ChannelRecovery::All)
         .channel_max(1)
         .frame_max(8192)

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{base, everything, from_url, h, refused};
 use crate::config::ParametersErrorKind::{Conflict, OutOfRange};
-use crate::config::{ChannelRecovery, ConnectionParameters, Credentials, Provided, Recovery, WhileDown};
+use crate::config::{ChannelRecovery, ConnectionParameters, Credentials, Provided, Recovery, Resend, WhileDown};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -14,6 +14,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn nothing_is_recovered_unless_it_is_asked_for() {
     let settings = base().recovery_settings();
     assert_eq!(settings.recovery, Recovery::None);
+    assert_eq!(settings.resend, Resend::None);
     assert_eq!(settings.channel_recovery, ChannelRecovery::None);
     assert_eq!(from_url("amqp://h?recovery=topology").recovery_settings().recovery, Recovery::Topology);
 }
@@ -31,11 +32,13 @@ fn the_settings_are_what_the_fields_are() {
         .recovery_record_limit(7)
         .while_down(WhileDown::Buffer(8))
         .down_timeout(9 * SECOND)
+        .resend(Resend::NotSent)
+        .resend_limit(10)
         .channel_recovery(ChannelRecovery::AckTimeout)
         .recovery_settings();
     let expected = "RecoverySettings { recovery: Connection, delay: 1s, max_delay: 2s, stable_after: 3s, attempts: Some(4), \
                     timeout: Some(5s), refusals: 6, record_limit: 7, while_down: Buffer(8), down_timeout: 9s, \
-                    channel_recovery: AckTimeout }";
+                    resend: NotSent, resend_limit: 10, channel_recovery: AckTimeout }";
     assert_eq!(format!("{settings:?}"), expected);
 }
 
@@ -89,6 +92,7 @@ fn a_word_that_is_none_of_a_key_is_an_error_that_lists_them() {
     let cases = [
         ("recovery=yes", "recovery cannot be \"yes\": allowed is none, connection or topology"),
         ("while_down=0", "while_down cannot be \"0\": allowed is wait, fail or buffer"),
+        ("resend=NotSent", "resend cannot be \"NotSent\": allowed is none, not_sent or all"),
         ("channel_recovery=true", "channel_recovery cannot be \"true\": allowed is none, ack_timeout or all"),
     ];
     for (query, expected) in cases {
@@ -132,6 +136,8 @@ prop_compose! {
         record_limit in 1..=usize::MAX,
         while_down in while_down(),
         down_timeout in deadline(),
+        resend in prop::sample::select(vec![Resend::None, Resend::NotSent, Resend::All]),
+        resend_limit in 1..=usize::MAX,
         channel_recovery in
             prop::sample::select(vec![ChannelRecovery::None, ChannelRecovery::AckTimeout, ChannelRecovery::All]),
     ) -> ConnectionParameters {
@@ -146,6 +152,8 @@ prop_compose! {
             .recovery_record_limit(record_limit)
             .while_down(while_down)
             .down_timeout(down_timeout)
+            .resend(resend)
+            .resend_limit(resend_limit)
             .channel_recovery(channel_recovery)
     }
 }

@@ -59,10 +59,10 @@ fn keys_have_values_as_the_format_has_them() {
     assert_same(json!({ "host": "h", "auth_mechanism": "external" }), "amqp://h?auth_mechanism=external");
     let map = json!({
         "host": "h", "recovery": "topology", "recovery_delay": 0.5, "recovery_attempts": 3, "recovery_timeout": null,
-        "while_down": "buffer", "while_down_buffer": 1000, "channel_recovery": "ack_timeout",
+        "while_down": "buffer", "while_down_buffer": 1000, "resend": "not_sent", "channel_recovery": "ack_timeout",
     });
     let url = "amqp://h?recovery=topology&recovery_delay=0.5&recovery_attempts=3&while_down=buffer&while_down_buffer=1000\
-               &channel_recovery=ack_timeout";
+               &resend=not_sent&channel_recovery=ack_timeout";
     assert_same(map, url);
 }
 

@@ -213,13 +213,15 @@ impl Engine {
             let watchers = confirms.take_watchers();
             let mut undecided = 0;
             let mut entries = confirms.into_undecided().peekable();
-            while let Some(entry) = entries.next() {
-                let is_only = undecided == 0 && entries.peek().is_none_or(|next| next.position >= self.taken);
+            while let Some((_, entry, kept)) = entries.next() {
+                let is_only = undecided == 0 && entries.peek().is_none_or(|(_, next, _)| next.position >= self.taken);
                 let fate = self.fate_of_publish(entry.position, is_only, closure);
+                let fate = kept.as_ref().map_or(fate, |kept| kept.fate(fate));
                 undecided += 1;
                 let failure = Failure::Closed { closure: Arc::clone(closure), fate };
                 self.complete(entry.waiter, Completion::Failed(failure));
                 self.discarded.bodies.extend(entry.into_body());
+                self.release_kept(kept);
             }
             self.gate.count_confirmed(undecided);
             for watcher in watchers {
@@ -308,9 +310,8 @@ impl Engine {
     }
 
     pub(in crate::engine) fn evict_from_gate(&mut self, channel: Option<ChannelKey>, closure: &Arc<Closure>) {
-        for waiting in self.gate.evict(channel) {
-            self.complete(Some(waiting.waiter), Completion::Failed(Failure::refused(closure)));
-            self.discard_waiting(waiting);
+        for (key, waiting) in self.gate.evict(channel) {
+            self.fail_waiting(key, waiting, &Failure::refused(closure));
         }
     }
 }

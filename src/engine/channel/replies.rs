@@ -57,6 +57,9 @@ impl Engine {
                 let reopened = self.channels.get_mut(key).filter(|it| it.state == ChannelLife::Reopening);
                 if let Some(channel) = reopened.filter(|_| !alone) {
                     channel.state = ChannelLife::Open;
+                    // If it was lost alone, publishes wait for nothing else.
+                    self.gate.set_stopped(key, false);
+                    self.admit();
                 }
                 self.complete(call.waiter, Completion::Restored);
                 return;

@@ -16,6 +16,8 @@ pub struct Leftovers {
     pub waiting: usize,
     /// Publishes that are not confirmed.
     pub in_flight: u64,
+    /// Bytes of publishes that may be sent again.
+    pub kept: u64,
     /// Bytes that wait for the transport.
     pub queued: u64,
     /// Bytes of messages that wait for consumers that have not ended.
@@ -59,6 +61,7 @@ impl Engine {
             channels: self.channels.len(),
             waiting: self.gate.waiting(),
             in_flight: self.gate.in_flight(),
+            kept: self.keeping.octets(),
             queued: self.queued(),
             undelivered: self.reading.waiting(),
             unanswered: self.reading.unanswered(),
@@ -93,6 +96,7 @@ impl fmt::Display for Leftovers {
             channels,
             waiting,
             in_flight,
+            kept,
             queued,
             undelivered,
             unanswered,
@@ -109,6 +113,7 @@ impl fmt::Display for Leftovers {
             ("channels", channels as u64),
             ("messages at the gate", waiting as u64),
             ("publishes in flight", in_flight),
+            ("kept bytes of publishes", kept),
             ("queued bytes", queued),
             ("undelivered bytes", undelivered),
             ("unanswered requests", unanswered as u64),

@@ -4,10 +4,11 @@ use std::task::Poll;
 
 use super::confirms::{Confirms, Decided, Mandatory, Verdict};
 use super::gate::Waiting;
+use super::keeping::Kept;
 use super::returns::Returns;
 use crate::engine::channel::Channel;
 use crate::engine::{
-    ChannelKey, Completion, Engine, Event, Failure, GatePlace, Returned, Settled, Violation, WaiterId,
+    ChannelKey, Completion, Engine, Event, Failure, Fate, GatePlace, Returned, Settled, Violation, WaiterId,
 };
 use crate::frame::{Outbound, Publish};
 use crate::protocol::ContentProperties;
@@ -101,7 +102,8 @@ impl Engine {
             let is_alone = self.recovering().is_none() && channel.state.is_suspended();
             channel.flow_stopped || is_alone
         });
-        let place = self.gate.wait(key, stopped, Waiting { waiter, confirm, mandatory, frames, is_stored: false });
+        let first = Waiting { waiter: Some(waiter), confirm, mandatory, frames, is_stored: false, resent: None };
+        let place = self.gate.wait(key, stopped, first);
         self.admit();
         Ok(place)
     }
@@ -157,22 +159,35 @@ impl Engine {
         };
         let before = self.put_out();
         let position = self.encode(key, |encoder, out| encoder.publish(out, key.number, publish))?;
-        self.count_published(key, position, self.put_out().saturating_sub(before));
-        Ok(self.account(key, position, waiter, mandatory))
+        let len = self.put_out().saturating_sub(before);
+        self.count_published(key, position, len);
+        let sequence = self.account(key, position, waiter, mandatory);
+        if let Some(sequence) = sequence
+            && self.keeping.takes(len)
+        {
+            self.keep(key, sequence, publish);
+        }
+        Ok(sequence)
     }
 
-    /// Queues the frames of a message that waited at the gate, and counts it.
-    fn publish_frames(
-        &mut self,
-        key: ChannelKey,
-        frames: Outbound,
-        waiter: Option<WaiterId>,
-        mandatory: Option<Box<Mandatory>>,
-    ) {
-        let len = frames.len() as u64;
+    /// Queues a message that waited at the gate, and counts it.
+    fn publish_waiting(&mut self, key: ChannelKey, waiting: Waiting) {
+        let len = waiting.len();
+        let Waiting { waiter, confirm, mandatory, frames, resent, .. } = waiting;
+        if resent.is_some() {
+            self.keeping.release(len);
+            self.confirms_mut(key).map(Confirms::expect_one_less);
+        }
+        // What is sent again was counted, so it is kept whatever the limit.
+        let kept = (resent.is_some() || self.keeping.takes(len) && self.is_confirming(key))
+            .then(|| Kept { frames: frames.clone(), earlier: resent.unwrap_or(Fate::NotSent) });
         let position = self.append(key, frames);
         self.count_published(key, position, len);
-        self.account(key, position, waiter, mandatory);
+        let sequence = self.account(key, position, confirm, mandatory);
+        if let (Some(sequence), Some(kept)) = (sequence, kept) {
+            self.keep_frames(key, sequence, kept);
+        }
+        self.complete(waiter, Completion::Published);
     }
 
     /// The bytes that the driver has not taken, including those that wait for commits. They may not
@@ -254,23 +269,30 @@ impl Engine {
     pub(in crate::engine) fn admit(&mut self) {
         self.gate.set_queued(self.queued());
         if self.gate.has_line() {
-            self.publish_waiting();
+            self.publish_line();
+        }
+    }
+
+    /// Queues what is sent again, as far as the gate is open. It goes before the calls that were
+    /// made after it, which do not wait at the gate.
+    pub(in crate::engine) fn admit_resent(&mut self) {
+        self.gate.set_queued(self.queued());
+        while let Some((key, waiting)) = self.gate.admit_resent() {
+            self.publish_waiting(key, waiting);
         }
     }
 
     /// Queues publishes in turn, up to a number of bytes that keeps the driver's lock short. The
     /// rest is queued when these were written.
-    fn publish_waiting(&mut self) {
+    fn publish_line(&mut self) {
         const AT_ONCE: usize = 64 * 1024;
         while self.outbound.len() < AT_ONCE && self.publish_next() {}
     }
 
     /// Queues the publish whose turn it is, if the gate lets it through.
     pub(in crate::engine) fn publish_next(&mut self) -> bool {
-        let Some((key, Waiting { waiter, confirm, mandatory, frames, .. })) = self.gate.admit() else { return false };
-        self.publish_frames(key, frames, confirm, mandatory);
-        self.events.push_back(Event::Completed(waiter, Completion::Published));
-        true
+        let admitted = self.gate.admit();
+        admitted.map(|(key, waiting)| self.publish_waiting(key, waiting)).is_some()
     }
 
     /// Applies an ack or nack of the broker.
@@ -288,6 +310,7 @@ impl Engine {
         let unknown = |tag| Violation::UnknownPublish(verdict.method(), tag);
         confirms.decide(tag, multiple, verdict, &mut decided).map_err(unknown)?;
         self.gate.count_confirmed(decided.count);
+        self.keeping.release(decided.kept_octets);
         for (waiter, confirmation) in decided.confirmed {
             self.events.push_back(Event::Completed(waiter, Completion::Confirmed(confirmation)));
         }

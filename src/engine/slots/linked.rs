@@ -42,6 +42,18 @@ impl<T> LinkedSlab<T> {
         place
     }
 
+    /// Adds an item at the front.
+    pub(crate) fn push_front(&mut self, item: T) -> Place {
+        let front = self.front_place();
+        let place = self.nodes.insert(Node { previous: None, next: front, item });
+        if let Some(node) = front.and_then(|front| self.nodes.get_mut(front)) {
+            node.previous = Some(place);
+        }
+        let back = self.ends.map_or(place, |ends| ends.back);
+        self.ends = Some(Ends { front: place, back });
+        place
+    }
+
     /// Removes the item in this place.
     pub(crate) fn remove(&mut self, place: Place) -> Option<T> {
         let Node { previous, next, item } = self.nodes.remove(place)?;
@@ -133,6 +145,19 @@ mod tests {
         list.push_back(4);
         assert_eq!(list.drain().collect::<Vec<_>>(), [3, 4]);
         assert!(list.is_empty() && list.pop_front().is_none());
+    }
+
+    #[test]
+    fn an_item_that_is_added_at_the_front_comes_out_first() {
+        let (mut list, [first]) = list([1]);
+        let added = list.push_front(2);
+        list.push_back(3);
+        assert_eq!(items(&list), [2, 1, 3]);
+        assert_eq!((list.remove(added), list.remove(first)), (Some(2), Some(1)));
+        assert_eq!(list.drain().collect::<Vec<_>>(), [3]);
+        list.push_front(4);
+        list.push_front(5);
+        assert_eq!(list.drain().collect::<Vec<_>>(), [5, 4]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::config::{ChannelRecovery, WhileDown};
 use crate::engine::channel::ChannelLife;
 use crate::engine::connection::ConnectionLife;
-use crate::engine::{ChannelKey, ChannelNotice, Closure, Completion, Engine, Failure};
+use crate::engine::{ChannelKey, ChannelNotice, Closure, Engine, Failure};
 use crate::protocol::ReplyCode;
 
 impl Engine {
@@ -94,12 +94,13 @@ impl Engine {
         }
     }
 
-    /// Fails the publishes that wait at the gate, of one channel or of all.
+    /// Fails the publishes that wait at the gate for the first time, of one channel or of all.
     pub(in crate::engine) fn refuse_waiting(&mut self, key: Option<ChannelKey>, cause: Option<&Arc<Closure>>) {
-        for waiting in self.gate.evict(key) {
-            let failure = Failure::Recovering { cause: cause.cloned() };
-            self.complete(Some(waiting.waiter), Completion::Failed(failure));
-            self.discard_waiting(waiting);
+        let failure = Failure::Recovering { cause: cause.cloned() };
+        for (place, is_resent) in self.gate.places() {
+            if !is_resent && key.is_none_or(|key| place.channel() == key) {
+                self.fail_place(place, &failure);
+            }
         }
     }
 }

@@ -19,13 +19,14 @@ mod parked;
 mod recording;
 mod reopen;
 mod requests;
+mod resending;
 mod suspend;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::{ChannelRecovery, WhileDown};
+use crate::config::{ChannelRecovery, Resend, WhileDown};
 use crate::engine::changes::Change;
 use crate::engine::connection::ConnectionLife;
 use crate::engine::{ChannelKey, Closure, Engine, Event, Failure, GatePlace, WaiterId};
@@ -45,6 +46,10 @@ pub struct Survives {
     pub down_timeout: Duration,
     /// Which channels survive a close by the broker.
     pub channels: ChannelRecovery,
+    /// Which unconfirmed publishes are sent again.
+    pub resend: Resend,
+    /// How many bytes of unconfirmed publishes are kept for that.
+    pub resend_limit: usize,
 }
 
 /// The state of an engine that survives the loss of its transport.
@@ -58,7 +63,9 @@ pub(in crate::engine) struct Survival {
     parking: Parking,
     /// The ends of waits at the gate while the connection is down, the earliest first. A place may
     /// have been given up since.
-    gate_waits: VecDeque<(Instant, GatePlace, WaiterId)>,
+    gate_waits: VecDeque<(Instant, GatePlace)>,
+    /// Publishes that are to wait at the gate again, until their loss is handled.
+    resent: Vec<resending::Resent>,
     /// What the latest loss cost.
     losses: Losses,
     /// Changes of the topology that were not taken.
@@ -75,6 +82,7 @@ impl Survival {
             is_due: false,
             parking: Parking::default(),
             gate_waits: VecDeque::new(),
+            resent: Vec::new(),
             losses: Losses::default(),
             changes: VecDeque::new(),
             started: 0,

@@ -131,7 +131,7 @@ impl Engine {
         {
             return self.complete(Some(waiter), Completion::Published);
         }
-        survival.gate_waits.push_back((now + survival.terms.down_timeout, place, waiter));
+        survival.gate_waits.push_back((now + survival.terms.down_timeout, place));
         self.notify_supervisor();
     }
 
@@ -142,9 +142,9 @@ impl Engine {
         let waits = self.gate.places();
         let Some(survival) = &mut self.survival else { return };
         let until = now + survival.terms.down_timeout;
-        let limited: BTreeSet<WaiterId> = survival.gate_waits.iter().map(|(.., waiter)| *waiter).collect();
-        let others = waits.into_iter().filter(|(_, waiter)| !limited.contains(waiter));
-        survival.gate_waits.extend(others.map(|(place, waiter)| (until, place, waiter)));
+        let limited: BTreeSet<GatePlace> = survival.gate_waits.iter().map(|(_, place)| *place).collect();
+        let others = waits.into_iter().map(|(place, _)| place).filter(|place| !limited.contains(place));
+        survival.gate_waits.extend(others.map(|place| (until, place)));
     }
 
     /// Returns when [`Engine::expire_waits`] is to be called next. Without a transport, that is up to
@@ -152,7 +152,7 @@ impl Engine {
     pub fn next_expiry(&self) -> Option<Instant> {
         let survival = self.survival.as_ref()?;
         let parked = survival.parking.requests.front().map(|parked| parked.until);
-        let gate = survival.gate_waits.front().map(|(until, ..)| *until);
+        let gate = survival.gate_waits.front().map(|(until, _)| *until);
         parked.into_iter().chain(gate).min()
     }
 
@@ -166,14 +166,11 @@ impl Engine {
             self.refuse_parked(&parked, &Failure::Recovering { cause });
         }
         while let Some(survival) = &mut self.survival
-            && survival.gate_waits.front().is_some_and(|(until, ..)| *until <= now)
+            && survival.gate_waits.front().is_some_and(|(until, _)| *until <= now)
         {
-            let Some((_, place, waiter)) = survival.gate_waits.pop_front() else { return };
-            if let Some(waiting) = self.gate.leave(place) {
-                let cause = self.recovering().cloned();
-                self.complete(Some(waiter), Completion::Failed(Failure::Recovering { cause }));
-                self.discard_waiting(waiting);
-            }
+            let Some((_, place)) = survival.gate_waits.pop_front() else { return };
+            let cause = self.recovering().cloned();
+            self.fail_place(place, &Failure::Recovering { cause });
         }
     }
 

@@ -6,8 +6,7 @@ use crate::engine::channel::{ChannelLife, Effect, Expected, Starting};
 use crate::engine::connection::{ConnectionLife, Heartbeat};
 use crate::engine::consume::ConsumerLife;
 use crate::engine::{
-    ChannelKey, ChannelNotice, Closure, Completion, ConsumerEnd, ConsumerKey, Engine, Failure, Negotiated, WaiterId,
-    largest_header,
+    ChannelKey, ChannelNotice, Closure, ConsumerEnd, ConsumerKey, Engine, Failure, Negotiated, WaiterId, largest_header,
 };
 use crate::frame::{Decoder, Encoder};
 use crate::protocol::{Method, MethodId, ProtocolMethod, Request, basic, channel, confirm, tx};
@@ -34,10 +33,9 @@ impl Engine {
         self.state = ConnectionLife::Restoring { cause: Arc::clone(&cause) };
         if smaller {
             // They were encoded for larger frames.
-            for waiting in self.gate.evict(None) {
-                let failure = Failure::Recovering { cause: Some(Arc::clone(&cause)) };
-                self.complete(Some(waiting.waiter), Completion::Failed(failure));
-                self.discard_waiting(waiting);
+            let failure = Failure::Recovering { cause: Some(Arc::clone(&cause)) };
+            for (key, waiting) in self.gate.evict(None) {
+                self.fail_waiting(key, waiting, &failure);
             }
         }
         for key in self.channels.beyond_max() {
@@ -165,6 +163,7 @@ impl Engine {
             self.tell_channel(key, &ChannelNotice::Recovered);
         }
         self.gate.unshut();
+        self.admit_resent();
         self.release_parked(now);
         self.admit();
     }

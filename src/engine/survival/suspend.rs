@@ -8,10 +8,9 @@ use crate::engine::channel::{Channel, ChannelLife, Effect};
 use crate::engine::connection::ConnectionLife;
 use crate::engine::consume::{Consumer, ConsumerLife};
 use crate::engine::inbound::Assembly;
-use crate::engine::publish::Confirms;
 use crate::engine::{
-    ChannelKey, ChannelNotice, Closure, Completion, ConnectionNotice, ConsumerEnd, ConsumerKey, Engine, Failure, Fate,
-    Reason, Reply, Scope,
+    ChannelKey, ChannelNotice, Closure, Completion, ConnectionNotice, ConsumerEnd, ConsumerKey, Engine, Reason, Reply,
+    Scope,
 };
 use crate::protocol::{Method, basic};
 
@@ -56,8 +55,9 @@ impl Engine {
         self.fail_secret_updates(cause);
         self.renewal = crate::engine::connection::Renewal::default();
         for key in self.channels.keys() {
-            self.suspend_channel(key, cause);
+            self.suspend_one(key, cause);
         }
+        self.line_up_resent();
         if self.survives().is_some_and(|terms| terms.while_down == WhileDown::Fail) {
             self.refuse_waiting(None, Some(cause));
         }
@@ -68,6 +68,11 @@ impl Engine {
     /// Suspends a channel. A channel that was being opened fails, and one that was being closed is
     /// closed: that is what the loss did.
     pub(in crate::engine) fn suspend_channel(&mut self, key: ChannelKey, cause: &Arc<Closure>) {
+        self.suspend_one(key, cause);
+        self.line_up_resent();
+    }
+
+    fn suspend_one(&mut self, key: ChannelKey, cause: &Arc<Closure>) {
         let Some(channel) = self.channels.get_mut(key) else { return };
         let is_private = channel.is_private;
         match channel.state {
@@ -119,33 +124,7 @@ impl Engine {
             }
         }
         if let Some(confirms) = confirms {
-            self.fail_confirms(key, confirms, cause);
-        }
-    }
-
-    /// Completes the undecided publishes of a channel. The next one to ask for all confirms learns
-    /// of them, unless somebody waited for them.
-    fn fail_confirms(&mut self, key: ChannelKey, mut confirms: Confirms, cause: &Arc<Closure>) {
-        let unheard = confirms.take_unheard();
-        let watchers = confirms.take_watchers();
-        let mut undecided = 0;
-        let mut entries = confirms.into_undecided().peekable();
-        while let Some(entry) = entries.next() {
-            let is_only = undecided == 0 && entries.peek().is_none_or(|next| next.position >= self.taken);
-            let fate = self.fate_of_publish(entry.position, is_only, cause);
-            undecided += 1;
-            if let Some(survival) = self.survival.as_mut().filter(|_| fate == Fate::Unknown) {
-                survival.losses.unknown += 1;
-            }
-            let failure = Failure::Closed { closure: Arc::clone(cause), fate };
-            self.complete(entry.waiter, Completion::Failed(failure));
-            self.discarded.bodies.extend(entry.into_body());
-        }
-        self.gate.count_confirmed(undecided);
-        self.return_settled(key, unheard);
-        for watcher in watchers {
-            let failure = Failure::Closed { closure: Arc::clone(cause), fate: Fate::Unknown };
-            self.complete(Some(watcher), Completion::Failed(failure));
+            self.leave_undecided(key, confirms, cause);
         }
     }
 

@@ -12,6 +12,7 @@ mod modes;
 mod numbers;
 mod opt_out;
 mod refusals;
+mod resend;
 mod timeouts;
 mod topology;
 mod transactions;

@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
+use super::gate::Waiting;
+use super::keeping::Kept;
 use super::recognition::{Marks, Recognition};
 use crate::engine::outbound::{DEFERRED, HELD};
 use crate::engine::slots::{LinkedSlab, Place};
-use crate::engine::{Confirmation, Returned, Settled, WaiterId};
+use crate::engine::{Confirmation, Fate, Returned, Settled, WaiterId};
+use crate::frame::Outbound;
 use crate::protocol::{MethodId, ProtocolMethod, basic};
 
 /// The confirms of one channel. The first publish after `confirm.select` is number 1.
@@ -22,6 +25,10 @@ pub(in crate::engine) struct Confirms {
     places: BTreeMap<WaiterId, Place>,
     /// The failed publishes since a watcher was last completed.
     failed: Settled,
+    /// The frames of unconfirmed publishes that may be sent again, by sequence number.
+    pub(super) kept: BTreeMap<u64, Kept>,
+    /// The number of publishes that wait at the gate to be sent again. They get the next numbers.
+    pub(super) resending: u64,
 }
 
 /// What is known of mandatory publishes and of returned messages.
@@ -88,6 +95,8 @@ pub(super) struct Decided {
     pub(super) confirmed: Vec<(WaiterId, Confirmation)>,
     pub(super) watchers: Vec<(WaiterId, Settled)>,
     pub(super) released: Vec<Bytes>,
+    /// The bytes of publishes that are no longer kept.
+    pub(super) kept_octets: u64,
 }
 
 /// How the broker confirms.
@@ -127,6 +136,13 @@ impl Entry {
     /// The body of a mandatory publish.
     pub(in crate::engine) fn into_body(self) -> Option<Bytes> {
         self.mandatory.map(|mandatory| mandatory.body)
+    }
+
+    /// The same publish, to be sent again. Whether it was returned is forgotten.
+    pub(in crate::engine) fn into_waiting(self, frames: Outbound, fate: Fate) -> Waiting {
+        let mandatory =
+            self.mandatory.map(|mandatory| Box::new(Mandatory { marks: None, came_back: CameBack::No, ..*mandatory }));
+        Waiting { waiter: None, confirm: self.waiter, mandatory, frames, is_stored: false, resent: Some(fate) }
     }
 }
 
@@ -211,6 +227,12 @@ impl Confirms {
             return;
         }
         decided.count += 1;
+        if !self.kept.is_empty()
+            && let Some(Kept { frames, .. }) = self.kept.remove(&sequence)
+        {
+            decided.kept_octets += frames.len() as u64;
+            decided.released.extend(frames.into_bodies());
+        }
         let confirmation = match entry.mandatory {
             Some(mandatory) => self.settle_mandatory(sequence, *mandatory, verdict, decided),
             None if verdict == Verdict::Ack => Confirmation::Ack,
@@ -278,9 +300,12 @@ impl Confirms {
         suspected
     }
 
-    /// All unconfirmed publishes, oldest first, when the channel is removed.
-    pub(in crate::engine) fn into_undecided(self) -> impl Iterator<Item = Entry> {
-        self.ring.into_iter().filter(|entry| !entry.is_settled())
+    /// All unconfirmed publishes, oldest first, when the channel is removed or lost, and what is
+    /// kept of each, with their sequence numbers.
+    pub(in crate::engine) fn into_undecided(self) -> impl Iterator<Item = (u64, Entry, Option<Kept>)> {
+        let (first, mut kept) = (self.settled_up_to + 1, self.kept);
+        let entries = (first..).zip(self.ring).filter(|(_, entry)| !entry.is_settled());
+        entries.map(move |(sequence, entry)| (sequence, entry, kept.remove(&sequence)))
     }
 
     /// Releases memory after a burst.
@@ -389,12 +414,26 @@ impl Confirms {
     /// Returns the failed publishes if everything published so far is confirmed. Otherwise records
     /// `waiter`, which completes when it is.
     pub(super) fn watch(&mut self, waiter: WaiterId) -> Option<Settled> {
-        if self.ring.is_empty() {
+        if self.ring.is_empty() && self.resending == 0 {
             return Some(std::mem::take(&mut self.failed));
         }
-        let place = self.watchers.push_back((self.last(), waiter));
-        self.places.insert(waiter, place);
+        self.watch_last(waiter);
         None
+    }
+
+    fn watch_last(&mut self, waiter: WaiterId) {
+        let place = self.watchers.push_back((self.last() + self.resending, waiter));
+        self.places.insert(waiter, place);
+    }
+
+    /// Records waiters whose publishes are all sent again.
+    pub(in crate::engine) fn watch_resent(&mut self, waiters: Vec<WaiterId>) {
+        waiters.into_iter().for_each(|waiter| self.watch_last(waiter));
+    }
+
+    /// Counts publishes that failed without a waiter.
+    pub(in crate::engine) fn count_unknown(&mut self, count: u64) {
+        self.failed.unknown += count;
     }
 
     /// The number of waiters for all confirms.
@@ -409,19 +448,15 @@ impl Confirms {
         self.failed.unknown += returned.unknown;
     }
 
-    /// Takes what is to be reported to the next one to ask for all confirms, if none of the
-    /// undecided publishes is decided any more. What somebody waits for is reported to that waiter.
-    /// A publish counts although its own confirm is awaited, as one that is nacked does.
-    pub(in crate::engine) fn take_unheard(&mut self) -> Settled {
-        let mut failed = std::mem::take(&mut self.failed);
-        let mut heard = self.settled_up_to;
-        if let Some((sequence, _)) = self.watchers.back() {
-            failed = Settled::default();
-            heard = *sequence;
-        }
-        let later = (self.settled_up_to + 1..).zip(&self.ring).filter(|(sequence, _)| *sequence > heard);
-        failed.unknown += later.filter(|(_, entry)| !entry.is_settled()).count() as u64;
-        failed
+    /// Takes the counts that nobody has learned.
+    pub(in crate::engine) fn take_failed(&mut self) -> Settled {
+        std::mem::take(&mut self.failed)
+    }
+
+    /// The last publish whose outcome a waiter for all confirms learns. A later one counts for the
+    /// next waiter although its own confirm is awaited, as one that is nacked does.
+    pub(in crate::engine) fn heard_up_to(&self) -> u64 {
+        self.watchers.back().map_or(self.settled_up_to, |(sequence, _)| *sequence)
     }
 
     /// Removes a waiter.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::confirms::Mandatory;
 use crate::engine::slots::{LinkedSlab, Place};
 use crate::engine::steps::step;
-use crate::engine::{ChannelKey, WaiterId};
+use crate::engine::{ChannelKey, Fate, WaiterId};
 use crate::frame::Outbound;
 
 /// Decides whether a publish may be queued now, and which is next.
@@ -34,10 +34,13 @@ pub(in crate::engine) struct Gate {
     lines: BTreeMap<ChannelKey, Line>,
     /// The turn of the first publish of each line whose channel is not stopped.
     turns: BTreeMap<u64, ChannelKey>,
-    /// The number of publishes that have waited so far, which gives each its turn.
+    /// The latest turn that was given. Turns begin in the middle of the numbers, so that there are
+    /// earlier ones for publishes that are sent again.
     arrivals: u64,
     /// The bytes of the waiting publishes that are stored.
     stored: u64,
+    /// The earliest turn that was given.
+    earliest: u64,
 }
 
 /// The waiting publishes of one channel.
@@ -51,22 +54,41 @@ struct Line {
 /// A waiting publish.
 #[derive(Debug)]
 pub(in crate::engine) struct Waiting {
-    /// The waiter that completes when it is queued.
-    pub(in crate::engine) waiter: WaiterId,
+    /// The waiter that completes when it is queued; `None` if it was queued before.
+    pub(in crate::engine) waiter: Option<WaiterId>,
     /// The waiter for its confirm.
-    pub(super) confirm: Option<WaiterId>,
+    pub(in crate::engine) confirm: Option<WaiterId>,
     pub(super) mandatory: Option<Box<Mandatory>>,
     pub(super) frames: Outbound,
     /// Whether it counts as published already, while the connection is down.
     pub(super) is_stored: bool,
+    /// If it is sent again, what is known of it so far.
+    pub(in crate::engine) resent: Option<Fate>,
+}
+
+/// The turn before the first.
+const FIRST_TURN: u64 = 1 << 63;
+
+impl Waiting {
+    /// The length of its frames in bytes.
+    pub(in crate::engine) fn len(&self) -> u64 {
+        self.frames.len() as u64
+    }
 }
 
 /// The place of a publish that waits at the gate. After the publish was queued or given up, it
 /// identifies nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GatePlace {
     channel: ChannelKey,
     place: Place,
+}
+
+impl GatePlace {
+    /// The channel of the publish.
+    pub(in crate::engine) fn channel(self) -> ChannelKey {
+        self.channel
+    }
 }
 
 impl Gate {
@@ -81,7 +103,8 @@ impl Gate {
             in_flight: 0,
             lines: BTreeMap::new(),
             turns: BTreeMap::new(),
-            arrivals: 0,
+            arrivals: FIRST_TURN,
+            earliest: FIRST_TURN,
             stored: 0,
         }
     }
@@ -113,15 +136,18 @@ impl Gate {
         self.max_in_flight = self.most;
     }
 
-    /// The places of everything that waits and is not stored, in the order of their turns.
-    pub(in crate::engine) fn places(&self) -> Vec<(GatePlace, WaiterId)> {
+    /// The places of everything that waits and is not stored, in the order of their turns, and
+    /// whether each is sent again.
+    pub(in crate::engine) fn places(&self) -> Vec<(GatePlace, bool)> {
         let lines = self.lines.iter().flat_map(|(channel, line)| {
             let places = line.waiting.entries().filter(|(_, (_, waiting))| !waiting.is_stored);
-            places.map(|(place, (turn, waiting))| (*turn, GatePlace { channel: *channel, place }, waiting.waiter))
+            places.map(|(place, (turn, waiting))| {
+                (*turn, GatePlace { channel: *channel, place }, waiting.resent.is_some())
+            })
         });
         let mut places: Vec<_> = lines.collect();
         places.sort_unstable_by_key(|(turn, ..)| *turn);
-        places.into_iter().map(|(_, place, waiter)| (place, waiter)).collect()
+        places.into_iter().map(|(_, place, is_resent)| (place, is_resent)).collect()
     }
 
     /// Takes a turn for a request that waits beside the publishes, in the same order.
@@ -140,7 +166,7 @@ impl Gate {
     pub(in crate::engine) fn store(&mut self, place: GatePlace, limit: u64) -> bool {
         let line = self.lines.get_mut(&place.channel);
         let Some((_, waiting)) = line.and_then(|line| line.waiting.get_mut(place.place)) else { return false };
-        let stored = self.stored.saturating_add(waiting.frames.len() as u64);
+        let stored = self.stored.saturating_add(waiting.len());
         let fits = stored <= limit && waiting.confirm.is_none();
         if fits {
             waiting.is_stored = true;
@@ -152,7 +178,7 @@ impl Gate {
     /// Counts a publish that waits no longer.
     fn forget_stored(&mut self, waiting: &Waiting) {
         if waiting.is_stored {
-            self.stored = self.stored.saturating_sub(waiting.frames.len() as u64);
+            self.stored = self.stored.saturating_sub(waiting.len());
         }
     }
 
@@ -211,6 +237,17 @@ impl Gate {
         GatePlace { channel, place: line.waiting.push_back((self.arrivals, waiting)) }
     }
 
+    /// Adds a publish before everything that waits. The line of its channel stays stopped if it is.
+    pub(in crate::engine) fn wait_first(&mut self, channel: ChannelKey, waiting: Waiting) {
+        self.earliest -= 1;
+        let line = self.lines.entry(channel).or_default();
+        if let Some((turn, _)) = line.waiting.front() {
+            self.turns.remove(turn);
+        }
+        line.waiting.push_front((self.earliest, waiting));
+        self.record_turn(channel);
+    }
+
     /// Removes a publish that gives up its place.
     pub(in crate::engine) fn leave(&mut self, place: GatePlace) -> Option<Waiting> {
         let GatePlace { channel, place } = place;
@@ -239,6 +276,14 @@ impl Gate {
         Some((channel, waiting))
     }
 
+    /// The same, if the next publish is one that is sent again.
+    pub(super) fn admit_resent(&mut self) -> Option<(ChannelKey, Waiting)> {
+        let (_, channel) = self.turns.first_key_value()?;
+        let (_, next) = self.lines.get(channel)?.waiting.front()?;
+        next.resent?;
+        self.admit()
+    }
+
     /// Stops or resumes the publishes of a channel. Waiting publishes keep their turns.
     pub(in crate::engine) fn set_stopped(&mut self, channel: ChannelKey, stopped: bool) {
         let Some(line) = self.lines.get_mut(&channel) else { return };
@@ -265,20 +310,20 @@ impl Gate {
     }
 
     /// Removes everything that waits on this channel, or on all, the oldest of each channel first.
-    pub(in crate::engine) fn evict(&mut self, channel: Option<ChannelKey>) -> Vec<Waiting> {
+    pub(in crate::engine) fn evict(&mut self, channel: Option<ChannelKey>) -> Vec<(ChannelKey, Waiting)> {
         let lines = match channel {
             Some(channel) => self.lines.remove_entry(&channel).into_iter().collect(),
             None => std::mem::take(&mut self.lines),
         };
         let mut evicted = Vec::new();
-        for (_, mut line) in lines {
+        for (channel, mut line) in lines {
             let first = line.waiting.front().map(|(turn, _)| *turn);
             if let Some(turn) = first {
                 self.turns.remove(&turn);
             }
-            evicted.extend(line.waiting.drain().inspect(|_| step()).map(|(_, waiting)| waiting));
+            evicted.extend(line.waiting.drain().inspect(|_| step()).map(|(_, waiting)| (channel, waiting)));
         }
-        evicted.iter().for_each(|waiting| self.forget_stored(waiting));
+        evicted.iter().for_each(|(_, waiting)| self.forget_stored(waiting));
         evicted
     }
 

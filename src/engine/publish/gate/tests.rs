@@ -10,13 +10,17 @@ fn channel(number: u16) -> ChannelKey {
     ChannelKey { number, incarnation: u64::from(number) }
 }
 
+fn waiting(slot: u32, resent: Option<Fate>) -> Waiting {
+    let waiter = Some(WaiterId { slot, generation: NonZeroU32::MIN });
+    Waiting { waiter, confirm: None, mandatory: None, frames: Outbound::new(), is_stored: false, resent }
+}
+
 fn arrive(gate: &mut Gate, on: ChannelKey, slot: u32) -> GatePlace {
-    let waiter = WaiterId { slot, generation: NonZeroU32::MIN };
-    gate.wait(on, false, Waiting { waiter, confirm: None, mandatory: None, frames: Outbound::new(), is_stored: false })
+    gate.wait(on, false, waiting(slot, None))
 }
 
 fn admitted(gate: &mut Gate) -> Option<u32> {
-    gate.admit().map(|(_, waiting)| waiting.waiter.slot)
+    gate.admit()?.1.waiter.map(|waiter| waiter.slot)
 }
 
 #[test]
