@@ -50,6 +50,33 @@ fn who_comes_later_does_not_pass_who_waits_on_whatever_channel() {
 }
 
 #[test]
+fn what_is_sent_again_passes_what_waits_on_whatever_channel() {
+    let mut gate = Gate::new(100, 50, None);
+    gate.set_queued(100);
+    arrive(&mut gate, channel(1), 1);
+    arrive(&mut gate, channel(2), 2);
+    for (number, slot) in [(1, 4), (3, 3)] {
+        gate.wait_first(channel(number), waiting(slot, Some(Fate::Unknown)));
+    }
+    gate.set_queued(0);
+    let mut again = || gate.admit_resent().and_then(|(_, waiting)| waiting.waiter).map(|waiter| waiter.slot);
+    assert_eq!([again(), again(), again()], [Some(3), Some(4), None]);
+    assert_eq!([admitted(&mut gate), admitted(&mut gate), admitted(&mut gate)], [Some(1), Some(2), None]);
+    assert!(gate.is_open() && gate.lines.is_empty());
+}
+
+#[test]
+fn what_is_sent_again_waits_while_its_channel_is_stopped() {
+    let mut gate = Gate::new(100, 50, None);
+    gate.wait_first(channel(1), waiting(1, Some(Fate::NotSent)));
+    gate.set_stopped(channel(1), true);
+    gate.wait_first(channel(1), waiting(2, Some(Fate::NotSent)));
+    assert!(gate.admit_resent().is_none() && gate.is_open());
+    gate.set_stopped(channel(1), false);
+    assert_eq!([admitted(&mut gate), admitted(&mut gate), admitted(&mut gate)], [Some(2), Some(1), None]);
+}
+
+#[test]
 fn the_limit_in_flight_closes_the_gate() {
     let mut gate = Gate::new(100, 50, Some(2));
     gate.count_unconfirmed();
