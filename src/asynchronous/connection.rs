@@ -165,7 +165,7 @@ impl Connection {
         Error: From<P::Error>,
     {
         let parameters = parameters.try_into()?;
-        parameters.validate()?;
+        parameters.validate_for_one_transport()?;
         Ok(Self::of_shared(driver::open_on(transport, parameters).await?))
     }
 

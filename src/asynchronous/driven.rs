@@ -45,6 +45,7 @@ impl Reactor {
         Error: From<P::Error>,
     {
         let opened = valid(parameters).and_then(|parameters| {
+            parameters.validate_for_one_transport()?;
             let opened = self.core().begin_open_on_socket(socket, parameters);
             opened.map_err(|error| crate::error::ConnectError::no_thread(&error).into())
         });
@@ -52,8 +53,8 @@ impl Reactor {
     }
 
     /// Opens a connection over sockets that a function makes: the first now, and others after each
-    /// loss, if the connection is recovered. Each call has a separate thread, so it may block; no
-    /// deadline applies to it. In other respects this is like [`Reactor::open_on_socket`].
+    /// loss, if the connection is recovered. Each call has a separate thread, so it may block. It
+    /// may take `connect_timeout`. In other respects this is like [`Reactor::open_on_socket`].
     ///
     /// # Errors
     ///
@@ -94,7 +95,9 @@ impl Reactor {
         P: TryInto<ConnectionParameters>,
         Error: From<P::Error>,
     {
-        let (token, opened) = self.core().begin_open_on(stream, valid(parameters)?);
+        let parameters = valid(parameters)?;
+        parameters.validate_for_one_transport()?;
+        let (token, opened) = self.core().begin_open_on(stream, parameters);
         Ok((token, finish(opened)))
     }
 }

@@ -82,13 +82,13 @@ impl Connection {
         Error: From<P::Error>,
     {
         let parameters = parameters.try_into()?;
-        parameters.validate()?;
+        parameters.validate_for_one_transport()?;
         Self::of(on_thread(|reactor| reactor.begin_open_on_socket(socket, parameters))?)
     }
 
     /// Opens a connection over sockets that a function makes: the first now, and others after each
-    /// loss, if the connection is recovered. Each call has a separate thread, so it may block; no
-    /// deadline applies to it. In other respects this is like [`Connection::open_on`].
+    /// loss, if the connection is recovered. Each call has a separate thread, so it may block. It
+    /// may take `connect_timeout`. In other respects this is like [`Connection::open_on`].
     ///
     /// ```no_run
     /// # fn main() -> leveret::Result<()> {

@@ -58,7 +58,7 @@ fn supervised<D: Dialer, R: Runtime>(
 
 /// Creates what handles share, and the driver, a future that is to be run on the runtime.
 fn drive<S: Stream, R: Runtime>(agreed: Agreed<S>, runtime: &R) -> (Arc<Shared>, Driver<S, R>) {
-    let Agreed { transport, negotiated, settings, input, renewal } = agreed;
+    let Agreed { transport, negotiated, settings, input, renewal, .. } = agreed;
     let clock = runtime.clock();
     let mut engine = Engine::new(negotiated, settings, clock.now());
     let provider = renewal.map(|renewal| {

@@ -294,9 +294,9 @@ impl ConnectError {
 
     /// Makes the error of a connector that gave no transport.
     #[cfg(any(feature = "tokio", feature = "readiness"))]
-    pub(crate) fn no_transport(error: io::Error) -> Self {
+    pub(crate) fn no_transport(cause: Cause) -> Self {
         let progress = Progress { endpoint: None, address: None, phase: Phase::Connect };
-        Self::new(vec![Attempt::new(progress, Cause::Io(error))], 0, None)
+        Self::new(vec![Attempt::new(progress, cause)], 0, None)
     }
 
     pub(crate) fn attempts(&self) -> &[Attempt] {

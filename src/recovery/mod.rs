@@ -13,7 +13,7 @@ mod record;
 mod replay;
 
 pub(crate) use backoff::{Backoff, Breaker, Failure as CycleFailure, Killer, Loss, Next};
-pub(crate) use plan::{DialPlan, Step};
+pub(crate) use plan::{DialPlan, Reached, Step};
 pub(crate) use race::Target;
 pub(crate) use record::{Outcome, Topology};
 pub use record::{Recorded, RecordedTopology};

@@ -7,6 +7,21 @@ use crate::config::{ConnectionParameters, ParametersError, ParametersErrorKind};
 use ParametersErrorKind::{Conflict, OutOfRange};
 
 impl ConnectionParameters {
+    /// Checks the parameters of a connection on one transport that the caller gives, which cannot
+    /// be made again after a loss.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`ConnectionParameters::validate`], and an error if they have recovery.
+    pub(crate) fn validate_for_one_transport(&self) -> Result<(), ParametersError> {
+        self.validate()?;
+        if self.recovery == Recovery::None {
+            return Ok(());
+        }
+        let advice = "a given transport cannot be made again: open_with takes a function that makes it";
+        Err(ParametersError::new(Conflict, "recovery", advice))
+    }
+
     /// Checks that the parameters of recovery, each within its bounds, go together.
     pub(in crate::config) fn check_recovery(&self) -> Result<(), ParametersError> {
         if self.recovery_delay > self.recovery_max_delay {

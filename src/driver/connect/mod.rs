@@ -8,19 +8,23 @@ mod options;
 mod tls;
 mod used;
 
-use std::sync::Arc;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::BytesMut;
 
 use self::dial::{Dial, Done, Next, Outcome};
 use self::used::Used;
-use super::runtime::{Network, Runtime};
+use super::runtime::{Alarm, Network, Runtime};
 use super::supervise::Dialer;
 use crate::config::{ConnectionParameters, Credentials, CredentialsProvider, Endpoint};
 use crate::engine::{Negotiated, Settings};
 use crate::error::{ConnectCause, ConnectError};
-use crate::recovery::Target;
+use crate::recovery::{Reached, Target};
 use crate::transport::{Stream, Transport};
 
 pub(super) use options::{prepare, reachable};
@@ -34,6 +38,8 @@ pub(crate) struct Agreed<S> {
     pub(crate) input: BytesMut,
     /// How the secret is renewed, if it expires.
     pub(crate) renewal: Option<Renewal>,
+    /// Where it is connected; `None` if the caller gave the transport.
+    pub(crate) reached: Option<Reached>,
 }
 
 /// The source of credentials that expire.
@@ -48,9 +54,10 @@ pub(crate) struct Renewal {
 pub(super) async fn open_over<N: Network>(
     network: &N,
     parameters: &ConnectionParameters,
+    lost: Option<&Reached>,
 ) -> Result<Agreed<N::Stream>, ConnectError> {
     let used = Used::default();
-    let mut dial = Dial::new(network.runtime(), parameters, &used);
+    let mut dial = Dial::new(network.runtime(), parameters, lost, &used);
     loop {
         match dial.next().await {
             Next::End(result) => return result.map(|agreed| *agreed),
@@ -64,19 +71,36 @@ pub(super) async fn open_over<N: Network>(
 
 /// The endpoints of the parameters, dialled over a network.
 pub(super) struct OverNetwork<N> {
-    pub(super) network: N,
-    pub(super) parameters: ConnectionParameters,
+    network: N,
+    parameters: ConnectionParameters,
+    /// Where the latest connection was opened.
+    reached: Mutex<Option<Reached>>,
+}
+
+impl<N> OverNetwork<N> {
+    pub(super) fn new(network: N, parameters: ConnectionParameters) -> Self {
+        Self { network, parameters, reached: Mutex::default() }
+    }
+
+    /// Nothing panics under this lock.
+    fn reached(&self) -> MutexGuard<'_, Option<Reached>> {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl<N: Network + Send + 'static> Dialer for OverNetwork<N> {
     type Stream = N::Stream;
 
     async fn dial(&self, again: bool) -> Result<Agreed<N::Stream>, ConnectError> {
-        if !again {
-            return open_over(&self.network, &self.parameters).await;
-        }
-        // The supervisor makes the pauses between cycles.
-        open_over(&self.network, &self.parameters.clone().connection_attempts(1)).await
+        let lost = self.reached().clone();
+        let agreed = if again {
+            // The supervisor makes the pauses between cycles.
+            open_over(&self.network, &self.parameters.clone().connection_attempts(1), lost.as_ref()).await
+        } else {
+            open_over(&self.network, &self.parameters, None).await
+        }?;
+        self.reached().clone_from(&agreed.reached);
+        Ok(agreed)
     }
 
     fn parameters(&self) -> &ConnectionParameters {
@@ -97,6 +121,27 @@ async fn start<N: Network>(
         // Not reached: a plan starts only its own endpoints.
         (None, None) => Ok(Done::Resolved(Vec::new())),
     }
+}
+
+/// Opens a connection on a stream of the caller's that is made now. Making it may take
+/// `connect_timeout`.
+pub(super) async fn open_on_made<S: Stream, R: Runtime>(
+    runtime: &R,
+    making: impl Future<Output = io::Result<S>>,
+    parameters: &ConnectionParameters,
+) -> Result<Agreed<S>, ConnectError> {
+    let (mut making, mut alarm) = (pin!(making), runtime.alarm());
+    if let Some(limit) = parameters.connect_timeout {
+        alarm.set(runtime.clock().now() + limit);
+    }
+    let made = poll_fn(|context| match (making.as_mut().poll(context), parameters.connect_timeout) {
+        (Poll::Ready(made), _) => Poll::Ready(made.map_err(ConnectCause::Io)),
+        (Poll::Pending, Some(limit)) => {
+            alarm.poll(context).map(|()| Err(ConnectCause::TimedOut { parameter: "connect_timeout", limit }))
+        }
+        (Poll::Pending, None) => Poll::Pending,
+    });
+    open_on(runtime, made.await.map_err(ConnectError::no_transport)?, parameters).await
 }
 
 /// Opens a connection on a stream, with TLS if the parameters have it.

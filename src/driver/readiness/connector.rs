@@ -30,9 +30,11 @@ where
 
     async fn dial(&self, _again: bool) -> Result<Agreed<Self::Stream>, ConnectError> {
         let connect = Arc::clone(&self.connect);
-        let made = self.core.elsewhere(move || connect()).await.flatten();
-        let stream = made.and_then(|socket| ReadyStream::of_given(socket, &self.core));
-        connect::open_on(&self.core, stream.map_err(ConnectError::no_transport)?, &self.parameters).await
+        let making = async {
+            let made = self.core.elsewhere(move || connect()).await.flatten();
+            made.and_then(|socket| ReadyStream::of_given(socket, &self.core))
+        };
+        connect::open_on_made(&self.core, making, &self.parameters).await
     }
 
     fn parameters(&self) -> &ConnectionParameters {

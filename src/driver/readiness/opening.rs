@@ -18,7 +18,7 @@ impl Core {
         let core = self.clone();
         self.spawn(async move {
             let network = Tcp(core.clone());
-            open_and_supervise(core, OverNetwork { network, parameters }, opener).await;
+            open_and_supervise(core, OverNetwork::new(network, parameters), opener).await;
         });
         opened
     }

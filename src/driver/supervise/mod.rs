@@ -83,7 +83,8 @@ pub(super) async fn supervise<D: Dialer, R: Runtime>(
         let Some(cause) = shared.with(|state| state.engine.recovering().cloned()) else { return };
         progress.lost(&cause);
         let began = first.take().filter(|_| backoff.is_outage()).unwrap_or_else(|| Arc::clone(&cause));
-        let pause = match after_loss(&dial, &cause, &mut backoff, shared.now()) {
+        let is_renewed = progress.is_renewed(&cause) && dial.parameters().credentials.provider().is_some();
+        let pause = match after_loss(&dial, &cause, is_renewed, &mut backoff, shared.now()) {
             AfterLoss::Pause(pause) => pause,
             AfterLoss::GiveUp => return shared.with(|state| state.engine.end_recovery(began)),
             AfterLoss::Final => return shared.with(|state| state.engine.end_recovery(cause)),
@@ -115,10 +116,17 @@ enum AfterLoss {
     Final,
 }
 
-fn after_loss<D: Dialer>(dial: &D, cause: &Arc<Closure>, backoff: &mut Backoff, now: Instant) -> AfterLoss {
+/// `is_renewed` is whether new credentials may have the permission that was missing.
+fn after_loss<D: Dialer>(
+    dial: &D,
+    cause: &Arc<Closure>,
+    is_renewed: bool,
+    backoff: &mut Backoff,
+    now: Instant,
+) -> AfterLoss {
     // Without the lock, because the function is the program's.
     let decided = dial.parameters().recovers_after(&Error::from(Arc::clone(cause)));
-    if !decided.unwrap_or_else(|| is_recovered(cause)) {
+    if !decided.unwrap_or_else(|| is_renewed || is_recovered(cause)) {
         return AfterLoss::Final;
     }
     match backoff.handle_lost(Loss::of(cause), now, fastrand::u64(..)) {

@@ -31,11 +31,21 @@ pub(super) struct Progress {
     replay: Option<Replay>,
     /// How often channels were closed alone.
     closes: Closes,
+    /// The latest loss was a close for want of a permission.
+    was_refused: bool,
 }
 
 impl Progress {
     pub(super) fn new(terms: &RecoverySettings) -> Self {
-        Self { suspects: Suspects::default(), replay: None, closes: Closes::new(terms) }
+        Self { suspects: Suspects::default(), replay: None, closes: Closes::new(terms), was_refused: false }
+    }
+
+    /// Whether the connection was closed for want of a permission, and was not for the same before.
+    /// So a provider of credentials is asked again once.
+    pub(super) fn is_renewed(&mut self, cause: &Closure) -> bool {
+        let is_refused = cause.reason == Reason::Broker && cause.reply_code == Some(ReplyCode::ACCESS_REFUSED);
+        let was_refused = std::mem::replace(&mut self.was_refused, is_refused);
+        is_refused && !was_refused
     }
 
     /// Records that the transport is lost.

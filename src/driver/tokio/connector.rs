@@ -20,7 +20,8 @@ pub trait Connector: Send + Sync + 'static {
     /// The type of the transports.
     type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
 
-    /// Makes a transport. The future may be dropped before it resolves.
+    /// Makes a transport. The future is dropped after `connect_timeout`, or when the connection is
+    /// closed.
     ///
     /// # Errors
     ///
@@ -51,11 +52,8 @@ impl<C: Connector> Dialer for Connecting<C> {
     type Stream = OnTokio<C::Stream>;
 
     async fn dial(&self, _again: bool) -> Result<Agreed<Self::Stream>, ConnectError> {
-        let stream = match self.connector.connect().await {
-            Ok(stream) => stream,
-            Err(error) => return Err(ConnectError::no_transport(error)),
-        };
-        connect::open_on(&OnTokioRuntime, OnTokio(stream), &self.parameters).await
+        let making = async { self.connector.connect().await.map(OnTokio) };
+        connect::open_on_made(&OnTokioRuntime, making, &self.parameters).await
     }
 
     fn parameters(&self) -> &ConnectionParameters {

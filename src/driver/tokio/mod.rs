@@ -36,7 +36,7 @@ use self::thread::on_thread;
 /// on a separate thread.
 pub(crate) async fn open(parameters: ConnectionParameters) -> Result<Arc<Shared>> {
     let driver_thread = parameters.driver_thread;
-    begin(OverNetwork { network: Tcp, parameters }, driver_thread).await
+    begin(OverNetwork::new(Tcp, parameters), driver_thread).await
 }
 
 /// Opens a connection, and starts what drives it over its transports.

@@ -27,6 +27,9 @@ impl Engine {
         }
         self.check_room()?;
         let limit = self.channels.max();
+        if self.keeps_last_number() {
+            return Err(Failure::ChannelsExhausted { limit: limit.saturating_sub(1) });
+        }
         let key = self.channels.insert().ok_or(Failure::ChannelsExhausted { limit })?;
         match recovering {
             None => self.encode_open(key, waiter, now)?,

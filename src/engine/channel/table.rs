@@ -70,6 +70,11 @@ impl Channels {
         }
     }
 
+    /// How many numbers are free.
+    pub(in crate::engine) fn vacancies(&self) -> usize {
+        self.free.len() + usize::from(self.max).saturating_sub(self.places.len())
+    }
+
     /// Adds a channel, unless all numbers are in use.
     pub(in crate::engine) fn insert(&mut self) -> Option<ChannelKey> {
         let number = match self.free.pop() {

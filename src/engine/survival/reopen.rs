@@ -103,6 +103,13 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether the last free channel number is kept for a channel on which the topology is declared
+    /// again. If there is only one number, the application has it.
+    pub(in crate::engine) fn keeps_last_number(&self) -> bool {
+        let is_last = self.channels.vacancies() == 1 && self.channels.max() > 1;
+        is_last && self.records() && !self.channels.iter().any(|channel| channel.is_private)
+    }
+
     /// Opens a channel that no handle has, for declaring what the broker lost. `waiter` completes
     /// with [`Completion::Opened`].
     ///

@@ -39,6 +39,13 @@ pub(crate) enum Step {
     End(ConnectError),
 }
 
+/// Where a connection was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reached {
+    endpoint: Endpoint,
+    address: SocketAddr,
+}
+
 /// The plan of one open.
 #[derive(Debug)]
 pub(crate) struct DialPlan<'a> {
@@ -53,6 +60,8 @@ pub(crate) struct DialPlan<'a> {
     attempts: Attempts,
     /// When the whole open times out, and after how long.
     ends: Option<(Instant, Duration)>,
+    /// What is tried last.
+    lost: Option<&'a Reached>,
 }
 
 #[derive(Debug)]
@@ -105,7 +114,28 @@ impl<'a> DialPlan<'a> {
         now: Instant,
     ) -> Self {
         let ends = parameters.open_timeout.and_then(|limit| Some((now.checked_add(limit)?, limit)));
-        Self { parameters, endpoints, state, cycles, running: Vec::new(), attempts: Attempts::default(), ends }
+        Self {
+            parameters,
+            endpoints,
+            state,
+            cycles,
+            running: Vec::new(),
+            attempts: Attempts::default(),
+            ends,
+            lost: None,
+        }
+    }
+
+    /// Tries the endpoint and the address of a connection that was lost after the others: what is
+    /// wrong with its broker may last. To be called before the first poll.
+    pub(crate) fn avoid(&mut self, lost: &'a Reached) {
+        self.endpoints.sort_by_key(|endpoint| **endpoint == lost.endpoint);
+        self.lost = Some(lost);
+    }
+
+    /// Where an attempt is connected; `None` if the caller gave the transport.
+    pub(crate) fn reached(&self, target: Target) -> Option<Reached> {
+        Some(Reached { endpoint: self.endpoint(target)?.clone(), address: target.address? })
     }
 
     /// The endpoint of an attempt; `None` if the caller gave the transport.
@@ -156,7 +186,7 @@ impl<'a> DialPlan<'a> {
         if self.remove(target).is_some()
             && let State::Racing(race) = &mut self.state
         {
-            race.handle_resolved(target.endpoint, addresses);
+            race.handle_resolved(target.endpoint, addresses, self.lost.map(|lost| lost.address));
         }
     }
 

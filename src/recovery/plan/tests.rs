@@ -237,6 +237,35 @@ fn the_order_of_shuffled_endpoints_comes_from_the_seed_alone() {
 }
 
 #[test]
+fn what_was_lost_is_tried_last_in_whatever_order() {
+    let parameters = parameters(["a", "b", "c"]);
+    for order in [EndpointOrder::InOrder, EndpointOrder::Shuffled] {
+        let parameters = parameters.clone().endpoint_order(order);
+        for seed in 0..20 {
+            let began = Instant::now();
+            let [lost, same, other] = [7, 8, 9].map(|last| SocketAddr::from((Ipv4Addr::new(10, 0, 0, last), 5672)));
+            let reached = Reached { endpoint: Endpoint::new("b"), address: lost };
+            let mut plan = DialPlan::new(&parameters, seed, began);
+            plan.avoid(&reached);
+            let mut tried = Vec::new();
+            while let Step::Start(target) = plan.poll(began) {
+                match target.address {
+                    Some(address) => {
+                        tried.push(address);
+                        plan.handle_failed(target, refused());
+                    }
+                    None if plan.endpoint(target) == Some(&reached.endpoint) => {
+                        plan.handle_resolved(target, vec![lost, same]);
+                    }
+                    None => plan.handle_resolved(target, vec![other]),
+                }
+            }
+            assert_eq!(tried, [other, other, same, lost]);
+        }
+    }
+}
+
+#[test]
 fn a_transport_that_is_there_is_the_only_attempt() {
     let parameters = parameters(["a"]).open_timeout(SECOND).connection_attempts(5);
     let began = Instant::now();

@@ -102,12 +102,14 @@ impl Race {
         Step::Start(next)
     }
 
-    /// Takes the addresses of an endpoint.
-    pub(super) fn handle_resolved(&mut self, endpoint: usize, addresses: Vec<SocketAddr>) {
+    /// Takes the addresses of an endpoint, of which `last` is tried after the others.
+    pub(super) fn handle_resolved(&mut self, endpoint: usize, addresses: Vec<SocketAddr>, last: Option<SocketAddr>) {
         self.remove(Target { endpoint, address: None });
         let later = self.waiting.iter().position(|target| target.endpoint > endpoint);
         let place = later.unwrap_or(self.waiting.len());
-        for (index, address) in interleaved(addresses).into_iter().enumerate() {
+        let mut addresses = interleaved(addresses);
+        addresses.sort_by_key(|address| Some(*address) == last);
+        for (index, address) in addresses.into_iter().enumerate() {
             self.waiting.insert(place + index, Target { endpoint, address: Some(address) });
         }
     }

@@ -56,7 +56,7 @@ impl World {
     #[track_caller]
     fn resolves<const N: usize>(&mut self, endpoint: usize, addresses: [SocketAddr; N]) -> [Target; N] {
         self.starts(name(endpoint));
-        self.race.handle_resolved(endpoint, addresses.to_vec());
+        self.race.handle_resolved(endpoint, addresses.to_vec(), None);
         addresses.map(|address| Target { endpoint, address: Some(address) })
     }
 }
@@ -152,7 +152,7 @@ fn a_name_that_resolves_slowly_does_not_hold_the_next_one() {
     world.waits();
     // Its addresses come after what is connecting, a delay apart.
     world.at(300);
-    world.race.handle_resolved(0, vec![v4(1)]);
+    world.race.handle_resolved(0, vec![v4(1)], None);
     world.waits_until(500);
     world.at(500);
     world.starts(Target { endpoint: 0, address: Some(v4(1)) });
@@ -165,7 +165,7 @@ fn addresses_that_are_found_late_go_before_those_of_later_endpoints() {
     world.at(250);
     let [_, later] = world.resolves(1, [v4(10), v4(11)]);
     world.starts(Target { endpoint: 1, address: Some(v4(10)) });
-    world.race.handle_resolved(0, vec![v4(1)]);
+    world.race.handle_resolved(0, vec![v4(1)], None);
     world.at(500);
     world.starts(Target { endpoint: 0, address: Some(v4(1)) });
     world.at(750);

@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use leveret::broker::{Broker, Fault, Target};
-use leveret::{Connection, ConnectionEvent, ConnectionParameters, ConnectionState, ErrorKind, Recovery, ReplyCode};
+use leveret::config::Provided;
+use leveret::{
+    Connection, ConnectionEvent, ConnectionParameters, ConnectionState, Credentials, ErrorKind, Recovery, ReplyCode,
+};
 use leveret_test_support::endings;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -43,6 +46,32 @@ async fn what_an_operator_or_a_fault_of_the_broker_ends_is_recovered_and_a_mista
         sleep(Duration::from_secs(120)).await;
         assert!(world.broker.state().connections().is_empty(), "{code:?}");
     }
+}
+
+// R23
+#[tokio::test(start_paused = true)]
+async fn a_provider_is_asked_once_for_credentials_with_the_permission_that_was_missing() {
+    let asked = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&asked);
+    let credentials = Credentials::provided_by(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        async { Ok(Provided::from(Credentials::plain("guest", "guest"))) }
+    });
+    let world = World::with(parameters().credentials(credentials)).await;
+    for losses in [1, 3] {
+        let mut events = world.connection.events();
+        close(&world, ReplyCode::ACCESS_REFUSED);
+        recovery(&mut events).await;
+        assert_eq!(asked.load(Ordering::Relaxed), losses + 1);
+        // Another loss in between makes it the first again.
+        if losses == 1 {
+            close(&world, ReplyCode::CONNECTION_FORCED);
+            recovery(&mut events).await;
+        }
+    }
+    close(&world, ReplyCode::ACCESS_REFUSED);
+    assert_eq!(soon(world.connection.closed()).await.reply_code(), Some(ReplyCode::ACCESS_REFUSED));
+    assert_eq!(asked.load(Ordering::Relaxed), 4);
 }
 
 // R23

@@ -25,12 +25,32 @@ async fn channels_keep_their_numbers_and_new_ones_get_free_numbers() {
     world.finish().await;
 }
 
-// R2, R32: all numbers are in use.
+// R32
 #[tokio::test(start_paused = true)]
-async fn with_all_numbers_in_use_the_channels_come_back_with_their_consumers() {
-    let parameters = ConnectionParameters::default().recovery(Recovery::Topology).channel_max(2);
+async fn one_number_is_kept_free_to_declare_what_the_broker_lost() {
+    let parameters = ConnectionParameters::default().recovery(Recovery::Topology).channel_max(3);
     let world = World::with(parameters).await;
     let other = soon(world.connection.open_channel()).await.unwrap();
+    let error = soon(world.connection.open_channel()).await.map(drop).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ChannelsExhausted);
+    assert!(error.to_string().contains("2"), "{error}");
+    soon(other.queue_declare("mine").exclusive(true)).await.unwrap();
+    let mut consumer = soon(other.consume("mine")).await.unwrap();
+    let mut events = world.connection.events();
+    world.cut();
+    assert!(recovery(&mut events).await.is_empty());
+    soon(other.publish("", "mine", "work")).await.unwrap();
+    soon(consumer.try_next()).await.unwrap().unwrap().ack().await.unwrap();
+    drop((consumer, other, events));
+    world.finish().await;
+}
+
+// R2, R32: the only number is in use.
+#[tokio::test(start_paused = true)]
+async fn with_one_number_the_channel_comes_back_with_its_consumer() {
+    let parameters = ConnectionParameters::default().recovery(Recovery::Topology).channel_max(1);
+    let world = World::with(parameters).await;
+    let other = world.channel.clone();
     soon(other.queue_declare("jobs").durable(true)).await.unwrap();
     let mut consumer = soon(other.consume("jobs")).await.unwrap();
     for _ in 0..3 {
@@ -52,7 +72,7 @@ async fn with_all_numbers_in_use_the_channels_come_back_with_their_consumers() {
 // R2: channels that are opened while down count, too.
 #[tokio::test(start_paused = true)]
 async fn channels_that_are_opened_while_down_are_limited_like_others() {
-    let parameters = ConnectionParameters::default().recovery(Recovery::Topology).channel_max(2);
+    let parameters = ConnectionParameters::default().recovery(Recovery::Topology).channel_max(3);
     let world = World::with(parameters).await;
     world.cut_off();
     settle().await;

@@ -123,3 +123,37 @@ async fn a_confirm_that_is_awaited_at_a_loss_is_unknown_and_not_refused() {
     long(publisher.publish("", "jobs", "work").confirmed()).await.unwrap();
     assert_eq!(ready(&world.broker, "jobs"), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_given_transport_cannot_be_recovered_and_the_error_names_what_can() {
+    let broker = Broker::new();
+    let error = soon(Connection::open_on(broker.connect(), "amqp://localhost?recovery=topology")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Parameters);
+    assert!(error.to_string().contains("open_with"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connector_that_hangs_is_given_up_after_the_connect_timeout_and_asked_again() {
+    let (broker, calls) = (Broker::new(), Arc::new(AtomicUsize::new(0)));
+    let connect = {
+        let (broker, calls) = (broker.clone(), Arc::clone(&calls));
+        move || {
+            let broker = broker.clone();
+            let hangs = calls.fetch_add(1, Ordering::Relaxed) == 1;
+            async move { if hangs { std::future::pending().await } else { Ok(broker.connect()) } }
+        }
+    };
+    let parameters = ConnectionParameters::default().recovery(Recovery::Topology);
+    let parameters = parameters.recovery_delay(Duration::from_millis(1));
+    let connection = soon(Connection::open_with(connect, parameters.connect_timeout(Duration::from_secs(7)))).await;
+    let connection = connection.unwrap();
+    let began = tokio::time::Instant::now();
+    lose(&broker, &connection).await;
+    assert_eq!((calls.load(Ordering::Relaxed), began.elapsed().as_secs()), (3, 7));
+    soon(connection.close()).await.unwrap();
+
+    let hangs = || std::future::pending::<std::io::Result<tokio::io::DuplexStream>>();
+    let error = long(Connection::open_with(hangs, "amqp://localhost")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    assert!(error.to_string().contains("connect_timeout"), "{error}");
+}

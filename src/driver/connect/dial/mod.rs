@@ -16,7 +16,7 @@ use crate::driver::runtime::{Alarm, Runtime};
 use crate::engine::Settings;
 use crate::error::{ConnectCause, ConnectError, Phase};
 use crate::link::Clock;
-use crate::recovery::{DialPlan, Step, Target};
+use crate::recovery::{DialPlan, Reached, Step, Target};
 use crate::transport::{Stream, Transport};
 
 /// A plan that is being performed.
@@ -61,8 +61,16 @@ pub(super) enum Next<S> {
 
 impl<'a, S: Stream, R: Runtime> Dial<'a, S, R> {
     /// Dials the endpoints of the parameters.
-    pub(super) fn new(runtime: &'a R, parameters: &'a ConnectionParameters, used: &'a Used) -> Self {
-        let plan = DialPlan::new(parameters, fastrand::u64(..), runtime.clock().now());
+    pub(super) fn new(
+        runtime: &'a R,
+        parameters: &'a ConnectionParameters,
+        lost: Option<&'a Reached>,
+        used: &'a Used,
+    ) -> Self {
+        let mut plan = DialPlan::new(parameters, fastrand::u64(..), runtime.clock().now());
+        if let Some(lost) = lost {
+            plan.avoid(lost);
+        }
         Self::of(plan, runtime, parameters, used)
     }
 
@@ -199,12 +207,13 @@ impl<'a, S: Stream, R: Runtime> Dial<'a, S, R> {
         renewal: Option<Renewal>,
     ) {
         let Self { parameters, used, .. } = *self;
+        let reached = self.plan.reached(target);
         self.plan.enter(target, Phase::Handshake, self.clock.now());
         self.begin(target, async move {
             let mut input = BytesMut::new();
             let negotiated = negotiate(&mut transport, parameters, &credentials, used, &mut input).await?;
             let settings = Settings::from(parameters);
-            Ok(Done::Agreed(Box::new(Agreed { transport, negotiated, settings, input, renewal })))
+            Ok(Done::Agreed(Box::new(Agreed { transport, negotiated, settings, input, renewal, reached })))
         });
     }
 }

@@ -91,7 +91,7 @@ impl Made {
     }
 
     async fn open(&self, parameters: &ConnectionParameters) -> Result<SocketAddr, ConnectError> {
-        open_over(self, parameters).await.map(|agreed| match agreed.transport {
+        open_over(self, parameters, None).await.map(|agreed| match agreed.transport {
             Transport::Plain(stream) => stream.0.1,
             #[cfg(feature = "tls")]
             Transport::Tls(_) => panic!("nobody asked for TLS"),
