@@ -166,7 +166,8 @@ pub mod wire;
 
 #[cfg(feature = "tokio")]
 pub use asynchronous::{
-    Acker, Channel, Confirm, Connection, Connector, Consumer, Delivery, GetMessage, Publisher, Requeue, Returns,
+    Acker, Channel, Confirm, Connection, Connector, Consumer, Delivery, GetMessage, Publisher, Recovering, Requeue,
+    Returns,
 };
 pub use config::{ChannelRecovery, ConnectionParameters, Credentials, Recovery, Resend, WhileDown};
 #[cfg(feature = "readiness")]

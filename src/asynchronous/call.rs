@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::Channel;
-use crate::engine::{Completion, Reply};
+use crate::engine::{Comeback, Completion, Reply};
 use crate::error::{Error, Result};
 use crate::link::Wait;
 use crate::protocol::{Method, Recordable, Request, basic};
@@ -115,7 +115,7 @@ enum Ask {
     /// Makes a call. The flag is whether what it makes comes back after a loss.
     Call(Method, &'static [crate::protocol::MethodId], bool),
     /// Starts a consumer, with this prefetch where one is given. The flag is the same.
-    Consume(basic::Consume, Option<u16>, bool),
+    Consume(basic::Consume, Option<u16>, Comeback),
 }
 
 #[derive(Debug)]
@@ -141,9 +141,9 @@ impl<'a> ReplyFuture<'a> {
         channel: &'a Channel,
         request: basic::Consume,
         prefetch: Option<u16>,
-        recorded: bool,
+        comeback: Comeback,
     ) -> Self {
-        Self::asking(channel, Ask::Consume(request, prefetch, recorded))
+        Self::asking(channel, Ask::Consume(request, prefetch, comeback))
     }
 }
 
@@ -157,8 +157,8 @@ impl Future for ReplyFuture<'_> {
             let wait = Wait::begin(this.channel.shared(), |state, id, now| match &**ask {
                 Ask::Call(request, replies, true) => state.engine.call(key, request, replies, id, now),
                 Ask::Call(request, replies, false) => state.engine.call_unrecorded(key, request, replies, id, now),
-                Ask::Consume(request, prefetch, recorded) => {
-                    state.engine.consume(key, request.clone(), *prefetch, *recorded, id, now)
+                Ask::Consume(request, prefetch, comeback) => {
+                    state.engine.consume(key, request.clone(), *prefetch, *comeback, id, now)
                 }
             });
             // If the engine refuses the request, the stage stays `Done`: a later poll must not

@@ -51,9 +51,12 @@ pub struct Connection {
     handle: Arc<ConnectionHandle>,
 }
 
-/// What all handles of a connection share. Dropping it closes the connection.
+/// What all handles of a connection share. Dropping it closes the connection, unless it is a
+/// guest's.
 pub(super) struct ConnectionHandle {
     pub(super) shared: Arc<Shared>,
+    /// The handle of a hook, which is no handle of the program.
+    is_guest: bool,
     /// Set for connections of the blocking API.
     #[cfg(feature = "blocking")]
     threads: Option<Threads>,
@@ -171,18 +174,13 @@ impl Connection {
 
     /// Makes the first handle.
     pub(crate) fn of_shared(shared: Arc<Shared>) -> Self {
-        let handle = ConnectionHandle {
-            shared,
-            #[cfg(feature = "blocking")]
-            threads: None,
-        };
-        Self { handle: Arc::new(handle) }
+        Self { handle: Arc::new(ConnectionHandle::new(shared, false)) }
     }
 
     /// Makes the first handle of a connection that threads drive.
     #[cfg(feature = "blocking")]
     pub(crate) fn of_threads(shared: Arc<Shared>, threads: Threads) -> Self {
-        Self { handle: Arc::new(ConnectionHandle { shared, threads: Some(threads) }) }
+        Self { handle: Arc::new(ConnectionHandle { shared, is_guest: false, threads: Some(threads) }) }
     }
 
     #[cfg(feature = "blocking")]
@@ -379,8 +377,22 @@ impl ConnectionHandle {
     }
 }
 
+impl ConnectionHandle {
+    pub(super) fn new(shared: Arc<Shared>, is_guest: bool) -> Self {
+        Self {
+            shared,
+            is_guest,
+            #[cfg(feature = "blocking")]
+            threads: None,
+        }
+    }
+}
+
 impl Drop for ConnectionHandle {
     fn drop(&mut self) {
+        if self.is_guest {
+            return;
+        }
         let now = self.shared.now();
         // The close of a connection that has ended already fails, which is of no interest here.
         let (unwritten, closed) = self.shared.with(|state| {

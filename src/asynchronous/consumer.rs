@@ -11,7 +11,7 @@ use futures_core::Stream;
 use super::acker::Source;
 use super::call::ReplyFuture;
 use super::{Channel, Delivery};
-use crate::engine::ConsumerKey;
+use crate::engine::{Comeback, ConsumerKey};
 use crate::error::{Error, Result, end_of_deliveries};
 use crate::link::{Deliveries, Next};
 use crate::protocol::{Method, basic};
@@ -24,7 +24,7 @@ pub struct Consume<'a> {
     channel: &'a Channel,
     request: basic::Consume,
     prefetch: Option<u16>,
-    recorded: bool,
+    comeback: Comeback,
 }
 
 impl<'a> Consume<'a> {
@@ -35,22 +35,23 @@ impl<'a> Consume<'a> {
     }
 
     pub(super) fn new(channel: &'a Channel, queue: ShortString) -> Self {
-        Self { channel, request: basic::Consume::default().queue(queue), prefetch: None, recorded: true }
+        let comeback = Comeback { recorded: true, resumes: false };
+        Self { channel, request: basic::Consume::default().queue(queue), prefetch: None, comeback }
     }
 
     /// The request, without the channel.
     #[cfg(feature = "callback")]
-    pub(crate) fn into_request(self) -> (basic::Consume, Option<u16>, bool) {
-        (self.request, self.prefetch, self.recorded)
+    pub(crate) fn into_request(self) -> (basic::Consume, Option<u16>, Comeback) {
+        (self.request, self.prefetch, self.comeback)
     }
 
     /// The request, on a channel.
     #[cfg(feature = "callback")]
     pub(crate) fn of_request(
         channel: &'a Channel,
-        (request, prefetch, recorded): (basic::Consume, Option<u16>, bool),
+        (request, prefetch, comeback): (basic::Consume, Option<u16>, Comeback),
     ) -> Self {
-        Self { channel, request, prefetch, recorded }
+        Self { channel, request, prefetch, comeback }
     }
 
     /// Sets how many unsettled messages (neither acknowledged nor rejected) the broker sends to
@@ -101,7 +102,19 @@ impl<'a> Consume<'a> {
     /// it does not, its stream ends with the error of the loss. Has no effect without
     /// [`Recovery::Topology`](crate::Recovery::Topology).
     pub fn recorded(mut self, recorded: bool) -> Self {
-        self.recorded = recorded;
+        self.comeback.recorded = recorded;
+        self
+    }
+
+    /// Sets whether the consumer goes on when the broker cancels it because its queue was deleted,
+    /// or its node was lost. The queue is declared again, with its bindings, if it was declared on
+    /// this connection and is recorded, and is consumed again; this is repeated, with growing
+    /// pauses, until it succeeds. Without it, the consumer ends with
+    /// [`ConsumerCancelled`](crate::ErrorKind::ConsumerCancelled) if its queue is gone. Has no
+    /// effect without [`Recovery::Topology`](crate::Recovery::Topology).
+    #[doc(alias = "consumer_cancel_notify")]
+    pub fn resume_when_cancelled(mut self, resumes: bool) -> Self {
+        self.comeback.resumes = resumes;
         self
     }
 }
@@ -111,8 +124,8 @@ impl<'a> IntoFuture for Consume<'a> {
     type IntoFuture = ConsumeFuture<'a>;
 
     fn into_future(self) -> ConsumeFuture<'a> {
-        let Self { channel, request, prefetch, recorded } = self;
-        ConsumeFuture { channel, reply: ReplyFuture::consume(channel, request, prefetch, recorded) }
+        let Self { channel, request, prefetch, comeback } = self;
+        ConsumeFuture { channel, reply: ReplyFuture::consume(channel, request, prefetch, comeback) }
     }
 }
 

@@ -64,6 +64,12 @@ impl<'a> Consume<'a> {
         Self { inner: self.inner.recorded(recorded) }
     }
 
+    /// Sets whether the consumer goes on when the broker cancels it because its queue was deleted:
+    /// see the async API's [`resume_when_cancelled`](asynchronous::Consume::resume_when_cancelled).
+    pub fn resume_when_cancelled(self, resumes: bool) -> Self {
+        Self { inner: self.inner.resume_when_cancelled(resumes) }
+    }
+
     /// Starts the consumer, and waits until the broker has accepted it.
     ///
     /// # Errors

@@ -76,6 +76,12 @@ impl<'a, S: 'static> Consume<'a, S> {
         self.map(|inner| inner.recorded(recorded))
     }
 
+    /// Sets whether the consumer goes on when the broker cancels it because its queue was deleted:
+    /// see the async API's [`resume_when_cancelled`](asynchronous::Consume::resume_when_cancelled).
+    pub fn resume_when_cancelled(self, resumes: bool) -> Self {
+        self.map(|inner| inner.resume_when_cancelled(resumes))
+    }
+
     /// Sets a handler that is called once when the broker has accepted the consumer, with its tag.
     pub fn on_start(self, handler: impl FnOnce(&mut S, &Channel<S>, ShortString) + 'static) -> Self {
         Self { on_start: Some(Box::new(handler)), ..self }

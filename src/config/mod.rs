@@ -59,6 +59,6 @@ pub use credentials::{
 pub use error::{ParametersError, ParametersErrorKind};
 pub use parameters::{ConnectionParameters, Endpoint, EndpointOrder, Heartbeat};
 pub(crate) use recovery::RecoverySettings;
-pub use recovery::{ChannelRecovery, RecoverWhen, Recovery, RecoveryFilter, Resend, WhileDown};
+pub use recovery::{ChannelRecovery, OnRecovered, RecoverWhen, Recovery, RecoveryFilter, Resend, WhileDown};
 pub use setting::Setting;
 pub use tls::{Pem, Tls};

@@ -31,6 +31,8 @@ use std::sync::Arc;
 #[cfg(feature = "readiness")]
 pub(crate) use self::handing_over::Opened;
 
+pub(crate) use self::supervise::Hosting;
+
 use self::connect::Agreed;
 use self::renewal::Asking;
 use self::runtime::Runtime;

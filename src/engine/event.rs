@@ -118,9 +118,9 @@ pub struct Settled {
     pub nacked: u64,
     /// Mandatory publishes that no queue accepted.
     pub returned: u64,
-    /// Publishes of which it is unknown whether the broker has them, because the connection was lost
-    /// and is recovered; and mandatory publishes of which it is unknown whether a queue accepted
-    /// them.
+    /// Publishes of which it is unknown whether the broker has them, because the connection was
+    /// lost and is recovered; and mandatory publishes of which it is unknown whether a queue
+    /// accepted them.
     pub unknown: u64,
 }
 

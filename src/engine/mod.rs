@@ -112,7 +112,7 @@ pub use connection::{
     ChannelNotice, ChannelState, Closure, ConnectionNotice, ConnectionState, Fate, Initiator, Interest, Reason, Scope,
     Wanted,
 };
-pub use consume::{ConsumerEnd, Delivery, Settle, Taken};
+pub use consume::{Comeback, ConsumerEnd, Delivery, Settle, Taken};
 pub use entity::Entity;
 pub use event::{Completion, Confirmation, Discarded, Event, Reply, Returned, Settled};
 pub use failure::Failure;

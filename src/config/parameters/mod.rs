@@ -18,7 +18,7 @@ use crate::config::url::{
     TCP_OPTIONS, VERIFY,
 };
 use crate::config::{
-    ChannelRecovery, Credentials, RecoverWhen, Recovery, RecoveryFilter, Resend, Setting, Tls, WhileDown,
+    ChannelRecovery, Credentials, OnRecovered, RecoverWhen, Recovery, RecoveryFilter, Resend, Setting, Tls, WhileDown,
 };
 use crate::wire::FieldTable;
 use table::{Row, parameters};
@@ -237,6 +237,10 @@ parameters! {
 
     recovery_filter: Option<RecoveryFilter> = None, "none: everything",
         "Decides about each recorded exchange, queue, binding and consumer whether it comes back.",
+        keys {}
+
+    on_recovered: Option<OnRecovered> = None, "none",
+        "What the program does in each recovery, on a channel of its own, before its other requests go on.",
         keys {}
 
     while_down: WhileDown = WhileDown::Wait, "`wait`",

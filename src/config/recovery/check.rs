@@ -12,7 +12,8 @@ impl ConnectionParameters {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`ConnectionParameters::validate`], and an error if they have recovery.
+    /// Returns the errors of [`ConnectionParameters::validate`], and an error if they have
+    /// recovery.
     pub(crate) fn validate_for_one_transport(&self) -> Result<(), ParametersError> {
         self.validate()?;
         if self.recovery == Recovery::None {
@@ -29,6 +30,10 @@ impl ConnectionParameters {
             let advice = format!("allowed is at most recovery_max_delay, which is {longest} s");
             let error = ParametersError::new(OutOfRange, "recovery_delay", advice);
             return Err(error.given(print_seconds(self.recovery_delay)));
+        }
+        if self.on_recovered.is_some() && self.channel_max == 1 {
+            let advice = "on_recovered needs a channel of its own: allowed is 0 or at least 2";
+            return Err(ParametersError::new(Conflict, "channel_max", advice).given("1"));
         }
         let credentials = &self.credentials;
         let is_erased = credentials.erases_on_connect() && credentials.uses_password();

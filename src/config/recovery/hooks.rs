@@ -3,6 +3,8 @@
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 /// Which losses a connection recovers from:
@@ -55,5 +57,34 @@ impl RecoveryFilter {
 impl fmt::Debug for RecoveryFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RecoveryFilter(..)")
+    }
+}
+
+/// What a program does in each recovery:
+/// [`ConnectionParameters::on_recovered`](crate::ConnectionParameters::on_recovered) makes it of a
+/// closure.
+// The channel that the closure is given belongs to a room that uses this one too.
+#[derive(Clone)]
+pub struct OnRecovered(Arc<Hook>);
+
+type Hook = dyn Fn(&(dyn Any + 'static)) -> Hooked + Send + Sync;
+
+/// The work of the closure.
+type Hooked = Pin<Box<dyn Future<Output = Result<(), Box<dyn Error + Send + Sync>>> + Send>>;
+
+impl OnRecovered {
+    pub(crate) fn new(hook: impl Fn(&(dyn Any + 'static)) -> Hooked + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hook))
+    }
+
+    /// Begins the work of the closure with what it is given.
+    pub(crate) fn begin(&self, given: &(dyn Any + 'static)) -> Hooked {
+        (self.0)(given)
+    }
+}
+
+impl fmt::Debug for OnRecovered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnRecovered(..)")
     }
 }

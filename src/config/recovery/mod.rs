@@ -6,7 +6,7 @@ mod hooks;
 mod policy;
 mod settings;
 
-pub use hooks::{RecoverWhen, RecoveryFilter};
+pub use hooks::{OnRecovered, RecoverWhen, RecoveryFilter};
 pub use policy::{ChannelRecovery, Recovery, Resend, WhileDown};
 
 pub(crate) use settings::RecoverySettings;

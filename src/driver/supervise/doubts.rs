@@ -12,11 +12,21 @@ use crate::driver::runtime::Runtime;
 use crate::engine::{ConsumerKey, Failure, Scope, Stopped};
 use crate::link::Wait;
 use crate::protocol::{Method, ReplyCode, Request, queue};
+use crate::recovery::Topology;
+use crate::wire::ShortString;
 
 /// The consumers of which it is not known yet, with when they are looked at again.
 #[derive(Debug, Default)]
 pub(super) struct Doubts {
     later: BTreeMap<ConsumerKey, (Instant, u32)>,
+}
+
+/// What follows when nothing more can be settled.
+pub(super) enum Settled {
+    /// To look again at this time, if any.
+    Until(Option<Instant>),
+    /// To declare this queue again, and to look then.
+    Missing(ShortString),
 }
 
 /// What is known of a queue.
@@ -28,32 +38,53 @@ enum Known {
 }
 
 impl Doubts {
-    /// Settles what can be settled now. Returns when to look again.
+    /// Settles what can be settled now. Returns when to look again, or at once if a queue is to be
+    /// declared again first.
     pub(super) async fn settle<R: Runtime>(
         &mut self,
         watch: &Watch<R>,
         terms: &RecoverySettings,
         closes: &mut Closes,
-    ) -> Result<Option<Instant>, Void> {
+    ) -> Result<Settled, Void> {
         let shared = watch.shared();
         loop {
             let now = shared.now();
             let doubted = shared.with(|state| state.engine.doubted_consumers());
             self.later.retain(|key, _| doubted.iter().any(|(doubted, _)| doubted == key));
             let due = doubted.into_iter().find(|(key, _)| self.later.get(key).is_none_or(|(at, _)| *at <= now));
-            let Some((key, stopped)) = due else { return Ok(self.later.values().map(|(at, _)| *at).min()) };
+            let Some((key, stopped)) = due else {
+                return Ok(Settled::Until(self.later.values().map(|(at, _)| *at).min()));
+            };
             match ask(watch, &stopped).await? {
+                Known::Gone if stopped.resumes && is_recorded(watch, &stopped.queue) => {
+                    match self.later.contains_key(&key) {
+                        true => self.put_off(key, now, terms),
+                        false => drop(self.later.insert(key, (now, 0))),
+                    }
+                    return Ok(Settled::Missing(stopped.queue));
+                }
                 Known::Gone => shared.with(|state| state.engine.end_doubted(key)),
                 Known::There => start(watch, key, closes).await?,
-                Known::Away => {
-                    let retries = self.later.get(&key).map_or(0, |(_, retries)| *retries);
-                    let bound = terms.delay.saturating_mul(1_u32.checked_shl(retries).unwrap_or(u32::MAX));
-                    let at = now + bound.min(terms.max_delay).mul_f64(fastrand::f64());
-                    self.later.insert(key, (at, retries.saturating_add(1)));
-                }
+                Known::Away => self.put_off(key, now, terms),
             }
         }
     }
+
+    /// Looks at a consumer again later.
+    fn put_off(&mut self, key: ConsumerKey, now: Instant, terms: &RecoverySettings) {
+        let retries = self.later.get(&key).map_or(0, |(_, retries)| *retries);
+        let bound = terms.delay.saturating_mul(1_u32.checked_shl(retries).unwrap_or(u32::MAX));
+        let at = now + bound.min(terms.max_delay).mul_f64(fastrand::f64());
+        self.later.insert(key, (at, retries.saturating_add(1)));
+    }
+}
+
+/// Whether a queue was declared on this connection, and comes back.
+fn is_recorded<R: Runtime>(watch: &Watch<R>, queue: &ShortString) -> bool {
+    watch.shared().with(|state| {
+        let topology = state.topology.as_ref().map(Topology::snapshot);
+        topology.is_some_and(|topology| topology.queues().any(|(name, _)| name == queue))
+    })
 }
 
 /// Asks whether the queue of a consumer is there.

@@ -12,6 +12,8 @@
 
 mod closes;
 mod doubts;
+mod hook;
+mod planning;
 mod replay;
 mod waiting;
 
@@ -21,6 +23,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+pub(crate) use self::hook::Hosting;
 use self::replay::{Progress, Restoring};
 use self::waiting::Watch;
 use super::connect::Agreed;

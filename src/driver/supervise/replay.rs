@@ -10,10 +10,10 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 use super::closes::Closes;
-use super::doubts::Doubts;
+use super::doubts::{Doubts, Settled};
+use super::hook::run_hook;
 use super::waiting::Watch;
 use crate::config::{ConnectionParameters, RecoverySettings};
 use crate::driver::runtime::Runtime;
@@ -21,14 +21,14 @@ use crate::engine::{ChannelKey, Closure, Completion, ConnectionNotice, Entity, F
 use crate::error::Error;
 use crate::link::Wait;
 use crate::protocol::{Method, MethodId, ReplyCode, Request, exchange, queue};
-use crate::recovery::{Backoff, Pace, Phase, Replay, ReplayRequest, ReplayStep, StepId, Suspects};
+use crate::recovery::{Backoff, Phase, Replay, ReplayRequest, ReplayStep, StepId, Suspects};
 
 /// What outlives the restoring on one transport.
 #[derive(Debug)]
 pub(super) struct Progress {
     /// What may have ended earlier transports.
-    suspects: Suspects,
-    replay: Option<Replay>,
+    pub(super) suspects: Suspects,
+    pub(super) replay: Option<Replay>,
     /// How often channels were closed alone.
     closes: Closes,
     /// The latest loss was a close for want of a permission.
@@ -66,10 +66,10 @@ impl Progress {
 
 /// The restoring on one transport.
 pub(super) struct Restoring<'a, R: Runtime> {
-    watch: &'a Watch<R>,
-    terms: RecoverySettings,
-    parameters: &'a ConnectionParameters,
-    progress: &'a mut Progress,
+    pub(super) watch: &'a Watch<R>,
+    pub(super) terms: RecoverySettings,
+    pub(super) parameters: &'a ConnectionParameters,
+    pub(super) progress: &'a mut Progress,
     /// The channel on which the topology is declared, once it is open.
     private: Option<ChannelKey>,
     /// The requests that are not answered.
@@ -89,10 +89,6 @@ struct Sent {
 
 /// The transport is given up: something took too long, or cannot be understood.
 pub(super) struct Void(pub(super) String);
-
-/// How long another connection may hold a queue if there are no heartbeats by which the broker
-/// would find it lost.
-const HELD: Duration = Duration::from_secs(180);
 
 impl<'a, R: Runtime> Restoring<'a, R> {
     pub(super) fn new(watch: &'a Watch<R>, parameters: &'a ConnectionParameters, progress: &'a mut Progress) -> Self {
@@ -129,12 +125,15 @@ impl<'a, R: Runtime> Restoring<'a, R> {
         if backoff.is_outage() {
             self.restore(backoff).await?;
         }
+        self.is_through = true;
         let mut doubts = Doubts::default();
-        let closes = &mut self.progress.closes;
         loop {
+            let closes = &mut self.progress.closes;
             closes.reopen_channels(self.watch).await?;
-            let next = doubts.settle(self.watch, &self.terms, closes).await?;
-            self.watch.until(next).await;
+            match doubts.settle(self.watch, &self.terms, closes).await? {
+                Settled::Until(next) => self.watch.until(next).await,
+                Settled::Missing(queue) => self.restore_queue(&queue).await?,
+            }
         }
     }
 
@@ -144,6 +143,7 @@ impl<'a, R: Runtime> Restoring<'a, R> {
         self.progress.closes.reopen_channels(self.watch).await?;
         self.begin(Phase::ReplyTo);
         self.perform().await?;
+        run_hook(self.watch, self.parameters).await?;
         self.let_through(backoff);
         self.begin(Phase::Consumers);
         loop {
@@ -157,34 +157,6 @@ impl<'a, R: Runtime> Restoring<'a, R> {
         self.progress.suspects = Suspects::default();
         self.release_private();
         Ok(())
-    }
-
-    /// The plan for what is recorded. A consumer that is not recorded ends with the loss.
-    fn plan(&mut self) -> Option<Replay> {
-        let (mut recorded, heartbeat) = self.watch.shared().with(|state| {
-            let topology = state.topology.as_ref()?;
-            for (key, _) in state.engine.lost_consumers() {
-                if !topology.is_recorded(key)
-                    && let Some(cause) = state.engine.recovering().cloned()
-                {
-                    state.engine.end_stopped(key, cause);
-                }
-            }
-            Some((topology.snapshot(), state.engine.negotiated().heartbeat))
-        })?;
-        // Without the lock, because it is the program's.
-        let removed = recorded.retain(|entity| self.parameters.keeps_recorded(entity));
-        self.watch.shared().with(|state| {
-            let cause = state.engine.recovering().cloned();
-            removed.into_iter().zip(std::iter::repeat(cause)).for_each(|(consumer, cause)| {
-                if let Some(cause) = cause {
-                    state.engine.end_stopped(consumer, cause);
-                }
-            });
-        });
-        let held = if heartbeat == 0 { HELD } else { Duration::from_secs(3 * u64::from(heartbeat)) };
-        let pace = Pace { base: self.terms.delay, max: self.terms.max_delay, held, seed: fastrand::u64(..) };
-        Some(Replay::new(recorded, std::mem::take(&mut self.progress.suspects), &pace))
     }
 
     fn begin(&mut self, phase: Phase) {
@@ -207,7 +179,7 @@ impl<'a, R: Runtime> Restoring<'a, R> {
     }
 
     /// Performs the present phase, until everything in it is done or put off.
-    async fn perform(&mut self) -> Result<(), Void> {
+    pub(super) async fn perform(&mut self) -> Result<(), Void> {
         loop {
             self.send_steps().await?;
             // What depends on something that failed has failed by now.
@@ -363,7 +335,7 @@ impl<'a, R: Runtime> Restoring<'a, R> {
         }
     }
 
-    fn release_private(&mut self) {
+    pub(super) fn release_private(&mut self) {
         if let Some(channel) = self.private.take() {
             self.watch.shared().with(|state| state.engine.release_channel(channel));
         }

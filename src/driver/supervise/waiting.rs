@@ -18,7 +18,7 @@ pub(super) struct Watch<R> {
 }
 
 /// How long an answer is awaited while restoring, if there is no `call_timeout`.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 impl<R: Runtime> Watch<R> {
     pub(super) fn new(shared: &Arc<Shared>, runtime: R) -> Self {
@@ -106,9 +106,9 @@ impl<R: Runtime> Watch<R> {
         }
     }
 
-    /// Waits until the engine has notified the supervisor, or until a time has come. Returns at once
-    /// if it was notified since the last call, so that a notification is not missed by a supervisor
-    /// that was busy.
+    /// Waits until the engine has notified the supervisor, or until a time has come. Returns at
+    /// once if it was notified since the last call, so that a notification is not missed by a
+    /// supervisor that was busy.
     pub(super) async fn until(&self, at: Option<Instant>) {
         let mut alarm = self.alarm(at);
         poll_fn(|context| {

@@ -8,7 +8,7 @@ use super::calls::{Effect, Ending, Expected, Starting};
 use crate::engine::connection::{Awaited, ConnectionLife};
 use crate::engine::consume::{Stream, Terms};
 use crate::engine::survival::Request as Parked;
-use crate::engine::{ChannelKey, Closure, Completion, Engine, Event, Failure, Fate, Reason, Scope, WaiterId};
+use crate::engine::{ChannelKey, Closure, Comeback, Completion, Engine, Event, Failure, Fate, Reason, Scope, WaiterId};
 use crate::frame::Outbound;
 use crate::protocol::{Method, MethodId, ProtocolMethod, Request, basic, channel};
 
@@ -128,8 +128,8 @@ impl Engine {
     /// Starts a consumer. `waiter` completes with [`Completion::Reply`], which names the consumer;
     /// [`Engine::claim_consumer`] does not give it to another. The broker sends the consumer at
     /// most `prefetch` unacknowledged deliveries. If that is `None`, the count that the application
-    /// set for the channel by `basic.qos` applies, or else the default. `recorded` is whether the
-    /// consumer comes back after a loss.
+    /// set for the channel by `basic.qos` applies, or else the default. `comeback`
+    /// is what becomes of it if the program does not end it.
     ///
     /// # Errors
     ///
@@ -140,21 +140,24 @@ impl Engine {
         key: ChannelKey,
         consume: basic::Consume,
         prefetch: Option<u16>,
-        recorded: bool,
+        comeback: Comeback,
         waiter: WaiterId,
         now: Instant,
     ) -> Result<(), Failure> {
         if let Err(failure) = self.check_channel(key) {
-            let request = Parked::Consume(key, Box::new(consume), prefetch, recorded);
+            let request = Parked::Consume(key, Box::new(consume), prefetch, comeback);
             return self.park(failure, Some((waiter, now)), request);
         }
         let is_limited = !consume.no_ack;
         let request = Method::from(consume.no_wait(false));
         let request = self.name_queue(key, &request).into_owned();
         self.check_room()?;
-        let mut effect = self.effect_of(key, &request, recorded)?;
+        let mut effect = self.effect_of(key, &request, comeback.recorded)?;
         if let Effect::Consume(starting) = &mut effect {
             starting.claimed = true;
+            if let Some(restart) = &mut starting.restart {
+                restart.resumes = comeback.resumes;
+            }
         }
         // Encoding is tried first, so that a request that fails does not leave a changed prefetch.
         self.encoder.any_method(&mut Outbound::new(), key.number, &request)?;
@@ -280,7 +283,7 @@ impl Engine {
     #[inline]
     pub(in crate::engine) fn check_channel(&self, key: ChannelKey) -> Result<(), Failure> {
         let open = self.state.is_open() && self.channels.open(key).is_some();
-        if open { Ok(()) } else { Err(self.channel_refusal(key)) }
+        if open || self.takes_requests_of_hook(key) { Ok(()) } else { Err(self.channel_refusal(key)) }
     }
 
     /// Why a channel that is not open takes no requests.

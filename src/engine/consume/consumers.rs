@@ -188,6 +188,18 @@ pub(in crate::engine) struct Restart {
     /// Whether it comes back. One that does not is known to the record, because it keeps an
     /// auto-delete queue.
     pub(in crate::engine) recorded: bool,
+    /// Whether its queue is declared again when the broker has cancelled it.
+    pub(in crate::engine) resumes: bool,
+}
+
+/// What becomes of a consumer that a program did not end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Comeback {
+    /// Whether it is started again after a loss.
+    pub recorded: bool,
+    /// Whether its queue is declared again, if it is recorded, when the broker has cancelled it
+    /// because the queue was deleted.
+    pub resumes: bool,
 }
 
 impl Consumer {

@@ -9,7 +9,7 @@ mod settling;
 mod table;
 mod tags;
 
-pub use consumers::{ConsumerEnd, Delivery};
+pub use consumers::{Comeback, ConsumerEnd, Delivery};
 pub use consuming::Taken;
 pub use settling::Settle;
 

@@ -41,6 +41,9 @@ impl Engine {
     /// The same on a channel that takes no requests.
     #[cold]
     fn admission_while_down(&self, key: ChannelKey) -> Result<Admission, Failure> {
+        if self.takes_requests_of_hook(key) {
+            return Ok(Admission::Open);
+        }
         let failure = self.channel_refusal(key);
         if self.waits_for_recovery(&failure) { Ok(Admission::Closed) } else { Err(failure) }
     }

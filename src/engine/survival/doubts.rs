@@ -32,8 +32,7 @@ impl Engine {
         });
         let stopped = doubted.filter_map(|(key, consumer)| {
             let restart = consumer.restart.as_ref()?;
-            let queue = restart.request.queue.clone();
-            Some((restart.order, key, Stopped { channel: consumer.channel, queue, tag: consumer.tag.clone() }))
+            Some((restart.order, key, Stopped::of(consumer, restart)))
         });
         let mut stopped: Vec<_> = stopped.collect();
         stopped.sort_unstable_by_key(|(order, ..)| *order);

@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::config::WhileDown;
 use crate::engine::channel::ChannelLife;
 use crate::engine::slots::{LinkedSlab, Place};
-use crate::engine::{ChannelKey, Closure, Completion, Engine, Failure, GatePlace, WaiterId};
+use crate::engine::{ChannelKey, Closure, Comeback, Completion, Engine, Failure, GatePlace, WaiterId};
 use crate::frame::Outbound;
 use crate::protocol::{Method, MethodId, basic};
 
@@ -31,13 +31,12 @@ struct Parked {
     request: Request,
 }
 
-/// What was requested. The flag of a call and of a consume is whether what it makes comes back
-/// after a loss.
+/// What was requested. The flag of a call is whether what it makes comes back after a loss.
 #[derive(Debug)]
 pub(in crate::engine) enum Request {
     Open(ChannelKey),
     Call(ChannelKey, Box<Method>, &'static [MethodId], bool),
-    Consume(ChannelKey, Box<basic::Consume>, Option<u16>, bool),
+    Consume(ChannelKey, Box<basic::Consume>, Option<u16>, Comeback),
     Send(ChannelKey, Box<Method>, bool),
 }
 
@@ -147,8 +146,8 @@ impl Engine {
         survival.gate_waits.extend(others.map(|place| (until, place)));
     }
 
-    /// Returns when [`Engine::expire_waits`] is to be called next. Without a transport, that is up to
-    /// the supervisor.
+    /// Returns when [`Engine::expire_waits`] is to be called next. Without a transport, that is up
+    /// to the supervisor.
     pub fn next_expiry(&self) -> Option<Instant> {
         let survival = self.survival.as_ref()?;
         let parked = survival.parking.requests.front().map(|parked| parked.until);
@@ -215,8 +214,8 @@ impl Engine {
                 (Request::Call(key, method, replies, recorded), Some(waiter)) => {
                     self.make_call(key, &method, replies, recorded, (waiter, now))
                 }
-                (Request::Consume(key, consume, prefetch, recorded), Some(waiter)) => {
-                    self.consume(key, *consume, prefetch, recorded, waiter, now)
+                (Request::Consume(key, consume, prefetch, comeback), Some(waiter)) => {
+                    self.consume(key, *consume, prefetch, comeback, waiter, now)
                 }
                 (Request::Send(key, method, is_request), _) => self.send(key, &method, is_request),
                 (_, None) => Ok(()),

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::engine::channel::{ChannelLife, Effect, Expected, Starting};
 use crate::engine::connection::{ConnectionLife, Heartbeat};
-use crate::engine::consume::ConsumerLife;
+use crate::engine::consume::{Consumer, ConsumerLife, Restart};
 use crate::engine::{
     ChannelKey, ChannelNotice, Closure, ConsumerEnd, ConsumerKey, Engine, Failure, Negotiated, WaiterId, largest_header,
 };
@@ -55,7 +55,8 @@ impl Engine {
     }
 
     /// Opens a suspended channel again, in the modes that it had. `waiter` completes with
-    /// [`Completion::Reply`] or [`Completion::Restored`].
+    /// [`Completion::Reply`](crate::engine::Completion::Reply) or
+    /// [`Completion::Restored`](crate::engine::Completion::Restored).
     ///
     /// # Errors
     ///
@@ -103,15 +104,23 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether the last free channel number is kept for a channel on which the topology is declared
-    /// again. If there is only one number, the application has it.
+    /// Whether this is the channel of the application's hook, which takes requests before the gate
+    /// opens.
+    #[cold]
+    pub(in crate::engine) fn takes_requests_of_hook(&self, key: ChannelKey) -> bool {
+        let is_private = self.channels.open(key).is_some_and(|channel| channel.is_private);
+        is_private && matches!(self.state, ConnectionLife::Restoring { .. })
+    }
+
+    /// Whether the last free channel number is kept for what is done in a recovery on a channel
+    /// that no handle has. If there is only one number, the application has it.
     pub(in crate::engine) fn keeps_last_number(&self) -> bool {
         let is_last = self.channels.vacancies() == 1 && self.channels.max() > 1;
-        is_last && self.records() && !self.channels.iter().any(|channel| channel.is_private)
+        is_last && self.survives_loss() && !self.channels.iter().any(|channel| channel.is_private)
     }
 
     /// Opens a channel that no handle has, for declaring what the broker lost. `waiter` completes
-    /// with [`Completion::Opened`].
+    /// with [`Completion::Opened`](crate::engine::Completion::Opened).
     ///
     /// # Errors
     ///
@@ -183,9 +192,7 @@ impl Engine {
             let is_stopped = consumer.life == ConsumerLife::Running
                 && consumer.generation != self.channel_generation(consumer.channel)
                 && !consumer.is_abandoned();
-            let queue = restart.request.queue.clone();
-            is_stopped
-                .then(|| (restart.order, key, Stopped { channel: consumer.channel, queue, tag: consumer.tag.clone() }))
+            is_stopped.then(|| (restart.order, key, Stopped::of(consumer, restart)))
         });
         let mut stopped: Vec<_> = stopped.collect();
         stopped.sort_unstable_by_key(|(order, ..)| *order);
@@ -201,7 +208,8 @@ impl Engine {
         lost.map(|(key, consumer)| (key, consumer.channel)).collect()
     }
 
-    /// Starts a consumer again. `waiter` completes with [`Completion::Reply`].
+    /// Starts a consumer again. `waiter` completes with
+    /// [`Completion::Reply`](crate::engine::Completion::Reply).
     ///
     /// # Errors
     ///
@@ -281,4 +289,17 @@ pub struct Stopped {
     pub queue: crate::wire::ShortString,
     /// Its tag.
     pub tag: crate::wire::ShortString,
+    /// Whether its queue is declared again if it was deleted.
+    pub resumes: bool,
+}
+
+impl Stopped {
+    pub(super) fn of(consumer: &Consumer, restart: &Restart) -> Self {
+        Self {
+            channel: consumer.channel,
+            queue: restart.request.queue.clone(),
+            tag: consumer.tag.clone(),
+            resumes: restart.resumes,
+        }
+    }
 }

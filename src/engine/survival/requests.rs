@@ -142,7 +142,7 @@ impl Engine {
         }
         let prefetch = self.channels.get(key).map_or(0, |channel| channel.prefetch.in_force());
         let order = self.survival.as_ref().map_or(0, |survival| survival.started);
-        Some(Box::new(Restart { request: consume.clone(), prefetch, order, recorded }))
+        Some(Box::new(Restart { request: consume.clone(), prefetch, order, recorded, resumes: false }))
     }
 
     /// Notes the prefetch that is in force when a consumer starts, and its place among the others.

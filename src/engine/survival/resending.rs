@@ -17,7 +17,8 @@ pub(super) struct Resent {
 
 impl Engine {
     /// Takes back the undecided publishes of a channel that are sent again, and completes the
-    /// others. The next one to ask for all confirms learns of those, unless somebody waits for them.
+    /// others. The next one to ask for all confirms learns of those, unless somebody waits for
+    /// them.
     pub(super) fn leave_undecided(&mut self, key: ChannelKey, mut confirms: Confirms, cause: &Arc<Closure>) {
         let heard = confirms.heard_up_to();
         let (mut settled, watchers) = (confirms.take_failed(), confirms.take_watchers());
