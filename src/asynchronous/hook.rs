@@ -19,8 +19,8 @@ pub struct Recovering {
 
 impl Recovering {
     /// Returns a channel for this recovery. It does not keep the connection open, and is closed
-    /// when its last handle is dropped, or by the next loss. What is declared on it is not recorded,
-    /// and its consumers do not come back.
+    /// when its last handle is dropped, or by the next loss. What is declared on it is not
+    /// recorded, and its consumers do not come back.
     pub fn channel(&self) -> &Channel {
         &self.channel
     }
@@ -43,10 +43,10 @@ impl ConnectionParameters {
     /// open, and before consumers are started and other requests of the program go on.
     ///
     /// The future makes its calls on [`Recovering::channel`]; those on other channels wait for the
-    /// end of the recovery, and so for the future. It runs without a lock of this crate, beside what
-    /// drives the connection, and must not block. It may take `call_timeout`, or 60 s without one.
-    /// If it fails, takes longer or is cut off, the transport is given up, and the closure is called
-    /// again on the next.
+    /// end of the recovery, and so for the future. It runs without a lock of this crate, beside
+    /// what drives the connection, and must not block. It may take `call_timeout`, or 60 s without
+    /// one. If it fails, takes longer or is cut off, the transport is given up, and the closure is
+    /// called again on the next.
     ///
     /// The closure is not called when the connection is opened.
     ///
