@@ -364,9 +364,10 @@ impl Engine {
         self.events.shrink_to_fit();
     }
 
-    /// Takes what is to be dropped while no lock is held: see [`Discarded`].
+    /// Takes what is to be dropped while no lock is held, if there is anything: see [`Discarded`].
     #[inline]
-    pub fn take_discarded(&mut self) -> Discarded {
-        std::mem::take(&mut self.discarded)
+    pub fn take_discarded(&mut self) -> Option<Discarded> {
+        let Discarded { bodies, deliveries } = &self.discarded;
+        if bodies.is_empty() && deliveries.is_empty() { None } else { Some(std::mem::take(&mut self.discarded)) }
     }
 }

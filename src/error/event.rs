@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Error;
+use crate::config::Endpoint;
 use crate::engine::{ChannelNotice, ConnectionNotice, Entity};
 use crate::wire::{Escaped, ShortString};
 
@@ -93,6 +94,8 @@ pub enum ConnectionEvent {
         generation: u32,
         /// How long the connection was down.
         outage: Duration,
+        /// Where it is connected; `None` if the program makes its transports.
+        endpoint: Option<Endpoint>,
         /// What could not be restored, and why.
         failed: Vec<(Entity, Error)>,
     },
@@ -204,9 +207,10 @@ impl From<ConnectionNotice> for ConnectionEvent {
             ConnectionNotice::Reconnecting { attempt, after } => Self::Reconnecting { attempt, after },
             ConnectionNotice::ReconnectFailed { attempt, reason } => Self::ReconnectFailed { attempt, reason },
             ConnectionNotice::QueueRenamed { from, to } => Self::QueueRenamed { from, to },
-            ConnectionNotice::Recovered { generation, outage, failed } => Self::Recovered {
+            ConnectionNotice::Recovered { generation, outage, endpoint, failed } => Self::Recovered {
                 generation,
                 outage,
+                endpoint,
                 failed: failed.into_iter().map(|(entity, failure)| (entity, failure.into())).collect(),
             },
             ConnectionNotice::RecordFull => Self::RecordFull,

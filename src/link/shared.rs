@@ -68,8 +68,8 @@ pub(crate) struct Sleep {
 struct AfterLock {
     wake: Vec<Waker>,
     driver: Option<Waker>,
-    /// Only dropped, after the lock.
-    _discarded: Discarded,
+    /// Only dropped, after the lock. Most steps leave nothing.
+    _discarded: Option<Discarded>,
     /// Whether there are more events than are handled under one hold of the lock.
     more: bool,
 }
@@ -296,8 +296,8 @@ impl AfterLock {
     /// Wakes, and returns whether there are more events to handle.
     #[inline]
     fn run(self) -> bool {
-        for waker in self.wake {
-            waker.wake();
+        if !self.wake.is_empty() {
+            self.wake.into_iter().for_each(Waker::wake);
         }
         if let Some(driver) = self.driver {
             driver.wake();

@@ -244,7 +244,7 @@ fn bodies_that_will_not_be_written_are_handed_out_to_be_dropped() {
     session.engine.publish(key, &publish, None).unwrap();
     session.lose();
     let discarded = session.engine.take_discarded();
-    assert_eq!(discarded.bodies.iter().map(bytes::Bytes::len).sum::<usize>(), 5000);
+    assert_eq!(discarded.unwrap().bodies.iter().map(bytes::Bytes::len).sum::<usize>(), 5000);
     assert!(session.engine.poll_transmit().is_none());
 }
 

@@ -35,7 +35,7 @@ use crate::engine::{Closure, ConnectionNotice, Engine, Reason};
 use crate::error::{ConnectError, Error};
 use crate::link::Shared;
 use crate::protocol::ReplyCode;
-use crate::recovery::{Backoff, CycleFailure, Loss, Next};
+use crate::recovery::{Backoff, CycleFailure, Loss, Next, Reached};
 use crate::transport::Stream;
 
 /// Opens transports of one connection, as often as it is asked to.
@@ -100,7 +100,7 @@ pub(super) async fn supervise<D: Dialer, R: Runtime>(
             state.engine.tell_loss();
             state.engine.limit_waits(now);
         });
-        match dial_again(&dial, &runtime, &watch, &mut backoff, pause).await {
+        match dial_again(&dial, &runtime, &watch, &mut backoff, &mut progress, pause).await {
             Ok(next) => driver = next,
             Err(Over::Closed) => return,
             Err(Over::GaveUp) => return shared.with(|state| state.engine.end_recovery(began)),
@@ -200,6 +200,7 @@ async fn dial_again<D: Dialer, R: Runtime>(
     runtime: &R,
     watch: &Watch<R>,
     backoff: &mut Backoff,
+    progress: &mut Progress,
     mut pause: Duration,
 ) -> Result<Driver<D::Stream, R>, Over> {
     let shared = watch.shared();
@@ -215,6 +216,7 @@ async fn dial_again<D: Dialer, R: Runtime>(
             None => return Err(Over::Closed),
             Some(None) => return Err(Over::GaveUp),
             Some(Some(Ok(agreed))) => {
+                progress.endpoint = agreed.reached.as_ref().map(Reached::endpoint);
                 return resume(runtime, shared, agreed).await.ok_or(Over::Closed);
             }
             Some(Some(Err(error))) => error,

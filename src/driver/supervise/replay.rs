@@ -15,7 +15,7 @@ use super::closes::Closes;
 use super::doubts::{Doubts, Settled};
 use super::hook::run_hook;
 use super::waiting::Watch;
-use crate::config::{ConnectionParameters, RecoverySettings};
+use crate::config::{ConnectionParameters, Endpoint, RecoverySettings};
 use crate::driver::runtime::Runtime;
 use crate::engine::{ChannelKey, Closure, Completion, ConnectionNotice, Entity, Failure, Reason, Scope};
 use crate::error::Error;
@@ -33,11 +33,19 @@ pub(super) struct Progress {
     closes: Closes,
     /// The latest loss was a close for want of a permission.
     was_refused: bool,
+    /// Where the present transport is connected, if it is not the program's.
+    pub(super) endpoint: Option<Endpoint>,
 }
 
 impl Progress {
     pub(super) fn new(terms: &RecoverySettings) -> Self {
-        Self { suspects: Suspects::default(), replay: None, closes: Closes::new(terms), was_refused: false }
+        Self {
+            suspects: Suspects::default(),
+            replay: None,
+            closes: Closes::new(terms),
+            was_refused: false,
+            endpoint: None,
+        }
     }
 
     /// Whether the connection was closed for want of a permission, and was not for the same before.
@@ -170,10 +178,11 @@ impl<'a, R: Runtime> Restoring<'a, R> {
         let shared = self.watch.shared();
         let now = shared.now();
         let (outage, failed) = (backoff.handle_recovered(now), std::mem::take(&mut self.failed));
+        let endpoint = self.progress.endpoint.clone();
         self.is_through = true;
         shared.with(|state| {
             let generation = state.engine.generation();
-            state.engine.tell_connection(&ConnectionNotice::Recovered { generation, outage, failed });
+            state.engine.tell_connection(&ConnectionNotice::Recovered { generation, outage, endpoint, failed });
             state.engine.open_gate(now);
         });
     }

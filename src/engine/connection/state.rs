@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::closing::ConnectionLife;
+use crate::config::Endpoint;
 use crate::engine::channel::ChannelLife;
 use crate::engine::{ChannelKey, Closure, Engine, Entity, Failure, Losses};
 use crate::wire::ShortString;
@@ -146,6 +147,8 @@ pub enum ConnectionNotice {
         generation: u32,
         /// How long the connection was down.
         outage: Duration,
+        /// Where it is connected, if that is known.
+        endpoint: Option<Endpoint>,
         /// What could not be restored, and why.
         failed: Vec<(Entity, Failure)>,
     },

@@ -46,6 +46,13 @@ pub(crate) struct Reached {
     address: SocketAddr,
 }
 
+impl Reached {
+    /// The endpoint.
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        self.endpoint.clone()
+    }
+}
+
 /// The plan of one open.
 #[derive(Debug)]
 pub(crate) struct DialPlan<'a> {

@@ -5,19 +5,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use leveret::broker::{Broker, Fault, Target};
-use leveret::config::{Credentials, Provided};
+use leveret::config::{Credentials, Endpoint, Provided};
 use leveret::{Connection, ConnectionEvent, ConnectionParameters, ErrorKind, Fate, Recovery};
 
 use super::{World, long};
 use crate::{ready, soon};
 
-/// Loses the transport of a connection, and waits until it is recovered.
-async fn lose(broker: &Broker, connection: &Connection) {
+/// Loses the transport of a connection, and waits until it is recovered. Returns where it is.
+async fn lose(broker: &Broker, connection: &Connection) -> Option<Endpoint> {
     let mut events = connection.events();
     broker.state().inject(Target::All, Fault::Drop);
     loop {
         match long(events.next()).await.expect("it does not end") {
-            ConnectionEvent::Recovered { failed, .. } => return assert!(failed.is_empty(), "{failed:?}"),
+            ConnectionEvent::Recovered { failed, endpoint, .. } => {
+                assert!(failed.is_empty(), "{failed:?}");
+                return endpoint;
+            }
             ConnectionEvent::Closed(error) => panic!("{error}"),
             _ => {}
         }
@@ -156,4 +159,20 @@ async fn a_connector_that_hangs_is_given_up_after_the_connect_timeout_and_asked_
     let error = long(Connection::open_with(hangs, "amqp://localhost")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
     assert!(error.to_string().contains("connect_timeout"), "{error}");
+}
+
+/// In real time, because the sockets have a clock of their own.
+#[tokio::test]
+async fn the_endpoint_that_was_lost_is_tried_after_the_others() {
+    let (first, second) = (Broker::new(), Broker::new());
+    let near = [first.listen("127.0.0.1:0").await.unwrap(), second.listen("127.0.0.1:0").await.unwrap()];
+    let [one, two] = near.each_ref().map(|listener| listener.address().port());
+    let url = format!("amqp://127.0.0.1:{one},127.0.0.1:{two}?recovery=topology&recovery_delay=0.005");
+    let connection = long(Connection::open(url)).await.unwrap();
+    assert_eq!(first.state().connections().len(), 1);
+    for (lost, next) in [(&first, two), (&second, one), (&first, two)] {
+        let endpoint = lose(lost, &connection).await.unwrap();
+        assert_eq!(endpoint, Endpoint::new("127.0.0.1").with_port(next));
+    }
+    long(connection.close()).await.unwrap();
 }
