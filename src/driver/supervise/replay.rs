@@ -308,7 +308,7 @@ impl<'a, R: Runtime> Restoring<'a, R> {
             | Failure::ConsumerTagInUse(_)
             | Failure::Recovering { .. }
             | Failure::Encode(_) => {
-                replay.failed(id, Error::from(failure), now);
+                replay.unsent(id, Error::from(failure), now);
                 Ok(())
             }
             Failure::Closed { closure, .. } if closure.is_requested() => {

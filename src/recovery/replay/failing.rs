@@ -19,8 +19,19 @@ impl Replay {
     /// failures, which follow this one, are ignored.
     pub(crate) fn failed(&mut self, id: StepId, error: Error, now: Instant) {
         let Some(index) = self.outstanding.remove(&id) else { return };
-        self.acquit(index);
         self.take_back(self.entries.get(index).and_then(Entry::channel));
+        self.fail(index, error, now);
+    }
+
+    /// Handles the failure of a step that was not sent, for instance because the application has
+    /// dropped the consumer in the meantime. Its channel is open, and the other steps on it go on.
+    pub(crate) fn unsent(&mut self, id: StepId, error: Error, now: Instant) {
+        let Some(index) = self.outstanding.remove(&id) else { return };
+        self.fail(index, error, now);
+    }
+
+    fn fail(&mut self, index: Index, error: Error, now: Instant) {
+        self.acquit(index);
         let refusal = Refusal::of(&error);
         let is_check = self.entries.get(index).is_some_and(|it| it.verifies || matches!(it.task, Task::Check(_)));
         if is_check {

@@ -1,5 +1,10 @@
 //! What was declared, after the broker lost it.
 
+use std::time::Duration;
+
+use leveret::protocol::{ProtocolMethod, basic};
+use tokio::time::sleep;
+
 use super::{World, long, settle};
 use crate::soon;
 
@@ -87,7 +92,7 @@ async fn a_consumer_whose_queue_goes_down_comes_back_with_the_queue() {
     soon(channel.queue_declare("jobs").durable(true)).await.unwrap();
     let mut consumer = soon(channel.consume("jobs")).await.unwrap();
     world.broker.state().set_queue_down("/", "jobs", true);
-    assert!(tokio::time::timeout(std::time::Duration::from_secs(100), consumer.next()).await.is_err());
+    assert!(tokio::time::timeout(Duration::from_secs(100), consumer.next()).await.is_err());
     world.broker.state().set_queue_down("/", "jobs", false);
     soon(channel.publish("", "jobs", "work")).await.unwrap();
     let delivery = long(consumer.try_next()).await.unwrap().unwrap();
@@ -200,6 +205,33 @@ async fn a_consumer_that_is_dropped_while_it_starts_again_is_gone() {
     }
 }
 
+// Found by the simulation (seed 121586): the consumer that goes on was started twice, and ended.
+#[tokio::test(start_paused = true)]
+async fn a_consumer_goes_on_although_another_one_of_its_channel_is_dropped_before_it_starts_again() {
+    let world = World::new().await;
+    // The queue is checked before its consumers start, because others declared it.
+    let others = soon(leveret::Connection::open_on(world.broker.connect(), "amqp://localhost")).await.unwrap();
+    let channel = soon(others.open_channel()).await.unwrap();
+    soon(channel.queue_declare("jobs").durable(true)).await.unwrap();
+    drop((channel, others));
+    let mut goes_on = soon(world.channel.consume("jobs").consumer_tag("goes on")).await.unwrap();
+    let dropped = soon(world.channel.consume("jobs").consumer_tag("dropped")).await.unwrap();
+    assert!(world.broker.state().set_queue_down("/", "jobs", true));
+    world.lose().await;
+    world.broker.state().hold_next(<basic::Cancel as ProtocolMethod>::ID);
+    drop(dropped);
+    settle().await;
+    world.broker.state().set_queue_down("/", "jobs", false);
+    sleep(Duration::from_secs(60)).await;
+    world.broker.state().release_held();
+    let consumers = world.broker.state().consumers("/");
+    assert_eq!(consumers.iter().map(|consumer| consumer.tag.to_string()).collect::<Vec<_>>(), ["goes on"]);
+    soon(world.channel.publish("", "jobs", "work")).await.unwrap();
+    assert!(soon(goes_on.try_next()).await.unwrap().is_some(), "it goes on");
+    drop(goes_on);
+    world.finish().await;
+}
+
 // Found by the simulation (seed 533): a close of the private channel with 200 refuses as well.
 #[tokio::test(start_paused = true)]
 async fn a_declaration_that_is_refused_with_any_code_is_reported_and_the_others_come_back() {
@@ -209,7 +241,7 @@ async fn a_declaration_that_is_refused_with_any_code_is_reported_and_the_others_
         soon(channel.queue_declare("refused").exclusive(true)).await.unwrap();
         soon(channel.queue_declare("kept").exclusive(true)).await.unwrap();
         let mut events = world.connection.events();
-        let declare = <leveret::protocol::queue::Declare as leveret::protocol::ProtocolMethod>::ID;
+        let declare = <leveret::protocol::queue::Declare as ProtocolMethod>::ID;
         world.broker.state().fail_next(declare, leveret::broker::Scope::Channel, code, "refused");
         world.cut();
         let failed = loop {
