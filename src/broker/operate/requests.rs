@@ -101,6 +101,12 @@ impl State {
         self.settle(now);
     }
 
+    /// Cancels what [`State::hold_next`] has requested for requests that are still to come. What is
+    /// held back stays so.
+    pub fn hold_no_more(&mut self) {
+        self.faults.requests.holds.clear();
+    }
+
     /// Returns the channels whose output [`State::hold_next`] holds back, each with its connection;
     /// 0 is the connection itself.
     pub fn held(&self) -> Vec<(ConnectionId, u16)> {

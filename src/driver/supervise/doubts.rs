@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::closes::Closes;
-use super::replay::{Void, open_private};
+use super::private::Private;
+use super::replay::Void;
 use super::waiting::Watch;
 use crate::config::RecoverySettings;
 use crate::driver::runtime::Runtime;
@@ -90,14 +91,12 @@ fn is_recorded<R: Runtime>(watch: &Watch<R>, queue: &ShortString) -> bool {
 /// Asks whether the queue of a consumer is there.
 async fn ask<R: Runtime>(watch: &Watch<R>, stopped: &Stopped) -> Result<Known, Void> {
     // If it cannot be asked, the consume shows whether it is there.
-    let Some(channel) = open_private(watch).await? else { return Ok(Known::There) };
+    let Some(private) = Private::open(watch).await? else { return Ok(Known::There) };
     let request = Method::from(queue::Declare::default().queue(stopped.queue.clone()).passive(true));
     let wait = Wait::begin(watch.shared(), |state, id, now| {
-        state.engine.call_private(channel, &request, queue::Declare::REPLIES, id, now)
+        state.engine.call_private(private.key(), &request, queue::Declare::REPLIES, id, now)
     });
-    let answer = watch.answer(wait).await;
-    watch.shared().with(|state| state.engine.release_channel(channel));
-    match answer {
+    match watch.answer(wait).await {
         Ok(_) => Ok(Known::There),
         Err(Failure::Closed { closure, .. }) if matches!(closure.scope, Scope::Channel(_)) => {
             let is_absent =

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::replay::{Void, open_private};
+use super::private::Private;
+use super::replay::Void;
 use super::waiting::{PATIENCE, Watch};
 use crate::config::ConnectionParameters;
 use crate::driver::runtime::Runtime;
@@ -20,12 +21,13 @@ pub(crate) struct Hosting {
 pub(super) async fn run_hook<R: Runtime>(watch: &Watch<R>, parameters: &ConnectionParameters) -> Result<(), Void> {
     let Some(hook) = &parameters.on_recovered else { return Ok(()) };
     let shared = watch.shared();
-    let Some(channel) = open_private(watch).await? else {
+    let Some(private) = Private::open(watch).await? else {
         return Err(Void("no channel number is free for on_recovered".to_owned()));
     };
     let generation = shared.with(|state| state.engine.generation());
-    // Its handles close the channel. The connection has no lock now, because the closure is the
-    // program's.
+    // From here on, the handles of the program close the channel. There is no lock now, because the
+    // closure is the program's.
+    let channel = private.into_key();
     let work = hook.begin(&Hosting { shared: Arc::clone(shared), channel, generation });
     let limit = parameters.call_timeout.unwrap_or(PATIENCE);
     match watch.before(shared.now().checked_add(limit), work).await {

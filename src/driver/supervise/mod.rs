@@ -14,6 +14,7 @@ mod closes;
 mod doubts;
 mod hook;
 mod planning;
+mod private;
 mod replay;
 mod waiting;
 

@@ -14,6 +14,7 @@ use std::task::Poll;
 use super::closes::Closes;
 use super::doubts::{Doubts, Settled};
 use super::hook::run_hook;
+use super::private::Private;
 use super::waiting::Watch;
 use crate::config::{ConnectionParameters, Endpoint, RecoverySettings};
 use crate::driver::runtime::Runtime;
@@ -79,7 +80,7 @@ pub(super) struct Restoring<'a, R: Runtime> {
     pub(super) parameters: &'a ConnectionParameters,
     pub(super) progress: &'a mut Progress,
     /// The channel on which the topology is declared, once it is open.
-    private: Option<ChannelKey>,
+    private: Option<Private>,
     /// The requests that are not answered.
     waits: BTreeMap<StepId, Sent>,
     /// Whether the requests of the application are let through.
@@ -164,7 +165,20 @@ impl<'a, R: Runtime> Restoring<'a, R> {
         self.progress.replay = None;
         self.progress.suspects = Suspects::default();
         self.release_private();
+        self.end_stranded();
         Ok(())
+    }
+
+    /// Ends the consumers that were not started because the application has deleted their queue in
+    /// the meantime. If they had run, the broker would have cancelled them.
+    fn end_stranded(&self) {
+        self.watch.shared().with(|state| {
+            for (key, _) in state.engine.stopped_consumers() {
+                if state.topology.as_ref().is_some_and(|topology| !topology.is_recorded(key)) {
+                    state.engine.end_cancelled(key);
+                }
+            }
+        });
     }
 
     fn begin(&mut self, phase: Phase) {
@@ -220,9 +234,10 @@ impl<'a, R: Runtime> Restoring<'a, R> {
         let (private, wait) = match request {
             ReplayRequest::Private(method) => {
                 if self.private.is_none() {
-                    self.private = open_private(self.watch).await?;
+                    self.private = Private::open(self.watch).await?;
                 }
-                let wait = match self.private {
+                let private = self.private.as_ref().map(Private::key);
+                let wait = match private {
                     Some(channel) => Wait::begin(shared, |state, id, now| {
                         state.engine.call_private(channel, &method, replies_of(&method), id, now)
                     }),
@@ -231,7 +246,7 @@ impl<'a, R: Runtime> Restoring<'a, R> {
                         Err(Failure::ChannelsExhausted { limit })
                     }
                 };
-                (self.private, wait)
+                (private, wait)
             }
             ReplayRequest::Consume { consumer, .. } => {
                 (None, Wait::begin(shared, |state, id, now| state.engine.restart_consumer(consumer, id, now)))
@@ -297,8 +312,8 @@ impl<'a, R: Runtime> Restoring<'a, R> {
                     return self.progress.closes.reopen_channels(self.watch).await;
                 }
                 // The broker has closed it, and there may be another one by now.
-                if self.private == private {
-                    self.release_private();
+                if self.private.as_ref().map(Private::key) == private {
+                    self.private = None;
                 }
                 Ok(())
             }
@@ -345,9 +360,7 @@ impl<'a, R: Runtime> Restoring<'a, R> {
     }
 
     pub(super) fn release_private(&mut self) {
-        if let Some(channel) = self.private.take() {
-            self.watch.shared().with(|state| state.engine.release_channel(channel));
-        }
+        self.private = None;
     }
 }
 
@@ -366,16 +379,5 @@ fn replies_of(request: &Method) -> &'static [MethodId] {
         Method::ExchangeBind(_) => exchange::Bind::REPLIES,
         Method::QueueBind(_) => queue::Bind::REPLIES,
         _ => queue::Declare::REPLIES,
-    }
-}
-
-/// Opens a channel that no handle has. Returns `None` if no number is free.
-pub(super) async fn open_private<R: Runtime>(watch: &Watch<R>) -> Result<Option<ChannelKey>, Void> {
-    let wait = Wait::begin(watch.shared(), |state, id, now| state.engine.open_private_channel(id, now).map(drop));
-    match watch.answer(wait).await {
-        Ok(Completion::Opened(key)) => Ok(Some(key)),
-        Err(Failure::ChannelsExhausted { .. }) => Ok(None),
-        Ok(_) => Err(Void("an open was answered by something else".to_owned())),
-        Err(failure) => Err(Void(failure.to_string())),
     }
 }

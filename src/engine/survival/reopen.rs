@@ -258,6 +258,11 @@ impl Engine {
         self.end_consumer(key, ConsumerEnd::Closed(closure));
     }
 
+    /// Ends a consumer as a cancel by the broker does.
+    pub fn end_cancelled(&mut self, key: ConsumerKey) {
+        self.end_consumer(key, ConsumerEnd::CancelledByBroker);
+    }
+
     /// Whether the close of a channel by the broker refuses a consumer that is started again. The
     /// channel is then reopened, and only that consumer fails.
     pub(in crate::engine) fn refuses_restart(&self, key: ChannelKey, method: Option<MethodId>) -> bool {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use leveret::protocol::{ProtocolMethod, basic};
 use tokio::time::sleep;
 
-use super::{World, long, settle};
+use super::{World, long, recovery, settle};
 use crate::soon;
 
 #[tokio::test(start_paused = true)]
@@ -202,6 +202,45 @@ async fn a_consumer_that_is_dropped_while_it_starts_again_is_gone() {
         assert!(left.without_handles().is_empty(), "{left} after {turns} turns");
         assert_eq!(waiters, 0, "after {turns} turns");
         assert!(!left.to_string().contains("consumers"), "{left} after {turns} turns");
+    }
+}
+
+// Found by the simulation (seed 239159): the consumer was neither started nor ended.
+#[tokio::test(start_paused = true)]
+async fn a_consumer_whose_queue_is_deleted_before_it_starts_again_ends() {
+    let world = World::new().await;
+    let other = soon(world.connection.open_channel()).await.unwrap();
+    soon(world.channel.queue_declare("jobs").durable(true).recorded(false)).await.unwrap();
+    let mut consumer = soon(world.channel.consume("jobs")).await.unwrap();
+    world.cut_off();
+    settle().await;
+    let deleting = tokio::spawn(async move { other.queue_delete("jobs").await });
+    settle().await;
+    world.reach();
+    long(deleting).await.unwrap().unwrap();
+    let error = soon(consumer.try_next()).await.unwrap_err();
+    assert_eq!(error.kind(), leveret::ErrorKind::ConsumerCancelled);
+    drop(consumer);
+    world.finish().await;
+}
+
+// Found by the simulation (seed 298944): why a channel ended that no handle has was kept.
+#[tokio::test(start_paused = true)]
+async fn a_loss_while_a_queue_is_asked_for_leaves_nothing_wherever_it_is() {
+    for octets in 1..200 {
+        let world = World::new().await;
+        soon(world.channel.queue_declare("jobs").durable(true)).await.unwrap();
+        let consumer = soon(world.channel.consume("jobs").consumer_tag("tag")).await.unwrap();
+        let mut events = world.connection.events();
+        world.broker.state().inject(leveret::broker::Target::All, leveret::broker::Fault::CutOutput(octets));
+        assert!(world.broker.state().delete_queue("/", "jobs"));
+        settle().await;
+        // Where the cut has not been reached.
+        world.cut();
+        recovery(&mut events).await;
+        settle().await;
+        drop((consumer, events));
+        world.finish().await;
     }
 }
 

@@ -3,7 +3,7 @@
 
 use leveret::{ConnectionParameters, FieldTable, Result};
 
-use crate::client::{Channel, Connection, Consumer};
+use crate::client::{Channel, Connection, Consume, Consumer};
 use crate::listing::Listing;
 use crate::operator::{Operator, Permissions};
 use crate::{soon, unique};
@@ -102,11 +102,12 @@ async fn consume(channel: &Channel, other_channel: &Channel, given_name: &str) -
     let [of_durable, of_exclusive, of_auto_delete, of_given, on_other] = TAGS;
     let mut priority = FieldTable::default();
     priority.insert("x-priority", 5);
+    let start = async |consume: Consume<'_>| soon(consume.resume_when_cancelled(true)).await;
     Ok(vec![
-        soon(channel.consume("durable").consumer_tag(of_durable).prefetch(7).arguments(priority)).await?,
-        soon(channel.consume("exclusive").consumer_tag(of_exclusive).exclusive(true).prefetch(1)).await?,
-        soon(channel.consume("auto-delete").consumer_tag(of_auto_delete).prefetch(0)).await?,
-        soon(channel.consume(given_name).consumer_tag(of_given).no_ack(true)).await?,
-        soon(other_channel.consume("durable").consumer_tag(on_other).prefetch(30)).await?,
+        start(channel.consume("durable").consumer_tag(of_durable).prefetch(7).arguments(priority)).await?,
+        start(channel.consume("exclusive").consumer_tag(of_exclusive).exclusive(true).prefetch(1)).await?,
+        start(channel.consume("auto-delete").consumer_tag(of_auto_delete).prefetch(0)).await?,
+        start(channel.consume(given_name).consumer_tag(of_given).no_ack(true)).await?,
+        start(other_channel.consume("durable").consumer_tag(on_other).prefetch(30)).await?,
     ])
 }

@@ -30,6 +30,7 @@ struct Options {
     no_ack: bool,
     exclusive: bool,
     arguments: FieldTable,
+    resumes: bool,
 }
 
 /// The consumer of an adapter that is about to start.
@@ -40,7 +41,8 @@ macro_rules! consume {
             .consumer_tag($options.consumer_tag)
             .no_ack($options.no_ack)
             .exclusive($options.exclusive)
-            .arguments($options.arguments);
+            .arguments($options.arguments)
+            .resume_when_cancelled($options.resumes);
         match $options.prefetch {
             Some(count) => consume.prefetch(count),
             None => consume,
@@ -80,6 +82,12 @@ impl<'a> Consume<'a> {
     /// Further settings.
     pub fn arguments(mut self, arguments: impl Into<FieldTable>) -> Self {
         self.options.arguments = arguments.into();
+        self
+    }
+
+    /// It goes on when its queue is deleted.
+    pub fn resume_when_cancelled(mut self, resumes: bool) -> Self {
+        self.options.resumes = resumes;
         self
     }
 }

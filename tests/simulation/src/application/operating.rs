@@ -164,6 +164,7 @@ impl Application {
         world.broker.refuse_logins(0);
         world.broker.nack_next(0);
         world.broker.return_next(0);
+        world.broker.hold_no_more();
         world.broker.release_held();
         world.broker.set_consumer_timeout(None);
         world.broker.limit_connections(None);
