@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::config::WhileDown;
-use crate::engine::channel::{Channel, ChannelLife, Effect};
+use crate::engine::channel::{Channel, ChannelLife, Effect, Ending};
 use crate::engine::connection::ConnectionLife;
 use crate::engine::consume::{Consumer, ConsumerLife};
 use crate::engine::inbound::Assembly;
@@ -108,12 +108,14 @@ impl Engine {
         let mut blamed = cause.method;
         for call in calls {
             let is_blamed = blamed.take_if(|method| *method == call.request).is_some();
-            // A cancel asks for what the loss has done.
-            if let Effect::Cancel { tag, .. } = &call.effect {
+            // A cancel asks for what the loss has done. One that only answers the broker's ends
+            // nothing: a broker cancels consumers before it closes their connection.
+            if let Effect::Cancel { tag, ending } = &call.effect {
                 let ok = Method::BasicCancelOk(basic::CancelOk::default().consumer_tag(tag.clone()));
                 self.deadlines.end(call.deadline);
                 self.complete(call.waiter, Completion::Reply(Box::new(Reply::plain(key, self.generation, ok))));
-                if let Some(consumer) = self.consumer_of(key, tag) {
+                let ended = self.consumer_of(key, tag).filter(|_| !matches!(ending, Ending::Departed));
+                if let Some(consumer) = ended {
                     self.end_consumer(consumer, ConsumerEnd::Cancelled);
                 }
                 continue;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use leveret::broker::Scope;
+use leveret::broker::{Permissions, Scope};
 use leveret::protocol::{ProtocolMethod, queue};
 use leveret::{ErrorKind, ReplyCode};
 
-use super::{World, long, settle};
+use super::{World, long, recovery, settle};
 use crate::soon;
 
 // R20
@@ -79,4 +79,28 @@ async fn a_queue_that_the_application_deletes_is_not_declared_again() {
     assert!(world.broker.state().queue("/", "mine").is_none());
     drop(consumer);
     world.finish().await;
+}
+
+// Found on a broker: the cancel that answers the broker's was taken for one of the program's.
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_is_cancelled_just_before_its_connection_is_closed_comes_back() {
+    for resumes in [true, false] {
+        let world = World::new().await;
+        soon(world.channel.queue_declare("mine").durable(true)).await.unwrap();
+        let consume = world.channel.consume("mine").consumer_tag("tag").resume_when_cancelled(resumes);
+        let mut consumer = soon(consume).await.unwrap();
+        let mut events = world.connection.events();
+        // It deletes the queue, and closes the connection at once.
+        world.broker.state().delete_virtual_host("/");
+        settle().await;
+        world.broker.state().add_virtual_host("/");
+        world.broker.state().set_permissions("guest", "/", Permissions::all());
+        assert!(recovery(&mut events).await.is_empty());
+        soon(world.channel.publish("", "mine", "work")).await.unwrap();
+        let delivery = soon(consumer.try_next()).await.unwrap().expect("it goes on");
+        assert_eq!(delivery.consumer_tag(), "tag");
+        soon(delivery.ack()).await.unwrap();
+        drop((consumer, events));
+        world.finish().await;
+    }
 }
