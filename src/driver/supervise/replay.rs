@@ -338,6 +338,9 @@ impl<'a, R: Runtime> Restoring<'a, R> {
     /// Reports what could not be restored.
     fn report(&mut self) {
         let Some(replay) = &mut self.progress.replay else { return };
+        for consumer in replay.take_forgotten() {
+            self.watch.shared().with(|state| state.engine.end_forgotten(consumer));
+        }
         for failed in replay.take_failures() {
             let failure = failed.error.to_failure();
             if let (Some(consumer), false) = (failed.consumer, failed.is_retried) {
