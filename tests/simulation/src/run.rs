@@ -105,9 +105,12 @@ async fn lose_all(application: &Application, crash: bool) -> Vec<String> {
 
 /// Ends all disturbances, and lets everything come to its end.
 async fn recover(application: &Application) {
-    application.heal();
-    // What was on its way, for up to nine seconds, may have met what waited for it.
-    sleep(Duration::from_secs(10)).await;
+    // What was on its way, for up to nine seconds, may have met what waited for it; and what that
+    // held up may meet the next.
+    for _ in 0..5 {
+        application.heal();
+        sleep(Duration::from_secs(10)).await;
+    }
     application.heal();
     sleep(ALL_DEADLINES).await;
 }

@@ -62,7 +62,8 @@ impl BeforeLoss {
         let mut expected = Expected::after_loss(&before, &stayed, crash);
         ended.iter().for_each(|record| expected.allow(record));
         if refuses {
-            expected.excuse(&ledger.entities.failed);
+            let lost_with_channels = ledger.entities.touched.keys().filter(|name| name.starts_with("the consumer "));
+            expected.excuse(&ledger.entities.failed.iter().chain(lost_with_channels).collect());
         }
         found.extend(i5_the_loss_changes_nothing(&expected, &after));
         let (was, is) = (before.entities(), after.entities());

@@ -57,11 +57,11 @@ impl Expected {
     }
 
     /// What was reported as not restored need not be there.
-    pub fn excuse(&mut self, failed: &BTreeSet<String>) {
+    pub fn excuse(&mut self, failed: &BTreeSet<&String>) {
         let Topology { exchanges, queues, bindings, consumers } = &mut self.certain;
         exchanges.retain(|name, _| !failed.contains(&exchange_name(name)));
         queues.retain(|name, _| !failed.contains(&queue_name(name)));
-        bindings.retain(|it| !failed.iter().any(|failed| it.to_string().starts_with(failed)));
+        bindings.retain(|it| !failed.iter().any(|failed| it.to_string().starts_with(*failed)));
         consumers.retain(|tag, _| !failed.contains(&consumer_name(tag)));
     }
 
@@ -106,8 +106,10 @@ impl<'a> Names<'a> {
             self.before.bindings.iter().filter(|it| self.keeps(it)).cloned().collect();
         let mut consumers = BTreeMap::new();
         for record in self.records {
-            let has_queue = |name: &String| {
-                self.kept_queues.contains_key(name) || (record.queues.contains_key(name) && queues.contains_key(name))
+            let has_queue = |name: &String| match (self.kept_queues.get(name), record.queues.get(name)) {
+                // One that others have in its place refuses its bindings.
+                (Some(kept), Some(own)) => kept.exclusive == own.exclusive,
+                (kept, own) => kept.is_some() || (own.is_some() && queues.contains_key(name)),
             };
             let has_exchange = |name: &String| {
                 let unsure = self.unsure_exchanges.contains(name) && !record.exchanges.contains_key(name);
