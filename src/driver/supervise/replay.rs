@@ -165,20 +165,7 @@ impl<'a, R: Runtime> Restoring<'a, R> {
         self.progress.replay = None;
         self.progress.suspects = Suspects::default();
         self.release_private();
-        self.end_stranded();
         Ok(())
-    }
-
-    /// Ends the consumers that were not started because the application has deleted their queue in
-    /// the meantime. If they had run, the broker would have cancelled them.
-    fn end_stranded(&self) {
-        self.watch.shared().with(|state| {
-            for (key, _) in state.engine.stopped_consumers() {
-                if state.topology.as_ref().is_some_and(|topology| !topology.is_recorded(key)) {
-                    state.engine.end_cancelled(key);
-                }
-            }
-        });
     }
 
     fn begin(&mut self, phase: Phase) {
@@ -344,6 +331,9 @@ impl<'a, R: Runtime> Restoring<'a, R> {
     /// Reports what could not be restored.
     fn report(&mut self) {
         let Some(replay) = &mut self.progress.replay else { return };
+        for consumer in replay.take_forgotten() {
+            self.watch.shared().with(|state| state.engine.end_forgotten(consumer));
+        }
         for failed in replay.take_failures() {
             let failure = failed.error.to_failure();
             if let (Some(consumer), false) = (failed.consumer, failed.is_retried) {

@@ -258,9 +258,17 @@ impl Engine {
         self.end_consumer(key, ConsumerEnd::Closed(closure));
     }
 
-    /// Ends a consumer as a cancel by the broker does.
-    pub fn end_cancelled(&mut self, key: ConsumerKey) {
-        self.end_consumer(key, ConsumerEnd::CancelledByBroker);
+    /// Ends a consumer that is not started again because the application has deleted its queue.
+    /// The broker would have cancelled it if it had been running.
+    pub fn end_forgotten(&mut self, key: ConsumerKey) {
+        let Some(consumer) = self.consumers.get(key) else { return };
+        let (channel, tag) = (consumer.channel, consumer.tag.clone());
+        let is_stopped =
+            consumer.life == ConsumerLife::Running && consumer.generation != self.channel_generation(channel);
+        if is_stopped && !consumer.is_abandoned() {
+            self.tell_channel(channel, &ChannelNotice::ConsumerCancelled(tag));
+            self.end_consumer(key, ConsumerEnd::CancelledByBroker);
+        }
     }
 
     /// Whether the close of a channel by the broker refuses a consumer that is started again. The

@@ -70,6 +70,7 @@ impl Replay {
     pub(super) fn hand_out(&mut self, index: Index, record: &Topology, now: Instant) -> Option<Request> {
         let entry = self.entries.get_mut(index)?;
         if matches!(&entry.task, Task::Make(recorded) if !record.contains(recorded)) {
+            self.forgotten.extend(entry.consumer());
             self.end_entry(index, State::Removed);
             return None;
         }

@@ -96,6 +96,8 @@ pub(crate) struct Replay {
     held: Duration,
     reports: Reports,
     suspects: Suspects,
+    /// Consumers that left the record before they were started.
+    forgotten: Vec<ConsumerKey>,
 }
 
 impl Replay {
@@ -114,6 +116,7 @@ impl Replay {
             held: pace.held,
             reports: Reports::default(),
             suspects,
+            forgotten: Vec::new(),
             entries,
         };
         for index in 0..replay.entries.len() {
@@ -192,6 +195,12 @@ impl Replay {
             Some(Failure { entity: entry.entity()?, error, consumer: entry.consumer(), is_retried })
         });
         failures.collect()
+    }
+
+    /// Takes the consumers that left the record before they were started, for instance because the
+    /// application has deleted their queue.
+    pub(crate) fn take_forgotten(&mut self) -> Vec<ConsumerKey> {
+        std::mem::take(&mut self.forgotten)
     }
 
     /// Ends the replay because the connection ended, for this reason. The first step without a

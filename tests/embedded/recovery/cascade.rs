@@ -204,3 +204,26 @@ async fn above_its_limit_the_record_says_so_once_and_can_be_shortened() {
     assert_eq!(there(&world), ["b 0", "e 0"]);
     world.finish().await;
 }
+
+// Found by the simulation (seed 106091): its stream never ended.
+#[tokio::test(start_paused = true)]
+async fn a_consumer_whose_queue_the_program_deletes_before_it_starts_again_ends() {
+    let world = World::new().await;
+    // The queue is checked before its consumers start, because others declared it.
+    let others = soon(leveret::Connection::open_on(world.broker.connect(), "amqp://localhost")).await.unwrap();
+    soon(soon(others.open_channel()).await.unwrap().queue_declare("jobs").durable(true)).await.unwrap();
+    drop(others);
+    let other = soon(world.connection.open_channel()).await.unwrap();
+    let mut consumer = soon(other.consume("jobs").consumer_tag("mine")).await.unwrap();
+    world.cut_off();
+    settle().await;
+    let deleting = world.channel.queue_delete("jobs");
+    world.reach();
+    long(deleting).await.unwrap();
+    let ended = long(consumer.next()).await;
+    assert!(ended.is_none_or(|it| it.is_err()));
+    assert!(world.connection.topology().is_empty());
+    assert!(world.connection.is_open() && other.is_open());
+    drop((consumer, other));
+    world.finish().await;
+}

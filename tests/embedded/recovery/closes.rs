@@ -248,3 +248,22 @@ async fn a_publish_that_waits_when_the_channel_is_closed_is_sent_after_its_reope
     sent.unwrap();
     assert_eq!(ready(&world.broker, "jobs"), 1);
 }
+
+// Found by the simulation (seed 156915): it stayed recorded, and was reported after the next loss.
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_is_dropped_while_its_channel_is_opened_again_does_not_come_back() {
+    for millis in (0..6000).step_by(250) {
+        let world = World::with(parameters(ChannelRecovery::All)).await;
+        soon(world.channel.queue_declare("jobs").durable(true)).await.unwrap();
+        let consumer = soon(world.channel.consume("jobs")).await.unwrap();
+        begin_close(&world).await;
+        sleep(Duration::from_millis(millis)).await;
+        drop(consumer);
+        sleep(Duration::from_secs(20)).await;
+        assert_eq!(world.connection.topology().consumers().count(), 0, "after {millis} ms");
+        assert!(names(&world).is_empty(), "after {millis} ms");
+        world.broker.state().inject(Target::All, Fault::Delay(Duration::ZERO));
+        world.lose().await;
+        world.finish().await;
+    }
+}

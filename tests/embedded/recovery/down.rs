@@ -64,6 +64,24 @@ async fn a_request_whose_future_is_dropped_is_not_sent() {
     assert_eq!(world.broker.state().connections()[0].channels, [1]);
 }
 
+// Found by the simulation (seed 140895): it waited for ever, and was not sent.
+#[tokio::test(start_paused = true)]
+async fn a_publish_gives_up_in_time_although_the_one_before_it_was_dropped() {
+    let world = World::new().await;
+    world.cut_off();
+    settle().await;
+    let first =
+        tokio::time::timeout(Duration::from_secs(1), world.channel.publish("", "jobs", "first").into_future()).await;
+    assert!(first.is_err());
+    let began = Instant::now();
+    let error = long(world.channel.publish("", "jobs", "second")).await.unwrap_err();
+    assert!(error.is_recovering() && error.is_not_sent(), "{error:?}");
+    assert_eq!((began.elapsed() + Duration::from_millis(500)).as_secs(), 60);
+    world.reach();
+    long(world.connection.recovered()).await.unwrap();
+    world.finish().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_is_opened_while_down_opens_later() {
     let world = World::new().await;

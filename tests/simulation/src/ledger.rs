@@ -1,10 +1,11 @@
 //! What the applications did, and what they were told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use leveret::{Error, ErrorKind, Fate};
 
 use crate::history::History;
+use crate::topology::consumer_name;
 
 /// How a delivery is settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,6 +78,8 @@ pub struct Message {
     pub queue: Option<String>,
     /// Whether it had to be routed.
     pub mandatory: bool,
+    /// Whether it is the reply to a request.
+    pub is_reply: bool,
     /// Whether an outage of the broker or of its queue loses it.
     pub transient: bool,
     /// When it was published, in the order of events.
@@ -115,6 +118,28 @@ pub struct Listening {
     pub no_ack: bool,
     /// Whether it has the queue to itself.
     pub exclusive: bool,
+    /// Its arguments, as text.
+    pub arguments: String,
+}
+
+/// A connection of a client: the client's number, and how many it had before.
+pub type Owner = (u32, u64);
+
+/// What is known of entities by their names, as [`crate::topology`] gives them.
+#[derive(Debug, Default)]
+pub struct Entities {
+    /// What connections have made, and was to come back after a loss.
+    pub made: BTreeMap<String, BTreeSet<Owner>>,
+    /// What was removed or made otherwise, and by whom; an operator is `None`.
+    pub touched: BTreeMap<String, BTreeSet<Option<Owner>>>,
+    /// What was made and is not to come back.
+    pub unrecorded: BTreeSet<String>,
+    /// What connections have reported as not restored.
+    pub failed: BTreeSet<String>,
+    /// The names of queues whose names the broker chose, and the next ones.
+    pub renames: BTreeMap<String, String>,
+    /// Whether everything was removed once.
+    pub all_removed: bool,
 }
 
 /// A time in which a queue may have lost messages by what an application or an operator did.
@@ -135,6 +160,8 @@ pub struct Ledger {
     pub settles: BTreeMap<Settle, u32>,
     /// Consumers that were started and have not ended, by tag.
     pub listening: BTreeMap<String, Listening>,
+    /// What is known of exchanges, queues and bindings.
+    pub entities: Entities,
     /// Futures that have not resolved, by what they are.
     pub unresolved: BTreeMap<u64, String>,
     /// The sum of all outcomes.
@@ -151,6 +178,23 @@ pub struct Ledger {
     /// When the broker or a queue was down, at which transient messages are lost.
     outages: Vec<u64>,
     events: u64,
+}
+
+impl Entities {
+    /// A connection has made an entity. What is not to come back differs from what is recorded.
+    pub fn make(&mut self, name: String, by: Owner, recorded: bool) {
+        if recorded {
+            self.made.entry(name).or_default().insert(by);
+        } else {
+            self.unrecorded.insert(name.clone());
+            self.touch(name, Some(by));
+        }
+    }
+
+    /// An entity is removed, or is not what its name says any more.
+    pub fn touch(&mut self, name: String, by: Option<Owner>) {
+        self.touched.entry(name).or_default().insert(by);
+    }
 }
 
 impl Ledger {
@@ -197,6 +241,12 @@ impl Ledger {
     /// Whether a message has outlived all outages since it was published.
     pub fn outlives(&self, message: &Message) -> bool {
         !message.transient || self.outages.iter().all(|at| *at < message.at)
+    }
+
+    /// A consumer has ended, or is about to.
+    pub fn ended(&mut self, tag: &str) {
+        self.listening.remove(tag);
+        self.entities.touch(consumer_name(tag), None);
     }
 
     /// A declaration of a queue that lasts, requested at `issued`, was answered.

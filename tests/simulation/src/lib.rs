@@ -9,6 +9,7 @@
 //! | [`application`] | the clients, which perform steps |
 //! | [`ledger`] | what the applications did and what they were told |
 //! | [`tap`] | what the broker read and sent |
+//! | [`topology`] | what a broker has, and has to have after a loss |
 //! | [`invariants`] | what holds in every run |
 //! | [`shrink`] | makes a failing script shorter |
 //! | [`coverage`] | how often everything was exercised |
@@ -39,3 +40,4 @@ pub mod run;
 pub mod script;
 pub mod shrink;
 pub mod tap;
+pub mod topology;

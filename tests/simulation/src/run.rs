@@ -10,7 +10,7 @@ use tokio::runtime::Builder;
 use tokio::time::sleep;
 
 use crate::application::Application;
-use crate::invariants::{check_at_rest, check_at_the_end};
+use crate::invariants::{BeforeLoss, check_at_rest, check_at_the_end};
 use crate::network::Network;
 use crate::script::{Script, Step, Verb};
 
@@ -76,6 +76,9 @@ async fn perform(script: &Script, keep_log: bool) -> Report {
     }
     recover(&application).await;
     let mut violations = check_at_rest(&application);
+    if script.settings.recovery > 0 {
+        violations.extend(lose_all(&application, script.settings.seed % 2 == 1).await);
+    }
     application.close_all();
     recover(&application).await;
     violations.extend(check_at_the_end(&application));
@@ -83,15 +86,31 @@ async fn perform(script: &Script, keep_log: bool) -> Report {
     let world = network.world();
     let mut counts = std::mem::take(&mut ledger.counts);
     counts.extend(world.bitten.iter().map(|(fault, count)| (format!("bitten {fault}"), *count)));
+    counts.extend(world.tap.counts.iter().map(|(what, count)| ((*what).to_owned(), *count)));
     let log = ledger.log.take().unwrap_or_default();
     Report { sum: (world.history.sum(), ledger.history.sum()), violations, counts, log }
 }
 
+/// Loses all connections while nothing else happens, and compares what the broker has before and
+/// after: everything is recovered, and nothing is there that nobody wants.
+async fn lose_all(application: &Application, crash: bool) -> Vec<String> {
+    let (before, mut violations) = BeforeLoss::look(application);
+    application.lose_all(crash);
+    sleep(Duration::from_millis(1)).await;
+    recover(application).await;
+    violations.extend(check_at_rest(application));
+    violations.extend(before.compare(application, crash));
+    violations
+}
+
 /// Ends all disturbances, and lets everything come to its end.
 async fn recover(application: &Application) {
-    application.heal();
-    // What was on its way, for up to nine seconds, may have met what waited for it.
-    sleep(Duration::from_secs(10)).await;
+    // What was on its way, for up to nine seconds, may have met what waited for it; and what that
+    // held up may meet the next.
+    for _ in 0..5 {
+        application.heal();
+        sleep(Duration::from_secs(10)).await;
+    }
     application.heal();
     sleep(ALL_DEADLINES).await;
 }

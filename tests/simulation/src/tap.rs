@@ -9,6 +9,10 @@ use leveret_test_support::frames::{PROTOCOL_HEADER, take};
 
 use crate::ledger::{Settlement, message_of};
 
+/// How the routing keys of bindings begin that are requested without the name of a queue. None is
+/// requested twice.
+pub const NAMELESS: &str = "nameless";
+
 /// What all connections have carried.
 #[derive(Debug, Default)]
 pub struct Tap {
@@ -21,6 +25,24 @@ pub struct Tap {
     pub returned: BTreeSet<u64>,
     /// What the broker read of settlements, in order.
     pub settled: Vec<Settled>,
+    /// The prefetch that was in force when each consumer was started last, by tag.
+    pub prefetches: BTreeMap<String, u16>,
+    /// How often each thing was read that only clients that recover send.
+    pub counts: BTreeMap<&'static str, u64>,
+    /// What no run may show.
+    pub violations: Vec<String>,
+    /// The connection that bound with each routing key and an empty name.
+    nameless: BTreeMap<String, Dialled>,
+}
+
+/// A transport of a connection: the number of the connection, which no other has, and how many
+/// transports it had before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dialled {
+    /// The connection.
+    pub connection: u64,
+    /// How many transports it had before.
+    pub before: u32,
 }
 
 /// A delivery that the broker sent, by a consumer or by a get.
@@ -58,6 +80,7 @@ pub struct Settled {
 #[derive(Debug, Default)]
 struct Wire {
     client: usize,
+    dialled: Dialled,
     greeted: bool,
     input: BytesMut,
     output: BytesMut,
@@ -66,6 +89,8 @@ struct Wire {
 
 #[derive(Debug, Default)]
 struct Channel {
+    /// The prefetch of consumers to come.
+    prefetch: u16,
     publishing: Content,
     delivering: Content,
     /// All messages that were delivered, by tag: those of a transaction that was rolled back can be
@@ -108,8 +133,8 @@ impl Content {
 
 impl Tap {
     /// A client has connected.
-    pub fn connected(&mut self, key: u64, client: usize) {
-        self.wires.insert(key, Wire { client, ..Wire::default() });
+    pub fn connected(&mut self, key: u64, client: usize, dialled: Dialled) {
+        self.wires.insert(key, Wire { client, dialled, ..Wire::default() });
     }
 
     /// The broker has read these bytes.
@@ -131,6 +156,9 @@ impl Tap {
     fn read_one(&mut self, key: u64, wire: &mut Wire, received: Received) {
         let (client, number) = (wire.client, channel_of(&received));
         let channel = wire.channels.entry(number).or_default();
+        if let Received::Method(_, method) = &received {
+            self.read_method(wire.dialled, channel, method);
+        }
         let (tag, how) = match received {
             Received::Method(_, Method::ChannelOpen(_)) => {
                 *channel = Channel::default();
@@ -156,6 +184,35 @@ impl Tap {
         let tags: Vec<u64> = channel.unsettled.range(from..=tag).map(|(tag, _)| *tag).collect();
         let messages = tags.iter().filter_map(|tag| channel.unsettled.remove(tag)).collect();
         self.settled.push(Settled { client, channel: number, tag, message, messages, how });
+    }
+
+    /// What is known of a consumer's prefetch, and of a queue without a name, after a loss too.
+    fn read_method(&mut self, dialled: Dialled, channel: &mut Channel, method: &Method) {
+        match method {
+            Method::BasicQos(qos) if !qos.global => channel.prefetch = qos.prefetch_count,
+            Method::BasicConsume(consume) => {
+                let prefetch = if consume.no_ack { 0 } else { channel.prefetch };
+                let tag = consume.consumer_tag.to_string();
+                match self.prefetches.insert(tag.clone(), prefetch) {
+                    Some(before) if before != prefetch => self
+                        .violations
+                        .push(format!("I5: {tag} was started with a prefetch of {before}, and again with {prefetch}")),
+                    Some(1..) => *self.counts.entry("consumer started again with its prefetch").or_default() += 1,
+                    _ => {}
+                }
+            }
+            Method::QueueBind(bind) if bind.routing_key.to_string().starts_with(NAMELESS) => {
+                let key = bind.routing_key.to_string();
+                match self.nameless.get(&key) {
+                    Some(first) if bind.queue.is_empty() => {
+                        self.violations.push(format!("I5: {key} of {first:?} is bound without a name by {dialled:?}"));
+                    }
+                    None if bind.queue.is_empty() => drop(self.nameless.insert(key, dialled)),
+                    _ => *self.counts.entry("an empty name was filled in").or_default() += 1,
+                }
+            }
+            _ => {}
+        }
     }
 
     /// The broker has sent these bytes.

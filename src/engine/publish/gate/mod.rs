@@ -82,6 +82,9 @@ impl Waiting {
 pub struct GatePlace {
     channel: ChannelKey,
     place: Place,
+    /// Its turn, which no other publish has. A line that was empty begins anew, with the same
+    /// places.
+    turn: u64,
 }
 
 impl GatePlace {
@@ -141,13 +144,14 @@ impl Gate {
     pub(in crate::engine) fn places(&self) -> Vec<(GatePlace, bool)> {
         let lines = self.lines.iter().flat_map(|(channel, line)| {
             let places = line.waiting.entries().filter(|(_, (_, waiting))| !waiting.is_stored);
-            places.map(|(place, (turn, waiting))| {
-                (*turn, GatePlace { channel: *channel, place }, waiting.resent.is_some())
+            let channel = *channel;
+            places.map(move |(place, (turn, waiting))| {
+                (GatePlace { channel, place, turn: *turn }, waiting.resent.is_some())
             })
         });
         let mut places: Vec<_> = lines.collect();
-        places.sort_unstable_by_key(|(turn, ..)| *turn);
-        places.into_iter().map(|(_, place, is_resent)| (place, is_resent)).collect()
+        places.sort_unstable_by_key(|(place, _)| place.turn);
+        places
     }
 
     /// Takes a turn for a request that waits beside the publishes, in the same order.
@@ -165,7 +169,8 @@ impl Gate {
     /// published, and goes on waiting for its turn.
     pub(in crate::engine) fn store(&mut self, place: GatePlace, limit: u64) -> bool {
         let line = self.lines.get_mut(&place.channel);
-        let Some((_, waiting)) = line.and_then(|line| line.waiting.get_mut(place.place)) else { return false };
+        let found = line.and_then(|line| line.waiting.get_mut(place.place));
+        let Some((_, waiting)) = found.filter(|(turn, _)| *turn == place.turn) else { return false };
         let stored = self.stored.saturating_add(waiting.len());
         let fits = stored <= limit && waiting.confirm.is_none();
         if fits {
@@ -234,7 +239,8 @@ impl Gate {
                 self.turns.insert(self.arrivals, channel);
             }
         }
-        GatePlace { channel, place: line.waiting.push_back((self.arrivals, waiting)) }
+        let (turn, place) = (self.arrivals, line.waiting.push_back((self.arrivals, waiting)));
+        GatePlace { channel, place, turn }
     }
 
     /// Adds a publish before everything that waits. The line of its channel stays stopped if it is.
@@ -250,9 +256,10 @@ impl Gate {
 
     /// Removes a publish that gives up its place.
     pub(in crate::engine) fn leave(&mut self, place: GatePlace) -> Option<Waiting> {
-        let GatePlace { channel, place } = place;
+        let GatePlace { channel, place, turn } = place;
         let line = self.lines.get_mut(&channel)?;
         step();
+        line.waiting.get(place).filter(|(found, _)| *found == turn)?;
         let (turn, waiting) = line.waiting.remove(place)?;
         if self.turns.remove(&turn).is_some() {
             self.record_turn(channel);

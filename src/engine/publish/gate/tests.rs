@@ -49,6 +49,22 @@ fn who_comes_later_does_not_pass_who_waits_on_whatever_channel() {
     assert!(gate.is_open() && gate.lines.is_empty());
 }
 
+// Found by the simulation (seed 140895 with recovery).
+#[test]
+fn a_place_that_was_left_is_not_that_of_who_comes_later() {
+    let mut gate = Gate::new(100, 50, None);
+    gate.set_queued(100);
+    let first = arrive(&mut gate, channel(1), 1);
+    assert!(gate.leave(first).is_some());
+    let second = arrive(&mut gate, channel(1), 2);
+    assert!(gate.leave(first).is_none() && !gate.store(first, 1000));
+    gate.set_queued(0);
+    assert_eq!(admitted(&mut gate), Some(2));
+    gate.set_queued(100);
+    arrive(&mut gate, channel(1), 3);
+    assert!(gate.leave(second).is_none(), "it was admitted");
+}
+
 #[test]
 fn what_is_sent_again_passes_what_waits_on_whatever_channel() {
     let mut gate = Gate::new(100, 50, None);

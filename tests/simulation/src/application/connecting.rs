@@ -1,13 +1,26 @@
 //! Connections and channels.
 
-use std::fmt::{Debug, Display};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use leveret::{Channel, Connection, ConnectionParameters, Recovery};
+use leveret::config::Provided;
+use leveret::{ChannelRecovery, Connection, ConnectionParameters, Credentials, Recovery, WhileDown};
 
+use super::observing::STABLE;
 use super::{Application, Client, Outcome, Slot, outcome};
-use crate::script::{Step, Verb};
+use crate::ledger::Owner;
+use crate::script::{Settings, Step, Verb};
+use crate::tap::Dialled;
+use crate::topology::Topology;
+
+/// A connection that is open, and what it has recorded.
+pub struct Record {
+    /// The connection.
+    pub owner: Owner,
+    /// What it has recorded.
+    pub topology: Topology,
+}
 
 impl Application {
     pub(super) fn connect(self: &Arc<Self>, step: &Step) -> bool {
@@ -17,7 +30,15 @@ impl Application {
             Verb::Close => {
                 let connection = self.with(number, |client| client.connection.clone()).flatten();
                 let Some(connection) = connection else { return false };
-                let closing = async move { outcome(connection.close().await, |()| "closed".to_owned()) };
+                let this = Arc::clone(self);
+                let closing = async move {
+                    let is_down = connection.is_recovering();
+                    let closed = connection.close().await;
+                    if closed.is_ok() && is_down {
+                        this.ledger().count("closed while it is down");
+                    }
+                    outcome(closed, |()| "closed".to_owned())
+                };
                 self.spawn(step.to_string(), step.polls, Box::pin(closing));
                 true
             }
@@ -25,7 +46,14 @@ impl Application {
             Verb::ChannelOpen => self.open_channel(step),
             Verb::ChannelClose => {
                 let Some(channel) = self.channel(step) else { return false };
-                let closing = async move { outcome(channel.close().await, |()| "closed".to_owned()) };
+                let this = Arc::clone(self);
+                let closing = async move {
+                    let closed = channel.close().await;
+                    if closed.is_ok() && channel.connection().is_recovering() {
+                        this.ledger().count("channel closed while its connection is down");
+                    }
+                    outcome(closed, |()| "closed".to_owned())
+                };
                 self.spawn(step.to_string(), step.polls, Box::pin(closing));
                 true
             }
@@ -56,66 +84,59 @@ impl Application {
     }
 
     /// Connects to the broker. This is the only place where a client does so.
-    async fn dial(&self, number: u32) -> Result<Connection, Outcome> {
+    async fn dial(self: &Arc<Self>, number: u32) -> Result<Connection, Outcome> {
+        let connection = self.ledger().tick();
+        let dialled = Dialled { connection, before: 0 };
         let recovery = match self.settings.recovery {
             0 => {
-                let stream = self.network.dial(number as usize).map_err(|error| Outcome::Refused(error.to_string()))?;
+                let stream = self.network.dial(number as usize, dialled);
+                let stream = stream.map_err(|error| Outcome::Refused(error.to_string()))?;
                 return Connection::open_on(stream, self.parameters()).await.map_err(Outcome::Failed);
             }
             1 => Recovery::Topology,
             _ => Recovery::Connection,
         };
         let network = self.network.clone();
-        let connector = move || std::future::ready(network.dial(number as usize));
+        let dials = AtomicU32::new(0);
+        let connector = move || {
+            let before = dials.fetch_add(1, Ordering::Relaxed);
+            std::future::ready(network.dial(number as usize, Dialled { before, ..dialled }))
+        };
         Connection::open_with(connector, self.parameters().recovery(recovery)).await.map_err(Outcome::Failed)
     }
 
-    fn parameters(&self) -> ConnectionParameters {
-        let blocked = self.settings.blocked;
-        let heartbeat = u16::try_from(self.settings.heartbeat).unwrap_or(u16::MAX);
-        ConnectionParameters::default()
+    fn parameters(self: &Arc<Self>) -> ConnectionParameters {
+        let Settings { blocked, heartbeat, down, channels, record, attempts, provider, .. } = self.settings;
+        let heartbeat = u16::try_from(heartbeat).unwrap_or(u16::MAX);
+        let parameters = ConnectionParameters::default()
             .heartbeat(heartbeat)
             .call_timeout(Duration::from_secs(20))
             .down_timeout(Duration::from_secs(15))
             .recovery_delay(Duration::from_millis(200))
             .recovery_max_delay(Duration::from_secs(2))
-            .recovery_stable_after(Duration::from_secs(2))
+            .recovery_stable_after(STABLE)
             .recovery_refusals(1000)
-            .blocked_connection_timeout((blocked > 0).then(|| Duration::from_secs(blocked.into())))
+            .recovery_attempts((attempts > 0).then_some(attempts))
+            .recovery_record_limit(if record > 0 { record as usize } else { 65_536 })
+            .while_down([WhileDown::Wait, WhileDown::Fail, WhileDown::Buffer(2000)][down as usize % 3])
+            .channel_recovery(
+                [ChannelRecovery::None, ChannelRecovery::AckTimeout, ChannelRecovery::All][channels as usize % 3],
+            )
+            .blocked_connection_timeout((blocked > 0).then(|| Duration::from_secs(blocked.into())));
+        if provider == 0 { parameters } else { parameters.credentials(self.provided()) }
     }
 
-    /// Notes the events of a connection, and keeps what says what it leaves behind.
-    fn watch(self: &Arc<Self>, number: u32, connection: &Connection) {
-        let leftovers = connection.leftovers();
-        let look = move || leftovers().map(|(left, waiters)| describe(&left.to_string(), waiters));
-        self.with(number, |client| client.leftovers.push(Box::new(look)));
-        let (mut events, this) = (connection.events(), Arc::clone(self));
-        let watching = async move {
-            while let Some(event) = events.next().await {
-                this.happened(number, &event, &event);
+    /// Credentials of which a provider is asked, and how often.
+    fn provided(self: &Arc<Self>) -> Credentials {
+        let (this, asked) = (Arc::downgrade(self), AtomicU32::new(0));
+        Credentials::provided_by(move || {
+            if asked.fetch_add(1, Ordering::Relaxed) > 0
+                && let Some(this) = this.upgrade()
+            {
+                this.ledger().count("credentials were asked for again");
             }
-            Outcome::Done("no more events".to_owned())
-        };
-        self.spawn(format!("stream of events client={number}"), None, Box::pin(watching));
-    }
-
-    /// Notes the events of a channel.
-    fn watch_channel(self: &Arc<Self>, number: u32, channel: &Channel) {
-        let (mut events, this) = (channel.events(), Arc::clone(self));
-        let watching = async move {
-            while let Some(event) = events.next().await {
-                this.happened(number, &event, &event);
-            }
-            Outcome::Done("no more events".to_owned())
-        };
-        self.spawn(format!("stream of events of a channel client={number}"), None, Box::pin(watching));
-    }
-
-    fn happened(&self, number: u32, event: &dyn Debug, text: &dyn Display) {
-        let name = format!("{event:?}");
-        let name: String = name.chars().take_while(char::is_ascii_alphabetic).collect();
-        self.ledger().count(format!("event {name}"));
-        self.note(&format!("client={number} {text}"));
+            async { Ok(Provided::from(Credentials::default())) }
+        })
     }
 
     fn open_channel(self: &Arc<Self>, step: &Step) -> bool {
@@ -163,6 +184,37 @@ impl Application {
         }
     }
 
+    /// Returns the connections that are open, with what they have recorded.
+    pub fn records(&self) -> Vec<Record> {
+        let record = |number| {
+            let (connection, life) = self.with(number, |client| Some((client.connection.clone()?, client.life)))??;
+            let topology = Topology::of_record(&connection.topology());
+            connection.is_open().then_some(Record { owner: (number, life), topology })
+        };
+        (0..self.settings.clients).filter_map(record).collect()
+    }
+
+    /// Returns the clients whose connections are being recovered.
+    pub fn recovering(&self) -> Vec<u32> {
+        let is_down = |number: &u32| {
+            let connection = self.with(*number, |client| client.connection.clone()).flatten();
+            connection.is_some_and(|connection| connection.is_recovering())
+        };
+        (0..self.settings.clients).filter(is_down).collect()
+    }
+
+    /// All connections are lost, with what only the broker's memory had if it has a `crash`.
+    pub fn lose_all(&self, crash: bool) {
+        if crash {
+            self.ledger().outage();
+            self.network.world().broker.crash();
+            return self.network.wake();
+        }
+        for client in 0..self.settings.clients {
+            self.network.apply(&Step::new(Verb::Cut, &[client]));
+        }
+    }
+
     /// Returns what connections have left behind.
     pub fn leftovers(&self) -> Vec<String> {
         let mut left = Vec::new();
@@ -179,8 +231,4 @@ impl Application {
         }
         left
     }
-}
-
-fn describe(left: &str, waiters: usize) -> String {
-    if waiters == 0 { left.to_owned() } else { format!("{left}{waiters} waiters") }
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use leveret::{Channel, Consumer, Delivery};
+use leveret::{Channel, ChannelState, Consumer, Delivery, ErrorKind, FieldTable};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::declaring::{is_decided, queue_of};
 use super::{Application, Outcome, Polled};
 use crate::ledger::{Got, Listening, message_of};
 use crate::script::{Step, Verb};
+use crate::topology::{REPLY_TO, consumer_name};
 
 /// A consumer that a task reads. Dropping this drops the consumer.
 pub(super) struct Listener {
@@ -26,7 +27,7 @@ impl Application {
         });
         let Some((channel, serial, life)) = found.flatten() else { return false };
         match step.verb {
-            Verb::Consume => self.start_consumer(step, channel, (serial, life)),
+            Verb::Consume | Verb::ReplyTo => self.start_consumer(step, channel, (serial, life)),
             Verb::Get => self.get(step, channel, life),
             Verb::Cancel => {
                 return self
@@ -49,7 +50,11 @@ impl Application {
     fn start_consumer(self: &Arc<Self>, step: &Step, channel: Channel, (serial, life): (u64, u64)) {
         let (this, step_text) = (Arc::clone(self), step.to_string());
         let (number, number_of_channel, place) = (step.get("client"), step.get("channel"), step.get("place"));
-        let (queue, no_ack, exclusive) = (queue_of(step), step.is("no-ack"), step.is("exclusive"));
+        let is_reply_to = step.verb == Verb::ReplyTo;
+        let queue = if is_reply_to { REPLY_TO.to_owned() } else { queue_of(step) };
+        let (no_ack, exclusive) = (is_reply_to || step.is("no-ack"), step.is("exclusive"));
+        let (priority, recorded) = (i64::from(step.get("priority")), !step.is("unrecorded"));
+        let arguments = if priority > 0 { FieldTable::from([("x-priority", priority)]) } else { FieldTable::new() };
         let prefetch = u16::try_from(step.get("prefetch")).unwrap_or(u16::MAX);
         let tag = {
             let mut ledger = self.ledger();
@@ -60,12 +65,18 @@ impl Application {
         };
         let starting = async move {
             let consume = channel.consume(queue).consumer_tag(&*tag).no_ack(no_ack).exclusive(exclusive);
-            let consumer = match consume.prefetch(prefetch).await {
+            let consumer = match consume.prefetch(prefetch).arguments(arguments.clone()).recorded(recorded).await {
                 Ok(consumer) => consumer,
                 Err(error) => return Outcome::Failed(error),
             };
-            let listening = Listening { client: number as usize, channel: channel.number(), no_ack, exclusive };
-            this.ledger().listening.insert(tag.clone(), listening);
+            let (client, arguments) = (number as usize, format!("{arguments:?}"));
+            let listening = Listening { client, channel: channel.number(), no_ack, exclusive, arguments };
+            // No broker lists the consumers of direct reply-to.
+            if !is_reply_to {
+                let mut ledger = this.ledger();
+                ledger.listening.insert(tag.clone(), listening);
+                ledger.entities.make(consumer_name(&tag), (number, life), recorded);
+            }
             let (cancels, requests) = unbounded_channel();
             let listener = Listener { tag: tag.clone(), cancels };
             let before = this.with(number, |client| {
@@ -96,7 +107,7 @@ impl Application {
                     let Some(polls) = cancel else { break "dropped" };
                     // A future that is never polled requests nothing.
                     if polls != Some(0) {
-                        self.ledger().listening.remove(&tag);
+                        self.ledger().ended(&tag);
                     }
                     let cancelling = Polled { future: Some(Box::pin(consumer.cancel())), left: polls };
                     let said = match cancelling.await {
@@ -111,11 +122,17 @@ impl Application {
             };
             match next {
                 Some(Ok(delivery)) => self.got(client, life, &tag, delivery),
-                Some(Err(error)) => self.note(&format!("{tag}: {error}")),
+                Some(Err(error)) => {
+                    let is_loss = error.kind() == ErrorKind::ConnectionClosed;
+                    if is_loss && matches!(consumer.channel().state(), ChannelState::Open | ChannelState::Recovering) {
+                        self.ledger().count("consumer ended with the loss, its channel did not");
+                    }
+                    self.note(&format!("{tag}: {error}"));
+                }
                 None => break "ended",
             }
         };
-        self.ledger().listening.remove(&tag);
+        self.ledger().ended(&tag);
         Outcome::Done(ended.to_owned())
     }
 
@@ -141,7 +158,11 @@ impl Application {
         self.spawn(step.to_string(), step.polls, Box::pin(getting));
     }
 
-    fn got(&self, client: u32, life: u64, consumer: &str, delivery: Delivery) {
+    fn got(self: &Arc<Self>, client: u32, life: u64, consumer: &str, delivery: Delivery) {
+        let reply_to = delivery.properties().ok().and_then(|properties| properties.reply_to.clone());
+        if let Some(reply_to) = reply_to {
+            self.reply(delivery.channel(), &reply_to.to_string());
+        }
         let got = Got {
             client: client as usize,
             consumer: consumer.to_owned(),
@@ -152,6 +173,14 @@ impl Application {
         self.note(&format!("client={client} got {got:?}"));
         let mut ledger = self.ledger();
         ledger.count(if got.redelivered { "redelivery" } else { "delivery" });
+        let same = |before: &Got| before.message == got.message && before.consumer == got.consumer;
+        if delivery.generation() > 0 && got.redelivered && ledger.got.iter().any(same) {
+            ledger.count("delivered again after a loss");
+        }
+        let is_reply = got.message.and_then(|number| ledger.messages.get(&number)).is_some_and(|it| it.is_reply);
+        if delivery.generation() > 0 && is_reply {
+            ledger.count("reply after a loss");
+        }
         ledger.got.push(got);
         drop(ledger);
         let dropped = self.with(client, |client| match client.life == life {

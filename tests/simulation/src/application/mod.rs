@@ -6,6 +6,7 @@
 mod connecting;
 mod consuming;
 mod declaring;
+mod observing;
 mod operating;
 mod publishing;
 mod settling;
@@ -19,6 +20,7 @@ use std::time::Instant;
 
 use leveret::{Channel, Connection, Delivery, Error, ErrorKind, Publisher};
 
+pub use self::connecting::Record;
 use self::consuming::Listener;
 use crate::ledger::Ledger;
 use crate::network::{Network, now};
@@ -100,8 +102,10 @@ impl Application {
             Verb::Open | Verb::Close | Verb::Forget | Verb::ChannelOpen | Verb::ChannelClose | Verb::ChannelDrop => {
                 self.connect(step)
             }
-            Verb::Publish | Verb::PublishConfirmed | Verb::WaitForConfirms | Verb::Confirm => self.publish(step),
-            Verb::Consume | Verb::Cancel | Verb::ConsumerDrop | Verb::Get => self.consume(step),
+            Verb::Publish | Verb::PublishConfirmed | Verb::Request | Verb::WaitForConfirms | Verb::Confirm => {
+                self.publish(step)
+            }
+            Verb::Consume | Verb::ReplyTo | Verb::Cancel | Verb::ConsumerDrop | Verb::Get => self.consume(step),
             Verb::Ack | Verb::AckMultiple | Verb::Nack | Verb::NackMultiple | Verb::Reject | Verb::DeliveryDrop => {
                 self.settle(step)
             }
@@ -194,6 +198,12 @@ fn count(ledger: &mut Ledger, what: &str, outcome: &Option<Outcome>) {
         Some(Outcome::Failed(error)) => {
             ledger.count(format!("error {:?}", error.kind()));
             let verb = what.split(' ').next().unwrap_or_default();
+            if error.reply_text().is_some_and(|text| text.contains("is stopped by supervisor")) {
+                ledger.count("refused because a queue is down");
+            }
+            if error.is_timeout() {
+                ledger.count("not answered in time");
+            }
             if let (ErrorKind::ConnectionClosed, Some(fate)) = (error.kind(), error.fate()) {
                 ledger.count(format!("lost {verb} {fate:?}"));
             }

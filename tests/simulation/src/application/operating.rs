@@ -9,6 +9,7 @@ use leveret::protocol::{MethodId, ProtocolMethod, basic, channel, confirm, conne
 use super::Application;
 use super::declaring::queue_of;
 use crate::script::{Step, Verb};
+use crate::topology::queue_name;
 
 /// Codes with which a broker closes connections, unknown ones included.
 const CONNECTION_CODES: &[u16] = &[320, 402, 403, 404, 405, 406, 501, 502, 503, 504, 505, 506, 530, 540, 541, 200, 777];
@@ -48,6 +49,7 @@ impl Application {
                 let mut ledger = self.ledger();
                 let loss = ledger.may_lose(Some(&queue));
                 ledger.loses_no_more(loss);
+                ledger.entities.touch(queue_name(&queue), None);
                 drop(ledger);
                 self.network.world().broker.delete_queue(HOST, &queue)
             }
@@ -60,6 +62,7 @@ impl Application {
                 let mut ledger = self.ledger();
                 let loss = ledger.may_lose(None);
                 ledger.loses_no_more(loss);
+                ledger.entities.all_removed = true;
                 drop(ledger);
                 self.network.world().broker.delete_virtual_host(HOST);
                 true
@@ -102,6 +105,10 @@ impl Application {
     fn stop(&self, step: &Step) -> bool {
         self.ledger().outage();
         let broker = &mut self.network.world().broker;
+        let ends = matches!(step.verb, Verb::Restart | Verb::Crash) && broker.connections().iter().any(|it| it.open);
+        if ends {
+            self.ledger().count("connections ended with the broker");
+        }
         match step.verb {
             Verb::Restart => broker.restart(),
             Verb::Crash => broker.crash(),

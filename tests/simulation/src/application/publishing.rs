@@ -8,6 +8,7 @@ use super::declaring::queue_of;
 use super::{Application, Outcome, outcome};
 use crate::ledger::{Message, Published, body_of};
 use crate::script::{Step, Verb};
+use crate::topology::REPLY_TO;
 
 impl Application {
     pub(super) fn publish(self: &Arc<Self>, step: &Step) -> bool {
@@ -19,6 +20,11 @@ impl Application {
         match (step.verb, publisher) {
             (Verb::Confirm, _) => self.confirm(step, channel, serial),
             (Verb::Publish, _) => self.publish_plain(step, channel, serial),
+            (Verb::Request, _) => {
+                let mut letter = self.write(step, serial);
+                letter.properties = letter.properties.reply_to(REPLY_TO);
+                self.send(step.to_string(), step.polls, channel, letter);
+            }
             (Verb::PublishConfirmed, Some(publisher)) => self.publish_confirmed(step, publisher, serial),
             (Verb::WaitForConfirms, Some(publisher)) => {
                 let waiting =
@@ -48,7 +54,34 @@ impl Application {
     }
 
     fn publish_plain(self: &Arc<Self>, step: &Step, channel: Channel, serial: u64) {
-        let (this, letter) = (Arc::clone(self), self.write(step, serial));
+        let letter = self.write(step, serial);
+        self.send(step.to_string(), step.polls, channel, letter);
+    }
+
+    /// Replies to a request, on the channel by which it came.
+    pub(super) fn reply(self: &Arc<Self>, channel: &Channel, to: &str) {
+        let properties = Properties::default();
+        let mut ledger = self.ledger();
+        let (number, at) = (ledger.tick(), ledger.tick());
+        // No other publish is counted as one of this channel.
+        let message = Message {
+            channel: number,
+            queue: None,
+            mandatory: false,
+            is_reply: true,
+            transient: true,
+            at,
+            fate: Published::Unheard,
+        };
+        ledger.messages.insert(at, message);
+        drop(ledger);
+        let (exchange, key) = (String::new(), to.to_owned());
+        let letter = Letter { message: at, exchange, key, mandatory: false, properties, body: body_of(at, 0) };
+        self.send(format!("reply by m{at}"), None, channel.clone(), letter);
+    }
+
+    fn send(self: &Arc<Self>, what: String, polls: Option<u32>, channel: Channel, letter: Letter) {
+        let this = Arc::clone(self);
         let publishing = async move {
             let publish = channel
                 .publish(&*letter.exchange, &*letter.key, letter.body)
@@ -57,9 +90,12 @@ impl Application {
             let published = publish.await;
             let fate = published.as_ref().map_or_else(Published::of_error, |()| Published::Queued);
             this.decided(letter.message, fate);
+            if fate == Published::Queued && channel.connection().is_recovering() {
+                this.ledger().count("stored while the connection is down");
+            }
             outcome(published, |()| format!("m{} queued", letter.message))
         };
-        self.spawn(step.to_string(), step.polls, Box::pin(publishing));
+        self.spawn(what, polls, Box::pin(publishing));
     }
 
     fn publish_confirmed(self: &Arc<Self>, step: &Step, publisher: Publisher, serial: u64) {
@@ -86,7 +122,9 @@ impl Application {
         let mut ledger = self.ledger();
         let at = ledger.tick();
         let queue = exchange.is_empty().then(|| key.clone());
-        ledger.messages.insert(at, Message { channel, queue, mandatory, transient, at, fate: Published::Unheard });
+        let fate = Published::Unheard;
+        let message = Message { channel, queue, mandatory, is_reply: false, transient, at, fate };
+        ledger.messages.insert(at, message);
         if mandatory {
             ledger.count("mandatory publish");
         }

@@ -1,23 +1,84 @@
 //! What holds in every run (I1 to I8).
 
+mod topology;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use leveret::broker::State;
 
-use crate::application::Application;
+use crate::application::{Application, Record};
 use crate::ledger::{Got, Ledger, Published, message_of};
 use crate::tap::Tap;
+use crate::topology::{Expected, Topology};
+use topology::{i5_records_are_what_the_broker_has, i5_the_loss_changes_nothing};
 
 const HOST: &str = "/";
 
 /// Checks what holds while connections are open and nothing disturbs them any more.
 pub fn check_at_rest(application: &Application) -> Vec<String> {
+    let recovering = application.recovering();
     let ledger = application.ledger();
     let world = application.network.world();
     let mut found = i2_every_future_resolves(&ledger, false);
+    found.extend(recovering.into_iter().map(|client| format!("I2: client={client} is recovering without end")));
     found.extend(i5_topology_is_what_the_application_made(&ledger, &world.broker));
     found.extend(i7_one_connection_for_each_client(world.connected(), world.held(), world.broker.connections().len()));
     found
+}
+
+/// What the broker has, and what connections have recorded, before a loss.
+pub struct BeforeLoss {
+    broker: Topology,
+    records: Vec<Record>,
+}
+
+impl BeforeLoss {
+    /// Looks at both, and compares them.
+    pub fn look(application: &Application) -> (Self, Vec<String>) {
+        let (broker, records) = (topology_of(application), application.records());
+        let settings = application.settings();
+        let complete = settings.recovery == 1 && settings.record == 0;
+        let mut ledger = application.ledger();
+        let (found, compared) = i5_records_are_what_the_broker_has(&ledger.entities, &broker, &records, complete);
+        *ledger.counts.entry("recorded as the broker has it".to_owned()).or_default() += compared;
+        ledger.entities.failed.clear();
+        (Self { broker, records }, found)
+    }
+
+    /// Compares what the broker has after all connections were lost, and recovered.
+    pub fn compare(self, application: &Application, crash: bool) -> Vec<String> {
+        let (after, open) = (topology_of(application), application.records());
+        let mut ledger = application.ledger();
+        // A request that the script has refused may be one of the replay.
+        let refuses = ledger.counts.contains_key("broker-fail-next");
+        let renames = &ledger.entities.renames;
+        let is_open = |record: &Record| open.iter().any(|it| it.owner == record.owner);
+        let (stayed, ended): (Vec<_>, Vec<_>) = self.records.into_iter().partition(is_open);
+        let renamed = |records: Vec<Record>| records.into_iter().map(|it| it.topology.renamed(renames)).collect();
+        let mut found = Vec::new();
+        found.extend(ended.iter().filter(|_| !refuses).map(|it| format!("I5: {:?} has not come back", it.owner)));
+        let (stayed, ended): (Vec<Topology>, Vec<Topology>) = (renamed(stayed), renamed(ended));
+        let before = self.broker.renamed(renames);
+        let mut expected = Expected::after_loss(&before, &stayed, crash);
+        ended.iter().for_each(|record| expected.allow(record));
+        if refuses {
+            let lost_with_channels = ledger.entities.touched.keys().filter(|name| name.starts_with("the consumer "));
+            expected.excuse(&ledger.entities.failed.iter().chain(lost_with_channels).collect());
+        }
+        found.extend(i5_the_loss_changes_nothing(&expected, &after));
+        let (was, is) = (before.entities(), after.entities());
+        let gone = |name: &&String| was.contains_key(*name) && !is.contains_key(*name);
+        let away = ledger.entities.unrecorded.iter().filter(gone).count() as u64;
+        let again = expected.certain.entities().len() as u64;
+        let counts = [("not recorded, and not there after the loss", away), ("there after the loss as before", again)];
+        counts.into_iter().for_each(|(what, count)| *ledger.counts.entry(what.to_owned()).or_default() += count);
+        found
+    }
+}
+
+fn topology_of(application: &Application) -> Topology {
+    let world = application.network.world();
+    Topology::of_broker(&world.broker, HOST, &world.tap.prefetches)
 }
 
 /// Checks what holds after all connections were closed.
@@ -34,6 +95,7 @@ pub fn check_at_the_end(application: &Application) -> Vec<String> {
     found.extend(i7_no_connection_after_close(world.held(), world.broker.connections().len()));
     found.extend(i8_nothing_is_left(leftovers));
     found.extend(ledger.violations.iter().cloned());
+    found.extend(world.tap.violations.iter().cloned());
     found
 }
 
@@ -151,8 +213,8 @@ fn i5_topology_is_what_the_application_made(ledger: &Ledger, broker: &State) -> 
         consumers.iter().map(|consumer| (consumer.tag.to_string(), consumer)).collect();
     for (tag, listening) in &ledger.listening {
         let same = at_broker.get(tag).is_some_and(|consumer| {
-            (consumer.channel, consumer.no_ack, consumer.exclusive)
-                == (listening.channel, listening.no_ack, listening.exclusive)
+            (consumer.channel, consumer.no_ack, consumer.exclusive, format!("{:?}", consumer.arguments))
+                == (listening.channel, listening.no_ack, listening.exclusive, listening.arguments.clone())
         });
         if !same {
             found.push(format!("I5: the broker has {:?} for {tag} of {listening:?}", at_broker.get(tag)));

@@ -15,7 +15,7 @@ fn published(fate: Published) -> Ledger {
     ledger.declared("q0", issued);
     let at = ledger.tick();
     let (queue, transient) = (Some("q0".to_owned()), false);
-    ledger.messages.insert(at, Message { channel: 1, queue, mandatory: false, transient, at, fate });
+    ledger.messages.insert(at, Message { channel: 1, queue, mandatory: false, is_reply: false, transient, at, fate });
     ledger
 }
 
@@ -123,7 +123,7 @@ fn i4_finds_a_delivery_that_was_repeated_or_never_sent() {
 fn i5_finds_a_queue_and_a_consumer_that_are_gone() {
     let mut ledger = published(Published::Queued);
     assert_eq!(i5_topology_is_what_the_application_made(&ledger, &broker()).len(), 1);
-    let listening = Listening { client: 0, channel: 1, no_ack: false, exclusive: false };
+    let listening = Listening { client: 0, channel: 1, no_ack: false, exclusive: false, arguments: "{}".to_owned() };
     ledger.listening.insert("t1".to_owned(), listening);
     assert_eq!(i5_topology_is_what_the_application_made(&ledger, &broker()).len(), 2);
     ledger.may_lose(Some("q0"));

@@ -8,12 +8,14 @@ use bytes::BytesMut;
 use leveret::broker::ConnectionId;
 
 use super::way::Way;
+use crate::tap::Dialled;
 
 /// Both directions of a connection, and its two ends.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) id: ConnectionId,
     pub(super) client: usize,
+    pub(super) dialled: Dialled,
     /// To the broker, and to the client.
     pub(super) ways: [Way; 2],
     /// What has arrived at the broker and was not taken.
@@ -44,10 +46,11 @@ pub(super) enum Ending {
 }
 
 impl Link {
-    pub(super) fn new(id: ConnectionId, client: usize) -> Self {
+    pub(super) fn new(id: ConnectionId, client: usize, dialled: Dialled) -> Self {
         Self {
             id,
             client,
+            dialled,
             ways: [Way::default(), Way::default()],
             at_broker: BytesMut::new(),
             at_client: BytesMut::new(),

@@ -24,7 +24,7 @@ use self::link::Link;
 pub use self::stream::Stream;
 use crate::history::History;
 use crate::script::{Settings, Step, Verb};
-use crate::tap::Tap;
+use crate::tap::{Dialled, Tap};
 
 /// How long the broker waits for a client to take the last bytes.
 const LINGER: Duration = Duration::from_secs(5);
@@ -92,13 +92,14 @@ impl Network {
         self.moved.notify_one();
     }
 
-    /// Connects a client to the broker.
+    /// Connects a client to the broker, by a transport of one of its connections.
     ///
     /// # Errors
     ///
     /// Returns an error if the network refuses the attempt.
-    pub fn dial(&self, client: usize) -> io::Result<Stream> {
+    pub fn dial(&self, client: usize, dialled: Dialled) -> io::Result<Stream> {
         let mut world = self.world();
+        world.replace(dialled);
         if let Some(left) = world.refused.get_mut(&client).filter(|left| **left > 0) {
             *left -= 1;
             world.bite("refused connect");
@@ -107,8 +108,8 @@ impl Network {
         world.last_link += 1;
         let key = world.last_link;
         let id = world.broker.handle_connect(now());
-        world.tap.connected(key, client);
-        world.links.insert(key, Link::new(id, client));
+        world.tap.connected(key, client, dialled);
+        world.links.insert(key, Link::new(id, client, dialled));
         drop(world);
         self.wake();
         Ok(Stream { network: self.clone(), key })
@@ -166,6 +167,17 @@ impl World {
     pub fn heal(&mut self) {
         self.links.values_mut().flat_map(|link| &mut link.ways).for_each(way::Way::heal);
         self.refused.clear();
+    }
+
+    /// A connection dials another transport. It has dropped those before.
+    fn replace(&mut self, dialled: Dialled) {
+        let mut held = self.links.values().filter(|link| link.dialled.connection == dialled.connection);
+        if let Some(link) = held.find(|link| !link.dropped) {
+            let violation = format!("I7: {dialled:?} while the client still has {:?}", link.dialled);
+            self.tap.violations.push(violation);
+        } else if dialled.before > 0 {
+            self.bite("transport that was replaced after it was dropped");
+        }
     }
 
     fn bite(&mut self, fault: &'static str) {

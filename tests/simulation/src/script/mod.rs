@@ -8,11 +8,11 @@ use std::str::FromStr;
 
 pub use step::{Step, Verb};
 
-/// A run that can be repeated.
+/// A run that can be repeated. A setting or a number that is not given is 0, or the default.
 ///
 /// ```text
 /// # A comment.
-/// settings seed=7 clients=1 heartbeat=4 blocked=0 pipe=4096 recovery=0
+/// settings seed=7 clients=1 heartbeat=4 blocked=0 pipe=4096 recovery=1
 /// open client=0
 /// rest
 /// ```
@@ -39,11 +39,38 @@ pub struct Settings {
     pub pipe: u32,
     /// Whether connections recover: 0 is no, 1 with topology, 2 without it.
     pub recovery: u32,
+    /// What publishes do while a connection is down: 0 is wait, 1 fail, 2 are stored.
+    pub down: u32,
+    /// Which channels are opened again that the broker closes: 0 is none, 1 after an
+    /// acknowledgement timeout, 2 all.
+    pub channels: u32,
+    /// How many entities are recorded at most; 0 is the default limit.
+    pub record: u32,
+    /// How often a connection is tried after one loss; 0 is without end.
+    pub attempts: u32,
+    /// Whether a provider gives the credentials.
+    pub provider: u32,
+}
+
+impl Settings {
+    const NONE: Self = Self {
+        seed: 0,
+        clients: 0,
+        heartbeat: 0,
+        blocked: 0,
+        pipe: 0,
+        recovery: 0,
+        down: 0,
+        channels: 0,
+        record: 0,
+        attempts: 0,
+        provider: 0,
+    };
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { seed: 0, clients: 1, heartbeat: 4, blocked: 0, pipe: 64 * 1024, recovery: 0 }
+        Self { seed: 0, clients: 1, heartbeat: 4, blocked: 0, pipe: 64 * 1024, ..Self::NONE }
     }
 }
 
@@ -57,9 +84,11 @@ impl Script {
 
 impl fmt::Display for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Settings { seed, clients, heartbeat, blocked, pipe, recovery } = self.settings;
+        let Settings { seed, clients, heartbeat, blocked, pipe, recovery, .. } = self.settings;
+        let Settings { down, channels, record, attempts, provider, .. } = self.settings;
         write!(f, "settings seed={seed} clients={clients} heartbeat={heartbeat}")?;
-        writeln!(f, " blocked={blocked} pipe={pipe} recovery={recovery}")?;
+        write!(f, " blocked={blocked} pipe={pipe} recovery={recovery} down={down} channels={channels}")?;
+        writeln!(f, " record={record} attempts={attempts} provider={provider}")?;
         self.steps.iter().try_for_each(|step| writeln!(f, "{step}"))
     }
 }
@@ -94,6 +123,11 @@ impl FromStr for Settings {
                 "blocked" => settings.blocked = small?,
                 "pipe" => settings.pipe = small?,
                 "recovery" => settings.recovery = small?,
+                "down" => settings.down = small?,
+                "channels" => settings.channels = small?,
+                "record" => settings.record = small?,
+                "attempts" => settings.attempts = small?,
+                "provider" => settings.provider = small?,
                 _ => return Err(format!("there is no setting {name:?}")),
             }
         }

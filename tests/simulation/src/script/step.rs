@@ -49,8 +49,9 @@ verbs! {
     TxRollback "tx-rollback" ["client" "channel"]
     /// Sets the prefetch of consumers to come.
     Qos "qos" ["client" "channel" "count"]
-    /// Declares the exchange `x{exchange}`; kind 0 is direct, 1 fanout, 2 topic.
-    ExchangeDeclare "exchange-declare" ["client" "channel" "exchange" "kind"]
+    /// Declares the exchange `x{exchange}`; kind 0 is direct, 1 fanout, 2 topic. With `unrecorded`,
+    /// here and below, it does not come back after a loss.
+    ExchangeDeclare "exchange-declare" ["client" "channel" "exchange" "kind" "auto-delete" "unrecorded"]
     /// Deletes an exchange.
     ExchangeDelete "exchange-delete" ["client" "channel" "exchange"]
     /// Binds an exchange to another.
@@ -58,12 +59,13 @@ verbs! {
     /// Removes that binding.
     ExchangeUnbind "exchange-unbind" ["client" "channel" "exchange" "to"]
     /// Declares the queue `q{queue}`; kind 0 is durable, 1 transient, 2 auto-delete, 3 exclusive, 4
-    /// server-named.
-    QueueDeclare "queue-declare" ["client" "channel" "queue" "kind"]
+    /// server-named. With `arguments`, it has some.
+    QueueDeclare "queue-declare" ["client" "channel" "queue" "kind" "arguments" "unrecorded"]
     /// Deletes a queue.
     QueueDelete "queue-delete" ["client" "channel" "queue"]
-    /// Binds a queue to an exchange, with its name as the key.
-    QueueBind "queue-bind" ["client" "channel" "queue" "exchange"]
+    /// Binds a queue to an exchange, with its name as the key. With `last`, it is the last one that
+    /// the channel has declared, without a name: 1 is with a key of its own, 2 with an empty one.
+    QueueBind "queue-bind" ["client" "channel" "queue" "exchange" "last" "arguments" "unrecorded"]
     /// Removes that binding.
     QueueUnbind "queue-unbind" ["client" "channel" "queue" "exchange"]
     /// Purges a queue.
@@ -75,8 +77,12 @@ verbs! {
     PublishConfirmed "publish-confirmed" ["client" "channel" "queue" "exchange" "mandatory" "bytes" "transient"]
     /// Waits for all confirms of a channel.
     WaitForConfirms "wait-for-confirms" ["client" "channel"]
-    /// Starts a consumer, which reads all that arrives.
-    Consume "consume" ["client" "channel" "queue" "place" "no-ack" "prefetch" "exclusive"]
+    /// Starts a consumer, which reads all that arrives. A `priority` is one of its arguments.
+    Consume "consume" ["client" "channel" "queue" "place" "no-ack" "prefetch" "exclusive" "priority" "unrecorded"]
+    /// Starts a consumer of direct reply-to, in a place.
+    ReplyTo "reply-to" ["client" "channel" "place"]
+    /// Publishes a request to a queue: who gets it publishes a reply.
+    Request "request" ["client" "channel" "queue"]
     /// Cancels a consumer.
     Cancel "cancel" ["client" "channel" "place"]
     /// Drops a consumer.

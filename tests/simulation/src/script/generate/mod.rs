@@ -1,92 +1,11 @@
 //! The script of a seed.
 
+mod losing;
+mod weights;
+
+use self::weights::{FAULTS, SETTLING, STEPS};
 use super::{Script, Settings, Step, Verb};
 use crate::random::Random;
-
-/// How often each step of an application is drawn, in proportion to the others.
-const STEPS: &[(Verb, u32)] = &[
-    (Verb::Open, 3),
-    (Verb::Close, 4),
-    (Verb::Forget, 3),
-    (Verb::ChannelOpen, 14),
-    (Verb::ChannelClose, 5),
-    (Verb::ChannelDrop, 4),
-    (Verb::Confirm, 10),
-    (Verb::TxSelect, 4),
-    (Verb::TxCommit, 6),
-    (Verb::TxRollback, 3),
-    (Verb::Qos, 5),
-    (Verb::ExchangeDeclare, 8),
-    (Verb::ExchangeDelete, 2),
-    (Verb::ExchangeBind, 4),
-    (Verb::ExchangeUnbind, 2),
-    (Verb::QueueDeclare, 14),
-    (Verb::QueueDelete, 2),
-    (Verb::QueueBind, 8),
-    (Verb::QueueUnbind, 3),
-    (Verb::Purge, 2),
-    (Verb::Publish, 15),
-    (Verb::PublishConfirmed, 20),
-    (Verb::WaitForConfirms, 6),
-    (Verb::Consume, 15),
-    (Verb::Cancel, 12),
-    (Verb::ConsumerDrop, 10),
-    (Verb::Get, 14),
-    (Verb::Ack, 40),
-    (Verb::AckMultiple, 14),
-    (Verb::Nack, 10),
-    (Verb::NackMultiple, 12),
-    (Verb::Reject, 12),
-    (Verb::DeliveryDrop, 10),
-    (Verb::Wait, 30),
-    (Verb::Rest, 40),
-    (Verb::Turns, 30),
-];
-
-/// The same of faults.
-const FAULTS: &[(Verb, u32)] = &[
-    (Verb::Cut, 16),
-    (Verb::Delay, 10),
-    (Verb::Silence, 7),
-    (Verb::Trickle, 8),
-    (Verb::Heal, 10),
-    (Verb::Refuse, 3),
-    (Verb::CloseConnection, 6),
-    (Verb::CloseChannel, 6),
-    (Verb::Alarm, 5),
-    (Verb::AlarmEnds, 8),
-    (Verb::RefuseLogins, 3),
-    (Verb::NackNext, 4),
-    (Verb::ReturnNext, 4),
-    (Verb::DeleteQueue, 2),
-    (Verb::CancelConsumer, 12),
-    (Verb::UserGone, 1),
-    (Verb::UserBack, 2),
-    (Verb::HostGone, 1),
-    (Verb::HostBack, 2),
-    (Verb::Restart, 4),
-    (Verb::Crash, 4),
-    (Verb::FailNext, 10),
-    (Verb::HoldNext, 8),
-    (Verb::ReleaseHeld, 4),
-    (Verb::QueueDown, 3),
-    (Verb::QueueUp, 5),
-    (Verb::ConsumerTimeout, 4),
-    (Verb::LimitConnections, 3),
-];
-
-/// How a delivery is settled, in proportion.
-const SETTLING: &[Verb] = &[
-    Verb::Ack,
-    Verb::Ack,
-    Verb::Ack,
-    Verb::Ack,
-    Verb::AckMultiple,
-    Verb::Nack,
-    Verb::NackMultiple,
-    Verb::Reject,
-    Verb::DeliveryDrop,
-];
 
 /// Channels of a client, queues, exchanges, and consumers of a channel.
 const CHANNELS: u32 = 3;
@@ -106,8 +25,9 @@ impl Script {
             match draw.random.below(100) {
                 drawn if drawn < faults => steps.push(draw.fault()),
                 drawn if drawn < 52 => steps.push(draw.step()),
-                drawn if drawn < 87 => draw.work(&mut steps),
-                drawn if drawn < 91 => draw.transact(&mut steps),
+                drawn if drawn < 84 => draw.work(&mut steps),
+                drawn if drawn < 88 => draw.transact(&mut steps),
+                drawn if drawn < 91 => draw.lose(settings, &mut steps),
                 _ => draw.begin_anew(&mut steps),
             }
         }
@@ -132,7 +52,10 @@ impl Draw {
             blocked: self.random.pick(&[0, 0, 5, 15]),
             pipe: self.random.pick(&[300, 4096, 65_536]),
             recovery: if recovery { self.random.pick(&[0, 1, 1, 1, 1, 2]) } else { 0 },
+            provider: self.random.pick(&[0, 0, 1]),
+            ..Settings::NONE
         };
+        let settings = if settings.recovery > 0 { self.recovering(settings) } else { settings };
         // Some verbs are left out of each run, so that what they would end lives longer.
         for _ in 0..6 {
             let left_out = self.random.below(u32::try_from(self.steps.len()).unwrap_or(1)) as usize;
@@ -141,6 +64,17 @@ impl Draw {
             self.faults[left_out].1 = 0;
         }
         settings
+    }
+
+    /// How connections recover.
+    fn recovering(&mut self, settings: Settings) -> Settings {
+        Settings {
+            down: self.random.pick(&[0, 0, 0, 1, 2]),
+            channels: self.random.pick(&[0, 0, 0, 1, 2]),
+            record: self.random.pick(&[0, 0, 0, 0, 0, 0, 0, 3]),
+            attempts: self.random.pick(&[0, 0, 0, 0, 2]),
+            ..settings
+        }
     }
 
     /// Clients with a channel each, queues, and an exchange.
@@ -206,7 +140,8 @@ impl Draw {
             return;
         }
         let (place, prefetch) = (self.value(Verb::Consume, "place"), self.value(Verb::Consume, "prefetch"));
-        let consume = Step::new(Verb::Consume, &[client, channel, queue, place, 0, prefetch]);
+        let priority = self.value(Verb::Consume, "priority");
+        let consume = Step::new(Verb::Consume, &[client, channel, queue, place, 0, prefetch, 0, priority]);
         steps.push(consume.dropped_after(self.polls()));
         steps.push(self.pause());
         for _ in 0..self.random.below(5) {
@@ -309,6 +244,10 @@ impl Draw {
             (Verb::QueueDeclare, "kind") if random.chance(75) => 0,
             (Verb::QueueDeclare, "kind") => random.below(5),
             (_, "kind") => random.pick(&[0, 0, 1, 2]),
+            (_, "auto-delete" | "arguments" | "unrecorded") => u32::from(random.chance(10)),
+            (_, "last") if random.chance(80) => 0,
+            (_, "last") => 1 + random.below(2),
+            (_, "priority") => random.pick(&[0, 0, 0, 5]),
             (_, "place") => random.below(CONSUMERS),
             (_, "bytes") if verb != Verb::Trickle => random.pick(&[0, 0, 10, 100, 1000, 9000]),
             (_, "bytes") => random.pick(&[1, 1, 1, 3, 7]),
