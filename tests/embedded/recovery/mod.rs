@@ -16,6 +16,7 @@ mod peers;
 mod refusals;
 mod resend;
 mod resuming;
+mod rules;
 mod tapped;
 mod timeouts;
 mod topology;
