@@ -100,6 +100,7 @@ fn closure_hint(closure: &Closure) -> Option<Cow<'static, str>> {
         (Reason::Requested, _) => None,
         (Reason::DriverGone, _) => plain("the runtime on which it was opened has to live as long as the connection"),
         (Reason::Violation(_), _) => plain("this is a fault of the broker, or of something between client and broker"),
+        (Reason::ChannelsExhausted(_), _) => plain("close other channels, or let all brokers allow as many"),
         (Reason::Broker, scope) => {
             let answer = closure.reply_code.and_then(|code| Answer::find(code, &closure.reply_text));
             let then = match scope {

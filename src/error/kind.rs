@@ -172,6 +172,7 @@ pub(super) fn failure_kind(failure: &Failure) -> ErrorKind {
 pub(super) fn closure_kind(closure: &Closure) -> ErrorKind {
     match (closure.scope, &closure.reason) {
         (_, Reason::Violation(_)) => ErrorKind::Protocol,
+        (_, Reason::ChannelsExhausted(_)) => ErrorKind::ChannelsExhausted,
         (Scope::Connection, _) => ErrorKind::ConnectionClosed,
         (Scope::Channel(_), _) => ErrorKind::ChannelClosed,
     }

@@ -26,9 +26,9 @@ impl Engine {
             return Err(failure);
         }
         self.check_room()?;
-        let limit = self.channels.max();
+        let limit = self.channel_limit();
         if self.keeps_last_number() {
-            return Err(Failure::ChannelsExhausted { limit: limit.saturating_sub(1) });
+            return Err(Failure::ChannelsExhausted { limit });
         }
         let key = self.channels.insert().ok_or(Failure::ChannelsExhausted { limit })?;
         match recovering {

@@ -72,13 +72,18 @@ impl Channels {
 
     /// How many numbers are free.
     pub(in crate::engine) fn vacancies(&self) -> usize {
-        self.free.len() + usize::from(self.max).saturating_sub(self.places.len())
+        usize::from(self.max).saturating_sub(self.len())
     }
 
     /// Adds a channel, unless all numbers are in use.
     pub(in crate::engine) fn insert(&mut self) -> Option<ChannelKey> {
-        let number = match self.free.pop() {
-            Some(Reverse(number)) => number,
+        // Of an earlier transport, larger numbers may be free than this one allows.
+        let number = match self.free.peek().copied() {
+            Some(Reverse(number)) if number > self.max => return None,
+            Some(Reverse(number)) => {
+                self.free.pop();
+                number
+            }
             None => {
                 let next = u16::try_from(self.places.len()).ok()?.checked_add(1)?;
                 if next > self.max {

@@ -69,6 +69,8 @@ pub enum Reason {
     Io(io::ErrorKind, String),
     /// The task that drives the connection ended, for instance with its runtime.
     DriverGone,
+    /// After the loss of the transport, the next one allows fewer channels: only this many.
+    ChannelsExhausted(u16),
 }
 
 /// The cause of a close. If there are several, it is the first, and everything that fails because
@@ -136,7 +138,8 @@ impl Closure {
             | Reason::Violation(_)
             | Reason::HeartbeatsMissed
             | Reason::BlockedTooLong
-            | Reason::CloseTimedOut => Initiator::Client,
+            | Reason::CloseTimedOut
+            | Reason::ChannelsExhausted(_) => Initiator::Client,
             Reason::Broker => Initiator::Broker,
             Reason::EndOfStream | Reason::Io(..) | Reason::DriverGone => Initiator::Transport,
         }
@@ -169,6 +172,9 @@ impl fmt::Display for Reason {
             Self::EndOfStream => f.write_str("the broker closed the transport without sending a close"),
             Self::Io(_, text) => write!(f, "the transport failed: {}", Escaped(text)),
             Self::DriverGone => f.write_str("the task that drives the connection ended"),
+            Self::ChannelsExhausted(limit) => {
+                write!(f, "the connection was recovered where only {limit} channels can be open")
+            }
         }
     }
 }

@@ -19,6 +19,9 @@ pub(in crate::engine) struct Passing {
     limit: u64,
     /// Bytes of publishes among those that the driver has not taken.
     published: u64,
+    /// Bytes of publishes that were dropped, because the transport was lost before the driver took
+    /// them.
+    dropped: u64,
     /// Bytes other than publishes among those that were taken, until everything that was taken is
     /// written.
     taken: u64,
@@ -28,7 +31,7 @@ pub(in crate::engine) struct Passing {
 
 impl Passing {
     pub(in crate::engine) fn new(limit: u64) -> Self {
-        Self { limit, published: 0, taken: 0, waiting: BTreeSet::new() }
+        Self { limit, published: 0, dropped: 0, taken: 0, waiting: BTreeSet::new() }
     }
 
     /// Counts `len` bytes of a publish that were queued.
@@ -52,7 +55,7 @@ impl Passing {
 
     /// Records that what was not taken is dropped.
     pub(in crate::engine) fn drop_untaken(&mut self) {
-        self.published = 0;
+        self.dropped += std::mem::take(&mut self.published);
     }
 
     /// Records that everything that was taken is written.
@@ -60,9 +63,9 @@ impl Passing {
         self.taken = 0;
     }
 
-    /// Bytes of publishes that the driver has not taken.
-    pub(in crate::engine) fn unsent(&self) -> u64 {
-        self.published
+    /// Takes the number of bytes of publishes that were dropped.
+    pub(in crate::engine) fn take_dropped(&mut self) -> u64 {
+        std::mem::take(&mut self.dropped)
     }
 
     /// The bytes that wait besides publishes; `untaken` is the number that was not taken.

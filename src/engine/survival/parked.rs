@@ -228,7 +228,9 @@ impl Engine {
 
     /// Sends the open of a channel that was requested while the connection was down.
     fn send_open(&mut self, key: ChannelKey, waiter: WaiterId, now: Instant) -> Result<(), Failure> {
-        let Some(channel) = self.channels.get_mut(key) else { return Err(self.channel_refusal(key)) };
+        let limit = self.channel_limit();
+        // It is gone only if the transport has no number for it.
+        let Some(channel) = self.channels.get_mut(key) else { return Err(Failure::ChannelsExhausted { limit }) };
         channel.state = ChannelLife::Opening;
         self.encode_open(key, waiter, now)
     }

@@ -38,9 +38,7 @@ impl Engine {
                 self.fail_waiting(key, waiting, &failure);
             }
         }
-        for key in self.channels.beyond_max() {
-            self.remove_channel(key, &cause);
-        }
+        self.close_surplus_channels();
         true
     }
 
@@ -117,6 +115,12 @@ impl Engine {
     pub(in crate::engine) fn keeps_last_number(&self) -> bool {
         let is_last = self.channels.vacancies() == 1 && self.channels.max() > 1;
         is_last && self.survives_loss() && !self.channels.iter().any(|channel| channel.is_private)
+    }
+
+    /// How many channels the application can have.
+    pub(in crate::engine) fn channel_limit(&self) -> u16 {
+        let max = self.channels.max();
+        if max > 1 && self.survives_loss() { max.saturating_sub(1) } else { max }
     }
 
     /// Opens a channel that no handle has, for declaring what the broker lost. `waiter` completes

@@ -42,7 +42,7 @@ impl Engine {
         }
         self.state = ConnectionLife::Down { cause: Arc::clone(cause), flush_until };
         self.generation = self.generation.wrapping_add(1);
-        let losses = Losses { unsent_octets: self.passing.unsent(), unknown: 0 };
+        let losses = Losses { unsent_octets: self.passing.take_dropped(), unknown: 0 };
         if let Some(survival) = &mut self.survival {
             survival.losses = losses;
         }
@@ -160,6 +160,23 @@ impl Engine {
         let dropped = consumer.ready.take_all();
         self.discarded.deliveries.extend(dropped);
         self.uncount(size);
+    }
+
+    /// Closes the channels for which the next transport has no numbers, and the last one if none
+    /// would be left to declare what the broker lost.
+    pub(in crate::engine) fn close_surplus_channels(&mut self) {
+        let (max, limit) = (self.channels.max(), self.channel_limit());
+        let mut surplus = self.channels.beyond_max();
+        let kept = self.channels.len().saturating_sub(surplus.len());
+        let is_full = kept > usize::from(limit);
+        if is_full {
+            surplus
+                .extend(self.channels.iter().filter(|channel| channel.key.number <= max).last().map(|last| last.key));
+        }
+        for key in surplus {
+            let scope = Scope::Channel(key.number);
+            self.remove_channel(key, &Arc::new(Closure { scope, ..Closure::silent(Reason::ChannelsExhausted(limit)) }));
+        }
     }
 
     /// Tells the observers of the loss, and returns what it cost. To be called once for each
