@@ -231,8 +231,8 @@ impl Engine {
             ConsumerLife::Starting | ConsumerLife::Cancelling => {}
             ConsumerLife::Running if self.is_suspended(channel) => self.end_consumer(key, ConsumerEnd::Cancelled),
             ConsumerLife::Running if self.cancel_without_waiter(channel, Ending::Known(key), tag).is_ok() => {}
-            // If nothing can be sent, nothing arrives either. It ends here, so that it does not come
-            // back on a channel that is being opened again.
+            // If nothing can be sent, nothing arrives either. It ends here, so that it does not
+            // come back on a channel that is being opened again.
             ConsumerLife::Running => self.end_consumer(key, ConsumerEnd::Cancelled),
             ConsumerLife::Ended(_) => self.let_go(key),
         }

@@ -67,7 +67,8 @@ pub(in crate::engine) struct Waiting {
 pub struct GatePlace {
     channel: ChannelKey,
     place: Place,
-    /// Its turn, which no other publish has. A line that was empty begins anew, with the same places.
+    /// Its turn, which no other publish has. A line that was empty begins anew, with the same
+    /// places.
     turn: u64,
 }
 

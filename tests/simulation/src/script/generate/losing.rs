@@ -6,7 +6,8 @@ use crate::script::{Settings, Step, Verb};
 /// The number of the code 541 among those with which the broker closes connections.
 const INTERNAL_ERROR: u32 = 14;
 
-/// The numbers of `queue.declare`, `queue.bind` and `basic.consume` among the methods that are held.
+/// The numbers of `queue.declare`, `queue.bind` and `basic.consume` among the methods that are
+/// held.
 const REPLAYED: &[u32] = &[0, 1, 4];
 
 impl Draw {
