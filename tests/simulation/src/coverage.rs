@@ -38,7 +38,6 @@ pub struct Rule {
 /// | R20, what is asked of a cancelled consumer's queue | it depends on the moment | `tests/embedded/recovery/topology.rs` |
 /// | R26, how long pauses are | it is a distribution over many outages | `src/recovery/backoff/tests.rs` |
 /// | R27, names are resolved for each cycle | the network has no names | `src/driver/connect/dial/tests.rs` |
-/// | R31, R36, a hook before the gate opens | no program of a script has one | `tests/embedded/recovery/` |
 /// | R40, the leader of a queue | the broker is one node | `tests/cluster/` |
 pub const RULES: &[Rule] = &[
     rule("R5 everything is decided at the loss, after any byte", &["bitten cut"]),
