@@ -108,8 +108,9 @@ def urls():
 
 def choices():
     """Octets for the target `client`, each a choice among what a script may have: any will do, short and long ones."""
-    for number in range(40):
-        length = 40 + 10 * number
+    # The last ones notice a client that makes no binding again.
+    for number in [*range(60), 165, 258, 314, 409]:
+        length = 60 + 8 * (number % 60)
         yield f"{length} choices", hashlib.shake_256(f"choices {number}".encode()).digest(length)
 
 

@@ -127,7 +127,7 @@ fn a_queue_that_the_broker_names_anew_has_its_bindings_and_consumers_under_that_
 fn what_was_refused_is_excused_with_its_name_alone() {
     let mut expected = Expected::after_loss(&broker(), &[broker()], false);
     let failed = [queue_name("own"), binding("own").to_string(), consumer_name("t1")];
-    expected.excuse(&failed.iter().collect());
+    expected.excuse(&failed.into_iter().collect());
     let mut after = broker();
     after.queues.remove("own");
     after.bindings.remove(&binding("own"));
