@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Makes the seeds in corpus/ from the golden vectors: `python3 fuzz/seed.py`. Findings of a fuzzer beside them stay."""
+"""Makes the seeds in corpus/, most from the golden vectors: `python3 fuzz/seed.py`. Findings of a fuzzer stay."""
 
+import hashlib
 import pathlib
 import re
 
@@ -105,9 +106,19 @@ def urls():
             yield line.split(" =>")[0]
 
 
+def choices():
+    """Octets for the target `client`, each a choice among what a script may have: any will do, short and long ones."""
+    # The last ones notice a client that makes no binding again.
+    for number in [*range(60), 165, 258, 314, 409]:
+        length = 60 + 8 * (number % 60)
+        yield f"{length} choices", hashlib.shake_256(f"choices {number}".encode()).digest(length)
+
+
 def main():
     for old in FUZZ.glob("corpus/*/seed-*"):
         old.unlink()
+    for name, octets in choices():
+        seed("client", name, octets)
     for name, steps in sessions():
         seed("session", name, session(*steps))
     for name, octets, _ in vectors("methods.txt"):

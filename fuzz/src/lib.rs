@@ -2,9 +2,10 @@
 //! promise.
 //!
 //! The targets in `fuzz_targets/` call them with what libFuzzer finds, the test `corpus` with what
-//! is committed under `corpus/<target>/`. `seed.py` makes the seeds there from the golden vectors
-//! and from the URLs of the tests. A target is a function here, a line in [`TARGETS`], a file in
-//! `fuzz_targets/` with its `[[bin]]`, and a folder of seeds.
+//! is committed under `corpus/<target>/`. `seed.py` makes the seeds there from the golden vectors,
+//! from the URLs of the tests, and from a hash where any octets will do. A target is a function
+//! here, a line in [`TARGETS`], a file in `fuzz_targets/` with its `[[bin]]`, and a folder of
+//! seeds.
 //!
 //! The stable toolchain builds the targets, with the coverage that guides libFuzzer:
 //!
@@ -20,12 +21,14 @@
 //! commit.
 #![forbid(unsafe_code)]
 
+mod client;
 mod frames;
 mod methods;
 mod session;
 mod tables;
 mod urls;
 
+pub use client::client;
 pub use frames::frames;
 pub use methods::methods;
 pub use session::session;
@@ -36,5 +39,11 @@ pub use urls::urls;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: &[Target] =
-    &[("frames", frames), ("methods", methods), ("session", session), ("tables", tables), ("urls", urls)];
+pub const TARGETS: &[Target] = &[
+    ("client", client),
+    ("frames", frames),
+    ("methods", methods),
+    ("session", session),
+    ("tables", tables),
+    ("urls", urls),
+];

@@ -35,8 +35,9 @@ pub struct Rule {
 /// | rule | why | what shows it |
 /// |---|---|---|
 /// | R9, publishes are sent again | leveret does not do so | nothing |
+/// | R20, what is asked of a cancelled consumer's queue | it depends on the moment | `tests/embedded/recovery/topology.rs` |
 /// | R26, how long pauses are | it is a distribution over many outages | `src/recovery/backoff/tests.rs` |
-/// | R27, names are resolved for each cycle | the network has no names | `src/recovery/plan/tests.rs` |
+/// | R27, names are resolved for each cycle | the network has no names | `src/driver/connect/dial/tests.rs` |
 /// | R40, the leader of a queue | the broker is one node | `tests/cluster/` |
 pub const RULES: &[Rule] = &[
     rule("R5 everything is decided at the loss, after any byte", &["bitten cut"]),

@@ -63,7 +63,8 @@ impl BeforeLoss {
         ended.iter().for_each(|record| expected.allow(record));
         if refuses {
             let lost_with_channels = ledger.entities.touched.keys().filter(|name| name.starts_with("the consumer "));
-            expected.excuse(&ledger.entities.failed.iter().chain(lost_with_channels).collect());
+            let failed = ledger.entities.failed.iter().chain(lost_with_channels);
+            expected.excuse(&failed.map(|name| now_called(name, renames)).collect());
         }
         found.extend(i5_the_loss_changes_nothing(&expected, &after));
         let (was, is) = (before.entities(), after.entities());
@@ -74,6 +75,12 @@ impl BeforeLoss {
         counts.into_iter().for_each(|(what, count)| *ledger.counts.entry(what.to_owned()).or_default() += count);
         found
     }
+}
+
+/// The name of an entity with the present names of queues in it.
+fn now_called(name: &str, renames: &BTreeMap<String, String>) -> String {
+    let from = renames.keys().find(|from| name.contains(&***from));
+    from.map_or_else(|| name.to_owned(), |from| now_called(&name.replace(&**from, &renames[from]), renames))
 }
 
 fn topology_of(application: &Application) -> Topology {

@@ -132,6 +132,28 @@ fn i5_finds_a_queue_and_a_consumer_that_are_gone() {
 }
 
 #[test]
+fn i5_finds_a_record_that_is_not_what_the_broker_has_or_the_program_made() {
+    use crate::topology::{Queue, queue_name};
+    let owner = (0, 1);
+    let queue = Queue { durable: true, auto_delete: false, exclusive: false, arguments: "{}".to_owned() };
+    let has = Topology { queues: BTreeMap::from([("q0".to_owned(), queue)]), ..Topology::default() };
+    let lacks = Topology::default();
+    let mut entities = crate::ledger::Entities::default();
+    entities.make(queue_name("q0"), owner, true);
+    let found = |entities: &_, broker: &Topology, record: &Topology| {
+        let record = Record { owner, topology: record.clone() };
+        i5_records_are_what_the_broker_has(entities, broker, &[record], true).0.len()
+    };
+    assert_eq!(found(&entities, &has, &has), 0);
+    assert_eq!(found(&entities, &lacks, &has), 1, "it was deleted, and is recorded");
+    assert_eq!(found(&entities, &has, &lacks), 1, "it was made, and is not recorded");
+    entities.touch(queue_name("q0"), Some((1, 1)));
+    assert_eq!(found(&entities, &lacks, &has), 0, "another client has deleted it");
+    entities.touch(queue_name("q0"), Some(owner));
+    assert_eq!(found(&entities, &has, &lacks), 0, "it was deleted, and is there for some reason");
+}
+
+#[test]
 fn i6_finds_messages_that_overtook_others() {
     let (mut ledger, mut tap) = (published(Published::Queued), Tap::default());
     let second = ledger.messages[&MESSAGE].clone();

@@ -57,11 +57,11 @@ impl Expected {
     }
 
     /// What was reported as not restored need not be there.
-    pub fn excuse(&mut self, failed: &BTreeSet<&String>) {
+    pub fn excuse(&mut self, failed: &BTreeSet<String>) {
         let Topology { exchanges, queues, bindings, consumers } = &mut self.certain;
         exchanges.retain(|name, _| !failed.contains(&exchange_name(name)));
         queues.retain(|name, _| !failed.contains(&queue_name(name)));
-        bindings.retain(|it| !failed.iter().any(|failed| it.to_string().starts_with(*failed)));
+        bindings.retain(|it| !failed.iter().any(|failed| it.to_string().starts_with(&**failed)));
         consumers.retain(|tag, _| !failed.contains(&consumer_name(tag)));
     }
 

@@ -1,6 +1,8 @@
 //! What a broker has besides messages, and what it has to have after its connections were lost.
 
 mod expected;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;

@@ -7,6 +7,9 @@ use self::weights::{FAULTS, SETTLING, STEPS};
 use super::{Script, Settings, Step, Verb};
 use crate::random::Random;
 
+/// How many of a hundred steps are faults.
+const FAULT_RATES: &[u32] = &[0, 4, 10, 20];
+
 /// Channels of a client, queues, exchanges, and consumers of a channel.
 const CHANNELS: u32 = 3;
 const QUEUES: u32 = 4;
@@ -17,19 +20,26 @@ impl Script {
     /// Returns the script of a seed. Connections recover if `recovery` allows it and the seed says
     /// so.
     pub fn of_seed(seed: u64, recovery: bool) -> Self {
-        let mut draw = Draw { random: Random::new(seed), clients: 1, steps: STEPS.to_vec(), faults: FAULTS.to_vec() };
+        let mut draw = Draw::new(Random::new(seed));
         let settings = draw.settings(seed, recovery);
         let mut steps = draw.beginning();
-        let faults = draw.random.pick(&[0, 4, 10, 20]);
+        let faults = draw.random.pick(FAULT_RATES);
         for _ in 0..10 + draw.random.below(35) {
-            match draw.random.below(100) {
-                drawn if drawn < faults => steps.push(draw.fault()),
-                drawn if drawn < 52 => steps.push(draw.step()),
-                drawn if drawn < 84 => draw.work(&mut steps),
-                drawn if drawn < 88 => draw.transact(&mut steps),
-                drawn if drawn < 91 => draw.lose(settings, &mut steps),
-                _ => draw.begin_anew(&mut steps),
-            }
+            draw.next(settings, faults, &mut steps);
+        }
+        Self { settings, steps }
+    }
+
+    /// Returns the script that octets choose, one choice after the other. Most connections recover.
+    /// It has a few more steps than there are octets at most.
+    pub fn of_octets(octets: &[u8]) -> Self {
+        let mut draw = Draw::new(Random::of_octets(octets));
+        let seed = u64::from(draw.random.below(256));
+        let settings = draw.settings(seed, true);
+        let mut steps = draw.beginning();
+        let faults = draw.random.pick(FAULT_RATES);
+        while !draw.random.is_spent() {
+            draw.next(settings, faults, &mut steps);
         }
         Self { settings, steps }
     }
@@ -43,6 +53,22 @@ struct Draw {
 }
 
 impl Draw {
+    fn new(random: Random) -> Self {
+        Self { random, clients: 1, steps: STEPS.to_vec(), faults: FAULTS.to_vec() }
+    }
+
+    /// Adds a step, or a few that belong together.
+    fn next(&mut self, settings: Settings, faults: u32, steps: &mut Vec<Step>) {
+        match self.random.below(100) {
+            drawn if drawn < faults => steps.push(self.fault()),
+            drawn if drawn < 52 => steps.push(self.step()),
+            drawn if drawn < 84 => self.work(steps),
+            drawn if drawn < 88 => self.transact(steps),
+            drawn if drawn < 91 => self.lose(settings, steps),
+            _ => self.begin_anew(steps),
+        }
+    }
+
     fn settings(&mut self, seed: u64, recovery: bool) -> Settings {
         self.clients = 1 + self.random.below(3);
         let settings = Settings {
