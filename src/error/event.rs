@@ -56,7 +56,8 @@ pub enum ConnectionEvent {
     Lost {
         /// Why it was lost.
         cause: Error,
-        /// The bytes of plain publishes that were queued, and of which nothing was sent.
+        /// The bytes of publishes that were queued, and of which nothing was sent. The future of a
+        /// confirmed one of them says so too, or it is sent again (`resend`).
         unsent_octets: u64,
         /// The number of confirmed publishes of which it is unknown whether the broker has them.
         unknown: u64,

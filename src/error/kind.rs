@@ -55,7 +55,8 @@ pub enum ErrorKind {
     /// The request is not valid, or not valid in this state. Nothing was sent unless
     /// [`Error::fate`](crate::Error::fate) says otherwise.
     Usage,
-    /// As many channels are open as were negotiated (`channel_max`).
+    /// As many channels are open as were negotiated (`channel_max`). A channel that was open is
+    /// closed for this if the connection is recovered where fewer channels can be open.
     #[doc(alias = "NoFreeChannels")]
     ChannelsExhausted,
     /// A message arrived that is larger than `max_message_size`, or whose properties are larger

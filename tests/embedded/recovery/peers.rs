@@ -134,6 +134,8 @@ async fn what_was_declared_on_a_channel_that_is_closed_comes_back_without_its_co
             soon(other.close()).await.unwrap();
         }
         drop((other, consumer));
+        settle().await;
+        assert_eq!(world.connection.topology().consumers().count(), 0);
         world.lose().await;
         settle().await;
         soon(world.channel.publish("events", "a", "news")).await.unwrap();

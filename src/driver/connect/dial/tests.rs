@@ -16,10 +16,11 @@ use tokio::time::{Instant, sleep};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::super::open_over;
+use super::super::{OverNetwork, open_over};
 use super::*;
 use crate::config::Endpoint;
 use crate::driver::runtime::Network;
+use crate::driver::supervise::Dialer;
 use crate::driver::tokio::OnTokioRuntime;
 use crate::error::{Attempt, ErrorKind};
 use crate::transport::OnTokio;
@@ -39,6 +40,8 @@ enum Does {
 #[derive(Default)]
 struct Made {
     names: BTreeMap<&'static str, (Duration, Vec<SocketAddr>)>,
+    /// What names are resolved to from the second time on.
+    later: BTreeMap<&'static str, Vec<SocketAddr>>,
     brokers: BTreeMap<SocketAddr, (Duration, Does)>,
     log: Log,
 }
@@ -57,6 +60,11 @@ impl Log {
     fn note(&self, what: &str, whom: &impl std::fmt::Display) {
         let at = self.0.elapsed().as_millis();
         self.1.lock().unwrap().push(format!("{at} {what} {whom}"));
+    }
+
+    /// Whether this has happened.
+    fn has(&self, what: &str, whom: &str) -> bool {
+        self.1.lock().unwrap().iter().any(|line| line.ends_with(&format!("{what} {whom}")))
     }
 
     /// All of it, once everybody has noticed what happened last.
@@ -84,6 +92,12 @@ impl Made {
         self
     }
 
+    /// Where a name has moved when it is resolved again.
+    fn moves(mut self, name: &'static str, addresses: &[SocketAddr]) -> Self {
+        self.later.insert(name, addresses.to_vec());
+        self
+    }
+
     /// An address that connects after this many milliseconds. All others are black holes.
     fn broker(mut self, address: SocketAddr, after: u64, does: Does) -> Self {
         self.brokers.insert(address, (Duration::from_millis(after), does));
@@ -91,11 +105,7 @@ impl Made {
     }
 
     async fn open(&self, parameters: &ConnectionParameters) -> Result<SocketAddr, ConnectError> {
-        open_over(self, parameters, None).await.map(|agreed| match agreed.transport {
-            Transport::Plain(stream) => stream.0.1,
-            #[cfg(feature = "tls")]
-            Transport::Tls(_) => panic!("nobody asked for TLS"),
-        })
+        open_over(self, parameters, None).await.map(address)
     }
 }
 
@@ -108,6 +118,11 @@ impl Network for Made {
     }
 
     async fn resolve(&self, endpoint: &Endpoint, _: &ConnectionParameters) -> Result<Vec<SocketAddr>, ConnectCause> {
+        if let Some(addresses) =
+            self.later.get(endpoint.host.as_str()).filter(|_| self.log.has("resolve", &endpoint.host))
+        {
+            return Ok(addresses.clone());
+        }
         self.log.note("resolve", &endpoint.host);
         match self.names.get(endpoint.host.as_str()) {
             Some((after, addresses)) => {
@@ -173,6 +188,15 @@ async fn serve(mut peer: Peer, address: SocketAddr, does: Does, log: Log) {
             peer.take_octets(usize::MAX).await;
             log.note("hung up", &address.port());
         }
+    }
+}
+
+/// Where it is connected.
+fn address(agreed: Agreed<OnTokio<Wire>>) -> SocketAddr {
+    match agreed.transport {
+        Transport::Plain(stream) => stream.0.1,
+        #[cfg(feature = "tls")]
+        Transport::Tls(_) => panic!("nobody asked for TLS"),
     }
 }
 
@@ -361,4 +385,17 @@ async fn opening_that_is_dropped_gives_up_everything_under_way() {
     let mut ends = made.log.taken().await.split_off(5);
     ends.sort();
     assert_eq!(ends, ["1000 gives up 1", "1000 gives up 2", "1000 hung up 3"]);
+}
+
+// R27
+#[tokio::test(start_paused = true)]
+async fn names_are_resolved_again_for_each_transport() {
+    let made = Made::default().name("a", 0, &[v4(1)]).moves("a", &[v4(2)]);
+    let made = made.broker(v4(1), 0, Does::Obliges).broker(v4(2), 0, Does::Obliges);
+    let over = OverNetwork::new(made, hosts(["a"]));
+    let mut reached = Vec::new();
+    for again in [false, true, true] {
+        reached.push(address(over.dial(again).await.unwrap()));
+    }
+    assert_eq!(reached, [v4(1), v4(2), v4(2)]);
 }
