@@ -3,8 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use leveret::broker::{Broker, Settings};
+use leveret::broker::{Broker, Fault, Settings, Target};
 use leveret::{Connection, Initiator, ReplyCode};
 
 use super::{open, soon};
@@ -142,4 +143,21 @@ async fn until_sees_what_a_guard_changes() {
     assert!(!waiting.is_finished());
     assert!(broker.state().delete_queue("/", "q"));
     soon(waiting).await.unwrap();
+}
+
+// Found by the simulation (seed 260280 with recovery).
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_is_dropped_during_the_close_of_its_connection_leaves_nothing() {
+    let broker = Broker::new();
+    let (connection, channel) = open(&broker).await;
+    let leftovers = connection.leftovers();
+    broker.state().inject(Target::All, Fault::Delay(Duration::from_secs(1)));
+    // The broker closes the channel for this, while the connection is being closed.
+    soon(channel.publish("absent", "key", "message")).await.unwrap();
+    let closing = tokio::spawn(async move { connection.close().await });
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    drop(channel);
+    soon(closing).await.unwrap().unwrap();
+    let (left, waiters) = leftovers().expect("it has ended");
+    assert_eq!((left.to_string(), waiters), (String::new(), 0));
 }

@@ -115,6 +115,8 @@ pub(super) struct Channel {
     pub(super) queue: ShortString,
     /// Whether it belongs to the recovery and not to the application.
     pub(super) is_private: bool,
+    /// Whether its last handle was dropped.
+    pub(super) is_released: bool,
     /// Why the broker closed it, if it was suspended for that and is not open again.
     pub(super) closed: Option<Arc<Closure>>,
 }
@@ -143,6 +145,7 @@ impl Channel {
             transaction: Transaction::default(),
             queue: ShortString::new(),
             is_private: false,
+            is_released: false,
             closed: None,
         }
     }

@@ -145,7 +145,7 @@ impl Channels {
         // closing is already recorded if it has a handle. A channel that ends with the connection
         // has the cause of the connection.
         let has_handle = matches!(channel.state, ChannelLife::Open | ChannelLife::Suspended | ChannelLife::Reopening);
-        if has_handle && closure.scope != Scope::Connection {
+        if has_handle && !channel.is_released && closure.scope != Scope::Connection {
             self.record(key, closure);
         }
         Some(channel)
@@ -175,6 +175,10 @@ impl Channels {
 
     /// Forgets the cause and the returned messages of a channel whose last handle was dropped.
     pub(super) fn forget(&mut self, key: ChannelKey) {
+        // It may still be there, if it cannot be closed because the connection is being closed.
+        if let Some(channel) = self.get_mut(key) {
+            channel.is_released = true;
+        }
         self.unagreed.remove(&key.incarnation);
         self.closures.remove(&key.incarnation);
         self.returns.remove(&key.incarnation);
