@@ -1,6 +1,6 @@
 //! Listings of brokers, and how they are compared.
 
-use leveret_live_tests::listing::{Listing, rows_of_json};
+use leveret_live_tests::listing::{Listing, rows_of};
 
 #[test]
 fn rows_are_compared_without_their_order_and_the_names_that_brokers_give() {
@@ -14,9 +14,9 @@ fn rows_are_compared_without_their_order_and_the_names_that_brokers_give() {
 }
 
 #[test]
-fn a_table_in_json_has_a_row_a_line() {
-    let printed = "[\n{\"name\":\"a\",\"arguments\":[]}\n,{\"name\":\"b\",\"arguments\":[[\"x\",\"long\",1]]}\n]\n";
-    let rows = ["{\"name\":\"a\",\"arguments\":[]}", "{\"name\":\"b\",\"arguments\":[[\"x\",\"long\",1]]}"];
-    assert_eq!(rows_of_json(printed), rows);
-    assert_eq!(rows_of_json("[\n]\n"), Vec::<String>::new());
+fn rows_are_told_apart_by_their_kind() {
+    let printed = "queue\t[{name,a}]\nbinding\t[{name,queue}]\nqueue\t[{name,b}]\nok\n";
+    assert_eq!(rows_of("queue", printed), ["[{name,a}]", "[{name,b}]"]);
+    assert_eq!(rows_of("binding", printed), ["[{name,queue}]"]);
+    assert_eq!(rows_of("ok", printed), Vec::<String>::new());
 }
