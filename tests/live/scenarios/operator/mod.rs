@@ -6,7 +6,6 @@ mod connections;
 mod limits;
 mod outages;
 mod permissions;
-mod relayed;
 mod restarts;
 mod restricted;
 mod returning;
