@@ -63,7 +63,8 @@ fn without_given_names(row: &str) -> String {
     kept
 }
 
-/// The rows of a kind in what is printed of all kinds: a row a line, after its kind and a tabulator.
+/// The rows of a kind in what is printed of all kinds: a row a line, after its kind and a
+/// tabulator.
 pub fn rows_of(kind: &str, printed: &str) -> Vec<String> {
     let rows = printed.lines().filter_map(|line| line.strip_prefix(kind)?.strip_prefix('\t'));
     rows.map(str::to_owned).collect()

@@ -77,8 +77,8 @@ impl RabbitMq {
         self.named_connections().await.into_iter().map(|(_, name)| name).collect()
     }
 
-    /// What the commands `list_exchanges`, `list_queues`, `list_bindings` and `list_consumers` list,
-    /// in one go: starting `rabbitmqctl` is what takes its time.
+    /// What the commands `list_exchanges`, `list_queues`, `list_bindings` and `list_consumers`
+    /// list, in one go: starting `rabbitmqctl` is what takes its time.
     pub(super) async fn listing(&self, virtual_host: &str) -> Listing {
         let expression = format!(
             "V = <<\"{virtual_host}\">>, \
