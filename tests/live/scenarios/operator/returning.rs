@@ -1,11 +1,11 @@
 //! Connections that survive what an operator takes away and gives back: a virtual host, a user, a
-//! place among the connections, time, and memory.
+//! place among the connections, and memory.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use leveret::config::Provided;
-use leveret::{ChannelEvent, ChannelRecovery, ConnectionEvent, ConnectionParameters, Credentials, Recovery, Result};
+use leveret::{ConnectionEvent, ConnectionParameters, Credentials, Recovery, Result};
 use leveret_live_tests::client::{Connection, ConnectionEvents};
 use leveret_live_tests::survivor::Survivor;
 use leveret_live_tests::{Alarm, Disturbed, Operator, Permissions, eventually, next, parameters, soon, unique};
@@ -117,34 +117,6 @@ async fn a_connection_for_which_there_is_no_place_comes_back_when_there_is() -> 
     survivor.leave(&operator).await;
     operator.delete_user(&user).await;
     Ok(())
-}
-
-// Real seconds are the subject here.
-#[tokio::test]
-async fn a_channel_that_is_closed_for_a_slow_acknowledgement_comes_back_by_itself() -> Result<()> {
-    let broker = Disturbed::broker().await;
-    broker.set_consumer_timeout(Duration::from_secs(2)).await;
-    let parameters = surviving(broker.parameters()).channel_recovery(ChannelRecovery::AckTimeout);
-    let connection = soon(Connection::open(parameters)).await?;
-    let channel = soon(connection.open_channel()).await?;
-    let (queue, mut events) = (unique("slow"), channel.events());
-    soon(channel.queue_declare(&queue).exclusive(true)).await?;
-    soon(channel.publish("", &queue, "work")).await?;
-    let mut consumer = soon(channel.consume(&queue)).await?;
-    let slow = next(&mut consumer).await;
-    loop {
-        match soon(events.next()).await.expect("it does not end") {
-            ChannelEvent::Recovered => break,
-            ChannelEvent::Closed(error) => return Err(error),
-            _ => {}
-        }
-    }
-    assert!(soon(slow.ack()).await.unwrap_err().is_stale_delivery());
-    let again = next(&mut consumer).await;
-    assert_eq!((again.body(), again.is_redelivered()), (&b"work"[..], true));
-    soon(again.ack()).await?;
-    broker.set_consumer_timeout(Duration::from_secs(1800)).await;
-    soon(connection.close()).await
 }
 
 #[tokio::test]
