@@ -114,7 +114,7 @@ pub(super) struct ReplyFuture<'a> {
 enum Ask {
     /// Makes a call. The flag is whether what it makes comes back after a loss.
     Call(Method, &'static [crate::protocol::MethodId], bool),
-    /// Starts a consumer, with this prefetch where one is given. The flag is the same.
+    /// Starts a consumer, with this prefetch where one is given.
     Consume(basic::Consume, Option<u16>, Comeback),
 }
 

@@ -158,7 +158,9 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`Connection::open`], except those of reaching the broker.
+    /// Returns the errors of [`Connection::open`], except those of reaching the broker. Returns an
+    /// error if the parameters have recovery, because the transport cannot be made again: see
+    /// [`Connection::open_with`].
     #[cfg(feature = "tokio")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
     pub async fn open_on<T, P>(transport: T, parameters: P) -> Result<Self>
@@ -168,7 +170,8 @@ impl Connection {
         Error: From<P::Error>,
     {
         let parameters = parameters.try_into()?;
-        parameters.validate_for_one_transport()?;
+        parameters.validate()?;
+        parameters.check_one_transport()?;
         Ok(Self::of_shared(driver::open_on(transport, parameters).await?))
     }
 
@@ -369,15 +372,13 @@ impl fmt::Debug for Connection {
     }
 }
 
-#[cfg(feature = "blocking")]
 impl ConnectionHandle {
+    #[cfg(feature = "blocking")]
     #[inline]
     pub(super) fn driving(&self) -> Option<&Driving> {
         self.threads.as_ref().map(|threads| &threads.driving)
     }
-}
 
-impl ConnectionHandle {
     pub(super) fn new(shared: Arc<Shared>, is_guest: bool) -> Self {
         Self {
             shared,

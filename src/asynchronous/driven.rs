@@ -32,7 +32,7 @@ impl Reactor {
     /// # Errors
     ///
     /// Returns the errors of [`Reactor::open`], except those of reaching the broker, and those of
-    /// the socket.
+    /// the socket. Returns an error if the parameters have recovery: see [`Reactor::open_with`].
     #[cfg(unix)]
     pub fn open_on_socket<T, P>(
         &self,
@@ -45,7 +45,7 @@ impl Reactor {
         Error: From<P::Error>,
     {
         let opened = valid(parameters).and_then(|parameters| {
-            parameters.validate_for_one_transport()?;
+            parameters.check_one_transport()?;
             let opened = self.core().begin_open_on_socket(socket, parameters);
             opened.map_err(|error| crate::error::ConnectError::no_thread(&error).into())
         });
@@ -83,8 +83,8 @@ impl Reactor {
     ///
     /// # Errors
     ///
-    /// Returns an error if the parameters are invalid. The future returns the errors of
-    /// [`Reactor::open`], except those of reaching the broker.
+    /// Returns an error if the parameters are invalid or have recovery. The future returns the
+    /// errors of [`Reactor::open`], except those of reaching the broker.
     pub fn open_on<T, P>(
         &self,
         stream: T,
@@ -96,7 +96,7 @@ impl Reactor {
         Error: From<P::Error>,
     {
         let parameters = valid(parameters)?;
-        parameters.validate_for_one_transport()?;
+        parameters.check_one_transport()?;
         let (token, opened) = self.core().begin_open_on(stream, parameters);
         Ok((token, finish(opened)))
     }

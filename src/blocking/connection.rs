@@ -73,7 +73,9 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`Connection::open`], except those of reaching the broker.
+    /// Returns the errors of [`Connection::open`], except those of reaching the broker. Returns an
+    /// error if the parameters have recovery, because the transport cannot be made again: see
+    /// [`Connection::open_with`].
     #[cfg(unix)]
     pub fn open_on<T, P>(socket: T, parameters: P) -> Result<Self>
     where
@@ -82,7 +84,8 @@ impl Connection {
         Error: From<P::Error>,
     {
         let parameters = parameters.try_into()?;
-        parameters.validate_for_one_transport()?;
+        parameters.validate()?;
+        parameters.check_one_transport()?;
         Self::of(on_thread(|reactor| reactor.begin_open_on_socket(socket, parameters))?)
     }
 

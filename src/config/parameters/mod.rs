@@ -276,7 +276,8 @@ parameters! {
         keys { "channel_recovery" "none, ack_timeout or all" codec CHANNEL_RECOVERY; }
 
     channel_max: u16 = u16::MAX, "65535",
-        "The largest number of channels that may be open at the same time. The smaller of this and the server's limit applies.",
+        "The largest number of channels that may be open at the same time. The smaller of this and the server's limit applies. \
+         With recovery, one of them is kept for restoring, unless there is only one.",
         set |channel_max: u16| channel_max,
         keys { "channel_max" "a whole number from 1 to 65535" codec POSITIVE_U16; }
 

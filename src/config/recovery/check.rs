@@ -7,15 +7,13 @@ use crate::config::{ConnectionParameters, ParametersError, ParametersErrorKind};
 use ParametersErrorKind::{Conflict, OutOfRange};
 
 impl ConnectionParameters {
-    /// Checks the parameters of a connection on one transport that the caller gives, which cannot
-    /// be made again after a loss.
+    /// Checks, besides [`ConnectionParameters::validate`], the parameters of a connection on one
+    /// transport that the caller gives, which cannot be made again after a loss.
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`ConnectionParameters::validate`], and an error if they have
-    /// recovery.
-    pub(crate) fn validate_for_one_transport(&self) -> Result<(), ParametersError> {
-        self.validate()?;
+    /// Returns an error if they have recovery.
+    pub(crate) fn check_one_transport(&self) -> Result<(), ParametersError> {
         if self.recovery == Recovery::None {
             return Ok(());
         }

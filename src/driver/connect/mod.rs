@@ -131,12 +131,15 @@ pub(super) async fn open_on_made<S: Stream, R: Runtime>(
     parameters: &ConnectionParameters,
 ) -> Result<Agreed<S>, ConnectError> {
     let (mut making, mut alarm) = (pin!(making), runtime.alarm());
-    if let Some(limit) = parameters.connect_timeout {
-        alarm.set(runtime.clock().now() + limit);
+    let now = runtime.clock().now();
+    // Without a time that a clock can represent, there is no limit.
+    let ends = parameters.connect_timeout.and_then(|limit| Some((now.checked_add(limit)?, limit)));
+    if let Some((at, _)) = ends {
+        alarm.set(at);
     }
-    let made = poll_fn(|context| match (making.as_mut().poll(context), parameters.connect_timeout) {
+    let made = poll_fn(|context| match (making.as_mut().poll(context), ends) {
         (Poll::Ready(made), _) => Poll::Ready(made.map_err(ConnectCause::Io)),
-        (Poll::Pending, Some(limit)) => {
+        (Poll::Pending, Some((_, limit))) => {
             alarm.poll(context).map(|()| Err(ConnectCause::TimedOut { parameter: "connect_timeout", limit }))
         }
         (Poll::Pending, None) => Poll::Pending,

@@ -13,7 +13,6 @@ use crate::driver::runtime::Runtime;
 use crate::engine::{ConsumerKey, Failure, Scope, Stopped};
 use crate::link::Wait;
 use crate::protocol::{Method, ReplyCode, Request, queue};
-use crate::recovery::Topology;
 use crate::wire::ShortString;
 
 /// The consumers of which it is not known yet, with when they are looked at again.
@@ -23,7 +22,7 @@ pub(super) struct Doubts {
 }
 
 /// What follows when nothing more can be settled.
-pub(super) enum Settled {
+pub(super) enum Next {
     /// To look again at this time, if any.
     Until(Option<Instant>),
     /// To declare this queue again, and to look then.
@@ -46,7 +45,7 @@ impl Doubts {
         watch: &Watch<R>,
         terms: &RecoverySettings,
         closes: &mut Closes,
-    ) -> Result<Settled, Void> {
+    ) -> Result<Next, Void> {
         let shared = watch.shared();
         loop {
             let now = shared.now();
@@ -54,7 +53,7 @@ impl Doubts {
             self.later.retain(|key, _| doubted.iter().any(|(doubted, _)| doubted == key));
             let due = doubted.into_iter().find(|(key, _)| self.later.get(key).is_none_or(|(at, _)| *at <= now));
             let Some((key, stopped)) = due else {
-                return Ok(Settled::Until(self.later.values().map(|(at, _)| *at).min()));
+                return Ok(Next::Until(self.later.values().map(|(at, _)| *at).min()));
             };
             match ask(watch, &stopped).await? {
                 Known::Gone if stopped.resumes && is_recorded(watch, &stopped.queue) => {
@@ -62,7 +61,7 @@ impl Doubts {
                         true => self.put_off(key, now, terms),
                         false => drop(self.later.insert(key, (now, 0))),
                     }
-                    return Ok(Settled::Missing(stopped.queue));
+                    return Ok(Next::Missing(stopped.queue));
                 }
                 Known::Gone => shared.with(|state| state.engine.end_doubted(key)),
                 Known::There => start(watch, key, closes).await?,
@@ -82,10 +81,7 @@ impl Doubts {
 
 /// Whether a queue was declared on this connection, and comes back.
 fn is_recorded<R: Runtime>(watch: &Watch<R>, queue: &ShortString) -> bool {
-    watch.shared().with(|state| {
-        let topology = state.topology.as_ref().map(Topology::snapshot);
-        topology.is_some_and(|topology| topology.queues().any(|(name, _)| name == queue))
-    })
+    watch.shared().with(|state| state.topology.as_ref().is_some_and(|topology| topology.has_queue(queue)))
 }
 
 /// Asks whether the queue of a consumer is there.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::closes::Closes;
-use super::doubts::{Doubts, Settled};
+use super::doubts::{Doubts, Next};
 use super::hook::run_hook;
 use super::private::Private;
 use super::waiting::Watch;
@@ -140,8 +140,8 @@ impl<'a, R: Runtime> Restoring<'a, R> {
             let closes = &mut self.progress.closes;
             closes.reopen_channels(self.watch).await?;
             match doubts.settle(self.watch, &self.terms, closes).await? {
-                Settled::Until(next) => self.watch.until(next).await,
-                Settled::Missing(queue) => self.restore_queue(&queue).await?,
+                Next::Until(next) => self.watch.until(next).await,
+                Next::Missing(queue) => self.restore_queue(&queue).await?,
             }
         }
     }

@@ -152,9 +152,14 @@ impl Topology {
         }
     }
 
+    /// Whether the queue of this name was declared on the connection.
+    pub(crate) fn has_queue(&self, name: &ShortString) -> bool {
+        self.queues.contains_key(&entity_name(name))
+    }
+
     /// Removes a queue as if it had been deleted. Returns `false` if it was not recorded.
     pub(crate) fn forget_queue(&mut self, name: &ShortString) -> bool {
-        let is_known = self.queues.contains_key(&entity_name(name));
+        let is_known = self.has_queue(name);
         let _applied = self.apply(Change::QueueDeleted(name.clone()));
         is_known
     }

@@ -16,11 +16,18 @@ mod virtual_hosts;
 
 use std::time::Duration;
 
-use leveret::{Error, ErrorKind, ReplyCode, Result};
+use leveret::{ConnectionParameters, Error, ErrorKind, Recovery, ReplyCode, Result};
 use leveret_live_tests::client::Connection;
 use leveret_live_tests::{
     Alarm, Disturbed, assert_closed_by_broker, eventually, exclusive_queue, next, ready_messages, soon, unique,
 };
+
+/// Parameters of a connection that survives, and comes back soon. A broker that starts, and one
+/// that lacks something, may refuse for a while.
+fn surviving(parameters: ConnectionParameters) -> ConnectionParameters {
+    let parameters = parameters.recovery(Recovery::Topology).recovery_refusals(1000);
+    parameters.recovery_delay(Duration::from_millis(50)).recovery_max_delay(Duration::from_millis(500))
+}
 
 /// Waits until the broker has told the connection that publishing is blocked. It tells so once
 /// something is published.

@@ -5,16 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use leveret::config::Provided;
-use leveret::{ConnectionEvent, ConnectionParameters, Credentials, Recovery, Result};
+use leveret::{ConnectionEvent, Credentials, Result};
 use leveret_live_tests::client::{Connection, ConnectionEvents};
 use leveret_live_tests::survivor::Survivor;
 use leveret_live_tests::{Alarm, Disturbed, Operator, Permissions, eventually, next, parameters, soon, unique};
 
-/// Parameters of a connection that comes back soon.
-fn surviving(parameters: ConnectionParameters) -> ConnectionParameters {
-    let parameters = parameters.recovery(Recovery::Topology).recovery_refusals(1000);
-    parameters.recovery_delay(Duration::from_millis(50)).recovery_max_delay(Duration::from_millis(500))
-}
+use super::surviving;
 
 /// Waits for an event.
 async fn until(events: &mut ConnectionEvents, mut is_it: impl FnMut(&ConnectionEvent) -> bool) {

@@ -5,20 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use leveret::{ConnectionParameters, ErrorKind, Properties, Recovery, Result};
+use leveret::{ErrorKind, Properties, Result};
 use leveret_live_tests::client::{Channel, Connection};
 use leveret_live_tests::{Disturbed, eventually, ready_messages, soon, unique};
 
-/// Parameters of a connection that comes back soon.
-fn surviving(broker: &Disturbed) -> ConnectionParameters {
-    let (first, longest) = (Duration::from_millis(50), Duration::from_millis(500));
-    // A broker that starts may refuse for a while.
-    let parameters = broker.parameters().recovery(Recovery::Topology).recovery_refusals(1000);
-    parameters.recovery_delay(first).recovery_max_delay(longest)
-}
+use super::surviving;
 
 async fn open(broker: &Disturbed) -> (Connection, Channel) {
-    let connection = soon(Connection::open(surviving(broker))).await.expect("the broker takes connections");
+    let connection =
+        soon(Connection::open(surviving(broker.parameters()))).await.expect("the broker takes connections");
     let channel = soon(connection.open_channel()).await.expect("it opens channels");
     (connection, channel)
 }
