@@ -102,14 +102,21 @@ impl Replay {
                 State::Ready | State::Blocked | State::Outstanding | State::Later => return Need::Wait,
             }
         }
-        let is_used = |entry: &Entry| entry.consumer_count > 0 && matches!(entry.state, State::Done | State::Different);
         let mut parents = entry.parents.iter().copied();
-        let used = parents.find(|parent| self.entries.get(*parent).is_some_and(is_used));
+        let used = parents.find(|parent| self.is_used_by_others(*parent));
         let is_exclusive = entry.is_exclusive_consumer() || (entry.consumer().is_some() && entry.held_since.is_some());
         match used {
             Some(queue) if is_exclusive && !self.is_held_too_long(index, now) => Need::Verify(queue),
             _ => Need::Met,
         }
+    }
+
+    /// Whether a queue has more consumers than those that were started here.
+    fn is_used_by_others(&self, queue: Index) -> bool {
+        let Some(entry) = self.entries.get(queue) else { return false };
+        let is_ours = |child: &&Entry| child.consumer().is_some() && matches!(child.state, State::Done);
+        let ours = entry.children.iter().filter_map(|child| self.entries.get(*child)).filter(is_ours).count();
+        matches!(entry.state, State::Done | State::Different) && entry.consumer_count as usize > ours
     }
 
     /// Whether something else has held what an entry needs for as long as that is waited for. The

@@ -221,3 +221,24 @@ async fn of_many_entities_those_that_are_refused_are_reported_and_all_others_are
     drop(events);
     world.finish().await;
 }
+
+// R33: the broker counts the consumers of a queue, and those that are ours are not in the way.
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_was_blamed_for_a_held_queue_does_not_wait_for_our_own_consumers() {
+    let world = World::new().await;
+    let other = soon(world.connection.open_channel()).await.unwrap();
+    soon(world.channel.queue_declare("jobs").durable(true)).await.unwrap();
+    let blamed = soon(world.channel.consume("jobs").consumer_tag("blamed")).await.unwrap();
+    let beside = soon(other.consume("jobs").consumer_tag("beside")).await.unwrap();
+    let text = "cannot obtain exclusive access to locked queue 'another' in vhost '/'";
+    let consume = <basic::Consume as ProtocolMethod>::ID;
+    world.broker.state().fail_next(consume, Scope::Channel, ReplyCode::RESOURCE_LOCKED, text);
+    world.lose().await;
+    sleep(Duration::from_secs(30)).await;
+    let mut tags: Vec<_> =
+        world.broker.state().consumers("/").iter().map(|consumer| consumer.tag.to_string()).collect();
+    tags.sort_unstable();
+    assert_eq!(tags, ["beside", "blamed"]);
+    drop((blamed, beside, other));
+    world.finish().await;
+}
